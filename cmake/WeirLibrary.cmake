@@ -1,0 +1,71 @@
+# weir_library(NAME [PURE] [ALLOW lib...] [LINK library...]): the one way a folder of src/ becomes a target.
+#
+# The first architecture lock lives here: a target sees exactly the folders it names in ALLOW. Each folder is published as
+# <build>/include/<name>/<name> (a link), and only the allowed ones are put on the include path, so that
+# #include "data/vector.h" compiles only where "data" is allowed. Nothing is inherited: what is not named is not seen.
+# The other two locks (whole-archive link, nm allow-list) read the targets' properties, see tools/locks/.
+
+set(WEIR_SANITIZE "" CACHE STRING "comma-separated sanitizers for -fsanitize=")
+find_program(WEIR_CCACHE ccache)
+if(WEIR_CCACHE)
+    set(CMAKE_C_COMPILER_LAUNCHER ${WEIR_CCACHE})
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${WEIR_CCACHE})
+endif()
+
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_EXTENSIONS ON)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_STANDARD 17)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
+set(CMAKE_C_FLAGS_DEBUG "-O1 -g")
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g")
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g")
+
+add_compile_options(-Wall -Wextra -Werror -Wshadow -Wno-unused-parameter -fno-strict-aliasing -fno-omit-frame-pointer -march=x86-64-v2)
+add_compile_options($<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes> $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes> -fwrapv)
+if(WEIR_SANITIZE)
+    add_compile_options(-fsanitize=${WEIR_SANITIZE} -fno-sanitize-recover=undefined)
+    add_link_options(-fsanitize=${WEIR_SANITIZE})
+endif()
+
+# Publishes src/<path> as "<name>/" for those who may include it.
+function(weir_publish name path)
+    set(holder ${CMAKE_BINARY_DIR}/include/${name})
+    file(MAKE_DIRECTORY ${holder})
+    file(CREATE_LINK ${CMAKE_SOURCE_DIR}/src/${path} ${holder}/${name} SYMBOLIC)
+endfunction()
+
+foreach(name base config data spi plan expr state sql task ops os host session)
+    if(EXISTS ${CMAKE_SOURCE_DIR}/src/${name})
+        weir_publish(${name} ${name})
+    endif()
+endforeach()
+
+function(weir_allow_includes target)
+    foreach(name ${ARGN})
+        target_include_directories(${target} PRIVATE ${CMAKE_BINARY_DIR}/include/${name})
+    endforeach()
+endfunction()
+
+function(weir_library name)
+    cmake_parse_arguments(ARG "PURE" "DIRECTORY" "ALLOW;LINK" ${ARGN})
+    if(NOT ARG_DIRECTORY)
+        set(ARG_DIRECTORY ${CMAKE_SOURCE_DIR}/src/${name})
+    endif()
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${ARG_DIRECTORY}/*.c ${ARG_DIRECTORY}/*.cc)
+    if(NOT sources)
+        return()
+    endif()
+    add_library(weir_${name} STATIC ${sources})
+    weir_allow_includes(weir_${name} ${name} ${ARG_ALLOW})
+    foreach(allowed ${ARG_ALLOW})
+        if(NOT allowed STREQUAL "spi") # headers only
+            target_link_libraries(weir_${name} PUBLIC weir_${allowed})
+        endif()
+    endforeach()
+    target_link_libraries(weir_${name} PUBLIC ${ARG_LINK})
+    set_property(TARGET weir_${name} PROPERTY WEIR_PURE ${ARG_PURE})
+    set_property(TARGET weir_${name} PROPERTY WEIR_ALLOW "${ARG_ALLOW}")
+    set_property(GLOBAL APPEND PROPERTY WEIR_LIBRARIES ${name})
+endfunction()

@@ -1,0 +1,65 @@
+/*
+ * struct weir_string: 16 bytes, a string or bytes value in a vector. Up to 12 bytes lie inline; longer ones keep a 4-byte
+ * prefix and point into a heap that the batch holds (struct weir_heap), into a plan's arena, or into a pinned state page.
+ * Unused inline bytes are zero, so that two inline strings are equal exactly when their 16 bytes are.
+ * Form: Umbra (Neumann, CIDR 2020); Arrow's "view" layout at the edges differs only in buffer index and offset for the pointer.
+ */
+#ifndef WEIR_DATA_STRING_VIEW_H
+#define WEIR_DATA_STRING_VIEW_H
+
+#include "base/macros.h"
+#include <string.h>
+
+enum { WEIR_STRING_INLINE_MAX = 12 };
+
+struct weir_string {
+    uint32_t length;
+    union {
+        char inlined[WEIR_STRING_INLINE_MAX];
+        struct __attribute__((packed)) {
+            char prefix[4];
+            const char *pointer;
+        };
+    };
+};
+_Static_assert(sizeof(struct weir_string) == 16, "views are 16 bytes");
+
+static inline const char *weir_string_data(const struct weir_string *s)
+{
+    return s->length <= WEIR_STRING_INLINE_MAX ? s->inlined : s->pointer;
+}
+
+/* data must outlive the view when longer than 12 bytes. */
+static inline struct weir_string weir_string_view(const char *data, uint32_t length)
+{
+    struct weir_string s;
+    memset(&s, 0, sizeof s);
+    s.length = length;
+    if (length <= WEIR_STRING_INLINE_MAX) {
+        if (length) memcpy(s.inlined, data, length);
+    } else {
+        memcpy(s.prefix, data, 4);
+        s.pointer = data;
+    }
+    return s;
+}
+
+static inline bool weir_string_equal(const struct weir_string *a, const struct weir_string *b)
+{
+    uint64_t a0, b0;
+    memcpy(&a0, a, 8); /* length and prefix */
+    memcpy(&b0, b, 8);
+    if (a0 != b0) return false;
+    if (a->length <= WEIR_STRING_INLINE_MAX) return memcmp((const char *)a + 8, (const char *)b + 8, 8) == 0;
+    return memcmp(a->pointer, b->pointer, a->length) == 0;
+}
+
+/* Bytes, unsigned: the order of UTF-8 code points. */
+static inline int weir_string_compare(const struct weir_string *a, const struct weir_string *b)
+{
+    uint32_t shorter = a->length < b->length ? a->length : b->length;
+    int order = shorter ? memcmp(weir_string_data(a), weir_string_data(b), shorter) : 0;
+    return order ? order : (a->length > b->length) - (a->length < b->length);
+}
+
+#endif
