@@ -60,7 +60,7 @@ function(weir_library name)
     add_library(weir_${name} STATIC ${sources})
     weir_allow_includes(weir_${name} ${name} ${ARG_ALLOW})
     foreach(allowed ${ARG_ALLOW})
-        if(NOT allowed STREQUAL "spi") # headers only
+        if(TARGET weir_${allowed}) # a folder of headers alone (spi) is no target
             target_link_libraries(weir_${name} PUBLIC weir_${allowed})
         endif()
     endforeach()
