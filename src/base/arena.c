@@ -59,8 +59,10 @@ void *weir_arena_allocate_slow(struct weir_arena *arena, size_t bytes, size_t al
     arena->block_bytes = WEIR_MIN(arena->block_bytes * 2, (size_t)ARENA_BLOCK_BYTES_MAX);
     struct weir_arena_block *block = weir_memory_allocate(arena->memory, block_bytes);
     *block = (struct weir_arena_block){ .bytes = block_bytes };
-    if (arena->current) arena->current->next = block;
-    else arena->first = block;
+    if (arena->current)
+        arena->current->next = block;
+    else
+        arena->first = block;
     use_block(arena, block);
     char *at = (char *)(((uintptr_t)arena->cursor + alignment - 1) & ~(uintptr_t)(alignment - 1));
     arena->cursor = at + bytes;

@@ -1,5 +1,6 @@
 /*
- * Arena: bump allocation for everything that dies together (a plan, a statement, a batch's scratch). Freed as a whole.
+ * Arena: bump allocation for everything that dies together (a plan, a statement, a batch's scratch). Freed as
+ * a whole.
  * @thread one owner.
  */
 #ifndef WEIR_BASE_ARENA_H
@@ -16,7 +17,8 @@ struct weir_arena {
     size_t block_bytes;
 };
 
-void weir_arena_init(struct weir_arena *arena, struct weir_memory *memory); /* borrows memory; allocates nothing yet */
+void weir_arena_init(
+    struct weir_arena *arena, struct weir_memory *memory); /* borrows memory; allocates nothing yet */
 void weir_arena_done(struct weir_arena *arena);
 void weir_arena_reset(struct weir_arena *arena); /* keeps its blocks: a warmed-up arena allocates no more */
 
@@ -39,6 +41,7 @@ char *weir_arena_format(struct weir_arena *arena, const char *format, ...) WEIR_
 char *weir_arena_vformat(struct weir_arena *arena, const char *format, va_list arguments);
 
 #define WEIR_ARENA_NEW(arena, type) ((type *)weir_arena_allocate_zeroed((arena), sizeof(type)))
-#define WEIR_ARENA_ARRAY(arena, type, count) ((type *)weir_arena_allocate_zeroed((arena), sizeof(type) * (size_t)(count)))
+#define WEIR_ARENA_ARRAY(arena, type, count) \
+    ((type *)weir_arena_allocate_zeroed((arena), sizeof(type) * (size_t)(count)))
 
 #endif

@@ -11,7 +11,7 @@ _Noreturn void weir_assert_failed(const char *expression, const char *file, int 
 /* The process that wants a message on stderr before the trap installs a hook at start (os does). */
 extern void (*weir_assert_hook)(const char *expression, const char *file, int line);
 
-#define WEIR_ASSERT(expression)                                                                                                    \
+#define WEIR_ASSERT(expression) \
     (__builtin_expect(!!(expression), 1) ? (void)0 : weir_assert_failed(#expression, __FILE__, __LINE__))
 
 #define WEIR_UNREACHABLE() weir_assert_failed("unreachable", __FILE__, __LINE__)

@@ -10,7 +10,8 @@ struct weir_buffer {
     struct weir_memory *memory;
     char *data; /* not terminated, see weir_buffer_text() */
     size_t length, capacity, bytes_max;
-    bool overflowed; /* an append would have passed bytes_max: it and all later ones were dropped; check once at the end */
+    bool overflowed; /* an append would have passed bytes_max: it and all later ones were dropped; check once
+                        at the end */
 };
 
 void weir_buffer_init(struct weir_buffer *buffer, struct weir_memory *memory, size_t bytes_max);
@@ -25,9 +26,11 @@ void weir_buffer_format(struct weir_buffer *buffer, const char *format, ...) WEI
 void weir_buffer_append_u32(struct weir_buffer *buffer, uint32_t value); /* little-endian */
 void weir_buffer_append_u64(struct weir_buffer *buffer, uint64_t value);
 void weir_buffer_append_varint(struct weir_buffer *buffer, uint64_t value); /* LEB128 */
-const char *weir_buffer_text(struct weir_buffer *buffer); /* NUL-terminated view, valid until the next append */
+const char *weir_buffer_text(
+    struct weir_buffer *buffer); /* NUL-terminated view, valid until the next append */
 
-/* Reads what the appends above wrote; every read is bounds-checked, failed stays set, reads after a failure give 0. */
+/* Reads what the appends above wrote; every read is bounds-checked, failed stays set, reads after a failure
+ * give 0. */
 struct weir_reader {
     const uint8_t *data;
     size_t length, offset;

@@ -6,13 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WEIR_MUST_USE __attribute__((warn_unused_result))
+#define WEIR_MUST_USE            __attribute__((warn_unused_result))
 #define WEIR_PRINTF(text, first) __attribute__((format(printf, text, first)))
-#define WEIR_LIKELY(x) __builtin_expect(!!(x), 1)
-#define WEIR_UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define WEIR_ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define WEIR_MIN(a, b) ((a) < (b) ? (a) : (b))
-#define WEIR_MAX(a, b) ((a) > (b) ? (a) : (b))
+#define WEIR_LIKELY(x)           __builtin_expect(!!(x), 1)
+#define WEIR_UNLIKELY(x)         __builtin_expect(!!(x), 0)
+#define WEIR_ARRAY_COUNT(a)      (sizeof(a) / sizeof((a)[0]))
+#define WEIR_MIN(a, b)           ((a) < (b) ? (a) : (b))
+#define WEIR_MAX(a, b)           ((a) > (b) ? (a) : (b))
 
 __extension__ typedef __int128 weir_int128;
 __extension__ typedef unsigned __int128 weir_uint128;

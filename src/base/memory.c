@@ -6,9 +6,8 @@ static void account(struct weir_memory *memory, size_t bytes)
 {
     size_t used = atomic_fetch_add_explicit(&memory->used_bytes, bytes, memory_order_relaxed) + bytes;
     size_t peak = atomic_load_explicit(&memory->peak_bytes, memory_order_relaxed);
-    while (used > peak && !atomic_compare_exchange_weak_explicit(
-                              &memory->peak_bytes, &peak, used, memory_order_relaxed, memory_order_relaxed)) {
-    }
+    while (used > peak && !atomic_compare_exchange_weak_explicit(&memory->peak_bytes, &peak, used,
+                              memory_order_relaxed, memory_order_relaxed)) {}
     atomic_fetch_add_explicit(&memory->allocation_count, 1, memory_order_relaxed);
 }
 
@@ -58,7 +57,9 @@ void *weir_memory_reallocate(struct weir_memory *memory, void *pointer, size_t b
 bool weir_memory_over_limit(const struct weir_memory *memory)
 {
     for (; memory; memory = memory->parent) {
-        if (memory->limit_bytes && atomic_load_explicit(&memory->used_bytes, memory_order_relaxed) > memory->limit_bytes) return true;
+        if (memory->limit_bytes &&
+            atomic_load_explicit(&memory->used_bytes, memory_order_relaxed) > memory->limit_bytes)
+            return true;
     }
     return false;
 }

@@ -1,10 +1,11 @@
 /*
  * struct weir_memory: where memory comes from, and how much of it may be used.
  *
- * Pure libraries never call malloc: they are handed one of these. os/memory.h has the real one (jemalloc), tests have one
- * that counts, the simulator one that is deterministic. Allocation does not fail: past the hard end the process aborts
- * (a crash is a failover). Budgets are soft and are checked at batch boundaries with weir_memory_over_limit(), so that the
- * overshoot is one batch's growth; the subtask loop turns "over" into back-pressure or into a clear job failure.
+ * Pure libraries never call malloc: they are handed one of these. os/memory.h has the real one (jemalloc),
+ * tests have one that counts, the simulator one that is deterministic. Allocation does not fail: past the
+ * hard end the process aborts (a crash is a failover). Budgets are soft and are checked at batch boundaries
+ * with weir_memory_over_limit(), so that the overshoot is one batch's growth; the subtask loop turns "over"
+ * into back-pressure or into a clear job failure.
  *
  * @thread any: counters are atomic, the functions are thread-safe.
  */
@@ -26,8 +27,8 @@ struct weir_memory {
     _Atomic uint64_t allocation_count; /* only grows: "no allocation per batch" is proven with it */
 };
 
-void *weir_memory_allocate(struct weir_memory *memory, size_t bytes);          /* 16-byte aligned */
-void *weir_memory_allocate_zeroed(struct weir_memory *memory, size_t bytes);   /* 16-byte aligned */
+void *weir_memory_allocate(struct weir_memory *memory, size_t bytes);        /* 16-byte aligned */
+void *weir_memory_allocate_zeroed(struct weir_memory *memory, size_t bytes); /* 16-byte aligned */
 void *weir_memory_allocate_aligned(struct weir_memory *memory, size_t bytes, size_t alignment);
 /* Grows or shrinks by copying; pointer NULL with bytes_old 0 allocates. */
 void *weir_memory_reallocate(struct weir_memory *memory, void *pointer, size_t bytes_old, size_t bytes_new);

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* In front of each block, in the alignment's own room, so that a release with a wrong size or alignment is caught. */
+/* In front of each block, in the alignment's own room, so that a release with a wrong size or alignment is
+ * caught. */
 struct header {
     size_t bytes, alignment;
 };
@@ -20,7 +21,8 @@ static void *test_allocate(struct weir_memory *memory, size_t bytes, size_t alig
     char *block = aligned_alloc(WEIR_MAX(alignment, sizeof(void *)), total);
     if (!block) abort();
     memset(block, 0xa5, total); /* fresh memory is never zero by luck */
-    *(struct header *)(block + room - sizeof(struct header)) = (struct header){ .bytes = bytes, .alignment = alignment };
+    *(struct header *)(block + room - sizeof(struct header)) =
+        (struct header){ .bytes = bytes, .alignment = alignment };
     return block + room;
 }
 
@@ -28,8 +30,8 @@ static void test_release(struct weir_memory *memory, void *pointer, size_t bytes
 {
     const struct header *header = (const struct header *)((char *)pointer - sizeof(struct header));
     if (header->bytes != bytes || header->alignment != alignment) {
-        fail_msg("released %zu bytes (alignment %zu) of a block of %zu (alignment %zu)", bytes, alignment, header->bytes,
-            header->alignment);
+        fail_msg("released %zu bytes (alignment %zu) of a block of %zu (alignment %zu)", bytes, alignment,
+            header->bytes, header->alignment);
     }
     free((char *)pointer - header_room(alignment));
 }
@@ -47,6 +49,7 @@ void weir_test_memory_check(struct weir_test_memory *memory)
 
 struct weir_memory *weir_test_memory_shared(void)
 {
-    static struct weir_test_memory memory = { .base = { .allocate = test_allocate, .release = test_release } };
+    static struct weir_test_memory memory = { .base = {
+                                                  .allocate = test_allocate, .release = test_release } };
     return &memory.base;
 }

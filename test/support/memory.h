@@ -1,6 +1,6 @@
 /*
- * Memory for tests: plain malloc underneath, so that AddressSanitizer sees every block, with a check that the sizes given
- * back are those taken, and with a count of what is still held.
+ * Memory for tests: plain malloc underneath, so that AddressSanitizer sees every block, with a check that the
+ * sizes given back are those taken, and with a count of what is still held.
  *
  *     struct weir_test_memory memory;
  *     weir_test_memory_init(&memory);
