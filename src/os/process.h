@@ -1,0 +1,25 @@
+/*
+ * What a process sets up once at its start: what a failed assertion prints, and what signals do.
+ * @thread main, before others are started; the two queries from any thread.
+ */
+#ifndef WEIR_OS_PROCESS_H
+#define WEIR_OS_PROCESS_H
+
+#include <stdbool.h>
+
+/* A failed assertion then prints "weir: assertion failed: <expression> (<file>:<line>)" before the trap. */
+void weir_os_assert_hook_install(void);
+
+/*
+ * SIGINT and SIGTERM ask to stop: the first raises the flag and makes the descriptor readable, the second
+ * ends the process at once with exit code 128 + signal, for somebody who will not wait. SIGPIPE is ignored: a
+ * closed stdout is an error of write().
+ */
+void weir_os_signals_install(void);
+bool weir_os_stop_requested(void);
+int weir_os_stop_signal(void);     /* the signal's number, 0 before there was one */
+int weir_os_stop_descriptor(void); /* readable once stopping was asked for: for poll(); -1 before install */
+void weir_os_stop_clear(void);     /* a prompt goes on after a statement was interrupted */
+unsigned weir_os_processors(void); /* how many this process may use, at least 1 */
+
+#endif
