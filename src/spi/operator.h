@@ -65,6 +65,11 @@ struct weir_operator_context {
     void (*set_timer)(struct weir_operator_context *ctx, int64_t at_ms);
     void *timer_owner;
     int64_t watermark_ms;                     /* the operator's current combined input watermark */
+    /* Written by operators that make watermarks (watermark_assigner) in any call, read by the driver after it has handed on
+     * what the call put into out: a watermark to forward (INT64_MIN = none; the driver sets it back), and whether this
+     * operator's output is idle from now on. To emit a watermark after each row: return HAVE_MORE after each row. */
+    int64_t emit_watermark_ms;
+    bool idle;
     bool bounded;                             /* batch mode: all input is bounded, only final rows are wanted */
     bool restored;                            /* this attempt starts from a snapshot */
     const struct weir_zone *local_zone;       /* table.local-time-zone */
