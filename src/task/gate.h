@@ -1,0 +1,75 @@
+/*
+ * Input gate: all input channels of one subtask. Chooses the next element round-robin, aligns barriers, combines watermarks.
+ *
+ * Watermarks (Flink's StatusWatermarkValve, per input): the input's watermark is the minimum over its aligned, active channels;
+ * idle channels leave the minimum; a channel that becomes active again counts once its watermark has reached the last output;
+ * when all are idle the maximum over all is flushed and the input is idle. It never goes back. Over the inputs: the minimum of
+ * those that are active, by the same rule.
+ *
+ * Barriers (aligned): a channel that delivered barrier n is blocked until all open channels have; END counts as delivered.
+ * A newer id gives up an older alignment; CANCEL does the same. One alignment at a time.
+ *
+ * @thread slot.
+ */
+#ifndef WEIR_TASK_GATE_H
+#define WEIR_TASK_GATE_H
+
+#include "spi/operator.h"
+#include "task/channel.h"
+
+struct weir_gate_channel {
+    struct weir_channel *channel;
+    uint32_t input;
+    int64_t watermark_ms;
+    bool idle, aligned /* takes part in the minimum */, blocked /* by a barrier */, ended;
+};
+
+struct weir_gate_input {
+    int64_t watermark_ms; /* last output */
+    bool idle, ended;
+    uint32_t channel_count, open_count;
+};
+
+enum weir_gate_event_kind {
+    WEIR_GATE_NOTHING,
+    WEIR_GATE_BATCH,     /* channel, batch; call weir_gate_batch_done() when it is processed */
+    WEIR_GATE_WATERMARK, /* value: the operator's combined watermark has advanced to it */
+    WEIR_GATE_IDLE,      /* value: 1 = all inputs idle, 0 = active again */
+    WEIR_GATE_BARRIER,   /* value: aligned now; channels are unblocked by weir_gate_barrier_done() */
+    WEIR_GATE_CANCEL,    /* value: checkpoint whose alignment was given up: pass it on */
+    WEIR_GATE_INPUT_END, /* input */
+    WEIR_GATE_END        /* all inputs have ended */
+};
+struct weir_gate_event {
+    enum weir_gate_event_kind kind;
+    int64_t value;
+    uint32_t input, channel;
+    const struct weir_batch *batch;
+};
+
+struct weir_gate {
+    struct weir_gate_channel *channels;
+    uint32_t channel_count, open_count, next;
+    struct weir_gate_input inputs[WEIR_OPERATOR_INPUTS_MAX];
+    uint32_t input_count;
+    int64_t watermark_ms; /* combined */
+    bool idle, end_reported;
+    int64_t aligning;  /* checkpoint id under alignment; 0 = none */
+    uint32_t barriers; /* channels that delivered it */
+    int64_t barrier_last; /* newest id that was aligned or given up: older or equal barriers are dropped */
+    bool barrier_pending; /* aligned, waiting for barrier_done */
+    struct weir_batch *current;
+    uint32_t current_channel;
+};
+
+/* channels[i] feeds input inputs[i]. Arrays are copied into arena. */
+void weir_gate_init(struct weir_gate *gate, struct weir_arena *arena, struct weir_channel *const *channels, const uint32_t *inputs,
+    uint32_t channel_count, uint32_t input_count);
+/* Consumes elements until there is something to tell. Not to be called while a batch is lent or a barrier pending. */
+struct weir_gate_event weir_gate_poll(struct weir_gate *gate);
+void weir_gate_batch_done(struct weir_gate *gate);
+void weir_gate_barrier_done(struct weir_gate *gate);
+/* The subtask wants no more input: producers stop; what is queued is dropped. */
+void weir_gate_close(struct weir_gate *gate);
+
+#endif
