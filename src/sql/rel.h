@@ -11,7 +11,9 @@
 #include "expr/aggregate.h"
 #include "expr/expr.h"
 
-struct weir_sql_table; /* catalog.h */
+struct weir_sql_table;              /* catalog.h */
+struct weir_sql_source_description; /* catalog.h */
+struct weir_sql_sink_description;   /* catalog.h */
 
 enum weir_rel_kind {
     WEIR_REL_SCAN,        /* a catalog table (source); fields = projected columns */
@@ -83,6 +85,7 @@ struct weir_rel {
             /* One per field: physical column with a path into its ROW, or metadata key. */
             struct weir_scan_column { uint32_t column; const uint32_t *path; uint32_t path_length; const char *metadata; } const *columns;
             const struct weir_spec *options; /* table options with OPTIONS hints applied: map of texts */
+            const struct weir_sql_source_description *source; /* catalog.h: what the connector says of them */
         } scan;
         struct { struct weir_expr *const *const *rows; uint32_t row_count; } values;
         struct { struct weir_expr *const *exprs; } project; /* field_count */
@@ -127,6 +130,7 @@ struct weir_rel {
         struct {
             const struct weir_sql_table *table; /* NULL: collect (a SELECT) */
             const struct weir_spec *options;
+            const struct weir_sql_sink_description *sink; /* catalog.h; NULL: collect */
             bool overwrite;
             const struct weir_spec *static_partition;
             const char *conflict; /* ON CONFLICT DO ..., NULL */
