@@ -42,6 +42,10 @@ struct weir_batch {
     struct weir_vector *own_columns;      /* what columns pointed to before weir_batch_reference() */
     uint8_t *own_kinds;
     uint16_t *own_selection;
+    struct weir_vector *fresh_columns; /* the columns as after init, deep: what reset goes back to */
+    struct weir_arena_block *mark_block; /* the arena behind the column buffers: where reset rewinds to */
+    char *mark_cursor, *mark_end;
+    bool heaps_incomplete; /* views of a referenced batch whose heaps did not fit: share_heaps from here says no */
 };
 
 static inline uint32_t weir_batch_selected(const struct weir_batch *b) { return b->selection ? b->selected : b->row_count; }
@@ -69,6 +73,9 @@ void weir_batch_append(struct weir_batch *to, const struct weir_batch *from, con
 /* Exchange and snapshot codec: self-delimiting, validates everything it reads (lengths, offsets, UTF-8 is not checked).
  * Writes the selected rows only. */
 void weir_batch_encode(const struct weir_batch *b, struct weir_buffer *to);
+/* Bytes of the encoded batch that starts here, 0 when length is too short to tell. */
+size_t weir_batch_encoded_bytes(const uint8_t *bytes, size_t length);
+/* Into a batch just reset (or made); length is that of exactly one encoded batch. On failure the batch is reset. */
 enum weir_error_code weir_batch_decode(struct weir_batch *b, const uint8_t *bytes, size_t length, struct weir_error *reterr);
 
 /* Hashes of the selected rows over key columns (row order of the selection). Bounded WEIR_BATCH_ROWS_MAX. */

@@ -22,15 +22,20 @@ struct weir_heap *weir_heap_new(struct weir_memory *memory, size_t bytes); /* on
 struct weir_heap *weir_heap_ref(struct weir_heap *heap);
 struct weir_heap *weir_heap_unref(struct weir_heap *heap); /* NULL is fine; returns NULL */
 
+enum { WEIR_HEAP_SPARES_MAX = 8 };
+
 /* A writer's blocks: the current one and those that were filled since the last reset. */
 struct weir_heap_writer {
     struct weir_memory *memory;
     struct weir_heap **blocks; /* block_count used */
     uint32_t block_count, block_capacity;
+    struct weir_heap *spares[WEIR_HEAP_SPARES_MAX]; /* of earlier rounds; reused once nobody else refers to them */
+    uint32_t spare_count;
 };
 void weir_heap_writer_init(struct weir_heap_writer *writer, struct weir_memory *memory);
 void weir_heap_writer_done(struct weir_heap_writer *writer);
-/* Lets the blocks go; one that nobody else refers to is kept and reused. */
+/* Lets the blocks go. Up to WEIR_HEAP_SPARES_MAX of ordinary size are remembered and used again as soon as nobody else
+ * refers to them, so that a writer whose batches are let go in time allocates no more after warm-up. */
 void weir_heap_writer_reset(struct weir_heap_writer *writer);
 /* Contiguous room; stays valid as long as the block is referred to. */
 char *weir_heap_writer_allocate(struct weir_heap_writer *writer, size_t bytes);
