@@ -1,19 +1,17 @@
 /*
- * Key hash -> key group -> subtask: the one place that routing, state and rescaling agree on. The numbers are fixed for ever:
- * they are in checkpoints.
+ * Key groups: how keys are spread over the subtasks of an operator, by Flink's formulas, so that state moves in contiguous ranges
+ * when the parallelism changes. The number of groups (the maximum parallelism) is fixed in a job's state.
  */
 #ifndef WEIR_DATA_KEY_GROUP_H
 #define WEIR_DATA_KEY_GROUP_H
 
 #include "base/macros.h"
 
-enum { WEIR_KEY_GROUPS_MAX = 32768 };
+enum { WEIR_KEY_GROUPS_MIN = 128, WEIR_KEY_GROUPS_MAX = 32768 };
 
-/* hash is weir_batch_hash() over the key columns. The mixing step is Flink's (MurmurHash3 of one word), so that a skewed hash
- * still spreads over the groups. */
-static inline uint32_t weir_key_group(uint64_t hash, uint32_t max_parallelism)
+/* The finaliser: never negative. */
+static inline uint32_t weir_key_group_mix(uint32_t code)
 {
-    uint32_t code = (uint32_t)(hash ^ hash >> 32);
     code *= 0xcc9e2d51u;
     code = code << 15 | code >> 17;
     code *= 0x1b873593u;
@@ -25,24 +23,38 @@ static inline uint32_t weir_key_group(uint64_t hash, uint32_t max_parallelism)
     code ^= code >> 13;
     code *= 0xc2b2ae35u;
     code ^= code >> 16;
-    int32_t positive = (int32_t)code;
-    if (positive < 0) positive = positive == INT32_MIN ? 0 : -positive;
-    return (uint32_t)positive % max_parallelism;
+    if (code == 0x80000000u) return 0;
+    return code & 0x80000000u ? 0u - code : code;
 }
 
-static inline uint32_t weir_key_group_subtask(uint32_t key_group, uint32_t max_parallelism, uint32_t parallelism)
+/* hash is what weir_batch_hash gives. */
+static inline uint32_t weir_key_group_of(uint64_t hash, uint32_t group_count)
 {
-    return (uint32_t)((uint64_t)key_group * parallelism / max_parallelism);
+    return weir_key_group_mix((uint32_t)(hash ^ hash >> 32)) % group_count;
 }
 
-/* The contiguous range [first, last] of one subtask. */
-static inline uint32_t weir_key_group_first(uint32_t subtask, uint32_t max_parallelism, uint32_t parallelism)
+static inline uint32_t weir_key_group_subtask(uint32_t group, uint32_t group_count, uint32_t parallelism)
 {
-    return (uint32_t)(((uint64_t)subtask * max_parallelism + parallelism - 1) / parallelism);
+    return (uint32_t)((uint64_t)group * parallelism / group_count);
 }
-static inline uint32_t weir_key_group_last(uint32_t subtask, uint32_t max_parallelism, uint32_t parallelism)
+
+struct weir_key_group_range {
+    uint32_t first, last; /* inclusive */
+};
+static inline struct weir_key_group_range weir_key_group_range_of(
+    uint32_t subtask, uint32_t group_count, uint32_t parallelism)
 {
-    return (uint32_t)((((uint64_t)subtask + 1) * max_parallelism - 1) / parallelism);
+    return (struct weir_key_group_range){
+        (uint32_t)(((uint64_t)subtask * group_count + parallelism - 1) / parallelism),
+        (uint32_t)((((uint64_t)subtask + 1) * group_count - 1) / parallelism),
+    };
 }
+
+/* Default number of groups: 1.5 times the parallelism, rounded up to a power of two, 128 to 32768. */
+uint32_t weir_key_group_count_default(uint32_t parallelism);
+/* Groups, or the subtasks that own them, of count hashes. */
+void weir_key_groups(const uint64_t *hashes, uint32_t count, uint32_t group_count, uint16_t *groups);
+void weir_key_group_subtasks(
+    const uint64_t *hashes, uint32_t count, uint32_t group_count, uint32_t parallelism, uint16_t *subtasks);
 
 #endif
