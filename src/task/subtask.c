@@ -1,0 +1,441 @@
+#include "task/subtask.h"
+#include "base/assert.h"
+#include "data/key_group.h"
+#include <stdio.h>
+
+enum { OUTPUT_LINGER_MS = 5 };
+
+/* --- creation --- */
+
+static void fill_context(struct weir_subtask *s, struct weir_operator_context *ctx, const struct weir_plan_node *node, uint32_t index)
+{
+    const struct weir_subtask_config *config = &s->config;
+    ctx->spec = node->spec;
+    ctx->output_types = node->types;
+    ctx->output_column_count = node->column_count;
+    ctx->subtask_index = config->subtask_index;
+    ctx->parallelism = config->vertex->parallelism;
+    ctx->max_parallelism = config->vertex->max_parallelism;
+    ctx->task_name = config->vertex->name;
+    ctx->arena = &s->arena;
+    ctx->memory = config->memory;
+    ctx->state = s->states[index];
+    ctx->connectors = config->connectors;
+    ctx->filesystem = config->filesystem;
+    ctx->metrics = &s->metrics[index];
+    ctx->error = &s->error;
+    ctx->now_us = config->now_us;
+    ctx->clock = config->clock;
+    ctx->bounded = config->graph->bounded;
+    ctx->restored = config->restore != NULL;
+    ctx->local_zone = config->local_zone;
+    ctx->statement_start_us = config->statement_start_us;
+    ctx->random_seed = config->random_seed ^ ((uint64_t)node->id << 32) ^ config->subtask_index;
+    ctx->current_catalog = config->current_catalog;
+    ctx->current_database = config->current_database;
+    ctx->write_stdout = config->write_stdout;
+    ctx->console = config->console;
+    ctx->watermark_ms = INT64_MIN;
+    ctx->emit_watermark_ms = INT64_MIN;
+    ctx->metrics->current_watermark_ms = INT64_MIN;
+}
+
+/* Input types of the operator at position index of the vertex' chain. */
+static void fill_inputs(struct weir_subtask *s, struct weir_operator_context *ctx, uint32_t index)
+{
+    const struct weir_job_vertex *vertex = s->config.vertex;
+    const struct weir_plan_node *nodes = s->config.graph->stream_graph->nodes;
+    const struct weir_plan_node *node = vertex->operators[index];
+    for (uint32_t e = 0; e < node->input_edge_count; e++) {
+        const struct weir_plan_edge *edge = &node->inputs[e];
+        WEIR_ASSERT(edge->input < WEIR_OPERATOR_INPUTS_MAX);
+        ctx->input_count = WEIR_MAX(ctx->input_count, edge->input + 1);
+        ctx->input_types[edge->input] = nodes[edge->from].types;
+        ctx->input_column_counts[edge->input] = nodes[edge->from].column_count;
+    }
+}
+
+static const char *uid_of(struct weir_arena *arena, const struct weir_plan_node *node)
+{
+    return weir_arena_format(arena, "%u_%s", node->id, node->operator_name);
+}
+
+static enum weir_error_code create_source(struct weir_subtask *s, const struct weir_plan_node *node, struct weir_error *reterr)
+{
+    const struct weir_source_ops *ops = s->config.find_source(s->config.registry, node);
+    if (!ops) return weir_error_set(reterr, WEIR_E_NOT_FOUND, "no source \"%s\" in this process", node->operator_name);
+    fill_context(s, &s->source_ctx, node, 0);
+    weir_batch_init(&s->source_batch, node->types, node->column_count, s->config.memory);
+    enum weir_error_code code = ops->create(&s->source_ctx, &s->source);
+    if (code) {
+        if (reterr) *reterr = s->error;
+        s->source = NULL;
+    }
+    return code;
+}
+
+static enum weir_error_code create_operator(struct weir_subtask *s, uint32_t index, uint32_t level, struct weir_error *reterr)
+{
+    const struct weir_plan_node *node = s->config.vertex->operators[index];
+    const struct weir_operator_ops *ops = s->config.find_operator(s->config.registry, node);
+    if (!ops) return weir_error_set(reterr, WEIR_E_NOT_FOUND, "no operator \"%s\" in this process", node->operator_name);
+    uint32_t first = weir_key_group_first(s->config.subtask_index, s->config.vertex->max_parallelism, s->config.vertex->parallelism);
+    uint32_t last = weir_key_group_last(s->config.subtask_index, s->config.vertex->max_parallelism, s->config.vertex->parallelism);
+    s->states[index] = weir_state_new(s->config.memory, first, last, s->config.vertex->max_parallelism, &s->now_ms);
+    struct weir_chain_level *l = &s->chain.levels[level];
+    fill_context(s, l->ctx, node, index);
+    fill_inputs(s, l->ctx, index);
+    enum weir_error_code code = ops->create(l->ctx, &l->op);
+    if (code) {
+        if (reterr) *reterr = s->error;
+        l->op = NULL;
+        return code;
+    }
+    weir_batch_init(&l->out, node->types, node->column_count, s->config.memory);
+    return WEIR_OK;
+}
+
+static enum weir_error_code restore_one(struct weir_subtask *s, uint32_t index, uint32_t level, struct weir_error *reterr)
+{
+    const struct weir_subtask_restore *restore = s->config.restore;
+    const char *uid = uid_of(&s->arena, s->config.vertex->operators[index]);
+    struct weir_operator_blob *blobs = WEIR_ARENA_ARRAY(&s->arena, struct weir_operator_blob, restore->section_count + 1);
+    uint32_t blob_count = 0;
+    for (uint32_t i = 0; i < restore->section_count; i++) {
+        const struct weir_restore_section *section = &restore->sections[i];
+        if (strcmp(section->uid, uid) != 0) continue;
+        if (section->is_blob) {
+            blobs[blob_count++] = (struct weir_operator_blob){
+                .bytes = section->bytes, .length = section->length, .subtask_index = section->old_subtask };
+            continue;
+        }
+        uint32_t owner = weir_key_group_subtask(section->key_group, s->config.vertex->max_parallelism, s->config.vertex->parallelism);
+        if (owner != s->config.subtask_index || !s->states[index]) continue;
+        enum weir_error_code code = weir_state_restore(s->states[index], section->key_group, section->bytes, section->length, reterr);
+        if (code) return code;
+    }
+    if (index == 0 && s->source) {
+        return s->source->ops->restore ? s->source->ops->restore(s->source, blobs, blob_count, reterr) : WEIR_OK;
+    }
+    struct weir_operator *op = s->chain.levels[level].op;
+    return op->ops->restore ? op->ops->restore(op, blobs, blob_count, reterr) : WEIR_OK;
+}
+
+enum weir_error_code weir_subtask_new(const struct weir_subtask_config *config, struct weir_subtask **ret, struct weir_error *reterr)
+{
+    struct weir_subtask *s = weir_memory_allocate_zeroed(config->memory, sizeof *s);
+    s->config = *config;
+    weir_arena_init(&s->arena, config->memory);
+    s->now_ms = config->now_us(config->clock) / 1000;
+    s->building_since_ms = s->now_ms;
+    const struct weir_job_vertex *vertex = config->vertex;
+    s->metrics = WEIR_ARENA_ARRAY(&s->arena, struct weir_operator_metrics, vertex->operator_count);
+    s->states = WEIR_ARENA_ARRAY(&s->arena, struct weir_state *, vertex->operator_count);
+    uint32_t source_count = vertex->operators[0]->kind == WEIR_PLAN_SOURCE;
+    weir_output_init(&s->output, &s->arena, config->outputs, config->output_count, vertex->max_parallelism);
+    weir_chain_init(&s->chain, &s->arena, vertex->operator_count - source_count, &s->output, &s->error);
+    uint32_t input_count = 0;
+    for (uint32_t i = 0; i < config->input_channel_count; i++) input_count = WEIR_MAX(input_count, config->input_numbers[i] + 1);
+    weir_gate_init(&s->gate, &s->arena, config->inputs, config->input_numbers, config->input_channel_count, input_count);
+    enum weir_error_code code = source_count ? create_source(s, vertex->operators[0], reterr) : WEIR_OK;
+    for (uint32_t i = source_count; !code && i < vertex->operator_count; i++) code = create_operator(s, i, i - source_count, reterr);
+    if (!code && config->restore && !config->restore->finished) {
+        for (uint32_t i = 0; !code && i < vertex->operator_count; i++) code = restore_one(s, i, i - source_count, reterr);
+    }
+    if (config->restore && config->restore->finished) {
+        s->source_finished = true;
+        s->chain.finished_level = s->chain.level_count;
+    }
+    if (code) {
+        weir_error_wrap(reterr, "cannot start %s (%u/%u)", vertex->name, config->subtask_index + 1, vertex->parallelism);
+        weir_subtask_free(s);
+        return code;
+    }
+    *ret = s;
+    return WEIR_OK;
+}
+
+void weir_subtask_snapshot_free(struct weir_subtask_snapshot *snapshot)
+{
+    if (!snapshot) return;
+    for (uint32_t i = 0; i < snapshot->item_count; i++) weir_buffer_done(&snapshot->items[i].blob);
+    weir_memory_release(snapshot->memory, snapshot->items, snapshot->item_count * sizeof *snapshot->items);
+    weir_memory_release(snapshot->memory, snapshot, sizeof *snapshot);
+}
+
+static void end_state_snapshots(struct weir_subtask_snapshot *snapshot)
+{
+    for (uint32_t i = 0; i < snapshot->item_count; i++) {
+        if (snapshot->items[i].state) weir_state_snapshot_end(snapshot->items[i].state);
+        snapshot->items[i].state = NULL;
+    }
+}
+
+void weir_subtask_free(struct weir_subtask *s)
+{
+    if (!s) return;
+    if (s->in_flight) {
+        end_state_snapshots(s->in_flight);
+        weir_subtask_snapshot_free(s->in_flight);
+    }
+    for (uint32_t i = 0; i < s->chain.level_count; i++) {
+        struct weir_chain_level *l = &s->chain.levels[i];
+        if (!l->op) continue;
+        if (l->op->ops->close) l->op->ops->close(l->op);
+        weir_batch_done(&l->out);
+    }
+    if (s->source && s->source->ops->close) s->source->ops->close(s->source);
+    if (s->source_batch.types) weir_batch_done(&s->source_batch);
+    for (uint32_t e = 0; e < s->output.edge_count; e++) {
+        struct weir_output_edge *edge = &s->output.edges[e];
+        for (uint32_t c = 0; edge->building && c < edge->channel_count; c++) {
+            if (!edge->building[c]) continue;
+            weir_batch_done(edge->building[c]);
+            weir_memory_release(edge->channels[c]->memory, edge->building[c], sizeof *edge->building[c]);
+        }
+    }
+    if (s->gate.current) weir_gate_batch_done(&s->gate);
+    for (uint32_t i = 0; s->states && i < s->config.vertex->operator_count; i++) weir_state_free(s->states[i]);
+    weir_arena_done(&s->arena);
+    weir_memory_release(s->config.memory, s, sizeof *s);
+}
+
+/* --- snapshots --- */
+
+static enum weir_error_code snapshot_item(struct weir_subtask *s, uint32_t index, uint64_t checkpoint_id, struct weir_snapshot_item *item)
+{
+    enum { BLOB_BYTES_MAX = 1 << 30 };
+    item->uid = uid_of(&s->arena, s->config.vertex->operators[index]);
+    weir_buffer_init(&item->blob, s->config.memory, BLOB_BYTES_MAX);
+    enum weir_error_code code = WEIR_OK;
+    if (index == 0 && s->source) {
+        if (s->source->ops->snapshot) code = s->source->ops->snapshot(s->source, checkpoint_id, &item->blob, &s->error);
+    } else {
+        struct weir_operator *op = s->chain.levels[index - (s->source != NULL)].op;
+        if (op->ops->snapshot) code = op->ops->snapshot(op, checkpoint_id, &item->blob, &s->error);
+        if (!code && weir_state_bytes(s->states[index]) > 0) item->state = weir_state_snapshot_begin(s->states[index], checkpoint_id);
+    }
+    return code;
+}
+
+static enum weir_error_code take_snapshot(struct weir_subtask *s, uint64_t checkpoint_id, bool finished)
+{
+    WEIR_ASSERT(!s->in_flight);
+    struct weir_subtask_snapshot *snapshot = weir_memory_allocate_zeroed(s->config.memory, sizeof *snapshot);
+    *snapshot = (struct weir_subtask_snapshot){ .checkpoint_id = checkpoint_id, .finished = finished, .memory = s->config.memory,
+        .item_count = s->config.vertex->operator_count };
+    snapshot->items = weir_memory_allocate_zeroed(s->config.memory, snapshot->item_count * sizeof *snapshot->items);
+    s->in_flight = snapshot;
+    for (uint32_t i = 0; i < snapshot->item_count; i++) {
+        enum weir_error_code code = snapshot_item(s, i, checkpoint_id, &snapshot->items[i]);
+        if (code) return code;
+    }
+    s->config.acknowledge(s->config.owner, s, snapshot);
+    return WEIR_OK;
+}
+
+/* The owner has written the snapshot in flight. */
+static void let_snapshot_go(struct weir_subtask *s)
+{
+    if (!s->in_flight || atomic_load_explicit(&s->written_id, memory_order_acquire) < s->in_flight->checkpoint_id) return;
+    end_state_snapshots(s->in_flight);
+    weir_subtask_snapshot_free(s->in_flight);
+    s->in_flight = NULL;
+}
+
+/* --- running --- */
+
+static void notify_complete(struct weir_subtask *s, uint64_t checkpoint_id)
+{
+    if (s->source && s->source->ops->notify_complete) s->source->ops->notify_complete(s->source, checkpoint_id);
+    for (uint32_t i = 0; i < s->chain.level_count; i++) {
+        struct weir_operator *op = s->chain.levels[i].op;
+        if (op->ops->notify_complete) op->ops->notify_complete(op, checkpoint_id);
+    }
+}
+
+/* Input is over: MAX watermark, END_INPUT, END; from the level behind an operator that finished early, if one did. */
+static void start_end(struct weir_subtask *s)
+{
+    if (s->end_started) return;
+    s->end_started = true;
+    s->after = WEIR_AFTER_END_WATERMARK;
+    weir_chain_start(&s->chain, s->chain.finished_level, WEIR_CHAIN_WATERMARK, 0, NULL, INT64_MAX);
+}
+
+/* What was waiting for the chain to become idle. Returns false when it failed. */
+static bool go_on_after_chain(struct weir_subtask *s)
+{
+    enum weir_subtask_after after = s->after;
+    s->after = WEIR_AFTER_NOTHING;
+    switch (after) {
+    case WEIR_AFTER_NOTHING: return true;
+    case WEIR_AFTER_BATCH:
+        if (s->gate.current) weir_gate_batch_done(&s->gate);
+        return true;
+    case WEIR_AFTER_BARRIER:
+        weir_output_broadcast(&s->output, WEIR_ELEMENT_BARRIER, (int64_t)s->barrier_id);
+        if (!s->source) weir_gate_barrier_done(&s->gate);
+        return take_snapshot(s, s->barrier_id, false) == WEIR_OK;
+    case WEIR_AFTER_END_WATERMARK:
+        s->after = WEIR_AFTER_END;
+        /* Fed by a gate, the head has already heard END_INPUT per input. */
+        if (s->source || s->chain.finished_level > 0)
+            weir_chain_start(&s->chain, s->chain.finished_level, WEIR_CHAIN_END_INPUT, 0, NULL, 1);
+        return true;
+    case WEIR_AFTER_END:
+        weir_output_broadcast(&s->output, WEIR_ELEMENT_END, 0);
+        s->ended = true;
+        return true;
+    }
+    WEIR_UNREACHABLE();
+}
+
+static void start_barrier(struct weir_subtask *s, uint64_t id)
+{
+    s->barrier_id = id;
+    s->after = WEIR_AFTER_BARRIER;
+    weir_chain_start(&s->chain, s->chain.finished_level, WEIR_CHAIN_FLUSH, 0, NULL, 0);
+}
+
+static enum weir_subtask_result poll_source(struct weir_subtask *s, int64_t *wake_ms)
+{
+    uint64_t trigger = atomic_load_explicit(&s->trigger_id, memory_order_acquire);
+    if (trigger > s->trigger_seen && !s->in_flight) {
+        s->trigger_seen = trigger;
+        start_barrier(s, trigger);
+        return WEIR_SUBTASK_WORKED;
+    }
+    if (s->source_finished) {
+        start_end(s);
+        return WEIR_SUBTASK_WORKED;
+    }
+    if (s->now_ms < s->source_idle_until_ms) {
+        *wake_ms = WEIR_MIN(*wake_ms, s->source_idle_until_ms);
+        return WEIR_SUBTASK_IDLE;
+    }
+    weir_batch_reset(&s->source_batch);
+    int64_t idle_until_ms = s->now_ms + 100;
+    switch (s->source->ops->poll(s->source, &s->source_batch, &idle_until_ms)) {
+    case WEIR_SOURCE_FAILED: return WEIR_SUBTASK_FAILED;
+    case WEIR_SOURCE_FINISHED: s->source_finished = true; break;
+    case WEIR_SOURCE_IDLE:
+        s->source_idle_until_ms = idle_until_ms;
+        *wake_ms = WEIR_MIN(*wake_ms, idle_until_ms);
+        if (weir_batch_selected(&s->source_batch) == 0) return WEIR_SUBTASK_IDLE;
+        break;
+    case WEIR_SOURCE_ROWS: break;
+    }
+    uint32_t rows = weir_batch_selected(&s->source_batch);
+    if (rows) {
+        s->metrics[0].records_out += rows;
+        s->after = WEIR_AFTER_BATCH;
+        weir_chain_start(&s->chain, 0, WEIR_CHAIN_PROCESS, 0, &s->source_batch, 0);
+    }
+    return WEIR_SUBTASK_WORKED;
+}
+
+static enum weir_subtask_result poll_gate(struct weir_subtask *s)
+{
+    struct weir_gate_event event = weir_gate_poll(&s->gate);
+    switch (event.kind) {
+    case WEIR_GATE_NOTHING: return WEIR_SUBTASK_IDLE;
+    case WEIR_GATE_BATCH:
+        s->after = WEIR_AFTER_BATCH;
+        weir_chain_start(&s->chain, 0, WEIR_CHAIN_PROCESS, event.input, event.batch, 0);
+        break;
+    case WEIR_GATE_WATERMARK: weir_chain_start(&s->chain, 0, WEIR_CHAIN_WATERMARK, 0, NULL, event.value); break;
+    case WEIR_GATE_IDLE: weir_output_broadcast(&s->output, WEIR_ELEMENT_IDLE, event.value); break;
+    case WEIR_GATE_BARRIER: start_barrier(s, (uint64_t)event.value); break;
+    case WEIR_GATE_CANCEL: weir_output_broadcast(&s->output, WEIR_ELEMENT_CANCEL, event.value); break;
+    case WEIR_GATE_INPUT_END: weir_chain_start(&s->chain, 0, WEIR_CHAIN_END_INPUT, event.input, NULL, s->gate.open_count == 0); break;
+    case WEIR_GATE_END: start_end(s); break;
+    }
+    return WEIR_SUBTASK_WORKED;
+}
+
+/* Nobody wants our rows, or an operator has had enough: end now. */
+static bool wants_to_end_early(struct weir_subtask *s)
+{
+    if (s->end_started) return false;
+    if (s->chain.finished_level > 0 || weir_output_unwanted(&s->output)) {
+        if (!s->source) weir_gate_close(&s->gate);
+        s->source_finished = true;
+        if (s->chain.finished_level == 0) s->chain.finished_level = s->chain.level_count; /* outputs are closed: nothing to emit for */
+        return true;
+    }
+    return s->config.restore && s->config.restore->finished;
+}
+
+static enum weir_subtask_result end_step(struct weir_subtask *s)
+{
+    /* The final snapshot is delivered once the one in flight is written. */
+    if (s->ended && !s->in_flight && s->after == WEIR_AFTER_NOTHING && s->barrier_id != UINT64_MAX) {
+        s->barrier_id = UINT64_MAX;
+        return take_snapshot(s, UINT64_MAX - 1, true) ? WEIR_SUBTASK_FAILED : WEIR_SUBTASK_WORKED;
+    }
+    return s->barrier_id == UINT64_MAX ? WEIR_SUBTASK_ENDED : WEIR_SUBTASK_IDLE;
+}
+
+static bool handle_mailbox(struct weir_subtask *s)
+{
+    let_snapshot_go(s);
+    uint64_t completed = atomic_load_explicit(&s->completed_id, memory_order_acquire);
+    if (completed <= s->completed_seen) return true;
+    s->completed_seen = completed;
+    s->error.code = WEIR_OK;
+    notify_complete(s, completed);
+    return s->error.code == WEIR_OK;
+}
+
+static void linger(struct weir_subtask *s)
+{
+    if (!s->output.building) {
+        s->building_since_ms = s->now_ms;
+        return;
+    }
+    if (s->now_ms - s->building_since_ms < OUTPUT_LINGER_MS || !weir_output_has_room(&s->output)) return;
+    weir_output_flush(&s->output);
+    s->building_since_ms = s->now_ms;
+}
+
+enum weir_subtask_result weir_subtask_run_once(struct weir_subtask *s, int64_t *wake_ms)
+{
+    *wake_ms = INT64_MAX;
+    s->now_ms = s->config.now_us(s->config.clock) / 1000;
+    if (atomic_load_explicit(&s->canceled, memory_order_relaxed)) return WEIR_SUBTASK_CANCELED;
+    if (!handle_mailbox(s)) return WEIR_SUBTASK_FAILED;
+    if (s->ended) return end_step(s);
+    linger(s);
+    switch (weir_chain_run(&s->chain)) {
+    case WEIR_CHAIN_FAILED: return WEIR_SUBTASK_FAILED;
+    case WEIR_CHAIN_BLOCKED: return WEIR_SUBTASK_BLOCKED;
+    case WEIR_CHAIN_DONE: break;
+    }
+    if (!weir_output_has_room(&s->output)) return WEIR_SUBTASK_BLOCKED;
+    /* A barrier waits until the snapshot before it is written: one at a time. */
+    if (s->after == WEIR_AFTER_BARRIER && s->in_flight) return WEIR_SUBTASK_IDLE;
+    if (s->after != WEIR_AFTER_NOTHING) return go_on_after_chain(s) ? WEIR_SUBTASK_WORKED : WEIR_SUBTASK_FAILED;
+    if (weir_memory_over_limit(s->config.memory)) {
+        weir_error_set(&s->error, WEIR_E_BUDGET, "the managed memory of this slot is used up (%zu of %zu bytes): raise taskmanager.memory.managed.size",
+            atomic_load(&s->config.memory->used_bytes), s->config.memory->limit_bytes);
+        return WEIR_SUBTASK_FAILED;
+    }
+    if (wants_to_end_early(s)) {
+        start_end(s);
+        return WEIR_SUBTASK_WORKED;
+    }
+    uint32_t level = 0;
+    int64_t timer_ms = weir_chain_timer_ms(&s->chain, &level);
+    if (timer_ms <= s->now_ms) {
+        weir_chain_start(&s->chain, level, WEIR_CHAIN_TIMER, 0, NULL, s->now_ms);
+        return WEIR_SUBTASK_WORKED;
+    }
+    *wake_ms = timer_ms;
+    enum weir_subtask_result result = s->source ? poll_source(s, wake_ms) : poll_gate(s);
+    if (result == WEIR_SUBTASK_IDLE && s->output.building) {
+        weir_output_flush(&s->output); /* nothing else to do: do not keep what is ready */
+        return WEIR_SUBTASK_WORKED;
+    }
+    return result;
+}
