@@ -6,9 +6,12 @@ static void set_timer(struct weir_operator_context *ctx, int64_t at_ms)
     ((struct weir_chain_level *)ctx->timer_owner)->timer_ms = at_ms;
 }
 
-void weir_chain_init(struct weir_chain *chain, struct weir_arena *arena, uint32_t level_count, struct weir_output *output, struct weir_error *error)
+void weir_chain_init(struct weir_chain *chain, struct weir_arena *arena, uint32_t level_count,
+    struct weir_output *output, struct weir_error *error)
 {
-    *chain = (struct weir_chain){ .level_count = level_count, .output = output, .error = error, .watermark_sent_ms = INT64_MIN };
+    *chain = (struct weir_chain){
+        .level_count = level_count, .output = output, .error = error, .watermark_sent_ms = INT64_MIN
+    };
     chain->levels = WEIR_ARENA_ARRAY(arena, struct weir_chain_level, level_count ? level_count : 1);
     for (uint32_t i = 0; i < level_count; i++) {
         chain->levels[i].timer_ms = INT64_MAX;
@@ -39,7 +42,8 @@ int64_t weir_chain_timer_ms(const struct weir_chain *chain, uint32_t *level)
     return earliest;
 }
 
-void weir_chain_start(struct weir_chain *chain, uint32_t level, enum weir_chain_action action, uint32_t input, const struct weir_batch *in, int64_t value)
+void weir_chain_start(struct weir_chain *chain, uint32_t level, enum weir_chain_action action, uint32_t input,
+    const struct weir_batch *in, int64_t value)
 {
     if (level >= chain->level_count) { /* behind the last operator */
         switch (action) {
@@ -81,16 +85,20 @@ static enum weir_operator_result call(struct weir_chain_level *l)
     case WEIR_CHAIN_PROCESS: return ops->process(l->op, l->input, l->in, &l->out);
     case WEIR_CHAIN_WATERMARK:
         l->forward_ms = l->value;
-        return ops->watermark ? ops->watermark(l->op, l->value, &l->out, &l->forward_ms) : WEIR_OPERATOR_NEED_INPUT;
-    case WEIR_CHAIN_TIMER: return ops->timer ? ops->timer(l->op, l->value, &l->out) : WEIR_OPERATOR_NEED_INPUT;
-    case WEIR_CHAIN_END_INPUT: return ops->end_input ? ops->end_input(l->op, l->input, &l->out) : WEIR_OPERATOR_NEED_INPUT;
+        return ops->watermark ? ops->watermark(l->op, l->value, &l->out, &l->forward_ms)
+                              : WEIR_OPERATOR_NEED_INPUT;
+    case WEIR_CHAIN_TIMER:
+        return ops->timer ? ops->timer(l->op, l->value, &l->out) : WEIR_OPERATOR_NEED_INPUT;
+    case WEIR_CHAIN_END_INPUT:
+        return ops->end_input ? ops->end_input(l->op, l->input, &l->out) : WEIR_OPERATOR_NEED_INPUT;
     case WEIR_CHAIN_FLUSH: return ops->flush ? ops->flush(l->op, &l->out) : WEIR_OPERATOR_NEED_INPUT;
     case WEIR_CHAIN_NONE: break;
     }
     WEIR_UNREACHABLE();
 }
 
-/* Passes on what the operator's context asks for: a watermark of its own, a change of idleness. The levels below are idle. */
+/* Passes on what the operator's context asks for: a watermark of its own, a change of idleness. The levels
+ * below are idle. */
 static bool pass_context_on(struct weir_chain *chain, uint32_t level)
 {
     struct weir_chain_level *l = &chain->levels[level];
@@ -125,7 +133,8 @@ static void pass_action_on(struct weir_chain *chain, uint32_t level)
         break;
     case WEIR_CHAIN_FLUSH: weir_chain_start(chain, level + 1, WEIR_CHAIN_FLUSH, 0, NULL, 0); break;
     case WEIR_CHAIN_END_INPUT:
-        /* The head may have two inputs: the rest of the chain ends with the last of them, which the subtask says by value 1. */
+        /* The head may have two inputs: the rest of the chain ends with the last of them, which the subtask
+         * says by value 1. */
         if (l->value) weir_chain_start(chain, level + 1, WEIR_CHAIN_END_INPUT, 0, NULL, 1);
         break;
     case WEIR_CHAIN_NONE:

@@ -1,7 +1,8 @@
 #include "task/channel.h"
 #include "base/assert.h"
 
-struct weir_channel *weir_channel_new(struct weir_memory *memory, const struct weir_type *const *types, uint32_t column_count)
+struct weir_channel *weir_channel_new(
+    struct weir_memory *memory, const struct weir_type *const *types, uint32_t column_count)
 {
     struct weir_channel *channel = weir_memory_allocate_aligned(memory, sizeof *channel, 64);
     memset(channel, 0, sizeof *channel);
@@ -71,7 +72,8 @@ void weir_channel_give_back(struct weir_channel *channel, struct weir_batch *bat
 {
     weir_batch_reset(batch); /* lets heaps go at once, on the consumer's thread */
     uint32_t head = atomic_load_explicit(&channel->empty_head, memory_order_relaxed);
-    WEIR_ASSERT(head - atomic_load_explicit(&channel->empty_tail, memory_order_acquire) < WEIR_ARRAY_COUNT(channel->empties));
+    WEIR_ASSERT(head - atomic_load_explicit(&channel->empty_tail, memory_order_acquire) <
+                WEIR_ARRAY_COUNT(channel->empties));
     channel->empties[head % WEIR_ARRAY_COUNT(channel->empties)] = batch;
     atomic_store_explicit(&channel->empty_head, head + 1, memory_order_release);
 }

@@ -1,11 +1,13 @@
 /*
- * Channel: one producer subtask to one consumer subtask inside a process. A single-producer single-consumer ring of elements
- * going down, and a ring of empty batches coming back up. Room in the ring is the credit: who has no room does not start
- * work that may need it (task/output.h), so nothing ever waits inside an operator.
+ * Channel: one producer subtask to one consumer subtask inside a process. A single-producer single-consumer
+ * ring of elements going down, and a ring of empty batches coming back up. Room in the ring is the credit:
+ * who has no room does not start work that may need it (task/output.h), so nothing ever waits inside an
+ * operator.
  *
- * Memory order: the producer writes the element, then publishes head with release; the consumer reads head with acquire,
- * then the element; tail goes back the same way. Batches belong to the producer's side until pushed, to the consumer's until
- * given back. Wake-ups: a push calls the consumer's waker, a pop the producer's: both are cheap flags while the other side runs.
+ * Memory order: the producer writes the element, then publishes head with release; the consumer reads head
+ * with acquire, then the element; tail goes back the same way. Batches belong to the producer's side until
+ * pushed, to the consumer's until given back. Wake-ups: a push calls the consumer's waker, a pop the
+ * producer's: both are cheap flags while the other side runs.
  *
  * @thread push, room, take_empty: producer. peek, pop, give_back: consumer. close_consumer: consumer.
  */
@@ -38,11 +40,12 @@ struct weir_waker {
 };
 
 struct weir_channel {
-    _Alignas(64) _Atomic uint32_t head; /* written by the producer */
-    _Alignas(64) _Atomic uint32_t tail; /* written by the consumer */
+    _Alignas(64) _Atomic uint32_t head;       /* written by the producer */
+    _Alignas(64) _Atomic uint32_t tail;       /* written by the consumer */
     _Alignas(64) _Atomic uint32_t empty_head; /* ring of batches that come back: written by the consumer */
     _Alignas(64) _Atomic uint32_t empty_tail; /* written by the producer */
-    _Atomic bool consumer_finished; /* the consumer wants nothing more: the producer drops what it has for it */
+    _Atomic bool
+        consumer_finished; /* the consumer wants nothing more: the producer drops what it has for it */
     struct weir_element elements[WEIR_CHANNEL_ELEMENTS];
     struct weir_batch *empties[WEIR_CHANNEL_ELEMENTS * 2];
     struct weir_waker *producer, *consumer;
@@ -52,7 +55,8 @@ struct weir_channel {
     uint32_t batch_count; /* made so far by the producer; bounded by the ring + 2 */
 };
 
-struct weir_channel *weir_channel_new(struct weir_memory *memory, const struct weir_type *const *types, uint32_t column_count);
+struct weir_channel *weir_channel_new(
+    struct weir_memory *memory, const struct weir_type *const *types, uint32_t column_count);
 /* Both sides are done with it. */
 void weir_channel_free(struct weir_channel *channel);
 

@@ -1,18 +1,21 @@
 #include "task/gate.h"
 #include "base/assert.h"
 
-void weir_gate_init(struct weir_gate *gate, struct weir_arena *arena, struct weir_channel *const *channels, const uint32_t *inputs,
-    uint32_t channel_count, uint32_t input_count)
+void weir_gate_init(struct weir_gate *gate, struct weir_arena *arena, struct weir_channel *const *channels,
+    const uint32_t *inputs, uint32_t channel_count, uint32_t input_count)
 {
     WEIR_ASSERT(input_count <= WEIR_OPERATOR_INPUTS_MAX);
-    *gate = (struct weir_gate){ .channel_count = channel_count, .open_count = channel_count, .input_count = input_count,
+    *gate = (struct weir_gate){ .channel_count = channel_count,
+        .open_count = channel_count,
+        .input_count = input_count,
         .watermark_ms = INT64_MIN };
     gate->channels = WEIR_ARENA_ARRAY(arena, struct weir_gate_channel, channel_count ? channel_count : 1);
     for (uint32_t i = 0; i < input_count; i++) gate->inputs[i].watermark_ms = INT64_MIN;
     for (uint32_t i = 0; i < channel_count; i++) {
         WEIR_ASSERT(inputs[i] < input_count);
         gate->channels[i] = (struct weir_gate_channel){
-            .channel = channels[i], .input = inputs[i], .watermark_ms = INT64_MIN, .aligned = true };
+            .channel = channels[i], .input = inputs[i], .watermark_ms = INT64_MIN, .aligned = true
+        };
         gate->inputs[inputs[i]].channel_count++;
         gate->inputs[inputs[i]].open_count++;
     }
@@ -90,9 +93,11 @@ static bool aligned(struct weir_gate *gate, struct weir_gate_event *event)
     return true;
 }
 
-static bool on_barrier(struct weir_gate *gate, struct weir_gate_channel *c, int64_t id, struct weir_gate_event *event)
+static bool on_barrier(
+    struct weir_gate *gate, struct weir_gate_channel *c, int64_t id, struct weir_gate_event *event)
 {
-    if (id <= gate->barrier_last || (gate->aligning && id < gate->aligning)) return false; /* of an alignment that was given up */
+    if (id <= gate->barrier_last || (gate->aligning && id < gate->aligning))
+        return false; /* of an alignment that was given up */
     bool canceled = false;
     if (gate->aligning && id > gate->aligning) {
         *event = (struct weir_gate_event){ .kind = WEIR_GATE_CANCEL, .value = gate->aligning };
@@ -128,7 +133,8 @@ static bool on_end(struct weir_gate *gate, struct weir_gate_channel *c, struct w
     WEIR_ASSERT(!c->ended && gate->open_count > 0);
     c->ended = true;
     gate->open_count--;
-    /* An ended channel holds nothing back: its watermark is MAX (already sent), it counts as idle only if it never was active. */
+    /* An ended channel holds nothing back: its watermark is MAX (already sent), it counts as idle only if it
+     * never was active. */
     c->watermark_ms = INT64_MAX;
     c->idle = false;
     struct weir_gate_input *in = &gate->inputs[c->input];
@@ -152,7 +158,9 @@ static bool take(struct weir_gate *gate, uint32_t index, struct weir_gate_event 
     case WEIR_ELEMENT_BATCH:
         gate->current = element.batch;
         gate->current_channel = index;
-        *event = (struct weir_gate_event){ .kind = WEIR_GATE_BATCH, .input = c->input, .channel = index, .batch = element.batch };
+        *event = (struct weir_gate_event){
+            .kind = WEIR_GATE_BATCH, .input = c->input, .channel = index, .batch = element.batch
+        };
         return true;
     case WEIR_ELEMENT_WATERMARK:
         if (c->idle && element.value != INT64_MAX) return false; /* watermarks of idle channels are ignored */

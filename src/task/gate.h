@@ -1,13 +1,14 @@
 /*
- * Input gate: all input channels of one subtask. Chooses the next element round-robin, aligns barriers, combines watermarks.
+ * Input gate: all input channels of one subtask. Chooses the next element round-robin, aligns barriers,
+ * combines watermarks.
  *
- * Watermarks (Flink's StatusWatermarkValve, per input): the input's watermark is the minimum over its aligned, active channels;
- * idle channels leave the minimum; a channel that becomes active again counts once its watermark has reached the last output;
- * when all are idle the maximum over all is flushed and the input is idle. It never goes back. Over the inputs: the minimum of
- * those that are active, by the same rule.
+ * Watermarks (Flink's StatusWatermarkValve, per input): the input's watermark is the minimum over its
+ * aligned, active channels; idle channels leave the minimum; a channel that becomes active again counts once
+ * its watermark has reached the last output; when all are idle the maximum over all is flushed and the input
+ * is idle. It never goes back. Over the inputs: the minimum of those that are active, by the same rule.
  *
- * Barriers (aligned): a channel that delivered barrier n is blocked until all open channels have; END counts as delivered.
- * A newer id gives up an older alignment; CANCEL does the same. One alignment at a time.
+ * Barriers (aligned): a channel that delivered barrier n is blocked until all open channels have; END counts
+ * as delivered. A newer id gives up an older alignment; CANCEL does the same. One alignment at a time.
  *
  * @thread slot.
  */
@@ -54,8 +55,8 @@ struct weir_gate {
     uint32_t input_count;
     int64_t watermark_ms; /* combined */
     bool idle, end_reported;
-    int64_t aligning;  /* checkpoint id under alignment; 0 = none */
-    uint32_t barriers; /* channels that delivered it */
+    int64_t aligning;     /* checkpoint id under alignment; 0 = none */
+    uint32_t barriers;    /* channels that delivered it */
     int64_t barrier_last; /* newest id that was aligned or given up: older or equal barriers are dropped */
     bool barrier_pending; /* aligned, waiting for barrier_done */
     struct weir_batch *current;
@@ -63,9 +64,10 @@ struct weir_gate {
 };
 
 /* channels[i] feeds input inputs[i]. Arrays are copied into arena. */
-void weir_gate_init(struct weir_gate *gate, struct weir_arena *arena, struct weir_channel *const *channels, const uint32_t *inputs,
-    uint32_t channel_count, uint32_t input_count);
-/* Consumes elements until there is something to tell. Not to be called while a batch is lent or a barrier pending. */
+void weir_gate_init(struct weir_gate *gate, struct weir_arena *arena, struct weir_channel *const *channels,
+    const uint32_t *inputs, uint32_t channel_count, uint32_t input_count);
+/* Consumes elements until there is something to tell. Not to be called while a batch is lent or a barrier
+ * pending. */
 struct weir_gate_event weir_gate_poll(struct weir_gate *gate);
 void weir_gate_batch_done(struct weir_gate *gate);
 void weir_gate_barrier_done(struct weir_gate *gate);

@@ -2,9 +2,11 @@
 #include "base/assert.h"
 #include "data/key_group.h"
 
-void weir_output_init(struct weir_output *output, struct weir_arena *arena, struct weir_output_edge *edges, uint32_t edge_count, uint32_t max_parallelism)
+void weir_output_init(struct weir_output *output, struct weir_arena *arena, struct weir_output_edge *edges,
+    uint32_t edge_count, uint32_t max_parallelism)
 {
-    *output = (struct weir_output){ .edges = edges, .edge_count = edge_count, .max_parallelism = max_parallelism };
+    *output =
+        (struct weir_output){ .edges = edges, .edge_count = edge_count, .max_parallelism = max_parallelism };
     for (uint32_t e = 0; e < edge_count; e++) {
         WEIR_ASSERT(edges[e].channel_count > 0 && edges[e].channel_count <= UINT16_MAX);
         edges[e].building = WEIR_ARENA_ARRAY(arena, struct weir_batch *, edges[e].channel_count);
@@ -49,9 +51,11 @@ static void send_building(struct weir_output_edge *edge, uint32_t c)
 }
 
 /* Appends rows to channel c's batch under construction, in pieces that keep -U with +U. */
-static void append(struct weir_output_edge *edge, uint32_t c, const struct weir_batch *from, const uint32_t *rows, uint32_t count)
+static void append(struct weir_output_edge *edge, uint32_t c, const struct weir_batch *from,
+    const uint32_t *rows, uint32_t count)
 {
-    if (is_closed(edge->channels[c]) && weir_channel_room(edge->channels[c]) < 3) return; /* nobody reads it any more */
+    if (is_closed(edge->channels[c]) && weir_channel_room(edge->channels[c]) < 3)
+        return; /* nobody reads it any more */
     for (uint32_t done = 0; done < count;) {
         if (!edge->building[c]) edge->building[c] = weir_channel_take_empty(edge->channels[c]);
         struct weir_batch *to = edge->building[c];
@@ -64,7 +68,8 @@ static void append(struct weir_output_edge *edge, uint32_t c, const struct weir_
         done += piece;
         if (done < count || to->row_count == WEIR_BATCH_ROWS_MAX) send_building(edge, c);
     }
-    if (edge->building[c] && edge->building[c]->row_count >= WEIR_OUTPUT_COALESCE_ROWS) send_building(edge, c);
+    if (edge->building[c] && edge->building[c]->row_count >= WEIR_OUTPUT_COALESCE_ROWS)
+        send_building(edge, c);
 }
 
 /* The rows that count, as row numbers. */
@@ -76,12 +81,14 @@ static uint32_t list_rows(struct weir_output *output, const struct weir_batch *b
 }
 
 /* A pair whose halves go apart is no update any more for those who get them. */
-static const uint8_t *downgrade_split_pairs(struct weir_output *output, const struct weir_batch *batch, uint32_t count)
+static const uint8_t *downgrade_split_pairs(
+    struct weir_output *output, const struct weir_batch *batch, uint32_t count)
 {
     bool changed = false;
     for (uint32_t i = 0; i + 1 < count; i++) {
         uint32_t row = output->rows[i], next = output->rows[i + 1];
-        if (batch->kinds[row] != WEIR_ROW_UPDATE_BEFORE || batch->kinds[next] != WEIR_ROW_UPDATE_AFTER) continue;
+        if (batch->kinds[row] != WEIR_ROW_UPDATE_BEFORE || batch->kinds[next] != WEIR_ROW_UPDATE_AFTER)
+            continue;
         if (output->targets[i] == output->targets[i + 1]) continue;
         if (!changed) memcpy(output->kinds, batch->kinds, batch->row_count);
         changed = true;
@@ -91,13 +98,15 @@ static const uint8_t *downgrade_split_pairs(struct weir_output *output, const st
     return changed ? output->kinds : batch->kinds;
 }
 
-static void write_hash(struct weir_output *output, struct weir_output_edge *edge, const struct weir_batch *batch)
+static void write_hash(
+    struct weir_output *output, struct weir_output_edge *edge, const struct weir_batch *batch)
 {
     uint32_t count = list_rows(output, batch);
     weir_batch_hash(batch, edge->keys, edge->key_count, output->hashes);
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t group = weir_key_group(output->hashes[i], output->max_parallelism);
-        output->targets[i] = (uint16_t)weir_key_group_subtask(group, output->max_parallelism, edge->channel_count);
+        uint32_t group = weir_key_group_of(output->hashes[i], output->max_parallelism);
+        output->targets[i] =
+            (uint16_t)weir_key_group_subtask(group, output->max_parallelism, edge->channel_count);
     }
     struct weir_batch view = *batch; /* same columns, perhaps other kinds */
     if (batch->kinds) view.kinds = (uint8_t *)downgrade_split_pairs(output, batch, count);
@@ -153,7 +162,8 @@ void weir_output_broadcast(struct weir_output *output, enum weir_element_kind ki
     for (uint32_t e = 0; e < output->edge_count; e++) {
         for (uint32_t c = 0; c < output->edges[e].channel_count; c++) {
             struct weir_channel *channel = output->edges[e].channels[c];
-            if (weir_channel_room(channel) == 0 && is_closed(channel)) continue; /* nobody reads it any more */
+            if (weir_channel_room(channel) == 0 && is_closed(channel))
+                continue; /* nobody reads it any more */
             weir_channel_push(channel, (struct weir_element){ .kind = kind, .value = value });
         }
     }

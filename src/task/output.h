@@ -1,12 +1,14 @@
 /*
- * Output: where a chain's rows go: for each outgoing edge the channels to all consumer subtasks, with a batch under
- * construction per channel. Rows are copied (views of strings, not bytes) out of the lent batch; small pieces are coalesced
- * until WEIR_OUTPUT_COALESCE_ROWS or until flush.
+ * Output: where a chain's rows go: for each outgoing edge the channels to all consumer subtasks, with a batch
+ * under construction per channel. Rows are copied (views of strings, not bytes) out of the lent batch; small
+ * pieces are coalesced until WEIR_OUTPUT_COALESCE_ROWS or until flush.
  *
- * Credits: weir_output_has_room() is asked before every step of the chain. It keeps WEIR_OUTPUT_RESERVE elements of room per
- * channel: one batch may complete the batch under construction and fill another, and a watermark or barrier needs one more.
+ * Credits: weir_output_has_room() is asked before every step of the chain. It keeps WEIR_OUTPUT_RESERVE
+ * elements of room per channel: one batch may complete the batch under construction and fill another, and a
+ * watermark or barrier needs one more.
  *
- * -U/+U pairs stay in one batch; when a key change routes the halves to different subtasks they become -D and +I.
+ * -U/+U pairs stay in one batch; when a key change routes the halves to different subtasks they become -D and
+ * +I.
  * @thread slot.
  */
 #ifndef WEIR_TASK_OUTPUT_H
@@ -24,21 +26,22 @@ struct weir_output_edge {
     struct weir_channel **channels; /* to each consumer subtask; FORWARD: exactly one */
     struct weir_batch **building;   /* per channel; NULL = none */
     uint32_t channel_count;
-    uint32_t next;                  /* REBALANCE */
+    uint32_t next; /* REBALANCE */
 };
 
 struct weir_output {
     struct weir_output_edge *edges;
     uint32_t edge_count;
     uint32_t max_parallelism;
-    bool building; /* rows wait in a batch under construction */
-    uint16_t *targets;     /* scratch: WEIR_BATCH_ROWS_MAX */
-    uint32_t *rows;        /* scratch */
-    uint64_t *hashes;      /* scratch */
-    uint8_t *kinds;        /* scratch: kinds after downgrading split pairs */
+    bool building;     /* rows wait in a batch under construction */
+    uint16_t *targets; /* scratch: WEIR_BATCH_ROWS_MAX */
+    uint32_t *rows;    /* scratch */
+    uint64_t *hashes;  /* scratch */
+    uint8_t *kinds;    /* scratch: kinds after downgrading split pairs */
 };
 
-void weir_output_init(struct weir_output *output, struct weir_arena *arena, struct weir_output_edge *edges, uint32_t edge_count, uint32_t max_parallelism);
+void weir_output_init(struct weir_output *output, struct weir_arena *arena, struct weir_output_edge *edges,
+    uint32_t edge_count, uint32_t max_parallelism);
 bool weir_output_has_room(struct weir_output *output);
 /* All consumers have closed: nobody wants rows. False without edges. */
 bool weir_output_unwanted(struct weir_output *output);

@@ -2,7 +2,13 @@
 #include "base/assert.h"
 #include <xxhash.h>
 
-enum { SNAPSHOT_VERSION = 1, WRITE_PIECE_BYTES = 1 << 20, SECTION_BLOB = 1, SECTION_KEY_GROUP = 2, SECTIONS_MAX = 1 << 22 };
+enum {
+    SNAPSHOT_VERSION = 1,
+    WRITE_PIECE_BYTES = 1 << 20,
+    SECTION_BLOB = 1,
+    SECTION_KEY_GROUP = 2,
+    SECTIONS_MAX = 1 << 22
+};
 static const char snapshot_magic[8] = "WEIRSNAP";
 
 struct snapshot_writer {
@@ -16,13 +22,15 @@ struct snapshot_writer {
 static enum weir_error_code write_out(struct snapshot_writer *writer, struct weir_error *reterr)
 {
     if (writer->buffer.length == 0) return WEIR_OK;
-    enum weir_error_code code = writer->fs->append(writer->file, writer->buffer.data, writer->buffer.length, reterr);
+    enum weir_error_code code =
+        writer->fs->append(writer->file, writer->buffer.data, writer->buffer.length, reterr);
     writer->bytes += writer->buffer.length;
     weir_buffer_clear(&writer->buffer);
     return code;
 }
 
-static enum weir_error_code put_section(struct snapshot_writer *writer, uint8_t kind, uint32_t key_group, const void *bytes, size_t length, struct weir_error *reterr)
+static enum weir_error_code put_section(struct snapshot_writer *writer, uint8_t kind, uint32_t key_group,
+    const void *bytes, size_t length, struct weir_error *reterr)
 {
     struct weir_buffer *to = &writer->buffer;
     size_t uid_length = strlen(writer->uid);
@@ -42,27 +50,33 @@ static enum weir_error_code put_section(struct snapshot_writer *writer, uint8_t 
     return code;
 }
 
-static enum weir_error_code put_key_group(void *context, uint32_t key_group, const void *bytes, size_t length, struct weir_error *reterr)
+static enum weir_error_code put_key_group(
+    void *context, uint32_t key_group, const void *bytes, size_t length, struct weir_error *reterr)
 {
     return put_section(context, SECTION_KEY_GROUP, key_group, bytes, length, reterr);
 }
 
-static enum weir_error_code put_all(struct snapshot_writer *writer, const struct weir_subtask_snapshot *snapshot, struct weir_error *reterr)
+static enum weir_error_code put_all(
+    struct snapshot_writer *writer, const struct weir_subtask_snapshot *snapshot, struct weir_error *reterr)
 {
     for (uint32_t i = 0; i < snapshot->item_count; i++) {
         const struct weir_snapshot_item *item = &snapshot->items[i];
         writer->uid = item->uid;
         enum weir_error_code code = WEIR_OK;
-        if (item->blob.length > 0) code = put_section(writer, SECTION_BLOB, 0, item->blob.data, item->blob.length, reterr);
-        if (!code && item->state) code = weir_state_snapshot_write(item->state, put_key_group, writer, reterr);
+        if (item->blob.length > 0)
+            code = put_section(writer, SECTION_BLOB, 0, item->blob.data, item->blob.length, reterr);
+        if (!code && item->state)
+            code = weir_state_snapshot_write(item->state, put_key_group, writer, reterr);
         if (code) return code;
     }
     weir_buffer_append_byte(&writer->buffer, 0);
     return write_out(writer, reterr);
 }
 
-enum weir_error_code weir_snapshot_file_write(struct weir_filesystem *fs, const char *path, const struct weir_job_vertex *vertex,
-    uint32_t subtask_index, const struct weir_subtask_snapshot *snapshot, struct weir_memory *memory, uint64_t *ret_bytes, struct weir_error *reterr)
+enum weir_error_code weir_snapshot_file_write(struct weir_filesystem *fs, const char *path,
+    const struct weir_job_vertex *vertex, uint32_t subtask_index,
+    const struct weir_subtask_snapshot *snapshot, struct weir_memory *memory, uint64_t *ret_bytes,
+    struct weir_error *reterr)
 {
     struct snapshot_writer writer = { .fs = fs };
     enum weir_error_code code = fs->open_write(fs, path, false, &writer.file, reterr);
@@ -84,7 +98,8 @@ enum weir_error_code weir_snapshot_file_write(struct weir_filesystem *fs, const 
     return code;
 }
 
-static enum weir_error_code read_whole(struct weir_filesystem *fs, struct weir_arena *arena, const char *path, struct weir_reader *ret, struct weir_error *reterr)
+static enum weir_error_code read_whole(struct weir_filesystem *fs, struct weir_arena *arena, const char *path,
+    struct weir_reader *ret, struct weir_error *reterr)
 {
     struct weir_file *file;
     struct weir_file_status status;
@@ -95,7 +110,8 @@ static enum weir_error_code read_whole(struct weir_filesystem *fs, struct weir_a
         uint8_t *bytes = weir_arena_allocate(arena, (size_t)status.size_bytes + 1);
         size_t length = 0, got = 1;
         while (!code && got > 0 && length < (size_t)status.size_bytes) {
-            code = fs->read_at(file, (int64_t)length, bytes + length, (size_t)status.size_bytes - length, &got, reterr);
+            code = fs->read_at(
+                file, (int64_t)length, bytes + length, (size_t)status.size_bytes - length, &got, reterr);
             if (!code) length += got;
         }
         *ret = (struct weir_reader){ .data = bytes, .length = length };
@@ -104,7 +120,8 @@ static enum weir_error_code read_whole(struct weir_filesystem *fs, struct weir_a
     return code;
 }
 
-static bool read_section(struct weir_reader *reader, struct weir_arena *arena, uint32_t old_subtask, uint8_t kind, struct weir_restore_section *ret)
+static bool read_section(struct weir_reader *reader, struct weir_arena *arena, uint32_t old_subtask,
+    uint8_t kind, struct weir_restore_section *ret)
 {
     uint64_t uid_length = weir_reader_varint(reader);
     const char *uid = uid_length < 4096 ? weir_reader_bytes(reader, uid_length) : NULL;
@@ -119,17 +136,20 @@ static bool read_section(struct weir_reader *reader, struct weir_arena *arena, u
     return true;
 }
 
-enum weir_error_code weir_snapshot_file_read(struct weir_filesystem *fs, struct weir_arena *arena, const char *path, struct weir_snapshot_file *ret, struct weir_error *reterr)
+enum weir_error_code weir_snapshot_file_read(struct weir_filesystem *fs, struct weir_arena *arena,
+    const char *path, struct weir_snapshot_file *ret, struct weir_error *reterr)
 {
     struct weir_reader reader;
     enum weir_error_code code = read_whole(fs, arena, path, &reader, reterr);
     if (code) return code;
     const void *magic = weir_reader_bytes(&reader, sizeof snapshot_magic);
     if (!magic || memcmp(magic, snapshot_magic, sizeof snapshot_magic) != 0)
-        return weir_error_set(reterr, WEIR_E_STATE, "%s is not a snapshot file: it does not begin with \"WEIRSNAP\"", path);
+        return weir_error_set(
+            reterr, WEIR_E_STATE, "%s is not a snapshot file: it does not begin with \"WEIRSNAP\"", path);
     uint32_t version = weir_reader_u32(&reader);
     if (version != SNAPSHOT_VERSION)
-        return weir_error_set(reterr, WEIR_E_STATE, "%s has snapshot version %u; this build reads version %d", path, version, SNAPSHOT_VERSION);
+        return weir_error_set(reterr, WEIR_E_STATE, "%s has snapshot version %u; this build reads version %d",
+            path, version, SNAPSHOT_VERSION);
     *ret = (struct weir_snapshot_file){ .checkpoint_id = weir_reader_u64(&reader) };
     ret->vertex_id = weir_reader_u32(&reader);
     ret->subtask_index = weir_reader_u32(&reader);
@@ -139,18 +159,22 @@ enum weir_error_code weir_snapshot_file_read(struct weir_filesystem *fs, struct 
     uint32_t capacity = 0;
     for (;;) {
         uint8_t kind = weir_reader_byte(&reader);
-        if (reader.failed) return weir_error_set(reterr, WEIR_E_STATE, "%s ends at byte %zu in the middle of its sections: it is truncated", path, reader.offset);
+        if (reader.failed)
+            return weir_error_set(reterr, WEIR_E_STATE,
+                "%s ends at byte %zu in the middle of its sections: it is truncated", path, reader.offset);
         if (kind == 0) return WEIR_OK;
         if (ret->section_count == capacity) {
             capacity = capacity ? capacity * 2 : 64;
-            struct weir_restore_section *grown = WEIR_ARENA_ARRAY(arena, struct weir_restore_section, capacity);
+            struct weir_restore_section *grown =
+                WEIR_ARENA_ARRAY(arena, struct weir_restore_section, capacity);
             if (ret->section_count) memcpy(grown, ret->sections, ret->section_count * sizeof *grown);
             ret->sections = grown;
         }
         size_t at = reader.offset;
         if (kind > SECTION_KEY_GROUP || ret->section_count >= SECTIONS_MAX ||
             !read_section(&reader, arena, ret->subtask_index, kind, &ret->sections[ret->section_count]))
-            return weir_error_set(reterr, WEIR_E_STATE, "%s: the section at byte %zu is damaged (its length or checksum is wrong)", path, at);
+            return weir_error_set(reterr, WEIR_E_STATE,
+                "%s: the section at byte %zu is damaged (its length or checksum is wrong)", path, at);
         ret->section_count++;
     }
 }

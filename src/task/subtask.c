@@ -7,7 +7,8 @@ enum { OUTPUT_LINGER_MS = 5 };
 
 /* --- creation --- */
 
-static void fill_context(struct weir_subtask *s, struct weir_operator_context *ctx, const struct weir_plan_node *node, uint32_t index)
+static void fill_context(struct weir_subtask *s, struct weir_operator_context *ctx,
+    const struct weir_plan_node *node, uint32_t index)
 {
     const struct weir_subtask_config *config = &s->config;
     ctx->spec = node->spec;
@@ -60,10 +61,13 @@ static const char *uid_of(struct weir_arena *arena, const struct weir_plan_node 
     return weir_arena_format(arena, "%u_%s", node->id, node->operator_name);
 }
 
-static enum weir_error_code create_source(struct weir_subtask *s, const struct weir_plan_node *node, struct weir_error *reterr)
+static enum weir_error_code create_source(
+    struct weir_subtask *s, const struct weir_plan_node *node, struct weir_error *reterr)
 {
     const struct weir_source_ops *ops = s->config.find_source(s->config.registry, node);
-    if (!ops) return weir_error_set(reterr, WEIR_E_NOT_FOUND, "no source \"%s\" in this process", node->operator_name);
+    if (!ops)
+        return weir_error_set(
+            reterr, WEIR_E_NOT_FOUND, "no source \"%s\" in this process", node->operator_name);
     fill_context(s, &s->source_ctx, node, 0);
     weir_batch_init(&s->source_batch, node->types, node->column_count, s->config.memory);
     enum weir_error_code code = ops->create(&s->source_ctx, &s->source);
@@ -74,14 +78,18 @@ static enum weir_error_code create_source(struct weir_subtask *s, const struct w
     return code;
 }
 
-static enum weir_error_code create_operator(struct weir_subtask *s, uint32_t index, uint32_t level, struct weir_error *reterr)
+static enum weir_error_code create_operator(
+    struct weir_subtask *s, uint32_t index, uint32_t level, struct weir_error *reterr)
 {
     const struct weir_plan_node *node = s->config.vertex->operators[index];
     const struct weir_operator_ops *ops = s->config.find_operator(s->config.registry, node);
-    if (!ops) return weir_error_set(reterr, WEIR_E_NOT_FOUND, "no operator \"%s\" in this process", node->operator_name);
-    uint32_t first = weir_key_group_first(s->config.subtask_index, s->config.vertex->max_parallelism, s->config.vertex->parallelism);
-    uint32_t last = weir_key_group_last(s->config.subtask_index, s->config.vertex->max_parallelism, s->config.vertex->parallelism);
-    s->states[index] = weir_state_new(s->config.memory, first, last, s->config.vertex->max_parallelism, &s->now_ms);
+    if (!ops)
+        return weir_error_set(
+            reterr, WEIR_E_NOT_FOUND, "no operator \"%s\" in this process", node->operator_name);
+    struct weir_key_group_range range = weir_key_group_range_of(
+        s->config.subtask_index, s->config.vertex->max_parallelism, s->config.vertex->parallelism);
+    s->states[index] = weir_state_new(
+        s->config.memory, range.first, range.last, s->config.vertex->max_parallelism, &s->now_ms);
     struct weir_chain_level *l = &s->chain.levels[level];
     fill_context(s, l->ctx, node, index);
     fill_inputs(s, l->ctx, index);
@@ -95,33 +103,40 @@ static enum weir_error_code create_operator(struct weir_subtask *s, uint32_t ind
     return WEIR_OK;
 }
 
-static enum weir_error_code restore_one(struct weir_subtask *s, uint32_t index, uint32_t level, struct weir_error *reterr)
+static enum weir_error_code restore_one(
+    struct weir_subtask *s, uint32_t index, uint32_t level, struct weir_error *reterr)
 {
     const struct weir_subtask_restore *restore = s->config.restore;
     const char *uid = uid_of(&s->arena, s->config.vertex->operators[index]);
-    struct weir_operator_blob *blobs = WEIR_ARENA_ARRAY(&s->arena, struct weir_operator_blob, restore->section_count + 1);
+    struct weir_operator_blob *blobs =
+        WEIR_ARENA_ARRAY(&s->arena, struct weir_operator_blob, restore->section_count + 1);
     uint32_t blob_count = 0;
     for (uint32_t i = 0; i < restore->section_count; i++) {
         const struct weir_restore_section *section = &restore->sections[i];
         if (strcmp(section->uid, uid) != 0) continue;
         if (section->is_blob) {
             blobs[blob_count++] = (struct weir_operator_blob){
-                .bytes = section->bytes, .length = section->length, .subtask_index = section->old_subtask };
+                .bytes = section->bytes, .length = section->length, .subtask_index = section->old_subtask
+            };
             continue;
         }
-        uint32_t owner = weir_key_group_subtask(section->key_group, s->config.vertex->max_parallelism, s->config.vertex->parallelism);
+        uint32_t owner = weir_key_group_subtask(
+            section->key_group, s->config.vertex->max_parallelism, s->config.vertex->parallelism);
         if (owner != s->config.subtask_index || !s->states[index]) continue;
-        enum weir_error_code code = weir_state_restore(s->states[index], section->key_group, section->bytes, section->length, reterr);
+        enum weir_error_code code =
+            weir_state_restore(s->states[index], section->key_group, section->bytes, section->length, reterr);
         if (code) return code;
     }
     if (index == 0 && s->source) {
-        return s->source->ops->restore ? s->source->ops->restore(s->source, blobs, blob_count, reterr) : WEIR_OK;
+        return s->source->ops->restore ? s->source->ops->restore(s->source, blobs, blob_count, reterr)
+                                       : WEIR_OK;
     }
     struct weir_operator *op = s->chain.levels[level].op;
     return op->ops->restore ? op->ops->restore(op, blobs, blob_count, reterr) : WEIR_OK;
 }
 
-enum weir_error_code weir_subtask_new(const struct weir_subtask_config *config, struct weir_subtask **ret, struct weir_error *reterr)
+enum weir_error_code weir_subtask_new(
+    const struct weir_subtask_config *config, struct weir_subtask **ret, struct weir_error *reterr)
 {
     struct weir_subtask *s = weir_memory_allocate_zeroed(config->memory, sizeof *s);
     s->config = *config;
@@ -135,19 +150,24 @@ enum weir_error_code weir_subtask_new(const struct weir_subtask_config *config, 
     weir_output_init(&s->output, &s->arena, config->outputs, config->output_count, vertex->max_parallelism);
     weir_chain_init(&s->chain, &s->arena, vertex->operator_count - source_count, &s->output, &s->error);
     uint32_t input_count = 0;
-    for (uint32_t i = 0; i < config->input_channel_count; i++) input_count = WEIR_MAX(input_count, config->input_numbers[i] + 1);
-    weir_gate_init(&s->gate, &s->arena, config->inputs, config->input_numbers, config->input_channel_count, input_count);
+    for (uint32_t i = 0; i < config->input_channel_count; i++)
+        input_count = WEIR_MAX(input_count, config->input_numbers[i] + 1);
+    weir_gate_init(
+        &s->gate, &s->arena, config->inputs, config->input_numbers, config->input_channel_count, input_count);
     enum weir_error_code code = source_count ? create_source(s, vertex->operators[0], reterr) : WEIR_OK;
-    for (uint32_t i = source_count; !code && i < vertex->operator_count; i++) code = create_operator(s, i, i - source_count, reterr);
+    for (uint32_t i = source_count; !code && i < vertex->operator_count; i++)
+        code = create_operator(s, i, i - source_count, reterr);
     if (!code && config->restore && !config->restore->finished) {
-        for (uint32_t i = 0; !code && i < vertex->operator_count; i++) code = restore_one(s, i, i - source_count, reterr);
+        for (uint32_t i = 0; !code && i < vertex->operator_count; i++)
+            code = restore_one(s, i, i - source_count, reterr);
     }
     if (config->restore && config->restore->finished) {
         s->source_finished = true;
         s->chain.finished_level = s->chain.level_count;
     }
     if (code) {
-        weir_error_wrap(reterr, "cannot start %s (%u/%u)", vertex->name, config->subtask_index + 1, vertex->parallelism);
+        weir_error_wrap(
+            reterr, "cannot start %s (%u/%u)", vertex->name, config->subtask_index + 1, vertex->parallelism);
         weir_subtask_free(s);
         return code;
     }
@@ -195,25 +215,29 @@ void weir_subtask_free(struct weir_subtask *s)
         }
     }
     if (s->gate.current) weir_gate_batch_done(&s->gate);
-    for (uint32_t i = 0; s->states && i < s->config.vertex->operator_count; i++) weir_state_free(s->states[i]);
+    for (uint32_t i = 0; s->states && i < s->config.vertex->operator_count; i++)
+        weir_state_free(s->states[i]);
     weir_arena_done(&s->arena);
     weir_memory_release(s->config.memory, s, sizeof *s);
 }
 
 /* --- snapshots --- */
 
-static enum weir_error_code snapshot_item(struct weir_subtask *s, uint32_t index, uint64_t checkpoint_id, struct weir_snapshot_item *item)
+static enum weir_error_code snapshot_item(
+    struct weir_subtask *s, uint32_t index, uint64_t checkpoint_id, struct weir_snapshot_item *item)
 {
     enum { BLOB_BYTES_MAX = 1 << 30 };
     item->uid = uid_of(&s->arena, s->config.vertex->operators[index]);
     weir_buffer_init(&item->blob, s->config.memory, BLOB_BYTES_MAX);
     enum weir_error_code code = WEIR_OK;
     if (index == 0 && s->source) {
-        if (s->source->ops->snapshot) code = s->source->ops->snapshot(s->source, checkpoint_id, &item->blob, &s->error);
+        if (s->source->ops->snapshot)
+            code = s->source->ops->snapshot(s->source, checkpoint_id, &item->blob, &s->error);
     } else {
         struct weir_operator *op = s->chain.levels[index - (s->source != NULL)].op;
         if (op->ops->snapshot) code = op->ops->snapshot(op, checkpoint_id, &item->blob, &s->error);
-        if (!code && weir_state_bytes(s->states[index]) > 0) item->state = weir_state_snapshot_begin(s->states[index], checkpoint_id);
+        if (!code && weir_state_bytes(s->states[index]) > 0)
+            item->state = weir_state_snapshot_begin(s->states[index], checkpoint_id);
     }
     return code;
 }
@@ -222,9 +246,12 @@ static enum weir_error_code take_snapshot(struct weir_subtask *s, uint64_t check
 {
     WEIR_ASSERT(!s->in_flight);
     struct weir_subtask_snapshot *snapshot = weir_memory_allocate_zeroed(s->config.memory, sizeof *snapshot);
-    *snapshot = (struct weir_subtask_snapshot){ .checkpoint_id = checkpoint_id, .finished = finished, .memory = s->config.memory,
+    *snapshot = (struct weir_subtask_snapshot){ .checkpoint_id = checkpoint_id,
+        .finished = finished,
+        .memory = s->config.memory,
         .item_count = s->config.vertex->operator_count };
-    snapshot->items = weir_memory_allocate_zeroed(s->config.memory, snapshot->item_count * sizeof *snapshot->items);
+    snapshot->items =
+        weir_memory_allocate_zeroed(s->config.memory, snapshot->item_count * sizeof *snapshot->items);
     s->in_flight = snapshot;
     for (uint32_t i = 0; i < snapshot->item_count; i++) {
         enum weir_error_code code = snapshot_item(s, i, checkpoint_id, &snapshot->items[i]);
@@ -237,7 +264,9 @@ static enum weir_error_code take_snapshot(struct weir_subtask *s, uint64_t check
 /* The owner has written the snapshot in flight. */
 static void let_snapshot_go(struct weir_subtask *s)
 {
-    if (!s->in_flight || atomic_load_explicit(&s->written_id, memory_order_acquire) < s->in_flight->checkpoint_id) return;
+    if (!s->in_flight ||
+        atomic_load_explicit(&s->written_id, memory_order_acquire) < s->in_flight->checkpoint_id)
+        return;
     end_state_snapshots(s->in_flight);
     weir_subtask_snapshot_free(s->in_flight);
     s->in_flight = NULL;
@@ -247,14 +276,16 @@ static void let_snapshot_go(struct weir_subtask *s)
 
 static void notify_complete(struct weir_subtask *s, uint64_t checkpoint_id)
 {
-    if (s->source && s->source->ops->notify_complete) s->source->ops->notify_complete(s->source, checkpoint_id);
+    if (s->source && s->source->ops->notify_complete)
+        s->source->ops->notify_complete(s->source, checkpoint_id);
     for (uint32_t i = 0; i < s->chain.level_count; i++) {
         struct weir_operator *op = s->chain.levels[i].op;
         if (op->ops->notify_complete) op->ops->notify_complete(op, checkpoint_id);
     }
 }
 
-/* Input is over: MAX watermark, END_INPUT, END; from the level behind an operator that finished early, if one did. */
+/* Input is over: MAX watermark, END_INPUT, END; from the level behind an operator that finished early, if one
+ * did. */
 static void start_end(struct weir_subtask *s)
 {
     if (s->end_started) return;
@@ -344,11 +375,15 @@ static enum weir_subtask_result poll_gate(struct weir_subtask *s)
         s->after = WEIR_AFTER_BATCH;
         weir_chain_start(&s->chain, 0, WEIR_CHAIN_PROCESS, event.input, event.batch, 0);
         break;
-    case WEIR_GATE_WATERMARK: weir_chain_start(&s->chain, 0, WEIR_CHAIN_WATERMARK, 0, NULL, event.value); break;
+    case WEIR_GATE_WATERMARK:
+        weir_chain_start(&s->chain, 0, WEIR_CHAIN_WATERMARK, 0, NULL, event.value);
+        break;
     case WEIR_GATE_IDLE: weir_output_broadcast(&s->output, WEIR_ELEMENT_IDLE, event.value); break;
     case WEIR_GATE_BARRIER: start_barrier(s, (uint64_t)event.value); break;
     case WEIR_GATE_CANCEL: weir_output_broadcast(&s->output, WEIR_ELEMENT_CANCEL, event.value); break;
-    case WEIR_GATE_INPUT_END: weir_chain_start(&s->chain, 0, WEIR_CHAIN_END_INPUT, event.input, NULL, s->gate.open_count == 0); break;
+    case WEIR_GATE_INPUT_END:
+        weir_chain_start(&s->chain, 0, WEIR_CHAIN_END_INPUT, event.input, NULL, s->gate.open_count == 0);
+        break;
     case WEIR_GATE_END: start_end(s); break;
     }
     return WEIR_SUBTASK_WORKED;
@@ -361,7 +396,8 @@ static bool wants_to_end_early(struct weir_subtask *s)
     if (s->chain.finished_level > 0 || weir_output_unwanted(&s->output)) {
         if (!s->source) weir_gate_close(&s->gate);
         s->source_finished = true;
-        if (s->chain.finished_level == 0) s->chain.finished_level = s->chain.level_count; /* outputs are closed: nothing to emit for */
+        if (s->chain.finished_level == 0)
+            s->chain.finished_level = s->chain.level_count; /* outputs are closed: nothing to emit for */
         return true;
     }
     return s->config.restore && s->config.restore->finished;
@@ -415,9 +451,12 @@ enum weir_subtask_result weir_subtask_run_once(struct weir_subtask *s, int64_t *
     if (!weir_output_has_room(&s->output)) return WEIR_SUBTASK_BLOCKED;
     /* A barrier waits until the snapshot before it is written: one at a time. */
     if (s->after == WEIR_AFTER_BARRIER && s->in_flight) return WEIR_SUBTASK_IDLE;
-    if (s->after != WEIR_AFTER_NOTHING) return go_on_after_chain(s) ? WEIR_SUBTASK_WORKED : WEIR_SUBTASK_FAILED;
+    if (s->after != WEIR_AFTER_NOTHING)
+        return go_on_after_chain(s) ? WEIR_SUBTASK_WORKED : WEIR_SUBTASK_FAILED;
     if (weir_memory_over_limit(s->config.memory)) {
-        weir_error_set(&s->error, WEIR_E_BUDGET, "the managed memory of this slot is used up (%zu of %zu bytes): raise taskmanager.memory.managed.size",
+        weir_error_set(&s->error, WEIR_E_BUDGET,
+            "the managed memory of this slot is used up (%zu of %zu bytes): raise "
+            "taskmanager.memory.managed.size",
             atomic_load(&s->config.memory->used_bytes), s->config.memory->limit_bytes);
         return WEIR_SUBTASK_FAILED;
     }

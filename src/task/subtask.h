@@ -1,16 +1,16 @@
 /*
- * Subtask: one parallel instance of a job vertex. A slot thread loops over weir_subtask_run_once(); the simulator calls it in
- * any order. It never waits: it says why it cannot go on.
+ * Subtask: one parallel instance of a job vertex. A slot thread loops over weir_subtask_run_once(); the
+ * simulator calls it in any order. It never waits: it says why it cannot go on.
  *
- * Life: created (operators made, state restored) -> runs -> ENDED (inputs are over, everything emitted, final snapshot
- * delivered; two-phase sinks still hear of completed checkpoints) -> closed by its owner.
+ * Life: created (operators made, state restored) -> runs -> ENDED (inputs are over, everything emitted, final
+ * snapshot delivered; two-phase sinks still hear of completed checkpoints) -> closed by its owner.
  *
- * Checkpoint n in a subtask: trigger (sources) or aligned barrier (others) -> FLUSH through the chain -> barrier to all
- * outputs -> snapshot of every operator (state epochs raised, nothing copied) -> acknowledge() with a handle that another
- * thread may write -> the owner says written -> copies are let go.
+ * Checkpoint n in a subtask: trigger (sources) or aligned barrier (others) -> FLUSH through the chain ->
+ * barrier to all outputs -> snapshot of every operator (state epochs raised, nothing copied) -> acknowledge()
+ * with a handle that another thread may write -> the owner says written -> copies are let go.
  *
- * Mailbox: latest-value cells (trigger, completed, written, cancel). Each is monotonic, so the newest value is all that counts
- * and the mailbox is bounded by construction.
+ * Mailbox: latest-value cells (trigger, completed, written, cancel). Each is monotonic, so the newest value
+ * is all that counts and the mailbox is bounded by construction.
  * @thread slot, except the functions under "mailbox".
  */
 #ifndef WEIR_TASK_SUBTASK_H
@@ -26,13 +26,13 @@ enum weir_subtask_result {
     WEIR_SUBTASK_IDLE,    /* nothing to do before *wake_ms or a wake-up */
     WEIR_SUBTASK_BLOCKED, /* output has no room: wake-up when it has */
     WEIR_SUBTASK_ENDED,
-    WEIR_SUBTASK_FAILED,  /* subtask->error */
+    WEIR_SUBTASK_FAILED, /* subtask->error */
     WEIR_SUBTASK_CANCELED
 };
 
 struct weir_snapshot_item {
-    const char *uid;          /* "<node id>_<operator>" */
-    struct weir_buffer blob;  /* what snapshot() wrote; empty when it has none */
+    const char *uid;                   /* "<node id>_<operator>" */
+    struct weir_buffer blob;           /* what snapshot() wrote; empty when it has none */
     struct weir_state_snapshot *state; /* NULL when the operator has no tables */
 };
 struct weir_subtask_snapshot {
@@ -64,8 +64,8 @@ struct weir_subtask_config {
     const struct weir_job_vertex *vertex;
     uint32_t subtask_index;
     struct weir_memory *memory;
-    struct weir_channel *const *inputs;   /* all input channels */
-    const uint32_t *input_numbers;        /* operator input of each */
+    struct weir_channel *const *inputs; /* all input channels */
+    const uint32_t *input_numbers;      /* operator input of each */
     uint32_t input_channel_count;
     struct weir_output_edge *outputs;
     uint32_t output_count;
@@ -105,7 +105,13 @@ struct weir_subtask {
     int64_t building_since_ms;
     int64_t source_idle_until_ms;
     struct weir_subtask_snapshot *in_flight;
-    enum weir_subtask_after { WEIR_AFTER_NOTHING, WEIR_AFTER_BATCH, WEIR_AFTER_BARRIER, WEIR_AFTER_END_WATERMARK, WEIR_AFTER_END } after;
+    enum weir_subtask_after {
+        WEIR_AFTER_NOTHING,
+        WEIR_AFTER_BATCH,
+        WEIR_AFTER_BARRIER,
+        WEIR_AFTER_END_WATERMARK,
+        WEIR_AFTER_END
+    } after;
     uint64_t barrier_id;
     uint64_t trigger_seen, completed_seen;
     bool ended, end_started, source_finished;
@@ -113,17 +119,32 @@ struct weir_subtask {
     _Atomic bool canceled;
 };
 
-/* Makes operators and restores them. On failure nothing is left. The subtask lives in memory of config->memory. */
-enum weir_error_code weir_subtask_new(const struct weir_subtask_config *config, struct weir_subtask **ret, struct weir_error *reterr);
+/* Makes operators and restores them. On failure nothing is left. The subtask lives in memory of
+ * config->memory. */
+enum weir_error_code weir_subtask_new(
+    const struct weir_subtask_config *config, struct weir_subtask **ret, struct weir_error *reterr);
 enum weir_subtask_result weir_subtask_run_once(struct weir_subtask *subtask, int64_t *wake_ms);
 /* Closes operators (aborting what is not committed, if it did not end), frees everything. */
 void weir_subtask_free(struct weir_subtask *subtask);
-void weir_subtask_snapshot_free(struct weir_subtask_snapshot *snapshot); /* the state snapshots must have been ended */
+void weir_subtask_snapshot_free(
+    struct weir_subtask_snapshot *snapshot); /* the state snapshots must have been ended */
 
 /* Mailbox; then wake the slot thread. @thread any. */
-static inline void weir_subtask_trigger(struct weir_subtask *s, uint64_t id) { atomic_store(&s->trigger_id, id); }
-static inline void weir_subtask_notify_complete(struct weir_subtask *s, uint64_t id) { atomic_store(&s->completed_id, id); }
-static inline void weir_subtask_snapshot_written(struct weir_subtask *s, uint64_t id) { atomic_store(&s->written_id, id); }
-static inline void weir_subtask_cancel(struct weir_subtask *s) { atomic_store(&s->canceled, true); }
+static inline void weir_subtask_trigger(struct weir_subtask *s, uint64_t id)
+{
+    atomic_store(&s->trigger_id, id);
+}
+static inline void weir_subtask_notify_complete(struct weir_subtask *s, uint64_t id)
+{
+    atomic_store(&s->completed_id, id);
+}
+static inline void weir_subtask_snapshot_written(struct weir_subtask *s, uint64_t id)
+{
+    atomic_store(&s->written_id, id);
+}
+static inline void weir_subtask_cancel(struct weir_subtask *s)
+{
+    atomic_store(&s->canceled, true);
+}
 
 #endif
