@@ -1,0 +1,111 @@
+/* Inside of the local executor; see local_job.h. */
+#ifndef WEIR_HOST_LOCAL_JOB_INTERNAL_H
+#define WEIR_HOST_LOCAL_JOB_INTERNAL_H
+
+#include "host/local_job.h"
+#include "task/snapshot_file.h"
+#include <pthread.h>
+
+enum { LOCAL_SLOTS_MAX = 1024 };
+
+/* A slot thread's place to park. signaled is set by any wake-up and cleared by the slot before it looks for
+ * work. */
+struct local_slot {
+    struct weir_waker waker; /* first: weir_waker * is cast back */
+    struct weir_local_job *job;
+    struct weir_memory memory; /* budget of the slot */
+    pthread_t thread;
+    bool started;
+    uint32_t index;
+    struct weir_subtask **subtasks;
+    uint32_t subtask_count;
+    pthread_mutex_t mutex;
+    pthread_cond_t condition;
+    _Atomic bool signaled, parked;
+};
+
+struct local_acknowledgement {
+    struct local_acknowledgement *next;
+    struct weir_subtask *subtask;
+    struct weir_subtask_snapshot *snapshot;
+};
+
+struct local_subtask {
+    struct weir_subtask *subtask;
+    struct local_slot *slot;
+    const struct weir_job_vertex *vertex;
+    uint32_t index;
+    bool acknowledged; /* the checkpoint in progress */
+    bool finished;     /* its final snapshot is here */
+    char *final_file;  /* where that was written; NULL when checkpoints are not written */
+};
+
+struct weir_local_job {
+    struct weir_local_job_config config;
+    struct weir_arena arena;
+    struct local_slot *slots;
+    uint32_t slot_count;
+    struct local_subtask *subtasks;
+    uint32_t subtask_count;
+    struct weir_channel **channels;
+    uint32_t channel_count;
+
+    pthread_mutex_t mutex;    /* guards what follows */
+    pthread_cond_t condition; /* owner and checkpoint callers */
+    pthread_cond_t coordinator_condition;
+    pthread_t coordinator;
+    bool coordinator_started;
+    enum weir_job_state state;
+    struct weir_error error;
+    struct local_acknowledgement *acknowledgements, **acknowledgements_tail;
+    uint32_t slots_running;
+    uint64_t checkpoint_requested; /* counter of explicit requests */
+    uint64_t checkpoint_served;
+    bool checkpoint_failed; /* the last one */
+    struct weir_error checkpoint_error;
+    char checkpoint_path[4096]; /* of the last completed one; "" = not written */
+    struct weir_local_job_progress progress;
+    _Atomic bool cancel, closing, failed;
+
+    /* Coordinator's own. */
+    uint64_t checkpoint_id; /* in progress; 0 = none */
+    int64_t checkpoint_started_ms;
+    uint64_t checkpoint_next_id;
+    int64_t checkpoint_due_ms;
+    bool checkpoint_broken; /* a write of it failed: it will not complete */
+    struct weir_error write_error;
+    char run_directory[4096]; /* <checkpoint directory>/<job id> */
+    uint64_t *retained;       /* ids on disk, oldest first */
+    uint32_t retained_count;
+    struct weir_arena checkpoint_arena;
+    uint64_t restored_id;
+};
+
+/* slot.c */
+void *local_slot_main(void *slot);
+void local_slot_wake(struct weir_waker *waker);
+/* Fails the job once, with the first cause. @thread any */
+void local_job_fail(struct weir_local_job *job, const struct weir_error *error);
+
+/* coordinator.c */
+void *local_coordinator_main(void *job);
+void local_acknowledge(void *job, struct weir_subtask *subtask, struct weir_subtask_snapshot *snapshot);
+
+/* checkpoint_store.c */
+/* Writes <directory>/_metadata, which completes the checkpoint. */
+enum weir_error_code local_checkpoint_metadata_write(
+    struct weir_local_job *job, const char *directory, uint64_t checkpoint_id, struct weir_error *reterr);
+/* Reads all snapshot files that path/_metadata names. */
+struct local_restore {
+    struct weir_snapshot_file *files;
+    uint32_t file_count;
+    uint64_t checkpoint_id;
+};
+enum weir_error_code local_checkpoint_read(struct weir_filesystem *fs, struct weir_arena *arena,
+    const char *path, struct local_restore *ret, struct weir_error *reterr);
+/* What one vertex starts from. */
+enum weir_error_code local_restore_for_vertex(const struct local_restore *all,
+    const struct weir_job_vertex *vertex, struct weir_arena *arena, struct weir_subtask_restore *ret,
+    struct weir_error *reterr);
+
+#endif
