@@ -132,8 +132,9 @@ enum weir_error_code weir_directory_create(const char *path, struct weir_error *
         if (prefix[i] != '/' && prefix[i] != 0) continue;
         char kept = prefix[i];
         prefix[i] = 0;
-        if (mkdir(prefix, 0777) && (errno != EEXIST || !weir_directory_exists(prefix))) {
-            return weir_os_error_set(reterr, errno, "cannot create directory '%s'", prefix);
+        if (mkdir(prefix, 0777) && !(errno == EEXIST && weir_directory_exists(prefix))) {
+            int error_number = errno == EEXIST ? ENOTDIR : errno; /* a file is in the way */
+            return weir_os_error_set(reterr, error_number, "cannot create directory '%s'", prefix);
         }
         prefix[i] = kept;
     }

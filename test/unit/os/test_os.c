@@ -1,0 +1,194 @@
+#include "os/clock.h"
+#include "os/file.h"
+#include "os/log.h"
+#include "os/memory.h"
+#include "os/process.h"
+#include "support/cmocka_all.h"
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void memory_is_aligned_and_counted(void **state)
+{
+    struct weir_memory *memory = weir_os_memory();
+    size_t before = atomic_load(&memory->used_bytes);
+    for (size_t alignment = 1; alignment <= 4096; alignment *= 2) {
+        char *block = weir_memory_allocate_aligned(memory, 100, alignment);
+        assert_int_equal((uintptr_t)block & (alignment - 1), 0);
+        memset(block, 1, 100);
+        weir_memory_release_aligned(memory, block, 100, alignment);
+    }
+    assert_int_equal(atomic_load(&memory->used_bytes), before);
+    assert_true(weir_os_resident_bytes() > 100000);
+    assert_true(weir_os_physical_bytes() > weir_os_resident_bytes());
+    assert_true(weir_os_processors() >= 1);
+}
+
+static void clocks_go_forward(void **state)
+{
+    int64_t monotonic = weir_clock_monotonic_ns(), wall = weir_clock_epoch_ms();
+    weir_clock_sleep_ms(5);
+    assert_true(weir_clock_monotonic_ns() - monotonic >= 5000000);
+    assert_true(wall > 1600000000000 && weir_clock_epoch_ms() >= wall);
+    assert_true(weir_clock_process_cpu_ns() >= weir_clock_thread_cpu_ns() / 2);
+}
+
+struct folder {
+    struct weir_buffer path, content;
+    struct weir_error error;
+};
+
+static int folder_make(void **state)
+{
+    static struct folder folder;
+    memset(&folder, 0, sizeof folder);
+    weir_buffer_init(&folder.path, weir_os_memory(), 4096);
+    weir_buffer_init(&folder.content, weir_os_memory(), 1 << 20);
+    *state = &folder;
+    return weir_directory_create_temporary(NULL, "weir-test-", &folder.path, &folder.error);
+}
+
+static int folder_remove(void **state)
+{
+    struct folder *folder = *state;
+    int code = weir_directory_remove(weir_buffer_text(&folder->path), &folder->error);
+    bool left = weir_directory_exists(weir_buffer_text(&folder->path));
+    weir_buffer_done(&folder->path);
+    weir_buffer_done(&folder->content);
+    return code || left;
+}
+
+static const char *in_folder(struct folder *folder, const char *name, char path[static 4096])
+{
+    snprintf(path, 4096, "%s/%s", weir_buffer_text(&folder->path), name);
+    return path;
+}
+
+static void files_are_written_whole_and_read_back(void **state)
+{
+    struct folder *folder = *state;
+    char path[4096], deep[4096];
+    assert_int_equal(weir_directory_create(in_folder(folder, "a/b/c", deep), &folder->error), WEIR_OK);
+    assert_int_equal(weir_directory_create(deep, &folder->error), WEIR_OK);
+    assert_true(weir_directory_exists(deep));
+    in_folder(folder, "a/b/c/file", path);
+    assert_int_equal(weir_file_write(path, "old", 3, &folder->error), WEIR_OK);
+    assert_int_equal(weir_file_write(path, "new text", 8, &folder->error), WEIR_OK);
+    assert_true(weir_file_exists(path));
+    assert_int_equal(weir_file_read(path, 8, &folder->content, &folder->error), WEIR_OK);
+    assert_string_equal(weir_buffer_text(&folder->content), "new text");
+    weir_buffer_clear(&folder->content);
+    assert_int_equal(weir_file_read(path, 7, &folder->content, &folder->error), WEIR_E_IO);
+    assert_non_null(strstr(folder->error.message, "too large"));
+    assert_int_equal(weir_file_read(deep, 100, &folder->content, &folder->error), WEIR_E_IO);
+    assert_int_equal(
+        weir_file_read("/no/such/file", 100, &folder->content, &folder->error), WEIR_E_NOT_FOUND);
+    assert_string_equal(folder->error.message, "cannot open '/no/such/file': No such file or directory");
+    assert_int_equal(weir_file_write("/no/such/file", "x", 1, &folder->error), WEIR_E_NOT_FOUND);
+    assert_int_equal(
+        weir_directory_create(in_folder(folder, "a/b/c/file/x", deep), &folder->error), WEIR_E_NOT_FOUND);
+}
+
+/* The reader meets the end of its buffer exactly: nothing is lost, nothing invented. */
+static void a_file_may_fill_its_buffer(void **state)
+{
+    struct folder *folder = *state;
+    char path[4096];
+    static char bytes[200001];
+    for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (char)(i * 31 >> 3);
+    in_folder(folder, "large", path);
+    assert_int_equal(weir_file_write(path, bytes, sizeof bytes, &folder->error), WEIR_OK);
+    struct weir_buffer exact;
+    weir_buffer_init(&exact, weir_os_memory(), sizeof bytes);
+    assert_int_equal(weir_file_read(path, sizeof bytes, &exact, &folder->error), WEIR_OK);
+    assert_int_equal(exact.length, sizeof bytes);
+    assert_memory_equal(exact.data, bytes, sizeof bytes);
+    weir_buffer_done(&exact);
+}
+
+static void a_log_event_is_one_line(void **state)
+{
+    struct folder *folder = *state;
+    char path[4096], text[300];
+    int descriptor = open(in_folder(folder, "log", path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    weir_log_descriptor_set(descriptor);
+    enum weir_log_level level;
+    assert_true(weir_log_level_parse("info", &level) && level == WEIR_LOG_INFO);
+    assert_false(weir_log_level_parse("loud", &level));
+    weir_log_level_set(WEIR_LOG_INFO);
+    weir_log(WEIR_LOG_DEBUG, "weir.test", "not this");
+    weir_log(WEIR_LOG_INFO, "weir.test", "two\nlines and a \x01");
+    weir_log_descriptor_set(STDERR_FILENO);
+    weir_log_level_set(WEIR_LOG_WARN);
+    ssize_t length = pread(descriptor, text, sizeof text - 1, 0);
+    close(descriptor);
+    assert_true(length > 0);
+    text[length] = 0;
+    int year, month, day, hour, minute, second, millisecond;
+    assert_int_equal(sscanf(text, "%4d-%2d-%2d %2d:%2d:%2d,%3d", &year, &month, &day, &hour, &minute, &second,
+                         &millisecond),
+        7);
+    char expected[200];
+    snprintf(expected, sizeof expected, " INFO  %-60s [] - two\\nlines and a \\x01\n", "weir.test");
+    assert_string_equal(text + 23, expected);
+}
+
+static void a_long_event_is_cut(void **state)
+{
+    struct folder *folder = *state;
+    char path[4096];
+    static char message[3 * WEIR_LOG_LINE_BYTES_MAX], text[4 * WEIR_LOG_LINE_BYTES_MAX];
+    memset(message, '\n', sizeof message - 1);
+    int descriptor = open(in_folder(folder, "log", path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    weir_log_descriptor_set(descriptor);
+    weir_log(WEIR_LOG_ERROR, "weir.test", "%s", message);
+    weir_log_descriptor_set(STDERR_FILENO);
+    ssize_t length = pread(descriptor, text, sizeof text, 0);
+    close(descriptor);
+    assert_true(length > 1000 && length <= WEIR_LOG_LINE_BYTES_MAX);
+    assert_memory_equal(text + length - 11, " ... (cut)\n", 11);
+}
+
+static void stop_signals_are_told(void **state)
+{
+    weir_os_signals_install();
+    assert_false(weir_os_stop_requested());
+    struct pollfd poller = { .fd = weir_os_stop_descriptor(), .events = POLLIN };
+    assert_int_equal(poll(&poller, 1, 0), 0);
+    raise(SIGINT);
+    assert_true(weir_os_stop_requested());
+    assert_int_equal(weir_os_stop_signal(), SIGINT);
+    assert_int_equal(poll(&poller, 1, 0), 1);
+    weir_os_stop_clear();
+    assert_false(weir_os_stop_requested());
+    assert_int_equal(poll(&poller, 1, 0), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        raise(SIGTERM);
+        raise(SIGTERM); /* the second ends it at once */
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 128 + SIGTERM);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(memory_is_aligned_and_counted),
+        cmocka_unit_test(clocks_go_forward),
+        cmocka_unit_test_setup_teardown(files_are_written_whole_and_read_back, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(a_file_may_fill_its_buffer, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(a_log_event_is_one_line, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(a_long_event_is_cut, folder_make, folder_remove),
+        cmocka_unit_test(stop_signals_are_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
