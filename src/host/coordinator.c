@@ -89,7 +89,12 @@ static void write_acknowledgement(struct weir_local_job *job, struct local_ackno
             code = weir_snapshot_file_write(job->config.filesystem, path, s->vertex, s->index, a->snapshot,
                 job->config.memory, NULL, &error);
         pthread_mutex_lock(&job->mutex);
-        if (code)
+        if (code && final) {
+            /* Every later checkpoint would lack this file: there can be none. */
+            pthread_mutex_unlock(&job->mutex);
+            local_job_fail(job, &error);
+            pthread_mutex_lock(&job->mutex);
+        } else if (code)
             broken(job, &error);
         else if (final)
             s->final_file = weir_arena_string(&job->checkpoint_arena, path);
@@ -104,9 +109,9 @@ static void tell_complete(struct weir_local_job *job, uint64_t id)
 {
     for (uint32_t i = 0; i < job->subtask_count; i++) {
         struct local_subtask *s = &job->subtasks[i];
-        /* What an ended subtask has pending is in its final snapshot, which every later checkpoint contains.
-         * Its slot ends only when the job does, so the number that ends it is kept for that. */
-        weir_subtask_notify_complete(s->subtask, s->finished ? UINT64_MAX - 2 : id);
+        /* Every later checkpoint contains the final snapshot of a subtask that has ended: what that prepared
+         * is committed now. */
+        weir_subtask_notify_complete(s->subtask, s->finished ? WEIR_FINAL_CHECKPOINT_ID : id);
         wake(s);
     }
 }
@@ -226,7 +231,7 @@ static void end_job(struct weir_local_job *job)
         if (atomic_load(&job->failed)) return;
     }
     for (uint32_t i = 0; i < job->subtask_count; i++) {
-        weir_subtask_notify_complete(job->subtasks[i].subtask, UINT64_MAX - 1);
+        weir_subtask_notify_complete(job->subtasks[i].subtask, WEIR_CLOSING_CHECKPOINT_ID);
         wake(&job->subtasks[i]);
     }
 }

@@ -157,9 +157,11 @@ enum weir_error_code weir_subtask_new(
     enum weir_error_code code = source_count ? create_source(s, vertex->operators[0], reterr) : WEIR_OK;
     for (uint32_t i = source_count; !code && i < vertex->operator_count; i++)
         code = create_operator(s, i, i - source_count, reterr);
-    if (!code && config->restore && !config->restore->finished) {
-        for (uint32_t i = 0; !code && i < vertex->operator_count; i++)
-            code = restore_one(s, i, i - source_count, reterr);
+    for (uint32_t i = 0; config->restore && !code && i < vertex->operator_count; i++) {
+        /* Of a vertex that had ended only sinks are restored: what they had prepared may not be committed
+         * yet. */
+        if (config->restore->finished && vertex->operators[i]->kind != WEIR_PLAN_SINK) continue;
+        code = restore_one(s, i, i - source_count, reterr);
     }
     if (config->restore && config->restore->finished) {
         s->source_finished = true;
@@ -408,7 +410,7 @@ static enum weir_subtask_result end_step(struct weir_subtask *s)
     /* The final snapshot is delivered once the one in flight is written. */
     if (s->ended && !s->in_flight && s->after == WEIR_AFTER_NOTHING && s->barrier_id != UINT64_MAX) {
         s->barrier_id = UINT64_MAX;
-        return take_snapshot(s, UINT64_MAX - 1, true) ? WEIR_SUBTASK_FAILED : WEIR_SUBTASK_WORKED;
+        return take_snapshot(s, WEIR_FINAL_CHECKPOINT_ID, true) ? WEIR_SUBTASK_FAILED : WEIR_SUBTASK_WORKED;
     }
     return s->barrier_id == UINT64_MAX ? WEIR_SUBTASK_ENDED : WEIR_SUBTASK_IDLE;
 }

@@ -30,6 +30,11 @@ enum weir_subtask_result {
     WEIR_SUBTASK_CANCELED
 };
 
+/* The id of the final snapshot of a subtask that has ended; telling it complete commits that; one more lets
+ * the subtask close. */
+#define WEIR_FINAL_CHECKPOINT_ID   (UINT64_MAX - 2)
+#define WEIR_CLOSING_CHECKPOINT_ID (UINT64_MAX - 1)
+
 struct weir_snapshot_item {
     const char *uid;                   /* "<node id>_<operator>" */
     struct weir_buffer blob;           /* what snapshot() wrote; empty when it has none */
