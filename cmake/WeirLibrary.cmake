@@ -42,6 +42,9 @@ foreach(name base config data spi plan expr state sql task ops os host session)
     endif()
 endforeach()
 
+# What each target declares, for the locks: <build>/house/<name>.txt, written anew by every configuration.
+file(REMOVE_RECURSE ${CMAKE_BINARY_DIR}/house)
+
 function(weir_allow_includes target)
     foreach(name ${ARGN})
         target_include_directories(${target} PRIVATE ${CMAKE_BINARY_DIR}/include/${name})
@@ -68,4 +71,6 @@ function(weir_library name)
     set_property(TARGET weir_${name} PROPERTY WEIR_PURE ${ARG_PURE})
     set_property(TARGET weir_${name} PROPERTY WEIR_ALLOW "${ARG_ALLOW}")
     set_property(GLOBAL APPEND PROPERTY WEIR_LIBRARIES ${name})
+    file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/house/${name}.txt CONTENT
+        "name ${name}\npure ${ARG_PURE}\nallow ${ARG_ALLOW}\nlink ${ARG_LINK}\narchive $<TARGET_FILE:weir_${name}>\ndirectory ${ARG_DIRECTORY}\n")
 endfunction()
