@@ -18,6 +18,7 @@ enum weir_function_flag {
     WEIR_FUNCTION_DYNAMIC = 1 << 3,           /* CURRENT_TIMESTAMP ...: constant per record in streaming, per statement in batch */
     WEIR_FUNCTION_OPERATOR = 1 << 4,          /* written infix or with special syntax; not callable by its name */
     WEIR_FUNCTION_NULLABLE = 1 << 5,          /* result is nullable even if no argument is (beside what infer says) */
+    WEIR_FUNCTION_VALID_ROWS = 1 << 6,        /* cannot fail, but follows pointers: like FAULTABLE for the evaluator, not for the planner */
 };
 
 /* What a call knows at run time. */
@@ -33,6 +34,7 @@ struct weir_call {
     const struct weir_vector *const *constants; /* at bind: per argument its literal, or NULL */
     struct weir_error *error;
     uint64_t *random_state;
+    void (*release)(struct weir_call *call); /* set by bind when prepared holds more than arena memory; the evaluator calls it when it is freed */
 };
 
 /* rows: the row numbers to compute, ascending; NULL = 0..count-1. Result validity: strict functions have it set up by the

@@ -1,0 +1,96 @@
+/* CAST and TRY_CAST over vectors: loops between primitive numbers, converters value by value for all else. */
+#include "expr/cast.h"
+
+#include "data/number.h"
+
+/* --- primitive numbers --- */
+
+#define FROM_INTEGER(from_suffix, from_type)                                                                                       \
+    WEIR_KERNEL_UNARY(from_suffix##_to_i8, from_type, int8_t, x)                                                                   \
+    WEIR_KERNEL_UNARY(from_suffix##_to_i16, from_type, int16_t, x)                                                                 \
+    WEIR_KERNEL_UNARY(from_suffix##_to_i32, from_type, int32_t, x)                                                                 \
+    WEIR_KERNEL_UNARY(from_suffix##_to_i64, from_type, int64_t, x)                                                                 \
+    WEIR_KERNEL_UNARY(from_suffix##_to_f32, from_type, float, x)                                                                   \
+    WEIR_KERNEL_UNARY(from_suffix##_to_f64, from_type, double, x)
+#define FROM_FLOAT(from_suffix, from_type)                                                                                         \
+    WEIR_KERNEL_UNARY(from_suffix##_to_i8, from_type, int8_t, weir_double_to_i32(x))                                               \
+    WEIR_KERNEL_UNARY(from_suffix##_to_i16, from_type, int16_t, weir_double_to_i32(x))                                             \
+    WEIR_KERNEL_UNARY(from_suffix##_to_i32, from_type, int32_t, weir_double_to_i32(x))                                             \
+    WEIR_KERNEL_UNARY(from_suffix##_to_i64, from_type, int64_t, weir_double_to_i64(x))                                             \
+    WEIR_KERNEL_UNARY(from_suffix##_to_f32, from_type, float, x)                                                                   \
+    WEIR_KERNEL_UNARY(from_suffix##_to_f64, from_type, double, x)
+WEIR_FOR_INTEGERS(FROM_INTEGER)
+WEIR_FOR_FLOATS(FROM_FLOAT)
+
+#define TO_ALL(from)                                                                                                               \
+    {                                                                                                                              \
+        from##_to_i8, from##_to_i16, from##_to_i32, from##_to_i64, from##_to_f32, from##_to_f64                                    \
+    }
+static const weir_kernel number_kernels[6][6] = { TO_ALL(i8), TO_ALL(i16), TO_ALL(i32), TO_ALL(i64), TO_ALL(f32), TO_ALL(f64) };
+
+static weir_kernel number_kernel(const struct weir_type *from, const struct weir_type *to)
+{
+    bool primitive = from->id >= WEIR_TYPE_TINYINT && from->id <= WEIR_TYPE_DOUBLE && to->id >= WEIR_TYPE_TINYINT &&
+                     to->id <= WEIR_TYPE_DOUBLE;
+    return primitive ? number_kernels[from->id - WEIR_TYPE_TINYINT][to->id - WEIR_TYPE_TINYINT] : NULL;
+}
+
+/* --- everything else --- */
+
+enum { QUOTED_BYTES_MAX = 128 };
+
+static enum weir_error_code report(struct weir_call *call, const struct weir_vector *v, uint32_t row)
+{
+    struct weir_buffer value;
+    weir_buffer_init(&value, call->scratch->memory, 64 << 10);
+    weir_value_print(v, row, WEIR_TEXT_CAST, call->environment->local_zone, &value);
+    size_t length = WEIR_MIN(value.length, (size_t)QUOTED_BYTES_MAX);
+    enum weir_error_code code = weir_error_set(call->error, WEIR_E_CAST, "Cannot cast '%.*s'%s to %s%s", (int)length,
+        value.data ? value.data : "", length < value.length ? "..." : "", weir_type_text(call->scratch, call->type),
+        weir_type_is_nested(call->type) || weir_type_is_view(call->type) ? "." : ": the text is not of that form, or out of range.");
+    weir_buffer_done(&value);
+    return code;
+}
+
+static enum weir_error_code run(WEIR_KERNEL_PARAMETERS, bool try_cast)
+{
+    const struct weir_cast *cast = call->prepared;
+    const struct weir_vector *v = arguments[0];
+    WEIR_FOR_ROWS(i, rows, count)
+    {
+        enum weir_cast_result result = cast->value(cast, v, weir_argument_row(v, i), out, i);
+        if (result == WEIR_CAST_DONE) continue;
+        if (result == WEIR_CAST_FAILED && !try_cast) return report(call, v, i);
+        weir_call_set_null(call, out, i);
+    }
+    return WEIR_OK;
+}
+
+static enum weir_error_code cast_rows(WEIR_KERNEL_PARAMETERS)
+{
+    return run(call, arguments, out, rows, count, false);
+}
+
+static enum weir_error_code try_cast_rows(WEIR_KERNEL_PARAMETERS)
+{
+    return run(call, arguments, out, rows, count, true);
+}
+
+/* ret->type holds the wanted type: casts are built by weir_expr_cast(), never by name and arguments alone. */
+bool weir_infer_cast(WEIR_INFER_PARAMETERS)
+{
+    bool can_fail;
+    if (!ret->type || !weir_cast_is_allowed(given[0], ret->type, &can_fail)) return false;
+    ret->kernel = number_kernel(given[0], ret->type);
+    if (!ret->kernel) ret->kernel = function->name[0] == 'T' ? try_cast_rows : cast_rows;
+    return true;
+}
+
+enum weir_error_code weir_bind_cast(struct weir_call *call)
+{
+    if (call->argument_types[0]->id == WEIR_TYPE_NULL) return WEIR_OK;
+    struct weir_cast *cast = WEIR_ARENA_NEW(call->arena, struct weir_cast);
+    weir_cast_prepare(cast, call->argument_types[0], call->type, call);
+    call->prepared = cast;
+    return WEIR_OK;
+}
