@@ -29,6 +29,13 @@ if(WEIR_SANITIZE)
     add_link_options(-fsanitize=${WEIR_SANITIZE})
 endif()
 
+# Fuzz targets (test/fuzz) need clang's libFuzzer; the compiler that decides about warnings stays the one of the other builds.
+option(WEIR_FUZZ "build the fuzz targets; needs clang" OFF)
+if(WEIR_FUZZ)
+    add_compile_options(-fsanitize=fuzzer-no-link,address -Wno-error)
+    add_link_options(-fsanitize=address)
+endif()
+
 # Publishes src/<path> as "<name>/" for those who may include it.
 function(weir_publish name path)
     set(holder ${CMAKE_BINARY_DIR}/include/${name})
