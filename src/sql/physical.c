@@ -1,0 +1,388 @@
+/* Rels to physical nodes: exchanges where rows must meet, one operator for each rel, projections and filters
+ * merged. */
+#include "sql/physical.h"
+
+#include "base/assert.h"
+#include "sql/catalog.h"
+
+struct memo_entry {
+    const struct weir_rel *rel;
+    struct weir_physical *physical;
+};
+
+struct converter {
+    struct weir_planning *planning;
+    struct memo_entry *memo; /* a rel with several parents is converted once */
+    uint32_t memo_count, memo_capacity;
+};
+
+static enum weir_error_code convert(
+    struct converter *c, const struct weir_rel *rel, struct weir_physical **ret);
+
+struct weir_physical *weir_physical_new(struct weir_planning *planning, enum weir_physical_kind kind,
+    const struct weir_rel *rel, uint32_t input_count)
+{
+    struct weir_physical *node = WEIR_ARENA_NEW(planning->arena, struct weir_physical);
+    node->kind = kind;
+    node->id = ++planning->physical_id;
+    node->rel = rel;
+    node->inputs = WEIR_ARENA_ARRAY(planning->arena, struct weir_physical *, input_count + 1);
+    node->input_count = input_count;
+    node->input_update = WEIR_ARENA_ARRAY(planning->arena, uint8_t, input_count + 1);
+    if (rel) {
+        node->fields = rel->fields;
+        node->field_count = rel->field_count;
+    }
+    return node;
+}
+
+void weir_physical_finish(struct weir_planning *planning, struct weir_physical *node)
+{
+    weir_physical_modify_kinds(planning, node);
+    weir_physical_upsert_keys(planning, node);
+}
+
+/* --- distribution --- */
+
+static bool same_columns(const uint32_t *a, uint32_t a_count, const uint32_t *b, uint32_t b_count)
+{
+    if (a_count != b_count) return false;
+    for (uint32_t i = 0; i < a_count; i++)
+        if (a[i] != b[i]) return false;
+    return true;
+}
+
+/* Whether the rows of node are already distributed by exactly these keys, in this order. A subtask's state is
+ * found by the key group of the same columns, so nothing weaker will do. */
+static bool distributed_by(
+    const struct weir_physical *node, enum weir_exchange exchange, const uint32_t *keys, uint32_t count)
+{
+    uint32_t below[64];
+    if (count > WEIR_ARRAY_COUNT(below)) return false;
+    switch (node->kind) {
+    case WEIR_PHYSICAL_EXCHANGE:
+        return node->exchange == exchange && same_columns(node->keys, node->key_count, keys, count);
+    case WEIR_PHYSICAL_CALC:
+        for (uint32_t k = 0; k < count; k++) {
+            if (node->projections[keys[k]]->kind != WEIR_EXPR_COLUMN) return false;
+            below[k] = node->projections[keys[k]]->column;
+        }
+        return distributed_by(node->inputs[0], exchange, below, count);
+    case WEIR_PHYSICAL_GROUP_AGGREGATE:
+        /* The result's first columns are the keys. */
+        for (uint32_t k = 0; k < count; k++) {
+            if (keys[k] >= node->key_count) return false;
+            below[k] = node->keys[keys[k]];
+        }
+        return distributed_by(node->inputs[0], exchange, below, count);
+    case WEIR_PHYSICAL_WINDOW_AGGREGATE:
+        for (uint32_t k = 0; k < count; k++) {
+            if (keys[k] >= node->key_count) return false;
+            below[k] = node->keys[keys[k]];
+        }
+        return distributed_by(node->inputs[0], exchange, below, count);
+    case WEIR_PHYSICAL_RANK:
+    case WEIR_PHYSICAL_DEDUPLICATE:
+    case WEIR_PHYSICAL_CHANGELOG_NORMALIZE:
+    case WEIR_PHYSICAL_SORT_LIMIT:
+    case WEIR_PHYSICAL_LIMIT:
+    case WEIR_PHYSICAL_SORT:
+    case WEIR_PHYSICAL_TEMPORAL_SORT:
+    case WEIR_PHYSICAL_WINDOW_TVF:
+    case WEIR_PHYSICAL_WATERMARK:
+        for (uint32_t k = 0; k < count; k++)
+            if (keys[k] >= node->inputs[0]->field_count) return false;
+        return distributed_by(node->inputs[0], exchange, keys, count);
+    case WEIR_PHYSICAL_JOIN:
+        if (node->rel->join.type != WEIR_JOIN_INNER && node->rel->join.type != WEIR_JOIN_LEFT &&
+            node->rel->join.type != WEIR_JOIN_SEMI && node->rel->join.type != WEIR_JOIN_ANTI)
+            return false;
+        for (uint32_t k = 0; k < count; k++)
+            if (keys[k] >= node->inputs[0]->field_count) return false;
+        return distributed_by(node->inputs[0], exchange, keys, count);
+    default: return false;
+    }
+}
+
+struct weir_physical *weir_physical_exchange(struct weir_planning *planning, struct weir_physical *input,
+    enum weir_exchange exchange, const uint32_t *keys, uint32_t key_count)
+{
+    if (exchange == WEIR_EXCHANGE_HASH && weir_rule_enabled(planning, WEIR_RULE_EXCHANGE_REMOVE) &&
+        distributed_by(input, exchange, keys, key_count))
+        return input;
+    struct weir_physical *node = weir_physical_new(planning, WEIR_PHYSICAL_EXCHANGE, NULL, 1);
+    node->inputs[0] = input;
+    node->fields = input->fields;
+    node->field_count = input->field_count;
+    node->exchange = exchange;
+    node->keys = keys;
+    node->key_count = key_count;
+    weir_physical_finish(planning, node);
+    return node;
+}
+
+static struct weir_physical *hash(
+    struct converter *c, struct weir_physical *input, const uint32_t *keys, uint32_t count)
+{
+    return weir_physical_exchange(c->planning, input, WEIR_EXCHANGE_HASH, keys, count);
+}
+
+/* --- calc --- */
+
+static bool all_deterministic(struct weir_expr *const *exprs, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!weir_expr_is_deterministic(exprs[i])) return false;
+    return true;
+}
+
+/* A projection and filter on top of input; merged with a calc that input already is. projections NULL: all
+ * columns. */
+static struct weir_physical *calc(struct converter *c, const struct weir_rel *rel,
+    struct weir_physical *input, struct weir_expr *const *projections, uint32_t count,
+    const struct weir_rel_field *fields, struct weir_expr *condition)
+{
+    struct weir_arena *arena = c->planning->arena;
+    struct weir_physical *node = weir_physical_new(c->planning, WEIR_PHYSICAL_CALC, rel, 1);
+    bool merge = input->kind == WEIR_PHYSICAL_CALC && weir_rule_enabled(c->planning, WEIR_RULE_CALC_MERGE) &&
+                 all_deterministic(input->projections, input->field_count);
+    if (!projections) {
+        struct weir_expr **identity = WEIR_ARENA_ARRAY(arena, struct weir_expr *, input->field_count + 1);
+        for (uint32_t i = 0; i < input->field_count; i++)
+            identity[i] = weir_expr_column(arena, i, input->fields[i].type);
+        projections = identity;
+        count = input->field_count;
+        fields = input->fields;
+    }
+    if (merge) {
+        struct weir_expr **inlined = WEIR_ARENA_ARRAY(arena, struct weir_expr *, count + 1);
+        for (uint32_t i = 0; i < count; i++)
+            inlined[i] = weir_expr_substitute(arena, projections[i], input->projections);
+        struct weir_expr *both[2] = { input->condition, NULL };
+        uint32_t both_count = input->condition ? 1 : 0;
+        if (condition) both[both_count++] = weir_expr_substitute(arena, condition, input->projections);
+        projections = inlined;
+        condition = both_count ? weir_expr_and(arena, both, both_count) : NULL;
+        input = input->inputs[0];
+    }
+    node->inputs[0] = input;
+    node->projections = projections;
+    node->fields = fields;
+    node->field_count = count;
+    node->condition = condition;
+    weir_physical_finish(c->planning, node);
+    return node;
+}
+
+/* --- one function per rel kind --- */
+
+static enum weir_error_code convert_aggregate(
+    struct converter *c, const struct weir_rel *rel, struct weir_physical *input, struct weir_physical **ret)
+{
+    bool distinct = rel->kind == WEIR_REL_DISTINCT;
+    bool windowed = rel->kind == WEIR_REL_WINDOW_AGGREGATE || (!distinct && rel->aggregate.window);
+    struct weir_physical *node = weir_physical_new(
+        c->planning, windowed ? WEIR_PHYSICAL_WINDOW_AGGREGATE : WEIR_PHYSICAL_GROUP_AGGREGATE, rel, 1);
+    if (distinct) {
+        uint32_t *keys = WEIR_ARENA_ARRAY(c->planning->arena, uint32_t, rel->field_count + 1);
+        for (uint32_t i = 0; i < rel->field_count; i++) keys[i] = i;
+        node->keys = keys;
+        node->key_count = rel->field_count;
+    } else {
+        node->keys = rel->aggregate.keys;
+        node->key_count = rel->aggregate.key_count;
+    }
+    node->inputs[0] = hash(c, input, node->keys, node->key_count);
+    weir_physical_finish(c->planning, node);
+    *ret = node;
+    return WEIR_OK;
+}
+
+static enum weir_error_code convert_interval_join(struct converter *c, const struct weir_rel *rel,
+    struct weir_physical *left, struct weir_physical *right, struct weir_physical **ret)
+{
+    struct weir_physical *node = weir_physical_new(c->planning, WEIR_PHYSICAL_INTERVAL_JOIN, rel, 2);
+    node->left_keys = rel->interval_join.left_keys;
+    node->right_keys = rel->interval_join.right_keys;
+    node->join_key_count = rel->interval_join.key_count;
+    node->condition = rel->interval_join.condition;
+    node->inputs[0] = hash(c, left, node->left_keys, node->join_key_count);
+    node->inputs[1] = hash(c, right, node->right_keys, node->join_key_count);
+    weir_physical_finish(c->planning, node);
+    *ret = node;
+    return WEIR_OK;
+}
+
+static enum weir_error_code convert_sort(
+    struct converter *c, const struct weir_rel *rel, struct weir_physical *input, struct weir_physical **ret)
+{
+    bool bounded = c->planning->batch, limited = rel->sort.limit >= 0, ordered = rel->sort.key_count > 0;
+    enum weir_physical_kind kind;
+    if (!limited && rel->sort.offset > 0 && !bounded)
+        return weir_error_set_at(c->planning->error, WEIR_E_SQL_VALIDATION, rel->line, rel->column,
+            "FETCH is missed, which on streaming table is not supported currently: OFFSET needs a LIMIT");
+    if (ordered && limited) {
+        kind = WEIR_PHYSICAL_SORT_LIMIT;
+    } else if (!ordered) {
+        kind = WEIR_PHYSICAL_LIMIT;
+    } else if (bounded) {
+        kind = rel->sort.offset > 0 ? WEIR_PHYSICAL_SORT_LIMIT : WEIR_PHYSICAL_SORT;
+    } else {
+        const struct weir_sort_key *first = &rel->sort.keys[0];
+        const struct weir_type *type = input->fields[first->column].type;
+        if (type->time_attribute == WEIR_TIME_ATTRIBUTE_NONE || first->descending)
+            return weir_error_set_at(c->planning->error, WEIR_E_SQL_VALIDATION, rel->line, rel->column,
+                "Sort on a non-time-attribute field is not supported: in streaming mode ORDER BY without "
+                "LIMIT needs an "
+                "ascending time attribute first, but '%s' is %s",
+                input->fields[first->column].name,
+                type->time_attribute == WEIR_TIME_ATTRIBUTE_NONE ? "no time attribute" : "descending");
+        kind = WEIR_PHYSICAL_TEMPORAL_SORT;
+    }
+    struct weir_physical *node = weir_physical_new(c->planning, kind, rel, 1);
+    node->inputs[0] = hash(c, input, NULL, 0);
+    node->parallelism = 1;
+    if (kind == WEIR_PHYSICAL_SORT_LIMIT) weir_physical_choose_strategy(c->planning, node);
+    weir_physical_finish(c->planning, node);
+    *ret = node;
+    return WEIR_OK;
+}
+
+static enum weir_error_code convert_rank(
+    struct converter *c, const struct weir_rel *rel, struct weir_physical *input, struct weir_physical **ret)
+{
+    if (!c->planning->batch && strcmp(rel->rank.function, "ROW_NUMBER") != 0)
+        return weir_error_set_at(c->planning->error, WEIR_E_SQL_VALIDATION, rel->line, rel->column,
+            "%s() on streaming table is not supported currently", rel->rank.function);
+    struct weir_physical *node = weir_physical_new(c->planning, WEIR_PHYSICAL_RANK, rel, 1);
+    node->keys = rel->rank.partition;
+    node->key_count = rel->rank.partition_count;
+    node->inputs[0] = hash(c, input, node->keys, node->key_count);
+    weir_physical_choose_strategy(c->planning, node);
+    weir_physical_finish(c->planning, node);
+    *ret = node;
+    return WEIR_OK;
+}
+
+static struct weir_physical *keyed(struct converter *c, enum weir_physical_kind kind,
+    const struct weir_rel *rel, struct weir_physical *input, const uint32_t *keys, uint32_t count)
+{
+    struct weir_physical *node = weir_physical_new(c->planning, kind, rel, 1);
+    node->keys = keys;
+    node->key_count = count;
+    node->inputs[0] = hash(c, input, keys, count);
+    weir_physical_finish(c->planning, node);
+    return node;
+}
+
+static struct weir_physical *plain(struct converter *c, enum weir_physical_kind kind,
+    const struct weir_rel *rel, struct weir_physical *const *inputs)
+{
+    struct weir_physical *node = weir_physical_new(c->planning, kind, rel, rel->input_count);
+    for (uint32_t i = 0; i < rel->input_count; i++) node->inputs[i] = inputs[i];
+    weir_physical_finish(c->planning, node);
+    return node;
+}
+
+static enum weir_error_code convert_over(struct converter *c, const struct weir_rel *rel)
+{
+    const char *function = rel->over.call_count ? rel->over.calls[0].function : "OVER";
+    return weir_error_set_at(c->planning->error, WEIR_E_UNSUPPORTED, rel->line, rel->column,
+        "OVER aggregation (%s) is not implemented: ROW_NUMBER() with a filter on its result is (Top-N, "
+        "deduplication)",
+        function);
+}
+
+static struct weir_physical *convert_tvf(
+    struct converter *c, const struct weir_rel *rel, struct weir_physical *input)
+{
+    if (rel->tvf.window.kind == WEIR_WINDOW_SESSION)
+        input = hash(c, input, rel->tvf.window.partition, rel->tvf.window.partition_count);
+    return plain(c, WEIR_PHYSICAL_WINDOW_TVF, rel, &input);
+}
+
+static enum weir_error_code convert_one(struct converter *c, const struct weir_rel *rel,
+    struct weir_physical **inputs, struct weir_physical **ret)
+{
+    switch (rel->kind) {
+    case WEIR_REL_SCAN: *ret = plain(c, WEIR_PHYSICAL_SCAN, rel, inputs); return WEIR_OK;
+    case WEIR_REL_VALUES: *ret = plain(c, WEIR_PHYSICAL_VALUES, rel, inputs); return WEIR_OK;
+    case WEIR_REL_PROJECT:
+        *ret = calc(c, rel, inputs[0], rel->project.exprs, rel->field_count, rel->fields, NULL);
+        return WEIR_OK;
+    case WEIR_REL_FILTER:
+        *ret = calc(c, rel, inputs[0], NULL, 0, NULL, rel->filter.condition);
+        return WEIR_OK;
+    case WEIR_REL_WATERMARK: *ret = plain(c, WEIR_PHYSICAL_WATERMARK, rel, inputs); return WEIR_OK;
+    case WEIR_REL_EXPAND: *ret = plain(c, WEIR_PHYSICAL_EXPAND, rel, inputs); return WEIR_OK;
+    case WEIR_REL_UNION: *ret = plain(c, WEIR_PHYSICAL_UNION, rel, inputs); return WEIR_OK;
+    case WEIR_REL_AGGREGATE:
+    case WEIR_REL_DISTINCT:
+    case WEIR_REL_WINDOW_AGGREGATE: return convert_aggregate(c, rel, inputs[0], ret);
+    case WEIR_REL_WINDOW_TVF: *ret = convert_tvf(c, rel, inputs[0]); return WEIR_OK;
+    case WEIR_REL_JOIN: return weir_physical_join(c->planning, rel, inputs[0], inputs[1], ret);
+    case WEIR_REL_INTERVAL_JOIN: return convert_interval_join(c, rel, inputs[0], inputs[1], ret);
+    case WEIR_REL_SORT: return convert_sort(c, rel, inputs[0], ret);
+    case WEIR_REL_OVER: return convert_over(c, rel);
+    case WEIR_REL_RANK: return convert_rank(c, rel, inputs[0], ret);
+    case WEIR_REL_DEDUPLICATE:
+        *ret = keyed(
+            c, WEIR_PHYSICAL_DEDUPLICATE, rel, inputs[0], rel->deduplicate.keys, rel->deduplicate.key_count);
+        return WEIR_OK;
+    case WEIR_REL_CHANGELOG_NORMALIZE:
+        *ret = keyed(c, WEIR_PHYSICAL_CHANGELOG_NORMALIZE, rel, inputs[0], rel->normalize.keys,
+            rel->normalize.key_count);
+        return WEIR_OK;
+    case WEIR_REL_SINK: return weir_physical_sink(c->planning, rel, inputs[0], ret);
+    }
+    return weir_error_set(
+        c->planning->error, WEIR_E_INTERNAL, "a relational node of kind %d has no operator", rel->kind);
+}
+
+static void remember(struct converter *c, const struct weir_rel *rel, struct weir_physical *physical)
+{
+    if (c->memo_count == c->memo_capacity) {
+        uint32_t capacity = c->memo_capacity ? 2 * c->memo_capacity : 64;
+        struct memo_entry *grown = WEIR_ARENA_ARRAY(c->planning->arena, struct memo_entry, capacity);
+        if (c->memo_count) memcpy(grown, c->memo, c->memo_count * sizeof *grown);
+        c->memo = grown;
+        c->memo_capacity = capacity;
+    }
+    c->memo[c->memo_count++] = (struct memo_entry){ rel, physical };
+}
+
+static enum weir_error_code convert(
+    struct converter *c, const struct weir_rel *rel, struct weir_physical **ret)
+{
+    for (uint32_t i = 0; i < c->memo_count; i++) {
+        if (c->memo[i].rel != rel) continue;
+        *ret = c->memo[i].physical;
+        return WEIR_OK;
+    }
+    if (c->planning->physical_id > 4 * WEIR_PLAN_NODES_MAX)
+        return weir_error_set(c->planning->error, WEIR_E_SQL_VALIDATION,
+            "the plan has more than %d operators", WEIR_PLAN_NODES_MAX);
+    struct weir_physical **inputs =
+        WEIR_ARENA_ARRAY(c->planning->arena, struct weir_physical *, rel->input_count + 1);
+    for (uint32_t i = 0; i < rel->input_count; i++) {
+        enum weir_error_code code = convert(c, rel->inputs[i], &inputs[i]);
+        if (code) return code;
+    }
+    enum weir_error_code code = convert_one(c, rel, inputs, ret);
+    if (!code) remember(c, rel, *ret);
+    return code;
+}
+
+enum weir_error_code weir_physical_convert(struct weir_planning *planning, struct weir_rel *const *roots,
+    uint32_t root_count, struct weir_physical ***ret)
+{
+    struct converter c = { .planning = planning };
+    struct weir_physical **physical =
+        WEIR_ARENA_ARRAY(planning->arena, struct weir_physical *, root_count + 1);
+    for (uint32_t r = 0; r < root_count; r++) {
+        enum weir_error_code code = convert(&c, roots[r], &physical[r]);
+        if (code) return code;
+    }
+    *ret = physical;
+    return WEIR_OK;
+}
