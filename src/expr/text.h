@@ -1,8 +1,9 @@
 /*
- * For the files that implement string and time functions: writing result strings, UTF-8, searching, and the infer helper.
+ * For the files that implement string and time functions: writing result strings, UTF-8, searching, and the
+ * infer helper.
  *
- * Positions and lengths in SQL are code points. Bytes that are no UTF-8 are counted one by one where they start no sequence;
- * nothing here reads past the length it is given, whatever the bytes are.
+ * Positions and lengths in SQL are code points. Bytes that are no UTF-8 are counted one by one where they
+ * start no sequence; nothing here reads past the length it is given, whatever the bytes are.
  */
 #ifndef WEIR_EXPR_TEXT_H
 #define WEIR_EXPR_TEXT_H
@@ -44,12 +45,14 @@ static inline char *weir_text_reserve(struct weir_text_writer *writer, size_t by
     return writer->at;
 }
 /* The view of length bytes at start, which is what weir_text_reserve() returned last. */
-static inline struct weir_string weir_text_finish(struct weir_text_writer *writer, const char *start, size_t length)
+static inline struct weir_string weir_text_finish(
+    struct weir_text_writer *writer, const char *start, size_t length)
 {
     if (length > WEIR_STRING_INLINE_MAX) writer->at += length;
     return weir_string_view(start, (uint32_t)length);
 }
-static inline struct weir_string weir_text_copy(struct weir_text_writer *writer, const char *data, size_t length)
+static inline struct weir_string weir_text_copy(
+    struct weir_text_writer *writer, const char *data, size_t length)
 {
     if (length <= WEIR_STRING_INLINE_MAX) return weir_string_view(data, (uint32_t)length);
     char *to = weir_text_reserve(writer, length);
@@ -93,9 +96,11 @@ bool weir_text_is_ascii(const char *data, size_t length);
 size_t weir_text_length(const char *data, size_t length); /* in code points */
 /* Byte offset of code point `points`, at most length. */
 size_t weir_text_offset(const char *data, size_t length, size_t points);
-/* Byte offset of the code point that has `points` behind or at it, counted from the end; 0 when there are fewer. */
+/* Byte offset of the code point that has `points` behind or at it, counted from the end; 0 when there are
+ * fewer. */
 size_t weir_text_offset_from_end(const char *data, size_t length, size_t points);
-/* Bytes of the code point at data (1 for a byte that starts no valid sequence); length > 0. *ret U+FFFD when invalid. */
+/* Bytes of the code point at data (1 for a byte that starts no valid sequence); length > 0. *ret U+FFFD when
+ * invalid. */
 uint32_t weir_utf8_decode(const char *data, size_t length, uint32_t *ret);
 uint32_t weir_utf8_encode(uint32_t point, char to[4]);
 /* Bytes of the valid sequence at data, 0 when there is none (surrogates and overlong forms are not valid). */
@@ -118,8 +123,9 @@ enum weir_text_nullability {
  *   I an integer, as INT                             L an integer, as BIGINT      A anything
  * Untyped NULLs become the wanted type. Sets result type and kernel. false: a type does not fit.
  */
-bool weir_text_match(struct weir_arena *arena, const struct weir_type *const *given, uint32_t count, const char *letters,
-    const struct weir_type *result, enum weir_text_nullability nullability, weir_kernel kernel, struct weir_function_match *ret);
+bool weir_text_match(struct weir_arena *arena, const struct weir_type *const *given, uint32_t count,
+    const char *letters, const struct weir_type *result, enum weir_text_nullability nullability,
+    weir_kernel kernel, struct weir_function_match *ret);
 /* Answers "Invalid input arguments. Expected signatures are:" and the lines given; returns false. */
 bool weir_text_mismatch(struct weir_error *reterr, const char *signatures);
 /* The literal as text; false when it is no literal, NULL, or no string. */
