@@ -1,0 +1,461 @@
+#include "session/session.h"
+#include "base/assert.h"
+#include "host/local_job.h"
+#include "os/clock.h"
+#include "os/local_zone.h"
+#include "session/adapter.h"
+#include "session/result.h"
+#include "sql/binder.h"
+#include "sql/parser.h"
+#include "sql/planner.h"
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+enum { SESSION_TEXT_BYTES_MAX = 256 << 20, INTERRUPT_POLL_MS = 100 };
+
+struct weir_session {
+    struct weir_session_config config;
+    struct weir_sql_catalog *catalog;
+    struct weir_sql_connectors connectors;
+    uint64_t statement_count;
+};
+
+/* What one statement needs while it runs. */
+struct statement {
+    struct weir_session *session;
+    struct weir_arena arena;
+    const struct weir_sql_statement *ast;
+    struct weir_sql_binder_input binder;
+    struct weir_eval_environment environment;
+    struct weir_sql_config sql_config;
+    const struct weir_zone *zone;
+    bool batch;
+    enum weir_result_mode mode;
+};
+
+struct weir_session *weir_session_new(const struct weir_session_config *config)
+{
+    struct weir_session *session = weir_memory_allocate_zeroed(config->memory, sizeof *session);
+    session->config = *config;
+    session->catalog = weir_sql_catalog_new(config->memory);
+    session->connectors = weir_session_sql_connectors(config->connectors);
+    return session;
+}
+
+void weir_session_free(struct weir_session *session)
+{
+    if (!session) return;
+    weir_sql_catalog_free(session->catalog);
+    weir_memory_release(session->config.memory, session, sizeof *session);
+}
+
+/* --- settings --- */
+
+static const char *config_get(void *context, const char *key)
+{
+    return weir_config_get_text(context, key, NULL);
+}
+
+static int64_t wall_clock_us(void *clock)
+{
+    return weir_clock_epoch_us();
+}
+
+static enum weir_error_code find_zone(
+    struct weir_session *session, const struct weir_zone **ret, struct weir_error *reterr)
+{
+    const char *name = weir_config_get_text(session->config.config, "table.local-time-zone", "default");
+    if (strcmp(name, "default") == 0) {
+        /* The machine's: TZ, else the link that the system keeps; UTC where neither says a known name. */
+        name = weir_os_local_zone_name();
+        if (weir_zone_find(name, strlen(name), ret, NULL)) *ret = NULL;
+        return WEIR_OK;
+    }
+    enum weir_error_code code = weir_zone_find(name, strlen(name), ret, reterr);
+    if (code) weir_error_wrap(reterr, "table.local-time-zone = '%s' is no time zone", name);
+    return code;
+}
+
+static enum weir_error_code begin(struct statement *s, struct weir_error *reterr)
+{
+    struct weir_config *config = s->session->config.config;
+    enum weir_error_code code = find_zone(s->session, &s->zone, reterr);
+    if (code) return code;
+    s->batch = weir_config_get_enum(config, "execution.runtime-mode", 0) == 1;
+    size_t mode = weir_config_get_enum(
+        config, "sql-client.execution.result-mode", 0); /* TABLE CHANGELOG TABLEAU CSV JSON */
+    static const enum weir_result_mode modes[] = { WEIR_RESULT_TABLEAU, WEIR_RESULT_CHANGELOG,
+        WEIR_RESULT_TABLEAU, WEIR_RESULT_CSV, WEIR_RESULT_JSON };
+    s->mode = modes[WEIR_MIN(mode, WEIR_ARRAY_COUNT(modes) - 1)];
+    s->environment = (struct weir_eval_environment){ .local_zone = s->zone,
+        .now_us = wall_clock_us,
+        .statement_start_us = s->batch ? weir_clock_epoch_us() : 0,
+        .random_seed = (uint64_t)weir_clock_monotonic_ns(),
+        .current_catalog = weir_sql_catalog_current(s->session->catalog),
+        .current_database = weir_sql_catalog_current_database(s->session->catalog) };
+    s->sql_config = (struct weir_sql_config){ .get = config_get, .context = config };
+    s->binder = (struct weir_sql_binder_input){ .arena = &s->arena,
+        .memory = s->session->config.memory,
+        .catalog = s->session->catalog,
+        .connectors = &s->session->connectors,
+        .environment = &s->environment,
+        .batch = s->batch };
+    return WEIR_OK;
+}
+
+static bool say(struct weir_session *session, const char *bytes, size_t length)
+{
+    return length == 0 || session->config.write(session->config.owner, bytes, length, false);
+}
+
+static enum weir_error_code gone(struct weir_error *reterr)
+{
+    return weir_error_set(reterr, WEIR_E_IO, "nobody reads the result any more: standard output is closed");
+}
+
+/* What Flink's client says after a statement without rows; modes that programs read stay silent. */
+static enum weir_error_code say_done(struct statement *s, const char *text, struct weir_error *reterr)
+{
+    if (s->mode == WEIR_RESULT_JSON || s->mode == WEIR_RESULT_CSV) return WEIR_OK;
+    return say(s->session, text, strlen(text)) ? WEIR_OK : gone(reterr);
+}
+
+static enum weir_error_code run_set(struct statement *s, struct weir_error *reterr)
+{
+    struct weir_config *config = s->session->config.config;
+    const struct weir_sql_set *set = &s->ast->set;
+    if (s->ast->kind == WEIR_SQL_STATEMENT_RESET) {
+        if (!set->key) {
+            weir_config_reset_all(config);
+            return say_done(s, "[INFO] Execute statement succeeded.\n", reterr);
+        }
+        enum weir_error_code code = weir_config_reset(config, set->key, reterr);
+        return code ? code : say_done(s, "[INFO] Execute statement succeeded.\n", reterr);
+    }
+    if (set->key && set->value) {
+        enum weir_error_code code =
+            weir_config_set(config, WEIR_CONFIG_SESSION, set->key, set->value, reterr);
+        return code ? code : say_done(s, "[INFO] Execute statement succeeded.\n", reterr);
+    }
+    struct weir_config_item item;
+    uint32_t count = 0;
+    for (size_t index = 0; weir_config_next(config, &index, &item);) count++;
+    const char **cells = WEIR_ARENA_ARRAY(&s->arena, const char *, 2 * count + 1);
+    uint32_t rows = 0;
+    for (size_t index = 0; weir_config_next(config, &index, &item);) {
+        if (set->key && strcmp(set->key, item.key) != 0) continue;
+        cells[2 * rows] = weir_arena_string(&s->arena, item.key);
+        cells[2 * rows++ + 1] = weir_arena_string(&s->arena, item.value);
+    }
+    static const char *const names[] = { "key", "value" };
+    struct weir_buffer text;
+    weir_buffer_init(&text, s->session->config.memory, SESSION_TEXT_BYTES_MAX);
+    weir_result_answer(s->mode, names, 2, cells, rows, &text);
+    bool ok = say(s->session, text.data, text.length);
+    weir_buffer_done(&text);
+    return ok ? WEIR_OK : gone(reterr);
+}
+
+/* --- jobs --- */
+
+struct reader {
+    struct weir_result *result;
+};
+
+static bool on_rows(void *context, const struct weir_batch *batch)
+{
+    return weir_result_rows(((struct reader *)context)->result, batch);
+}
+
+static void on_console(void *context, const char *bytes, size_t length, bool to_stderr)
+{
+    struct weir_session *session = context;
+    (void)session->config.write(session->config.owner, bytes, length, to_stderr);
+}
+
+static void fill_job(
+    struct statement *s, const struct weir_job_graph *graph, struct weir_local_job_config *job)
+{
+    struct weir_session *session = s->session;
+    struct weir_config *config = session->config.config;
+    *job = (struct weir_local_job_config){ .graph = graph,
+        .memory = session->config.memory,
+        .connectors = session->config.connectors,
+        .filesystem = session->config.filesystem,
+        .find_operator = session->config.find_operator,
+        .find_source = session->config.find_source,
+        .local_zone = s->zone,
+        .statement_start_us = s->environment.statement_start_us,
+        .random_seed = s->environment.random_seed,
+        .current_catalog = s->environment.current_catalog,
+        .current_database = s->environment.current_database,
+        .write_stdout = on_console,
+        .console = session };
+    uint64_t managed = weir_config_get_memory_bytes(config, "taskmanager.memory.managed.size", 0);
+    int64_t slots = weir_config_get_integer(config, "parallelism.default", 1);
+    job->managed_bytes_per_slot = slots > 0 ? (size_t)(managed / (uint64_t)slots) : 0;
+    if (s->batch) return; /* no checkpoints but the final one */
+    job->checkpoint_interval_ms = weir_config_get_duration_ms(config, "execution.checkpointing.interval", 0);
+    job->checkpoint_timeout_ms =
+        weir_config_get_duration_ms(config, "execution.checkpointing.timeout", 600000);
+    job->checkpoint_min_pause_ms =
+        weir_config_get_duration_ms(config, "execution.checkpointing.min-pause", 0);
+    job->checkpoint_retained = (uint32_t)WEIR_MAX(
+        weir_config_get_integer(config, "execution.checkpointing.num-retained", 1), (int64_t)1);
+    job->checkpoint_tolerable_failures = (uint32_t)WEIR_MAX(
+        weir_config_get_integer(config, "execution.checkpointing.tolerable-failed-checkpoints", 0),
+        (int64_t)0);
+    const char *directory = weir_config_get_text(config, "execution.checkpointing.dir", NULL);
+    job->checkpoint_directory = directory && *directory ? directory : NULL;
+    const char *restore = weir_config_get_text(config, "execution.state-recovery.path", NULL);
+    job->restore_path = restore && *restore ? restore : NULL;
+}
+
+static void print_live(struct weir_session *session, struct weir_local_job *job, uint64_t started_ms,
+    uint64_t *last_in, uint64_t *last_ms, bool final)
+{
+    struct weir_local_job_progress p;
+    weir_local_job_progress(job, &p);
+    uint64_t now_ms = (uint64_t)weir_clock_monotonic_ms();
+    uint64_t since = final ? now_ms - started_ms : now_ms - *last_ms;
+    uint64_t rate = since ? (p.records_in - (final ? 0 : *last_in)) * 1000 / since : 0;
+    char lag[64] = "-", line[256];
+    if (p.watermark_ms > 0 && p.watermark_ms != INT64_MAX)
+        snprintf(lag, sizeof lag, "%.1f s", (double)(weir_clock_epoch_ms() - p.watermark_ms) / 1000);
+    int length =
+        snprintf(line, sizeof line, "\r\033[K%6.1f s  in %llu  out %llu  %llu rows/s  watermark lag %s%s%s",
+            (double)(now_ms - started_ms) / 1000, (unsigned long long)p.records_in,
+            (unsigned long long)p.records_out, (unsigned long long)rate, lag,
+            p.late_records_dropped ? "  late rows dropped" : "", final ? "\n" : "");
+    session->config.write(session->config.owner, line, (size_t)length, true);
+    *last_in = p.records_in;
+    *last_ms = now_ms;
+}
+
+/* Runs a graph to its end. *ret_canceled: the user interrupted it, which is no error. */
+static enum weir_error_code run_graph(struct statement *s, const struct weir_stream_graph *stream_graph,
+    struct weir_result *result, bool *ret_canceled, struct weir_error *reterr)
+{
+    struct weir_session *session = s->session;
+    struct weir_config *config = session->config.config;
+    int64_t parallelism = weir_config_get_integer(config, "parallelism.default", 1);
+    int64_t max_parallelism = weir_config_get_integer(config, "pipeline.max-parallelism", -1);
+    const struct weir_job_graph *graph;
+    enum weir_error_code code = weir_job_graph_build(&s->arena, stream_graph,
+        (uint32_t)WEIR_MAX(parallelism, (int64_t)1), (uint32_t)WEIR_MAX(max_parallelism, (int64_t)0),
+        weir_config_get_boolean(config, "pipeline.operator-chaining.enabled", true), &graph, reterr);
+    if (code) return code;
+    struct weir_local_job_config job_config;
+    fill_job(s, graph, &job_config);
+    struct reader reader = { result };
+    if (result) {
+        job_config.on_rows = on_rows;
+        job_config.reader = &reader;
+    }
+    struct weir_local_job *job;
+    code = weir_local_job_start(&job_config, &job, reterr);
+    if (code) return code;
+    uint64_t started_ms = (uint64_t)weir_clock_monotonic_ms(), last_ms = started_ms, last_in = 0;
+    bool live = session->config.live && !result;
+    enum weir_job_state state;
+    while ((state = weir_local_job_wait(job, INTERRUPT_POLL_MS)) == WEIR_JOB_RUNNING) {
+        if (session->config.interrupted && session->config.interrupted(session->config.owner)) {
+            *ret_canceled = true;
+            weir_local_job_cancel(job);
+        }
+        if (live && (uint64_t)weir_clock_monotonic_ms() - last_ms >= 500)
+            print_live(session, job, started_ms, &last_in, &last_ms, false);
+    }
+    if (live) print_live(session, job, started_ms, &last_in, &last_ms, true);
+    if (state == WEIR_JOB_FAILED) {
+        const struct weir_error *error = weir_local_job_error(job);
+        if (reterr) *reterr = *error;
+        code = error->code ? error->code : WEIR_E_INTERNAL;
+    }
+    weir_local_job_free(job);
+    return code;
+}
+
+static enum weir_error_code plan_roots(
+    struct statement *s, struct weir_rel *const *roots, uint32_t count, struct weir_sql_planner_input *input)
+{
+    *input = (struct weir_sql_planner_input){ .arena = &s->arena,
+        .memory = s->session->config.memory,
+        .config = &s->sql_config,
+        .roots = roots,
+        .root_count = count,
+        .batch = s->batch,
+        .environment = &s->environment };
+    return WEIR_OK;
+}
+
+static enum weir_error_code run_select(struct statement *s, struct weir_error *reterr)
+{
+    struct weir_rel *root;
+    enum weir_error_code code = weir_sql_bind_query(&s->binder, s->ast->query, &root, reterr);
+    if (code) return code;
+    struct weir_sql_planner_input input;
+    plan_roots(s, &root, 1, &input);
+    const struct weir_stream_graph *graph;
+    code = weir_sql_plan(&input, &graph, reterr);
+    if (code) return code;
+    const struct weir_rel *rows = root->inputs[0];
+    const char **names = WEIR_ARENA_ARRAY(&s->arena, const char *, rows->field_count + 1);
+    const struct weir_type **types =
+        WEIR_ARENA_ARRAY(&s->arena, const struct weir_type *, rows->field_count + 1);
+    for (uint32_t i = 0; i < rows->field_count; i++) {
+        names[i] = rows->fields[i].name;
+        types[i] = rows->fields[i].type;
+    }
+    struct weir_result result = { .mode = s->mode,
+        .streaming = !s->batch,
+        .column_count = rows->field_count,
+        .names = names,
+        .types = types,
+        .zone = s->zone,
+        .column_width_max = (uint32_t)WEIR_MAX(
+            weir_config_get_integer(s->session->config.config, "table.display.max-column-width", 30),
+            (int64_t)1),
+        .connectors = s->session->config.connectors,
+        .memory = s->session->config.memory,
+        .write = s->session->config.write,
+        .owner = s->session->config.owner };
+    bool canceled = false;
+    code = weir_result_begin(&result, reterr);
+    if (!code) code = run_graph(s, graph, &result, &canceled, reterr);
+    if (!code) code = weir_result_end(&result, !canceled, reterr);
+    weir_result_done(&result);
+    return code;
+}
+
+static enum weir_error_code run_insert(
+    struct statement *s, struct weir_rel *const *roots, uint32_t count, struct weir_error *reterr)
+{
+    struct weir_sql_planner_input input;
+    plan_roots(s, roots, count, &input);
+    const struct weir_stream_graph *graph;
+    enum weir_error_code code = weir_sql_plan(&input, &graph, reterr);
+    bool canceled = false;
+    if (!code) code = run_graph(s, graph, NULL, &canceled, reterr);
+    if (code) return code;
+    return say_done(s,
+        canceled ? "[INFO] The statement was canceled.\n"
+                 : "[INFO] Complete execution of the SQL update statement.\n",
+        reterr);
+}
+
+static enum weir_error_code run_explain(struct statement *s, struct weir_error *reterr)
+{
+    const struct weir_sql_explain *explain = s->ast->explain;
+    struct weir_rel *const *roots;
+    uint32_t count;
+    enum weir_error_code code =
+        weir_sql_bind_statement(&s->binder, explain->statement, &roots, &count, reterr);
+    if (code) return code;
+    struct weir_sql_planner_input input;
+    plan_roots(s, roots, count, &input);
+    struct weir_buffer text;
+    weir_buffer_init(&text, s->session->config.memory, SESSION_TEXT_BYTES_MAX);
+    uint32_t details = (explain->estimated_cost ? WEIR_EXPLAIN_ESTIMATED_COST : 0) |
+                       (explain->changelog_mode ? WEIR_EXPLAIN_CHANGELOG_MODE : 0) |
+                       (explain->json_execution_plan ? WEIR_EXPLAIN_JSON_EXECUTION_PLAN : 0) |
+                       (explain->plan_advice ? WEIR_EXPLAIN_PLAN_ADVICE : 0);
+    code = weir_sql_explain(&input, details, &text, reterr);
+    if (!code && text.length && text.data[text.length - 1] != '\n') weir_buffer_append_byte(&text, '\n');
+    if (!code && !say(s->session, text.data, text.length)) code = gone(reterr);
+    weir_buffer_done(&text);
+    return code;
+}
+
+static enum weir_error_code run_show(struct statement *s, struct weir_error *reterr)
+{
+    const struct weir_sql_answer *answer;
+    enum weir_error_code code = weir_sql_show(&s->binder, s->ast, &answer, reterr);
+    if (code) return code;
+    struct weir_buffer text;
+    weir_buffer_init(&text, s->session->config.memory, SESSION_TEXT_BYTES_MAX);
+    bool is_text = answer->column_count == 1 && answer->row_count == 1 && answer->cells[0] &&
+                   strchr(answer->cells[0], '\n');
+    if (is_text && s->mode != WEIR_RESULT_JSON && s->mode != WEIR_RESULT_CSV)
+        weir_buffer_format(&text, "%s\n", answer->cells[0]); /* SHOW CREATE */
+    else
+        weir_result_answer(
+            s->mode, answer->column_names, answer->column_count, answer->cells, answer->row_count, &text);
+    bool ok = say(s->session, text.data, text.length);
+    weir_buffer_done(&text);
+    return ok ? WEIR_OK : gone(reterr);
+}
+
+/* --- dispatch --- */
+
+static enum weir_error_code unsupported(const struct weir_sql_statement *ast, struct weir_error *reterr)
+{
+    size_t length = 0, words = 0;
+    while (ast->text[length] && words < 2) { /* the statement's first two words name it */
+        length++;
+        if (strchr(" \t\r\n(", ast->text[length])) words++;
+    }
+    return weir_error_set_at(reterr, WEIR_E_UNSUPPORTED, ast->span.line, ast->span.column,
+        "%.*s is not implemented here", (int)length, ast->text);
+}
+
+static enum weir_error_code dispatch(struct statement *s, struct weir_error *reterr)
+{
+    enum weir_error_code code;
+    struct weir_rel *root = NULL;
+    struct weir_rel *const *roots;
+    uint32_t count;
+    switch (s->ast->kind) {
+    case WEIR_SQL_STATEMENT_SET:
+    case WEIR_SQL_STATEMENT_RESET: return run_set(s, reterr);
+    case WEIR_SQL_STATEMENT_QUERY: return run_select(s, reterr);
+    case WEIR_SQL_STATEMENT_INSERT:
+        code = weir_sql_bind_insert(&s->binder, s->ast->insert, &root, reterr);
+        return code ? code : run_insert(s, &root, 1, reterr);
+    case WEIR_SQL_STATEMENT_STATEMENT_SET:
+        code = weir_sql_bind_statement_set(&s->binder, s->ast->statement_set, &roots, &count, reterr);
+        return code ? code : run_insert(s, roots, count, reterr);
+    case WEIR_SQL_STATEMENT_EXPLAIN: return run_explain(s, reterr);
+    default: break;
+    }
+    if (weir_sql_statement_is_show(s->ast)) return run_show(s, reterr);
+    if (!weir_sql_statement_is_ddl(s->ast)) return unsupported(s->ast, reterr);
+    code = weir_sql_execute_ddl(&s->binder, s->ast, &root, reterr);
+    if (code) return code;
+    return root ? run_insert(s, &root, 1, reterr)
+                : say_done(s, "[INFO] Execute statement succeeded.\n", reterr);
+}
+
+/* Shows the place in the text under the message. */
+static void render(struct weir_session *session, const char *text, size_t length, struct weir_error *error)
+{
+    if (!error || error->line == 0) return;
+    struct weir_buffer to;
+    weir_buffer_init(&to, session->config.memory, SESSION_TEXT_BYTES_MAX);
+    weir_sql_error_render(error, text, length, &to);
+    while (to.length && to.data[to.length - 1] == '\n') to.length--;
+    if (to.length) snprintf(error->message, sizeof error->message, "%.*s", (int)to.length, to.data);
+    weir_buffer_done(&to);
+}
+
+enum weir_error_code weir_session_execute(struct weir_session *session, const char *text, size_t length,
+    size_t *offset, bool *ret_done, bool *ret_quit, struct weir_error *reterr)
+{
+    struct statement s = { .session = session };
+    weir_arena_init(&s.arena, session->config.memory);
+    *ret_done = *ret_quit = false;
+    enum weir_error_code code = weir_sql_parse_statement(&s.arena, text, length, offset, &s.ast, reterr);
+    if (!code && !s.ast)
+        *ret_done = true;
+    else if (!code && s.ast->kind == WEIR_SQL_STATEMENT_CLIENT) {
+        if (strcmp(s.ast->client.command, "QUIT") == 0 || strcmp(s.ast->client.command, "EXIT") == 0)
+            *ret_quit = true;
+    } else if (!code) {
+        code = begin(&s, reterr);
+        if (!code) code = dispatch(&s, reterr);
+    }
+    if (code) render(session, text, length, reterr);
+    weir_arena_done(&s.arena);
+    return code;
+}

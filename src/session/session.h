@@ -1,0 +1,44 @@
+/*
+ * A SQL session: a catalog, settings, and statements run one after another: parse, bind, plan, run in this
+ * process, print. The SQL client (bin) and later the gateway stand on it.
+ *
+ * Results go through config.write; nothing here knows of terminals but for `live`. A statement runs to its
+ * end; an INSERT or a SELECT over unbounded input ends when interrupted() says so.
+ *
+ * @thread one owner. write() may be called from a job's slot threads while a statement runs, one call at a
+ * time.
+ */
+#ifndef WEIR_SESSION_SESSION_H
+#define WEIR_SESSION_SESSION_H
+
+#include "config/config.h"
+#include "spi/connector.h"
+
+struct weir_session_config {
+    struct weir_memory *memory;
+    struct weir_config *config; /* borrowed; SET and RESET change its layer SESSION */
+    const struct weir_connectors *connectors;
+    struct weir_filesystem *filesystem;
+    const struct weir_operator_ops *(*find_operator)(const char *name);
+    const struct weir_source_ops *(*find_source)(const char *name);
+    /* Whole lines. false: the reader is gone; the statement ends with an error. */
+    bool (*write)(void *owner, const char *bytes, size_t length, bool to_stderr);
+    bool (*interrupted)(void *owner); /* asked about ten times a second */
+    void *owner;
+    bool live; /* a terminal watches: a running INSERT shows a line of progress on stderr */
+};
+
+struct weir_session;
+
+struct weir_session *weir_session_new(const struct weir_session_config *config);
+void weir_session_free(struct weir_session *session);
+
+/*
+ * Runs the statement of text that begins at *offset and moves *offset behind it. *ret_done: there was none
+ * left. reterr's message is complete for the user (with the line and a caret where there is a position).
+ * *ret_quit: the statement was QUIT or EXIT.
+ */
+enum weir_error_code weir_session_execute(struct weir_session *session, const char *text, size_t length,
+    size_t *offset, bool *ret_done, bool *ret_quit, struct weir_error *reterr);
+
+#endif
