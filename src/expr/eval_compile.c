@@ -196,6 +196,10 @@ enum weir_error_code weir_evaluator_new(struct weir_arena *arena, struct weir_me
 void weir_evaluator_free(struct weir_evaluator *evaluator)
 {
     if (!evaluator) return;
+    for (uint32_t i = 0; i < evaluator->node_count; i++) {
+        struct weir_call *call = &evaluator->nodes[i].call;
+        if (call->release) call->release(call);
+    }
     weir_heap_writer_done(&evaluator->heap);
     weir_arena_done(&evaluator->scratch);
 }

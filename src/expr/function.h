@@ -18,7 +18,6 @@ enum weir_function_flag {
     WEIR_FUNCTION_DYNAMIC = 1 << 3,           /* CURRENT_TIMESTAMP ...: constant per record in streaming, per statement in batch */
     WEIR_FUNCTION_OPERATOR = 1 << 4,          /* written infix or with special syntax; not callable by its name */
     WEIR_FUNCTION_NULLABLE = 1 << 5,          /* result is nullable even if no argument is (beside what infer says) */
-    WEIR_FUNCTION_VALID_ROWS = 1 << 6,        /* cannot fail, but follows pointers: like FAULTABLE for the evaluator, not for the planner */
 };
 
 /* What a call knows at run time. */
