@@ -58,6 +58,15 @@ function(weir_allow_includes target)
     endforeach()
 endfunction()
 
+# weir_declare(name [PURE] DIRECTORY folder [ALLOW lib...] [LINK library...]): tells the locks and the tests what target
+# weir_<name> declares. weir_library does it; a target that is made by hand (a plug-in) calls it itself.
+function(weir_declare name)
+    cmake_parse_arguments(ARG "PURE" "DIRECTORY" "ALLOW;LINK" ${ARGN})
+    set_property(TARGET weir_${name} PROPERTY WEIR_ALLOW "${ARG_ALLOW}")
+    file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/house/${name}.txt CONTENT
+        "name ${name}\npure ${ARG_PURE}\nallow ${ARG_ALLOW}\nlink ${ARG_LINK}\narchive $<TARGET_FILE:weir_${name}>\ndirectory ${ARG_DIRECTORY}\n")
+endfunction()
+
 function(weir_library name)
     cmake_parse_arguments(ARG "PURE" "DIRECTORY" "ALLOW;LINK" ${ARGN})
     if(NOT ARG_DIRECTORY)
@@ -75,9 +84,10 @@ function(weir_library name)
         endif()
     endforeach()
     target_link_libraries(weir_${name} PUBLIC ${ARG_LINK})
-    set_property(TARGET weir_${name} PROPERTY WEIR_PURE ${ARG_PURE})
-    set_property(TARGET weir_${name} PROPERTY WEIR_ALLOW "${ARG_ALLOW}")
+    set(pure)
+    if(ARG_PURE)
+        set(pure PURE)
+    endif()
+    weir_declare(${name} ${pure} DIRECTORY ${ARG_DIRECTORY} ALLOW ${ARG_ALLOW} LINK ${ARG_LINK})
     set_property(GLOBAL APPEND PROPERTY WEIR_LIBRARIES ${name})
-    file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/house/${name}.txt CONTENT
-        "name ${name}\npure ${ARG_PURE}\nallow ${ARG_ALLOW}\nlink ${ARG_LINK}\narchive $<TARGET_FILE:weir_${name}>\ndirectory ${ARG_DIRECTORY}\n")
 endfunction()

@@ -117,10 +117,19 @@ def check_sources(house):
                     first = included.split("/", 1)[0]
                     if ".." in included.split("/"):
                         faults.append(f"{shown}: includes '{included}'; paths start at a folder of src/")
+                    elif first == "plugins" and name.startswith("plugins") and not may_name_plugin(house, path, included):
+                        faults.append(f"{shown}: includes '{included}' of another plug-in")
                     elif "/" in included and first not in allowed and first != name.split("/")[0] \
                             and os.path.isdir(os.path.join(house.source, "src", first)):
                         faults.append(f"{shown}: includes '{included}', but '{name}' may not include '{first}'")
     return faults
+
+
+def may_name_plugin(house, path, included):
+    """A plug-in names headers of its own folder, and plugins/*.h; the table beside the folders names all."""
+    folder = os.path.relpath(os.path.dirname(path), os.path.join(house.source, "src"))
+    named = os.path.dirname(included)
+    return named in ("plugins", folder) or folder == "plugins"
 
 
 def parents(folder):
@@ -153,13 +162,13 @@ def check_include_paths(house):
         library = next((one for one in house.libraries.values() if path.startswith(one.directory + os.sep)), None)
         if library is None:
             continue
-        _, allowed = rule_of(house, path)
+        name, allowed = rule_of(house, path)
         for directory in re.findall(r"-(?:I|isystem|iquote)\s*(\S+)", command["command"]):
             directory = os.path.normpath(os.path.join(command["directory"], directory))
             if directory.startswith(published + os.sep):
                 folder = os.path.relpath(directory, published)
                 # A plug-in may publish its own folder under its own name.
-                if folder != library.name and folder not in (allowed or ()):
+                if folder not in (library.name, name.split("/")[0]) and folder not in (allowed or ()):
                     faults.add(f"{library.name}: '{folder}' is on its include path")
             elif directory == house.source or directory.startswith(os.path.join(house.source, "src")):
                 faults.add(f"{library.name}: '{os.path.relpath(directory, house.source)}' itself is on its include path")
