@@ -463,6 +463,11 @@ void weir_table_touch(struct weir_table *table, uint8_t *row)
     if (table->family->ttl_ms) memcpy(row + table->family->stamp_offset, table->state->now_ms, 8);
 }
 
+bool weir_table_is_live(const struct weir_table *table, weir_row_ref ref)
+{
+    return row_live(row_at(table, ref));
+}
+
 bool weir_table_expired(const struct weir_table *table, const uint8_t *row)
 {
     if (!table->family->ttl_ms) return false;

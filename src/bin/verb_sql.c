@@ -1,0 +1,221 @@
+/*
+ * weir sql: the SQL client. Runs a file, statements of the command line, or a prompt with history and
+ * multi-line editing. A failed statement ends a file or -e with exit code 1; at the prompt it is printed and
+ * the prompt comes back.
+ */
+#include "main.h"
+#include "ops/ops.h"
+#include "os/file.h"
+#include "os/memory.h"
+#include "os/process.h"
+#include "plugins/filesystem/file/file_filesystem.h"
+#include "plugins/plugins.h"
+#include "session/session.h"
+#include "sql/parser.h"
+#include <ctype.h>
+#include <editline/readline.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SCRIPT_BYTES_MAX = 256 << 20, HISTORY_LINES_MAX = 1000 };
+
+struct sql_arguments {
+    const char *file, *init_file, *statement, *output;
+    char *definitions[DEFINITIONS_MAX];
+    uint32_t definition_count;
+};
+
+static bool on_write(void *owner, const char *bytes, size_t length, bool to_stderr)
+{
+    return write_all(to_stderr ? STDERR_FILENO : STDOUT_FILENO, bytes, length);
+}
+
+static bool on_interrupted(void *owner)
+{
+    return weir_os_stop_requested();
+}
+
+/* Runs all statements of text; at the first failure prints it and returns its exit code. */
+static int run_text(struct weir_session *session, const char *text, size_t length, bool *ret_quit)
+{
+    size_t offset = 0;
+    for (;;) {
+        bool done;
+        struct weir_error error = { 0 };
+        if (weir_session_execute(session, text, length, &offset, &done, ret_quit, &error))
+            return print_error(&error);
+        if (weir_os_stop_requested()) return 128 + weir_os_stop_signal();
+        if (done || *ret_quit) return 0;
+    }
+}
+
+static int run_file(struct weir_session *session, const char *path, bool *ret_quit)
+{
+    struct weir_buffer text;
+    weir_buffer_init(&text, weir_os_memory(), SCRIPT_BYTES_MAX);
+    struct weir_error error = { 0 };
+    int code;
+    if (strcmp(path, "-") == 0) {
+        char piece[65536];
+        for (ssize_t got; (got = read(STDIN_FILENO, piece, sizeof piece)) > 0;)
+            weir_buffer_append(&text, piece, (size_t)got);
+        code = text.overflowed
+                   ? (fprintf(stderr, "[ERROR] the script on standard input is longer than %d bytes\n",
+                          SCRIPT_BYTES_MAX),
+                         1)
+                   : 0;
+    } else {
+        code = weir_file_read(path, SCRIPT_BYTES_MAX, &text, &error) ? print_error(&error) : 0;
+    }
+    if (code == 0) code = run_text(session, text.data ? text.data : "", text.length, ret_quit);
+    weir_buffer_done(&text);
+    return code;
+}
+
+/* --- the prompt --- */
+
+static void history_path(char *path, size_t bytes)
+{
+    const char *home = getenv("HOME");
+    snprintf(path, bytes, "%s/.weir-sql-history", home ? home : ".");
+}
+
+static bool only_space(const char *text)
+{
+    for (; *text; text++)
+        if (!isspace((unsigned char)*text)) return false;
+    return true;
+}
+
+/* Runs what the prompt has gathered, as far as it is whole; keeps the rest. false: quit. */
+static bool run_gathered(struct weir_session *session, struct weir_buffer *gathered)
+{
+    for (;;) {
+        size_t end = 0;
+        const char *text = weir_buffer_text(gathered);
+        enum weir_sql_end what = weir_sql_find_end(text, gathered->length, &end);
+        if (what == WEIR_SQL_END_NOTHING) weir_buffer_clear(gathered);
+        if (what != WEIR_SQL_END_STATEMENT) return true;
+        size_t offset = 0;
+        bool done, quit = false;
+        struct weir_error error = { 0 };
+        if (weir_session_execute(session, text, end, &offset, &done, &quit, &error)) print_error(&error);
+        weir_os_stop_clear();
+        memmove(gathered->data, gathered->data + end, gathered->length - end);
+        gathered->length -= end;
+        if (quit) return false;
+    }
+}
+
+static int run_prompt(struct weir_session *session)
+{
+    char path[4096];
+    history_path(path, sizeof path);
+    rl_initialize();
+    using_history();
+    stifle_history(HISTORY_LINES_MAX);
+    read_history(path);
+    printf("weir %s. Statements end with ';'. QUIT; or Ctrl-D leaves, HELP; helps.\n", WEIR_VERSION);
+    struct weir_buffer gathered;
+    weir_buffer_init(&gathered, weir_os_memory(), SCRIPT_BYTES_MAX);
+    for (;;) {
+        char *line = readline(gathered.length ? "     -> " : "weir SQL> ");
+        if (!line) break;
+        if (!only_space(line)) add_history(line);
+        weir_buffer_append_text(&gathered, line);
+        weir_buffer_append_byte(&gathered, '\n');
+        free(line);
+        weir_os_stop_clear();
+        if (!run_gathered(session, &gathered)) break;
+    }
+    putchar('\n');
+    write_history(path);
+    weir_buffer_done(&gathered);
+    return 0;
+}
+
+/* --- the verb --- */
+
+static int parse_arguments(int count, char **arguments, struct sql_arguments *ret)
+{
+    static const struct option options[] = { { "file", required_argument, NULL, 'f' },
+        { "execute", required_argument, NULL, 'e' }, { "init", required_argument, NULL, 'i' },
+        { "output", required_argument, NULL, 'o' }, { "help", no_argument, NULL, 'h' }, { 0 } };
+    /* getopt wants the program's name first: the verb stands in for it, one before the arguments. */
+    optind = 1;
+    for (int option; (option = getopt_long(count + 1, arguments - 1, "f:e:i:D:o:h", options, NULL)) != -1;) {
+        switch (option) {
+        case 'f': ret->file = optarg; break;
+        case 'e': ret->statement = optarg; break;
+        case 'i': ret->init_file = optarg; break;
+        case 'o': ret->output = optarg; break;
+        case 'D':
+            if (ret->definition_count == DEFINITIONS_MAX)
+                return usage_error("sql", "more than %d times -D", DEFINITIONS_MAX);
+            ret->definitions[ret->definition_count++] = optarg;
+            break;
+        case 'h': return verb_help(1, (char *[]){ (char *)"sql" }), -1;
+        default: return usage_error("sql", "unknown or incomplete option");
+        }
+    }
+    if (optind < count + 1) return usage_error("sql", "unexpected argument \"%s\"", arguments[optind - 1]);
+    if (ret->file && ret->statement) return usage_error("sql", "-f and -e exclude each other");
+    return 0;
+}
+
+static int set_output(struct weir_config *config, const struct sql_arguments *arguments, bool prompt)
+{
+    struct weir_error error = { 0 };
+    const char *mode = arguments->output;
+    if (!mode && !weir_config_is_set(config, "sql-client.execution.result-mode")) mode = "tableau";
+    (void)prompt;
+    if (!mode) return 0;
+    if (weir_config_set(config, WEIR_CONFIG_COMMAND_LINE, "sql-client.execution.result-mode", mode, &error)) {
+        if (arguments->output)
+            return usage_error("sql", "--output %s: expected tableau, changelog, csv or json", mode);
+        return print_error(&error);
+    }
+    return 0;
+}
+
+int verb_sql(int argument_count, char **arguments)
+{
+    struct sql_arguments given = { 0 };
+    int code = parse_arguments(argument_count, arguments, &given);
+    if (code) return code < 0 ? 0 : code;
+    struct weir_config *config = load_config(given.definitions, given.definition_count, true);
+    if (!config) return 1;
+    bool prompt = !given.file && !given.statement;
+    code = set_output(config, &given, prompt);
+    if (code == 0) {
+        const struct weir_session_config session_config = { .memory = weir_os_memory(),
+            .config = config,
+            .connectors = &weir_plugins,
+            .filesystem = &weir_file_filesystem,
+            .find_operator = weir_operator_ops_find,
+            .find_source = weir_operator_source_find,
+            .write = on_write,
+            .interrupted = on_interrupted,
+            .live = isatty(STDERR_FILENO) && isatty(STDOUT_FILENO) };
+        struct weir_session *session = weir_session_new(&session_config);
+        bool quit = false;
+        if (given.init_file) code = run_file(session, given.init_file, &quit);
+        if (code == 0 && !quit) {
+            if (given.statement)
+                code = run_text(session, given.statement, strlen(given.statement), &quit);
+            else if (given.file)
+                code = run_file(session, given.file, &quit);
+            else if (isatty(STDIN_FILENO))
+                code = run_prompt(session);
+            else
+                code = run_file(session, "-", &quit);
+        }
+        weir_session_free(session);
+    }
+    weir_config_free(config);
+    return code;
+}
