@@ -223,15 +223,22 @@ static void notice_old_name(struct weir_config *config, const struct weir_option
     config__notice(config, WEIR_CONFIG_NOTICE_OLD_NAME, name, text);
 }
 
+static bool key_is_text(struct weir_slice key)
+{
+    for (size_t i = 0; i < key.length; i++) {
+        if ((unsigned char)key.data[i] <= ' ' || key.data[i] == 0x7f) return false;
+    }
+    return key.length > 0 && key.length <= WEIR_CONFIG_KEY_BYTES_MAX;
+}
+
 static enum weir_error_code check_limits(const struct weir_config *config, struct weir_slice key,
     struct weir_slice value, struct config__place place, struct weir_error *reterr)
 {
     char where[256];
     write_place(where, sizeof where, place);
-    if (key.length == 0 || key.length > WEIR_CONFIG_KEY_BYTES_MAX || memchr(key.data, 0, key.length)) {
+    if (!key_is_text(key)) {
         return weir_error_set_at(reterr, WEIR_E_CONFIGURATION, place.line, place.column,
-            "%sa key of 1 to %d bytes of text is expected, this one has %zu", where,
-            WEIR_CONFIG_KEY_BYTES_MAX, key.length);
+            "%sa key of 1 to %d bytes without blanks is expected", where, WEIR_CONFIG_KEY_BYTES_MAX);
     }
     if (value.length > WEIR_CONFIG_VALUE_BYTES_MAX || (value.length && memchr(value.data, 0, value.length))) {
         return weir_error_set_at(reterr, WEIR_E_CONFIGURATION, place.line, place.column,

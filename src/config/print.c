@@ -105,7 +105,8 @@ static void print_line(const struct weir_config *config, const char *key, const 
         weir_buffer_format(to, "# %s: (none)\n", key);
         return;
     }
-    weir_buffer_format(to, "%s: ", key);
+    append_value(key, to);
+    weir_buffer_append_text(to, ": ");
     append_value(weir_config_key_is_secret(config, key) ? redacted : value, to);
     weir_buffer_append_text(to, "  # ");
     append_origin(entry, to);

@@ -10,6 +10,7 @@ reached   every source is compiled by the build, every header and table is inclu
 banned    no call that is unsafe, hides state or depends on the locale; no TODO, no code that is switched off
 size      a .c file has at most 1500 lines (1000 are enough)
 readme    every folder of src/ with code in it has a README.md
+options   every option that says it is used is read by somebody, and every key that is read is in the table
 paths     nothing names a folder of somebody's machine; every path that a document names exists
 """
 import json
@@ -161,8 +162,29 @@ def check_paths(root, files):
     return faults
 
 
+OPTION = re.compile(r'^X\("([^"]+)", .*, (ACTIVE|CLUSTER|NO_MEANING)\)$', re.M)
+KEY_READ = re.compile(r'weir_\w*config_(?:get_)?(?:boolean|integer|double|duration_ms|memory_bytes|text|enum|is_set)\(\s*'
+                      r'[\w>.\-]+,\s*"([^"]+)"')
+
+
+def check_options(root, files):
+    table = "src/config/options.def"
+    if table not in files:
+        return []
+    options = dict(OPTION.findall(read(root, table)))
+    code = "".join(read(root, file) for file in ours(files, (".c", ".h", ".cc"), ("src/",)))
+    faults = [f"{table}: '{key}' says it is used, but nobody reads it" for key, status in options.items()
+              if status == "ACTIVE" and '"' + key.split("<")[0].rstrip(".") not in code]
+    for key in sorted(set(KEY_READ.findall(code))):
+        if key not in options:
+            faults.append(f"'{key}' is read, but is not in {table}")
+        elif options[key] != "ACTIVE":
+            faults.append(f"{table}: '{key}' is read, but says that it is not used")
+    return faults
+
+
 CHECKS = [("format", check_format), ("banned", check_banned), ("size", check_size), ("readme", check_readme),
-          ("paths", check_paths)]
+          ("options", check_options), ("paths", check_paths)]
 
 
 # --- the test of the checks ---------------------------------------------------------------------------------------------
@@ -178,6 +200,9 @@ VIOLATIONS = [
     ("readme", "a plug-in without README", "src/plugins/format/x/x.c", "int a;\n", "src/plugins/format/x: has no README.md"),
     ("paths", "a folder of one machine", "docs/a.md", "see /ho" + "me/someone/weir\n", "a folder of one machine"),
     ("paths", "a path that is not there", "docs/a.md", "see `src/nothing.c`\n", "does not exist"),
+    ("options", "an option that nobody reads", "src/config/options.def", 'X("a.b", TEXT, NULL, "", "", "is used", ACTIVE)\n',
+     "nobody reads it"),
+    ("options", "a key that is in no table", "src/low/low.c", 'int a = weir_config_get_integer(c, "a.c", 0);\n', "is not in"),
     ("reached", "a source that no target compiles", "src/low/dead.c", "int a;\n", "no target compiles it"),
     ("reached", "a header that nobody includes", "src/low/dead.h", "int a;\n", "nobody includes it"),
 ]
@@ -209,7 +234,8 @@ def run_on(sources):
 def self_test():
     results = [(not faults, f"{name} has nothing to say about a tree in order") for name, faults in run_on(GOOD).items()]
     for name, what, file, text, words in VIOLATIONS:
-        faults = run_on({**GOOD, file: text})[name]
+        table = {"src/config/options.def": 'X("a.a", TEXT, NULL, "", "", "", CLUSTER)\n'} if name == "options" else {}
+        faults = run_on({**GOOD, **table, file: text})[name]
         results.append((any(words in fault for fault in faults), f"{name} catches: {what}"))
     return results
 

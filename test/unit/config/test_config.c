@@ -153,7 +153,7 @@ static void yaml_nesting_is_bounded(void **state)
 {
     char text[2000];
     size_t length = 0;
-    for (int i = 0; i < 200; i++) length += (size_t)sprintf(text + length, "{a: ");
+    for (int i = 0; i < 200; i++) length += (size_t)snprintf(text + length, sizeof text - length, "{a: ");
     struct fixture *fixture = *state;
     assert_int_equal(read_yaml(fixture, text), WEIR_E_CONFIGURATION);
     assert_non_null(strstr(fixture->error.message, "nested too deeply"));
