@@ -133,7 +133,9 @@ double weir_double_from_decimal(uint64_t digits, int64_t exponent)
     }
     int32_t q = (int32_t)exponent, zeros = __builtin_clzll(digits);
     uint64_t w = digits << zeros;
-    struct weir_power power = weir_powers[q - WEIR_POWER_MIN];
+    /* From 10^-27 on a product may be exactly between two doubles: the power rounded up does not fall short
+     * of it. */
+    struct weir_power power = q < 0 && q >= -27 ? weir_power_ceiling(q) : weir_powers[q - WEIR_POWER_MIN];
     weir_uint128 product = (weir_uint128)w * power.high;
     if (((uint64_t)(product >> 64) & 0x1ff) == 0x1ff)
         product += (uint64_t)((weir_uint128)w * power.low >> 64);
@@ -315,13 +317,13 @@ static float read_float(const struct decimal *d)
 {
     double value = read_double(d);
     float found = (float)value;
-    if (value == 0 || __builtin_isinf(found) != __builtin_isinf(value) || __builtin_isinf(value))
-        return found;
+    if (value == 0 || __builtin_isinf(value)) return found;
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
     if ((double)found == value) return found;
     uint32_t exponent = (uint32_t)(bits >> 52);
-    uint32_t dropped = exponent >= 897 ? 29 : WEIR_MIN(29 + 897 - exponent, 53u);
+    uint32_t dropped = exponent >= 897 ? 29 : 29 + 897 - exponent;
+    if (dropped > 53) return found; /* less than half of the smallest float */
     uint64_t mantissa = (bits & ((UINT64_C(1) << 52) - 1)) | UINT64_C(1) << 52;
     if ((mantissa & ((UINT64_C(1) << dropped) - 1)) != UINT64_C(1) << (dropped - 1)) return found;
     int order = compare_exactly(d, mantissa, (int32_t)exponent - 1075);
