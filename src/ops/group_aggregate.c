@@ -1,0 +1,334 @@
+/*
+ * GROUP BY without windows. One state row per key; what changes is emitted as -U/+U, +I, -D.
+ *
+ * Work goes in bundles of at most BUNDLE_ROWS input rows: find the groups, read their results, accumulate,
+ * read again, emit one transition per group. Row-exact emission (mini_batch off) ends a bundle before a group
+ * comes up a second time, so that every intermediate result is seen; rows of different groups still go
+ * together. Groups whose count reached 0 are deleted when the whole input batch is done, so that row pointers
+ * stay good.
+ *
+ * Batch mode (ctx->bounded): nothing until the end of input, then +I of every group; a global aggregate gives
+ * one row even when there was no input.
+ */
+#include "ops/aggregates.h"
+
+WEIR_OPERATOR(group_aggregate);
+
+enum { BUNDLE_ROWS = WEIR_BATCH_ROWS_MAX / 2, SWEEP_ROWS = 64 };
+
+struct group_aggregate {
+    struct weir_operator base;
+    struct ops_aggregates set;
+    struct ops_keys keys;
+    struct weir_table *table;
+    size_t payload;
+    bool row_exact, emit_update_before, retract;
+    int64_t ttl_ms;
+    /* the present input batch */
+    uint32_t position;
+    uint8_t **rows;
+    weir_row_ref *refs;
+    weir_row_ref *dead;
+    uint32_t dead_count;
+    /* the present bundle */
+    uint8_t **in_rows;
+    weir_row_ref *in_refs;
+    uint16_t *in_at;
+    uint8_t *in_retract;
+    uint8_t **touched;
+    weir_row_ref *touched_refs;
+    bool *existed;
+    uint32_t touched_count;
+    struct weir_batch results; /* columns of results: before at [0, n), after at [n, 2n) */
+    /* end of input in batch mode */
+    struct weir_table_cursor cursor;
+    bool global_done;
+};
+
+static struct ops_group *group_of(const struct group_aggregate *op, uint8_t *row)
+{
+    return (struct ops_group *)(row + op->payload);
+}
+
+/* --- making --- */
+
+static void make_scratch(struct group_aggregate *op, struct weir_arena *arena)
+{
+    op->rows = WEIR_ARENA_ARRAY(arena, uint8_t *, WEIR_BATCH_ROWS_MAX);
+    op->refs = WEIR_ARENA_ARRAY(arena, weir_row_ref, WEIR_BATCH_ROWS_MAX);
+    op->dead = WEIR_ARENA_ARRAY(arena, weir_row_ref, WEIR_BATCH_ROWS_MAX);
+    op->in_rows = WEIR_ARENA_ARRAY(arena, uint8_t *, BUNDLE_ROWS);
+    op->in_refs = WEIR_ARENA_ARRAY(arena, weir_row_ref, BUNDLE_ROWS);
+    op->in_at = WEIR_ARENA_ARRAY(arena, uint16_t, BUNDLE_ROWS);
+    op->in_retract = WEIR_ARENA_ARRAY(arena, uint8_t, BUNDLE_ROWS);
+    op->touched = WEIR_ARENA_ARRAY(arena, uint8_t *, BUNDLE_ROWS);
+    op->touched_refs = WEIR_ARENA_ARRAY(arena, weir_row_ref, BUNDLE_ROWS);
+    op->existed = WEIR_ARENA_ARRAY(arena, bool, BUNDLE_ROWS);
+}
+
+static enum weir_error_code create(struct weir_operator_context *ctx, struct weir_operator **ret)
+{
+    struct group_aggregate *op = WEIR_ARENA_NEW(ctx->arena, struct group_aggregate);
+    op->base = (struct weir_operator){ &weir_group_aggregate_operator_ops, ctx };
+    uint32_t *columns, key_count;
+    enum weir_error_code code = ops_spec_columns(ctx, "keys", 0, &columns, &key_count);
+    if (code) return code;
+    const struct weir_type **key_types =
+        WEIR_ARENA_ARRAY(ctx->arena, const struct weir_type *, WEIR_MAX(1u, key_count));
+    for (uint32_t i = 0; i < key_count; i++) key_types[i] = ctx->input_types[0][columns[i]];
+    op->retract = weir_spec_get_boolean(ctx->spec, "retract", false);
+    op->emit_update_before = weir_spec_get_boolean(ctx->spec, "emit_ub", false);
+    op->row_exact = !weir_spec_get_boolean(ctx->spec, "mini_batch", false);
+    op->ttl_ms = ctx->bounded ? 0 : weir_spec_get_integer(ctx->spec, "ttl_ms", 0);
+    code = ops_aggregates_init(&op->set, ctx, key_types, key_count, op->retract);
+    if (code) return code;
+    op->table = weir_table_open(ctx->state, &(struct weir_table_options){ .name = "groups",
+                                                .types = op->set.types,
+                                                .key_count = key_count,
+                                                .column_count = op->set.column_count,
+                                                .payload_bytes = op->set.payload_bytes,
+                                                .ttl_ms = op->ttl_ms,
+                                                .indexed = true });
+    ops_aggregates_attach(&op->set, op->table);
+    op->payload = weir_table_payload_offset(op->table);
+    ops_keys_init(&op->keys, ctx, columns, key_count);
+    weir_batch_init(&op->results, op->set.result_types, op->set.count, ctx->memory);
+    make_scratch(op, ctx->arena);
+    *ret = &op->base;
+    return WEIR_OK;
+}
+
+static void close_group_aggregate(struct weir_operator *base)
+{
+    struct group_aggregate *op = (struct group_aggregate *)base;
+    weir_batch_done(&op->results);
+    ops_aggregates_done(&op->set);
+}
+
+/* --- one bundle --- */
+
+static void expire(void *context, struct weir_table *table, weir_row_ref ref)
+{
+    struct group_aggregate *op = context;
+    ops_aggregates_clear(&op->set, weir_table_write(table, ref), ref);
+    weir_table_delete(table, ref);
+}
+
+/* All rows of the batch find their groups at once. */
+static enum weir_error_code find_groups(struct group_aggregate *op, const struct weir_batch *in)
+{
+    uint8_t states[WEIR_BATCH_ROWS_MAX];
+    ops_keys_read(&op->keys, op->base.ctx, in);
+    struct weir_table_keys keys = { .count = weir_batch_selected(in),
+        .rows = ops_rows(in),
+        .columns = op->keys.vectors,
+        .hashes = op->keys.hashes,
+        .key_groups = op->keys.groups };
+    enum weir_error_code code =
+        weir_table_upsert(op->table, &keys, op->rows, op->refs, states, op->base.ctx->error);
+    if (code || !op->ttl_ms) return code;
+    for (uint32_t i = 0; i < keys.count; i++) {
+        if (states[i] != WEIR_ROW_EXPIRED) continue;
+        ops_aggregates_clear(&op->set, op->rows[i], op->refs[i]);
+        group_of(op, op->rows[i])->count = 0;
+    }
+    return WEIR_OK;
+}
+
+static bool is_touched(const struct group_aggregate *op, const struct ops_group *group, const uint8_t *row)
+{
+    return group->touched < op->touched_count && op->touched[group->touched] == row;
+}
+
+/* Takes input rows from the position on into the bundle; returns their number. */
+static uint32_t take_rows(struct group_aggregate *op, const struct weir_batch *in)
+{
+    uint32_t n = weir_batch_selected(in), taken = 0;
+    op->touched_count = 0;
+    bool transitions = !op->base.ctx->bounded;
+    for (; op->position < n && taken < BUNDLE_ROWS; op->position++) {
+        uint32_t at = weir_batch_row(in, op->position);
+        uint8_t *row = op->rows[op->position];
+        struct ops_group *group = group_of(op, row);
+        bool add = weir_row_kind_is_add(weir_batch_kind(in, at));
+        if (transitions && is_touched(op, group, row)) {
+            if (op->row_exact) break;
+        } else if (!add && group->count == 0) {
+            op->dead[op->dead_count++] = op->refs[op->position]; /* made by the look-up only */
+            continue;
+        } else if (transitions) {
+            group->touched = op->touched_count;
+            op->existed[op->touched_count] = group->count != 0;
+            op->touched_refs[op->touched_count] = op->refs[op->position];
+            op->touched[op->touched_count++] = row;
+        }
+        if (!add && group->count == 0) continue;
+        group->count += add ? 1 : -1;
+        op->in_rows[taken] = row;
+        op->in_refs[taken] = op->refs[op->position];
+        op->in_at[taken] = (uint16_t)at;
+        op->in_retract[taken++] = !add;
+    }
+    return taken;
+}
+
+static bool results_equal(struct group_aggregate *op, uint32_t g)
+{
+    for (uint32_t c = 0; c < op->set.count; c++) {
+        const struct weir_vector *v = &op->results.columns[c];
+        if (!weir_vector_equal_at(v, g, v, op->touched_count + g)) return false;
+    }
+    return true;
+}
+
+/* One transition per touched group: kinds, the group and which of its two results. */
+static uint32_t plan_output(
+    struct group_aggregate *op, uint8_t *kinds, const uint8_t **groups, uint32_t *results)
+{
+    uint32_t n = 0, count = op->touched_count;
+#define PUT(kind, result) kinds[n] = kind, groups[n] = op->touched[g], results[n++] = result
+    for (uint32_t g = 0; g < count; g++) {
+        bool exists = group_of(op, op->touched[g])->count != 0;
+        if (!exists) op->dead[op->dead_count++] = op->touched_refs[g];
+        if (!op->existed[g]) {
+            if (exists) PUT(WEIR_ROW_INSERT, count + g);
+        } else if (!exists) {
+            PUT(WEIR_ROW_DELETE, g);
+        } else if (op->ttl_ms || !results_equal(op, g)) {
+            if (op->emit_update_before) PUT(WEIR_ROW_UPDATE_BEFORE, g);
+            PUT(WEIR_ROW_UPDATE_AFTER, count + g);
+        }
+    }
+#undef PUT
+    return n;
+}
+
+static void emit(struct group_aggregate *op, struct weir_batch *out)
+{
+    uint8_t kinds[WEIR_BATCH_ROWS_MAX];
+    const uint8_t *groups[WEIR_BATCH_ROWS_MAX];
+    uint32_t results[WEIR_BATCH_ROWS_MAX];
+    uint32_t n = plan_output(op, kinds, groups, results);
+    if (n == 0) return;
+    bool inserts = true;
+    for (uint32_t i = 0; i < n && inserts; i++) inserts = kinds[i] == WEIR_ROW_INSERT;
+    if (!inserts) memcpy(weir_batch_ensure_kinds(out), kinds, n);
+    for (uint32_t c = 0; c < op->keys.count; c++) {
+        weir_table_column_load(op->table, groups, n, c, &out->columns[c], 0, &out->arena, &out->heap);
+    }
+    bool shared = weir_batch_share_heaps(out, &op->results);
+    for (uint32_t c = 0; c < op->set.count; c++) {
+        weir_vector_gather(&out->columns[op->keys.count + c], 0, &op->results.columns[c], results, n,
+            &out->arena, shared ? NULL : &out->heap);
+    }
+    out->row_count = n;
+}
+
+static void delete_dead(struct group_aggregate *op)
+{
+    for (uint32_t i = 0; i < op->dead_count; i++) {
+        if (!weir_table_is_live(op->table, op->dead[i])) continue;
+        uint8_t *row = weir_table_write(op->table, op->dead[i]);
+        if (group_of(op, row)->count != 0) continue;
+        ops_aggregates_clear(&op->set, row, op->dead[i]);
+        weir_table_delete(op->table, op->dead[i]);
+    }
+    op->dead_count = 0;
+}
+
+/* A group that died and came back within a batch starts from nothing: retracting all that was added leaves
+ * just that, but for what a lenient retraction left behind. */
+static void restart_groups(struct group_aggregate *op)
+{
+    if (!op->retract) return;
+    for (uint32_t g = 0; g < op->touched_count; g++) {
+        if (!op->existed[g]) ops_aggregates_clear(&op->set, op->touched[g], op->touched_refs[g]);
+    }
+}
+
+static enum weir_operator_result process(
+    struct weir_operator *base, uint32_t input, const struct weir_batch *in, struct weir_batch *out)
+{
+    struct group_aggregate *op = (struct group_aggregate *)base;
+    (void)input;
+    if (op->position == 0) {
+        weir_table_sweep(op->table, SWEEP_ROWS, expire, op);
+        if (find_groups(op, in)) return WEIR_OPERATOR_FAILED;
+    }
+    uint32_t n = weir_batch_selected(in);
+    while (op->position < n && out->row_count == 0) {
+        uint32_t taken = take_rows(op, in);
+        uint32_t count = op->touched_count;
+        weir_batch_reset(&op->results);
+        restart_groups(op);
+        ops_aggregates_finish(
+            &op->set, (const uint8_t *const *)op->touched, op->touched_refs, count, &op->results, 0, 0);
+        struct ops_aggregate_rows rows = { .count = taken,
+            .rows = op->in_rows,
+            .refs = op->in_refs,
+            .at = op->in_at,
+            .retract = op->retract ? op->in_retract : NULL,
+            .batch = in };
+        if (ops_aggregates_accumulate(&op->set, &rows, base->ctx->error)) return WEIR_OPERATOR_FAILED;
+        ops_aggregates_finish(
+            &op->set, (const uint8_t *const *)op->touched, op->touched_refs, count, &op->results, 0, count);
+        emit(op, out);
+    }
+    if (op->position < n) return WEIR_OPERATOR_HAVE_MORE;
+    op->position = 0;
+    delete_dead(op);
+    return WEIR_OPERATOR_NEED_INPUT;
+}
+
+/* --- end of input in batch mode --- */
+
+static void emit_groups(struct group_aggregate *op, const uint8_t *const *rows, const weir_row_ref *refs,
+    uint32_t n, struct weir_batch *out)
+{
+    for (uint32_t c = 0; c < op->keys.count; c++)
+        weir_table_column_load(op->table, rows, n, c, &out->columns[c], 0, &out->arena, &out->heap);
+    ops_aggregates_finish(&op->set, rows, refs, n, out, op->keys.count, 0);
+    out->row_count = n;
+}
+
+/* COUNT(*) of nothing is 0, SUM of nothing is NULL. */
+static enum weir_error_code emit_empty_global(struct group_aggregate *op, struct weir_batch *out)
+{
+    uint64_t hash = 0;
+    uint8_t *row;
+    weir_row_ref ref;
+    struct weir_table_keys keys = { .count = 1, .columns = op->keys.vectors, .hashes = &hash };
+    enum weir_error_code code = weir_table_upsert(op->table, &keys, &row, &ref, NULL, op->base.ctx->error);
+    if (code) return code;
+    const uint8_t *rows[1] = { row };
+    emit_groups(op, rows, &ref, 1, out);
+    weir_table_delete(op->table, ref);
+    return WEIR_OK;
+}
+
+static enum weir_operator_result end_input(struct weir_operator *base, uint32_t input, struct weir_batch *out)
+{
+    struct group_aggregate *op = (struct group_aggregate *)base;
+    (void)input;
+    if (!base->ctx->bounded) return WEIR_OPERATOR_NEED_INPUT;
+    if (op->keys.count == 0 && weir_table_rows(op->table) == 0) {
+        if (op->global_done || !base->ctx->spec ||
+            weir_spec_get_boolean(base->ctx->spec, "distinct_only", false))
+            return WEIR_OPERATOR_NEED_INPUT;
+        op->global_done = true;
+        return emit_empty_global(op, out) ? WEIR_OPERATOR_FAILED : WEIR_OPERATOR_NEED_INPUT;
+    }
+    const uint8_t *rows[WEIR_BATCH_ROWS_MAX];
+    weir_row_ref refs[WEIR_BATCH_ROWS_MAX];
+    uint32_t n = weir_table_scan(op->table, &op->cursor, rows, refs, WEIR_BATCH_ROWS_MAX);
+    if (n == 0) return WEIR_OPERATOR_NEED_INPUT;
+    emit_groups(op, rows, refs, n, out);
+    op->global_done = true;
+    return WEIR_OPERATOR_HAVE_MORE;
+}
+
+const struct weir_operator_ops weir_group_aggregate_operator_ops = { .name = "group_aggregate",
+    .create = create,
+    .process = process,
+    .end_input = end_input,
+    .close = close_group_aggregate };
