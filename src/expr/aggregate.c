@@ -1,15 +1,16 @@
-/* The table of aggregate functions: result types and stored form. How they compute is the operators' business. */
+/* The table of aggregate functions: result types and stored form. How they compute is the operators'
+ * business. */
 #include "expr/aggregate.h"
 
 #include "base/macros.h"
 
-#define INFER_PARAMETERS                                                                                                           \
-    struct weir_arena *arena, const struct weir_type *const *given, uint32_t count, bool grouped, const struct weir_type **ret,    \
-        const struct weir_type **argument_types, struct weir_error *reterr
+#define INFER_PARAMETERS                                                                          \
+    struct weir_arena *arena, const struct weir_type *const *given, uint32_t count, bool grouped, \
+        const struct weir_type **ret, const struct weir_type **argument_types, struct weir_error *reterr
 
 /* Over no rows at all the result is NULL: nullable unless grouped and never NULL itself. */
-static const struct weir_type *as_result(struct weir_arena *arena, const struct weir_type *type, const struct weir_type *argument,
-    bool grouped)
+static const struct weir_type *as_result(
+    struct weir_arena *arena, const struct weir_type *type, const struct weir_type *argument, bool grouped)
 {
     return weir_type_nullable(arena, type, argument->nullable || !grouped);
 }
@@ -109,16 +110,23 @@ static bool infer_percentile(INFER_PARAMETERS)
     if (!weir_type_is_numeric(given[0]) || !weir_type_is_numeric(percentage)) return false;
     if (count == 3 && !weir_type_is_integer(given[2])) return false;
     argument_types[0] = weir_type_nullable(arena, weir_type_of(WEIR_TYPE_DOUBLE), given[0]->nullable);
-    const struct weir_type *number = weir_type_nullable(arena, weir_type_of(WEIR_TYPE_DOUBLE), percentage->nullable);
+    const struct weir_type *number =
+        weir_type_nullable(arena, weir_type_of(WEIR_TYPE_DOUBLE), percentage->nullable);
     argument_types[1] = several ? weir_type_array(arena, number, given[1]->nullable) : number;
-    if (count == 3) argument_types[2] = weir_type_nullable(arena, weir_type_of(WEIR_TYPE_BIGINT), given[2]->nullable);
-    *ret = several ? weir_type_array(arena, weir_type_of(WEIR_TYPE_DOUBLE), true) : weir_type_of(WEIR_TYPE_DOUBLE);
+    if (count == 3)
+        argument_types[2] = weir_type_nullable(arena, weir_type_of(WEIR_TYPE_BIGINT), given[2]->nullable);
+    *ret = several ? weir_type_array(arena, weir_type_of(WEIR_TYPE_DOUBLE), true)
+                   : weir_type_of(WEIR_TYPE_DOUBLE);
     return true;
 }
 
 const struct weir_aggregate_function weir_aggregate_functions[] = {
-#define X(name_, min_, max_, signature_, description_, infer_)                                                                     \
-    { .name = name_, .arguments_min = min_, .arguments_max = max_, .signature = signature_, .description = description_,           \
+#define X(name_, min_, max_, signature_, description_, infer_) \
+    { .name = name_,                                           \
+        .arguments_min = min_,                                 \
+        .arguments_max = max_,                                 \
+        .signature = signature_,                               \
+        .description = description_,                           \
         .infer = infer_ },
 #include "expr/aggregates.def"
 #undef X
@@ -135,7 +143,8 @@ const struct weir_aggregate_function *weir_aggregate_function_find(const char *n
     return NULL;
 }
 
-struct weir_spec *weir_aggregate_call_to_spec(struct weir_arena *arena, const struct weir_aggregate_call *call)
+struct weir_spec *weir_aggregate_call_to_spec(
+    struct weir_arena *arena, const struct weir_aggregate_call *call)
 {
     struct weir_spec *spec = weir_spec_map(arena);
     weir_spec_put(arena, spec, "function", weir_spec_text(arena, call->function->name));
@@ -147,7 +156,8 @@ struct weir_spec *weir_aggregate_call_to_spec(struct weir_arena *arena, const st
     return spec;
 }
 
-enum weir_error_code weir_aggregate_call_from_spec(const struct weir_spec *spec, struct weir_arena *arena, struct weir_aggregate_call *ret, struct weir_error *reterr)
+enum weir_error_code weir_aggregate_call_from_spec(const struct weir_spec *spec, struct weir_arena *arena,
+    struct weir_aggregate_call *ret, struct weir_error *reterr)
 {
     const struct weir_spec *name = weir_spec_get(spec, "function"), *type = weir_spec_get(spec, "type");
     if (!name || name->kind != WEIR_SPEC_TEXT || !type || type->kind != WEIR_SPEC_TYPE) {
@@ -156,12 +166,14 @@ enum weir_error_code weir_aggregate_call_from_spec(const struct weir_spec *spec,
     const char *text = weir_arena_copy(arena, name->text.data, name->text.length);
     *ret = (struct weir_aggregate_call){ .function = weir_aggregate_function_find(text), .type = type->type };
     if (!ret->function) {
-        return weir_error_set(reterr, WEIR_E_NOT_FOUND, "A stored plan calls the aggregate function %s, which does not exist", text);
+        return weir_error_set(reterr, WEIR_E_NOT_FOUND,
+            "A stored plan calls the aggregate function %s, which does not exist", text);
     }
     uint32_t count;
     const uint32_t *arguments = weir_spec_get_integers(spec, "arguments", &count, arena);
     if (count > WEIR_ARRAY_COUNT(ret->arguments)) {
-        return weir_error_set(reterr, WEIR_E_FORMAT, "A stored call of %s has %u arguments, at most 4 are possible", text, count);
+        return weir_error_set(reterr, WEIR_E_FORMAT,
+            "A stored call of %s has %u arguments, at most 4 are possible", text, count);
     }
     for (uint32_t i = 0; i < count; i++) ret->arguments[i] = arguments[i];
     ret->argument_count = count;

@@ -1,4 +1,5 @@
-/* Casting value by value: a plan is a tree of converters made once per CAST; fn_cast.c runs it over vectors. */
+/* Casting value by value: a plan is a tree of converters made once per CAST; fn_cast.c runs it over vectors.
+ */
 #ifndef WEIR_EXPR_CAST_H
 #define WEIR_EXPR_CAST_H
 
@@ -9,8 +10,8 @@ enum weir_cast_result { WEIR_CAST_DONE, WEIR_CAST_NULL, WEIR_CAST_FAILED };
 
 struct weir_cast;
 /* Converts a value that is not NULL. from and to are flat; lists go behind to's child_rows. */
-typedef enum weir_cast_result (*weir_cast_value)(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row);
+typedef enum weir_cast_result (*weir_cast_value)(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row);
 
 struct weir_cast {
     const struct weir_type *from, *to;
@@ -25,12 +26,14 @@ weir_cast_value weir_cast_choose_to_string(const struct weir_type *from, const s
 weir_cast_value weir_cast_choose_from_string(const struct weir_type *to);
 weir_cast_value weir_cast_choose_temporal(const struct weir_type *from, const struct weir_type *to);
 weir_cast_value weir_cast_choose_nested(const struct weir_type *from, const struct weir_type *to);
-void weir_cast_prepare(struct weir_cast *cast, const struct weir_type *from, const struct weir_type *to, struct weir_call *call);
+void weir_cast_prepare(
+    struct weir_cast *cast, const struct weir_type *from, const struct weir_type *to, struct weir_call *call);
 /* Any child of a nested value. */
-enum weir_cast_result weir_cast_child(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row);
+enum weir_cast_result weir_cast_child(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row);
 /* Stores text as CHAR(n) (padded, cut) or VARCHAR(n) (cut); data is copied. */
-void weir_cast_store_text(const struct weir_cast *cast, struct weir_vector *to, uint32_t row, const char *data, size_t length);
+void weir_cast_store_text(
+    const struct weir_cast *cast, struct weir_vector *to, uint32_t row, const char *data, size_t length);
 /* Milliseconds of the day, cut to precision digits of the second. */
 int32_t weir_time_cut(int32_t ms, uint32_t precision);
 

@@ -34,8 +34,8 @@ static weir_int128 floor_to(weir_int128 value, weir_int128 unit)
     return value - (rest < 0 ? rest + unit : rest);
 }
 
-static enum weir_cast_result to_timestamp(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result to_timestamp(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     weir_int128 ns = load_local_ns(cast, from, at);
     const struct weir_zone *zone = cast->call->environment->local_zone;
@@ -47,16 +47,16 @@ static enum weir_cast_result to_timestamp(const struct weir_cast *cast, const st
     return WEIR_CAST_DONE;
 }
 
-static enum weir_cast_result to_date(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result to_date(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     weir_int128 ns = load_local_ns(cast, from, at);
     ((int32_t *)to->data)[row] = (int32_t)(floor_to(ns, WEIR_DAY_NS) / WEIR_DAY_NS);
     return WEIR_CAST_DONE;
 }
 
-static enum weir_cast_result to_time(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result to_time(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     weir_int128 ns = load_local_ns(cast, from, at);
     int32_t ms = (int32_t)((ns - floor_to(ns, WEIR_DAY_NS)) / 1000000);
@@ -72,8 +72,8 @@ weir_cast_value weir_cast_choose_temporal(const struct weir_type *from, const st
 
 /* --- nested --- */
 
-enum weir_cast_result weir_cast_child(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+enum weir_cast_result weir_cast_child(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     const struct weir_vector *flat;
     uint32_t flat_at = weir_vector_locate(from, at, &flat);
@@ -86,16 +86,16 @@ enum weir_cast_result weir_cast_child(const struct weir_cast *cast, const struct
     return result;
 }
 
-static enum weir_cast_result cast_list(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result cast_list(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     struct weir_list list = ((const struct weir_list *)from->data)[at];
     uint32_t children = cast->to->id == WEIR_TYPE_ARRAY ? 1 : 2, offset = to->child_rows;
     weir_vector_reserve_children(to, list.length, cast->call->scratch);
     for (uint32_t c = 0; c < children; c++) {
         for (uint32_t i = 0; i < list.length; i++) {
-            enum weir_cast_result result =
-                weir_cast_child(&cast->children[c], &from->children[c], list.offset + i, &to->children[c], offset + i);
+            enum weir_cast_result result = weir_cast_child(
+                &cast->children[c], &from->children[c], list.offset + i, &to->children[c], offset + i);
             if (result == WEIR_CAST_FAILED) return result;
         }
     }
@@ -104,11 +104,12 @@ static enum weir_cast_result cast_list(const struct weir_cast *cast, const struc
     return WEIR_CAST_DONE;
 }
 
-static enum weir_cast_result cast_row(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result cast_row(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     for (uint32_t i = 0; i < cast->to->child_count; i++) {
-        enum weir_cast_result result = weir_cast_child(&cast->children[i], &from->children[i], at, &to->children[i], row);
+        enum weir_cast_result result =
+            weir_cast_child(&cast->children[i], &from->children[i], at, &to->children[i], row);
         if (result == WEIR_CAST_FAILED) return result;
     }
     return WEIR_CAST_DONE;

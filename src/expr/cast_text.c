@@ -8,7 +8,8 @@
 
 /* --- to strings --- */
 
-void weir_cast_store_text(const struct weir_cast *cast, struct weir_vector *to, uint32_t row, const char *data, size_t length)
+void weir_cast_store_text(
+    const struct weir_cast *cast, struct weir_vector *to, uint32_t row, const char *data, size_t length)
 {
     struct weir_string *result = &((struct weir_string *)to->data)[row];
     struct weir_heap_writer *heap = cast->call->heap;
@@ -30,8 +31,8 @@ void weir_cast_store_text(const struct weir_cast *cast, struct weir_vector *to, 
 }
 
 /* A string that needs neither cutting nor padding is shared, not copied. */
-static enum weir_cast_result string_to_string(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result string_to_string(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     const struct weir_string *value = &((const struct weir_string *)from->data)[at];
     bool fits = cast->to->length == WEIR_LENGTH_MAX ||
@@ -44,8 +45,8 @@ static enum weir_cast_result string_to_string(const struct weir_cast *cast, cons
     return WEIR_CAST_DONE;
 }
 
-static enum weir_cast_result binary_to_string(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result binary_to_string(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     const struct weir_string *value = &((const struct weir_string *)from->data)[at];
     const char *data = weir_string_data(value);
@@ -55,8 +56,8 @@ static enum weir_cast_result binary_to_string(const struct weir_cast *cast, cons
     return WEIR_CAST_DONE;
 }
 
-static enum weir_cast_result integer_to_string(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result integer_to_string(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     char text[WEIR_NUMBER_TEXT_BYTES_MAX];
     int64_t value;
@@ -72,8 +73,8 @@ static enum weir_cast_result integer_to_string(const struct weir_cast *cast, con
 
 enum { VALUE_TEXT_BYTES_MAX = 64 << 20 };
 
-static enum weir_cast_result any_to_string(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result any_to_string(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     struct weir_buffer text;
     weir_buffer_init(&text, cast->call->scratch->memory, VALUE_TEXT_BYTES_MAX);
@@ -111,8 +112,8 @@ static bool is_word(struct weir_slice text, const char *word)
     return true;
 }
 
-static enum weir_cast_result parse_boolean(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result parse_boolean(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     static const char *const words[] = { "true", "false", "t", "f", "yes", "no", "y", "n", "1", "0" };
     struct weir_slice text = text_of(from, at);
@@ -125,13 +126,14 @@ static enum weir_cast_result parse_boolean(const struct weir_cast *cast, const s
     return WEIR_CAST_FAILED;
 }
 
-static enum weir_cast_result parse_integer(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result parse_integer(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     uint32_t bits = weir_type_width(cast->to) * 8;
     int64_t max = (int64_t)(UINT64_MAX >> (65 - bits)), value;
     struct weir_slice text = text_of(from, at);
-    if (weir_i64_parse_cast(text.data, text.length, -max - 1, max, &value) != WEIR_NUMBER_PARSED) return WEIR_CAST_FAILED;
+    if (weir_i64_parse_cast(text.data, text.length, -max - 1, max, &value) != WEIR_NUMBER_PARSED)
+        return WEIR_CAST_FAILED;
     switch (bits) {
     case 8: ((int8_t *)to->data)[row] = (int8_t)value; break;
     case 16: ((int16_t *)to->data)[row] = (int16_t)value; break;
@@ -141,35 +143,39 @@ static enum weir_cast_result parse_integer(const struct weir_cast *cast, const s
     return WEIR_CAST_DONE;
 }
 
-static enum weir_cast_result parse_float(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result parse_float(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     struct weir_slice text = text_of(from, at);
     if (cast->to->id == WEIR_TYPE_FLOAT) {
         float *value = &((float *)to->data)[row];
-        return weir_float_parse(text.data, text.length, value) == WEIR_NUMBER_PARSED ? WEIR_CAST_DONE : WEIR_CAST_FAILED;
+        return weir_float_parse(text.data, text.length, value) == WEIR_NUMBER_PARSED ? WEIR_CAST_DONE
+                                                                                     : WEIR_CAST_FAILED;
     }
     double *value = &((double *)to->data)[row];
-    return weir_double_parse(text.data, text.length, value) == WEIR_NUMBER_PARSED ? WEIR_CAST_DONE : WEIR_CAST_FAILED;
+    return weir_double_parse(text.data, text.length, value) == WEIR_NUMBER_PARSED ? WEIR_CAST_DONE
+                                                                                  : WEIR_CAST_FAILED;
 }
 
-static enum weir_cast_result parse_decimal(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result parse_decimal(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     struct weir_slice text = text_of(from, at);
     weir_int128 value;
-    if (weir_decimal_parse(text.data, text.length, cast->to->precision, cast->to->scale, &value) != WEIR_DECIMAL_PARSED) {
+    if (weir_decimal_parse(text.data, text.length, cast->to->precision, cast->to->scale, &value) !=
+        WEIR_DECIMAL_PARSED) {
         return WEIR_CAST_FAILED;
     }
     weir_wide_store(to, row, value);
     return WEIR_CAST_DONE;
 }
 
-static enum weir_cast_result parse_date(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result parse_date(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     struct weir_slice text = text_of(from, at);
-    return weir_date_parse(text.data, text.length, &((int32_t *)to->data)[row]) ? WEIR_CAST_DONE : WEIR_CAST_FAILED;
+    return weir_date_parse(text.data, text.length, &((int32_t *)to->data)[row]) ? WEIR_CAST_DONE
+                                                                                : WEIR_CAST_FAILED;
 }
 
 int32_t weir_time_cut(int32_t ms, uint32_t precision)
@@ -179,8 +185,8 @@ int32_t weir_time_cut(int32_t ms, uint32_t precision)
     return ms - ms % unit;
 }
 
-static enum weir_cast_result parse_time(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result parse_time(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     struct weir_slice text = text_of(from, at);
     int32_t ms;
@@ -189,13 +195,14 @@ static enum weir_cast_result parse_time(const struct weir_cast *cast, const stru
     return WEIR_CAST_DONE;
 }
 
-static enum weir_cast_result parse_timestamp(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result parse_timestamp(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     struct weir_slice text = text_of(from, at);
     struct weir_civil civil;
     if (!weir_timestamp_parse(text.data, text.length, cast->to->precision, &civil)) return WEIR_CAST_FAILED;
-    const struct weir_zone *zone = cast->to->id == WEIR_TYPE_TIMESTAMP_LTZ ? cast->call->environment->local_zone : NULL;
+    const struct weir_zone *zone =
+        cast->to->id == WEIR_TYPE_TIMESTAMP_LTZ ? cast->call->environment->local_zone : NULL;
     if (weir_type_is_wide_timestamp(cast->to)) {
         weir_int128 ns = weir_civil_ns(&civil);
         if (zone) {

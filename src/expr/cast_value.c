@@ -23,7 +23,8 @@ static weir_int128 load_exact(const struct weir_vector *from, uint32_t at)
 
 static double load_double(const struct weir_vector *from, uint32_t at)
 {
-    return from->type->id == WEIR_TYPE_FLOAT ? ((const float *)from->data)[at] : ((const double *)from->data)[at];
+    return from->type->id == WEIR_TYPE_FLOAT ? ((const float *)from->data)[at]
+                                             : ((const double *)from->data)[at];
 }
 
 /* Wraps around as Java's narrowing does. */
@@ -39,8 +40,8 @@ static void store_integer(struct weir_vector *to, uint32_t row, int64_t value)
     }
 }
 
-static enum weir_cast_result exact_to_integer(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result exact_to_integer(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     weir_int128 value = load_exact(from, at);
     if (cast->from->id == WEIR_TYPE_DECIMAL) value = weir_decimal_truncate(value, cast->from->scale);
@@ -49,29 +50,32 @@ static enum weir_cast_result exact_to_integer(const struct weir_cast *cast, cons
     return WEIR_CAST_DONE;
 }
 
-static enum weir_cast_result double_to_integer(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result double_to_integer(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     double value = load_double(from, at);
-    store_integer(to, row, cast->to->id == WEIR_TYPE_BIGINT ? weir_double_to_i64(value) : weir_double_to_i32(value));
+    store_integer(
+        to, row, cast->to->id == WEIR_TYPE_BIGINT ? weir_double_to_i64(value) : weir_double_to_i32(value));
     return WEIR_CAST_DONE;
 }
 
-static enum weir_cast_result exact_to_double(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result exact_to_double(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     weir_int128 exact = load_exact(from, at);
     bool is_decimal = cast->from->id == WEIR_TYPE_DECIMAL;
     if (cast->to->id == WEIR_TYPE_FLOAT) {
-        ((float *)to->data)[row] = is_decimal ? (float)weir_decimal_double(exact, cast->from->scale) : (float)(int64_t)exact;
+        ((float *)to->data)[row] =
+            is_decimal ? (float)weir_decimal_double(exact, cast->from->scale) : (float)(int64_t)exact;
     } else {
-        ((double *)to->data)[row] = is_decimal ? weir_decimal_double(exact, cast->from->scale) : (double)(int64_t)exact;
+        ((double *)to->data)[row] =
+            is_decimal ? weir_decimal_double(exact, cast->from->scale) : (double)(int64_t)exact;
     }
     return WEIR_CAST_DONE;
 }
 
-static enum weir_cast_result double_to_double(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result double_to_double(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     double value = load_double(from, at);
     if (cast->to->id == WEIR_TYPE_FLOAT) {
@@ -82,21 +86,23 @@ static enum weir_cast_result double_to_double(const struct weir_cast *cast, cons
     return WEIR_CAST_DONE;
 }
 
-static enum weir_cast_result exact_to_decimal(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result exact_to_decimal(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     weir_int128 result;
     uint32_t scale = cast->from->id == WEIR_TYPE_DECIMAL ? cast->from->scale : 0;
-    if (!weir_decimal_rescale(load_exact(from, at), scale, cast->to->precision, cast->to->scale, &result)) return WEIR_CAST_NULL;
+    if (!weir_decimal_rescale(load_exact(from, at), scale, cast->to->precision, cast->to->scale, &result))
+        return WEIR_CAST_NULL;
     weir_wide_store(to, row, result);
     return WEIR_CAST_DONE;
 }
 
-static enum weir_cast_result double_to_decimal(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result double_to_decimal(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     weir_int128 result;
-    if (!weir_decimal_from_double(load_double(from, at), cast->to->precision, cast->to->scale, &result)) return WEIR_CAST_NULL;
+    if (!weir_decimal_from_double(load_double(from, at), cast->to->precision, cast->to->scale, &result))
+        return WEIR_CAST_NULL;
     weir_wide_store(to, row, result);
     return WEIR_CAST_DONE;
 }
@@ -115,21 +121,22 @@ static int64_t unit_size(const struct weir_type *interval)
     }
 }
 
-static enum weir_cast_result interval_to_exact(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result interval_to_exact(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     weir_int128 amount = load_exact(from, at) / unit_size(cast->from), result;
     if (cast->to->id != WEIR_TYPE_DECIMAL) {
         store_integer(to, row, (int64_t)amount);
         return WEIR_CAST_DONE;
     }
-    if (!weir_decimal_rescale(amount, 0, cast->to->precision, cast->to->scale, &result)) return WEIR_CAST_NULL;
+    if (!weir_decimal_rescale(amount, 0, cast->to->precision, cast->to->scale, &result))
+        return WEIR_CAST_NULL;
     weir_wide_store(to, row, result);
     return WEIR_CAST_DONE;
 }
 
-static enum weir_cast_result exact_to_interval(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result exact_to_interval(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     weir_int128 value = load_exact(from, at);
     if (cast->from->id == WEIR_TYPE_DECIMAL) value = weir_decimal_truncate(value, cast->from->scale);
@@ -137,8 +144,8 @@ static enum weir_cast_result exact_to_interval(const struct weir_cast *cast, con
     return WEIR_CAST_DONE;
 }
 
-static enum weir_cast_result interval_to_interval(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result interval_to_interval(const struct weir_cast *cast,
+    const struct weir_vector *from, uint32_t at, struct weir_vector *to, uint32_t row)
 {
     store_integer(to, row, (int64_t)load_exact(from, at));
     return WEIR_CAST_DONE;
@@ -146,8 +153,8 @@ static enum weir_cast_result interval_to_interval(const struct weir_cast *cast, 
 
 /* --- binary --- */
 
-static enum weir_cast_result to_binary(const struct weir_cast *cast, const struct weir_vector *from, uint32_t at,
-    struct weir_vector *to, uint32_t row)
+static enum weir_cast_result to_binary(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
 {
     const struct weir_string *value = &((const struct weir_string *)from->data)[at];
     uint32_t length = WEIR_MIN(value->length, (uint32_t)cast->to->length);
@@ -171,7 +178,8 @@ weir_cast_value weir_cast_choose(const struct weir_type *from, const struct weir
     if (weir_type_is_binary(to)) return to_binary;
     if (weir_type_is_string(from)) return weir_cast_choose_from_string(to);
     if (weir_type_is_nested(to)) return weir_cast_choose_nested(from, to);
-    if (weir_type_is_interval(to)) return weir_type_is_interval(from) ? interval_to_interval : exact_to_interval;
+    if (weir_type_is_interval(to))
+        return weir_type_is_interval(from) ? interval_to_interval : exact_to_interval;
     if (weir_type_is_interval(from)) return interval_to_exact;
     if (from->id >= WEIR_TYPE_DATE) return weir_cast_choose_temporal(from, to);
     bool approximate = weir_type_is_approximate(from);
@@ -180,7 +188,8 @@ weir_cast_value weir_cast_choose(const struct weir_type *from, const struct weir
     return approximate ? double_to_integer : exact_to_integer;
 }
 
-void weir_cast_prepare(struct weir_cast *cast, const struct weir_type *from, const struct weir_type *to, struct weir_call *call)
+void weir_cast_prepare(
+    struct weir_cast *cast, const struct weir_type *from, const struct weir_type *to, struct weir_call *call)
 {
     *cast = (struct weir_cast){ .from = from, .to = to, .call = call, .value = weir_cast_choose(from, to) };
     if (!weir_type_is_nested(to)) return;

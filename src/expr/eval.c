@@ -11,9 +11,11 @@ static bool scope_covers(const struct weir_scope *outer, const struct weir_scope
     return false;
 }
 
-struct weir_vector *weir_node_output(struct weir_evaluator *evaluator, struct weir_node *node, uint32_t row_count)
+struct weir_vector *weir_node_output(
+    struct weir_evaluator *evaluator, struct weir_node *node, uint32_t row_count)
 {
-    bool reusable = !weir_type_is_nested(node->expr->type) && row_count <= WEIR_BATCH_ROWS_MAX && !node->out_taken;
+    bool reusable =
+        !weir_type_is_nested(node->expr->type) && row_count <= WEIR_BATCH_ROWS_MAX && !node->out_taken;
     if (!reusable) {
         struct weir_vector *out = WEIR_ARENA_NEW(&evaluator->scratch, struct weir_vector);
         weir_vector_init(out, node->expr->type, row_count, &evaluator->scratch);
@@ -21,22 +23,25 @@ struct weir_vector *weir_node_output(struct weir_evaluator *evaluator, struct we
     }
     if (!node->out.type) {
         weir_vector_init(&node->out, node->expr->type, WEIR_BATCH_ROWS_MAX, evaluator->arena);
-        node->out_validity = WEIR_ARENA_ARRAY(evaluator->arena, uint64_t, weir_validity_words(WEIR_BATCH_ROWS_MAX));
+        node->out_validity =
+            WEIR_ARENA_ARRAY(evaluator->arena, uint64_t, weir_validity_words(WEIR_BATCH_ROWS_MAX));
     }
     node->out_taken = true;
     node->out.validity = NULL;
     return &node->out;
 }
 
-static uint64_t *output_validity(struct weir_evaluator *evaluator, struct weir_node *node, struct weir_vector *out, uint32_t rows)
+static uint64_t *output_validity(
+    struct weir_evaluator *evaluator, struct weir_node *node, struct weir_vector *out, uint32_t rows)
 {
     if (out == &node->out) return node->out_validity;
-    return WEIR_ARENA_ARRAY(&evaluator->scratch, uint64_t, weir_validity_words(WEIR_MAX(out->capacity, rows)));
+    return WEIR_ARENA_ARRAY(
+        &evaluator->scratch, uint64_t, weir_validity_words(WEIR_MAX(out->capacity, rows)));
 }
 
 /* out is NULL where an argument is. */
-static void and_validities(struct weir_evaluator *evaluator, struct weir_node *node, const struct weir_vector *const *arguments,
-    struct weir_vector *out, uint32_t row_count)
+static void and_validities(struct weir_evaluator *evaluator, struct weir_node *node,
+    const struct weir_vector *const *arguments, struct weir_vector *out, uint32_t row_count)
 {
     uint64_t *to = NULL;
     size_t words = weir_validity_words(row_count);
@@ -53,9 +58,10 @@ static void and_validities(struct weir_evaluator *evaluator, struct weir_node *n
     out->validity = to;
 }
 
-/* The rows among those given that are valid in out; NULL views at the others so that nobody follows a stale pointer. */
-static const uint16_t *valid_rows(struct weir_evaluator *evaluator, struct weir_vector *out, const uint16_t *rows, uint32_t count,
-    uint32_t *ret_count)
+/* The rows among those given that are valid in out; NULL views at the others so that nobody follows a stale
+ * pointer. */
+static const uint16_t *valid_rows(struct weir_evaluator *evaluator, struct weir_vector *out,
+    const uint16_t *rows, uint32_t count, uint32_t *ret_count)
 {
     uint16_t *valid = weir_arena_allocate(&evaluator->scratch, (count + 1) * sizeof *valid);
     uint32_t n = 0;
@@ -77,7 +83,8 @@ static const uint16_t *valid_rows(struct weir_evaluator *evaluator, struct weir_
 
 /* Arguments are FLAT or CONSTANT, indexed by row in 0..row_count-1. */
 static enum weir_error_code run_kernel(struct weir_evaluator *evaluator, struct weir_node *node,
-    const struct weir_vector *const *arguments, const uint16_t *rows, uint32_t count, uint32_t row_count, struct weir_vector *out)
+    const struct weir_vector *const *arguments, const uint16_t *rows, uint32_t count, uint32_t row_count,
+    struct weir_vector *out)
 {
     node->call.error = evaluator->error;
     if (node->strict) and_validities(evaluator, node, arguments, out, row_count);
@@ -103,14 +110,15 @@ static enum weir_error_code run_constant(struct weir_evaluator *evaluator, struc
 }
 
 /* Runs the call once per dictionary entry in use. */
-static enum weir_error_code run_dictionary(struct weir_evaluator *evaluator, struct weir_node *node, uint32_t argument,
-    const struct weir_scope *scope, const struct weir_vector **ret)
+static enum weir_error_code run_dictionary(struct weir_evaluator *evaluator, struct weir_node *node,
+    uint32_t argument, const struct weir_scope *scope, const struct weir_vector **ret)
 {
     const struct weir_vector *v = node->arguments[argument];
     uint32_t entries = v->dictionary->capacity;
     uint64_t *used = WEIR_ARENA_ARRAY(&evaluator->scratch, uint64_t, weir_validity_words(entries));
     uint16_t *rows = weir_arena_allocate(&evaluator->scratch, (entries + 1) * sizeof *rows);
-    for (uint32_t p = 0; p < scope->count; p++) weir_bit_set(used, v->indices[scope->rows ? scope->rows[p] : p]);
+    for (uint32_t p = 0; p < scope->count; p++)
+        weir_bit_set(used, v->indices[scope->rows ? scope->rows[p] : p]);
     uint32_t count = 0;
     for (uint32_t entry = 0; entry < entries; entry++) {
         rows[count] = (uint16_t)entry;
@@ -120,21 +128,25 @@ static enum weir_error_code run_dictionary(struct weir_evaluator *evaluator, str
     struct weir_vector *out = weir_node_output(evaluator, node, entries);
     node->arguments[argument] = v->dictionary;
     enum weir_error_code code = run_kernel(evaluator, node, node->arguments, rows, count, entries, out);
-    *result = (struct weir_vector){ .type = node->expr->type, .encoding = WEIR_ENCODING_DICTIONARY, .capacity = v->capacity,
-        .indices = v->indices, .dictionary = out };
+    *result = (struct weir_vector){ .type = node->expr->type,
+        .encoding = WEIR_ENCODING_DICTIONARY,
+        .capacity = v->capacity,
+        .indices = v->indices,
+        .dictionary = out };
     *ret = result;
     return code;
 }
 
 enum { DICTIONARY_ENTRIES_MAX = UINT16_MAX };
 
-static enum weir_error_code run_call(struct weir_evaluator *evaluator, struct weir_node *node, const struct weir_scope *scope,
-    const struct weir_vector **ret)
+static enum weir_error_code run_call(struct weir_evaluator *evaluator, struct weir_node *node,
+    const struct weir_scope *scope, const struct weir_vector **ret)
 {
     bool all_constant = node->deterministic;
     uint32_t dictionaries = 0, dictionary_at = 0;
     for (uint32_t i = 0; i < node->child_count; i++) {
-        enum weir_error_code code = weir_node_run(evaluator, &evaluator->nodes[node->children[i]], scope, &node->arguments[i]);
+        enum weir_error_code code =
+            weir_node_run(evaluator, &evaluator->nodes[node->children[i]], scope, &node->arguments[i]);
         if (code != WEIR_OK) return code;
         const struct weir_vector *v = node->arguments[i];
         bool is_constant = v->encoding == WEIR_ENCODING_CONSTANT;
@@ -155,7 +167,8 @@ static enum weir_error_code run_call(struct weir_evaluator *evaluator, struct we
     }
     for (uint32_t i = 0; i < node->child_count; i++) {
         if (node->arguments[i]->encoding != WEIR_ENCODING_DICTIONARY) continue;
-        node->arguments[i] = weir_vector_flatten(node->arguments[i], evaluator->row_count, &evaluator->scratch);
+        node->arguments[i] =
+            weir_vector_flatten(node->arguments[i], evaluator->row_count, &evaluator->scratch);
     }
     struct weir_vector *out = weir_node_output(evaluator, node, evaluator->row_count);
     *ret = out;
@@ -163,8 +176,8 @@ static enum weir_error_code run_call(struct weir_evaluator *evaluator, struct we
 }
 
 /* Field access needs no copy: the row's child, NULL where the row is. */
-static enum weir_error_code run_field(struct weir_evaluator *evaluator, struct weir_node *node, const struct weir_scope *scope,
-    const struct weir_vector **ret)
+static enum weir_error_code run_field(struct weir_evaluator *evaluator, struct weir_node *node,
+    const struct weir_scope *scope, const struct weir_vector **ret)
 {
     const struct weir_vector *row;
     enum weir_error_code code = weir_node_run(evaluator, &evaluator->nodes[node->children[0]], scope, &row);
@@ -187,27 +200,34 @@ static enum weir_error_code run_field(struct weir_evaluator *evaluator, struct w
         struct weir_vector *masked = WEIR_ARENA_NEW(&evaluator->scratch, struct weir_vector);
         *masked = *weir_vector_flatten(child, rows, &evaluator->scratch);
         size_t words = weir_validity_words(rows);
-        uint64_t *validity = WEIR_ARENA_ARRAY(&evaluator->scratch, uint64_t, weir_validity_words(WEIR_MAX(rows, masked->capacity)));
-        for (size_t w = 0; w < words; w++) validity[w] = holder->validity[w] & (masked->validity ? masked->validity[w] : ~UINT64_C(0));
+        uint64_t *validity = WEIR_ARENA_ARRAY(
+            &evaluator->scratch, uint64_t, weir_validity_words(WEIR_MAX(rows, masked->capacity)));
+        for (size_t w = 0; w < words; w++)
+            validity[w] = holder->validity[w] & (masked->validity ? masked->validity[w] : ~UINT64_C(0));
         masked->validity = validity;
         child = masked;
     }
     *ret = child;
     if (row->encoding == WEIR_ENCODING_DICTIONARY) {
         struct weir_vector *result = WEIR_ARENA_NEW(&evaluator->scratch, struct weir_vector);
-        *result = (struct weir_vector){ .type = node->expr->type, .encoding = WEIR_ENCODING_DICTIONARY, .capacity = row->capacity,
+        *result = (struct weir_vector){ .type = node->expr->type,
+            .encoding = WEIR_ENCODING_DICTIONARY,
+            .capacity = row->capacity,
             .indices = row->indices,
-            .dictionary = (struct weir_vector *)(uintptr_t)weir_vector_flatten(child, holder->capacity, &evaluator->scratch) };
+            .dictionary = (struct weir_vector *)(uintptr_t)weir_vector_flatten(
+                child, holder->capacity, &evaluator->scratch) };
         *ret = result;
     }
     return WEIR_OK;
 }
 
-static enum weir_error_code run_kind(struct weir_evaluator *evaluator, struct weir_node *node, const struct weir_scope *scope,
-    const struct weir_vector **ret)
+static enum weir_error_code run_kind(struct weir_evaluator *evaluator, struct weir_node *node,
+    const struct weir_scope *scope, const struct weir_vector **ret)
 {
     switch (node->expr->kind) {
-    case WEIR_EXPR_CALL: return node->is_field ? run_field(evaluator, node, scope, ret) : run_call(evaluator, node, scope, ret);
+    case WEIR_EXPR_CALL:
+        return node->is_field ? run_field(evaluator, node, scope, ret)
+                              : run_call(evaluator, node, scope, ret);
     case WEIR_EXPR_AND:
     case WEIR_EXPR_OR: return weir_node_run_junction(evaluator, node, scope, ret);
     case WEIR_EXPR_CASE: return weir_node_run_case(evaluator, node, scope, ret);
@@ -218,8 +238,8 @@ static enum weir_error_code run_kind(struct weir_evaluator *evaluator, struct we
     WEIR_UNREACHABLE();
 }
 
-enum weir_error_code weir_node_run(struct weir_evaluator *evaluator, struct weir_node *node, const struct weir_scope *scope,
-    const struct weir_vector **ret)
+enum weir_error_code weir_node_run(struct weir_evaluator *evaluator, struct weir_node *node,
+    const struct weir_scope *scope, const struct weir_vector **ret)
 {
     if (node->is_constant) {
         *ret = node->constant;
@@ -251,7 +271,9 @@ static void enter_batch(struct weir_evaluator *evaluator, const struct weir_batc
 {
     uint32_t selected = weir_batch_selected(batch);
     const struct weir_scope *root = evaluator->root;
-    if (root && evaluator->batch == batch && evaluator->selection == batch->selection && root->count == selected) return;
+    if (root && evaluator->batch == batch && evaluator->selection == batch->selection &&
+        root->count == selected)
+        return;
     struct weir_scope *scope = WEIR_ARENA_NEW(&evaluator->scratch, struct weir_scope);
     scope->count = selected;
     if (batch->selection) {
@@ -267,8 +289,8 @@ static void enter_batch(struct weir_evaluator *evaluator, const struct weir_batc
     evaluator->row_count = batch->row_count;
 }
 
-enum weir_error_code weir_evaluator_run(struct weir_evaluator *evaluator, uint32_t index, const struct weir_batch *batch,
-    const struct weir_vector **ret, struct weir_error *reterr)
+enum weir_error_code weir_evaluator_run(struct weir_evaluator *evaluator, uint32_t index,
+    const struct weir_batch *batch, const struct weir_vector **ret, struct weir_error *reterr)
 {
     WEIR_ASSERT(index < evaluator->root_count);
     enter_batch(evaluator, batch);
@@ -276,8 +298,8 @@ enum weir_error_code weir_evaluator_run(struct weir_evaluator *evaluator, uint32
     return weir_node_run(evaluator, &evaluator->nodes[evaluator->roots[index]], evaluator->root, ret);
 }
 
-enum weir_error_code weir_evaluator_filter(struct weir_evaluator *evaluator, uint32_t index, const struct weir_batch *batch,
-    uint16_t *selection, uint32_t *ret_count, struct weir_error *reterr)
+enum weir_error_code weir_evaluator_filter(struct weir_evaluator *evaluator, uint32_t index,
+    const struct weir_batch *batch, uint16_t *selection, uint32_t *ret_count, struct weir_error *reterr)
 {
     WEIR_ASSERT(index < evaluator->root_count);
     enter_batch(evaluator, batch);

@@ -55,27 +55,43 @@ static enum weir_error_code prepare_call(struct compiler *compiler, struct weir_
         node->is_field = true;
         return WEIR_OK;
     }
-    if (!weir_expr_infer(evaluator->arena, function, expr->arguments, expr->argument_count, expr->type, &match, why) ||
+    if (!weir_expr_infer(
+            evaluator->arena, function, expr->arguments, expr->argument_count, expr->type, &match, why) ||
         !match.kernel) {
         if (why->code != WEIR_OK) return why->code;
-        return weir_error_set(why, WEIR_E_SQL_VALIDATION, "Function %s cannot be applied to these argument types; expected is: %s",
-            function->name, function->signature);
+        return weir_error_set(why, WEIR_E_SQL_VALIDATION,
+            "Function %s cannot be applied to these argument types; expected is: %s", function->name,
+            function->signature);
+    }
+    if (match.type && weir_physical_of(match.type) != weir_physical_of(expr->type)) {
+        return weir_error_set(why, WEIR_E_INTERNAL,
+            "Function %s was planned to return %s, but returns %s here", function->name,
+            weir_type_text(evaluator->arena, expr->type), weir_type_text(evaluator->arena, match.type));
     }
     node->kernel = match.kernel;
     node->strict = !(function->flags & WEIR_FUNCTION_NULLS);
     node->faultable = weir_call_can_fault(expr);
     node->fixed_width = all_fixed_width(expr) && !(function->flags & WEIR_FUNCTION_NONDETERMINISTIC);
     node->costly |= call_is_costly(expr);
-    const struct weir_vector **constants = WEIR_ARENA_ARRAY(evaluator->arena, const struct weir_vector *, expr->argument_count + 1);
-    const struct weir_type **types = WEIR_ARENA_ARRAY(evaluator->arena, const struct weir_type *, expr->argument_count + 1);
+    const struct weir_vector **constants =
+        WEIR_ARENA_ARRAY(evaluator->arena, const struct weir_vector *, expr->argument_count + 1);
+    const struct weir_type **types =
+        WEIR_ARENA_ARRAY(evaluator->arena, const struct weir_type *, expr->argument_count + 1);
     for (uint32_t i = 0; i < expr->argument_count; i++) {
         const struct weir_node *child = &evaluator->nodes[node->children[i]];
         constants[i] = child->is_constant ? child->constant : NULL;
         types[i] = expr->arguments[i]->type;
     }
-    node->call = (struct weir_call){ .argument_types = types, .argument_count = expr->argument_count, .type = expr->type,
-        .environment = &evaluator->environment, .arena = evaluator->arena, .scratch = &evaluator->scratch,
-        .heap = &evaluator->heap, .constants = constants, .error = why, .random_state = &evaluator->random_state };
+    node->call = (struct weir_call){ .argument_types = types,
+        .argument_count = expr->argument_count,
+        .type = expr->type,
+        .environment = &evaluator->environment,
+        .arena = evaluator->arena,
+        .scratch = &evaluator->scratch,
+        .heap = &evaluator->heap,
+        .constants = constants,
+        .error = why,
+        .random_state = &evaluator->random_state };
     if (!function->bind) return WEIR_OK;
     for (uint32_t i = 0; node->strict && i < expr->argument_count; i++) {
         if (constants[i] && weir_vector_is_null(constants[i], 0)) return WEIR_OK; /* never runs */
@@ -150,8 +166,13 @@ static enum weir_error_code compile(struct compiler *compiler, const struct weir
     uint32_t index = evaluator->node_count++;
     struct weir_node *node = &evaluator->nodes[index];
     compiler->hashes[index] = hash;
-    *node = (struct weir_node){ .expr = expr, .children = children, .child_count = count, .references = 1, .can_fault = faults,
-        .deterministic = deterministic, .costly = costly,
+    *node = (struct weir_node){ .expr = expr,
+        .children = children,
+        .child_count = count,
+        .references = 1,
+        .can_fault = faults,
+        .deterministic = deterministic,
+        .costly = costly,
         .arguments = WEIR_ARENA_ARRAY(evaluator->arena, const struct weir_vector *, count + 1),
         .null_constant = null_constant(evaluator->arena, expr->type) };
     if (expr->kind == WEIR_EXPR_LITERAL) node->constant = expr->literal, node->is_constant = true;
@@ -166,8 +187,9 @@ static enum weir_error_code compile(struct compiler *compiler, const struct weir
     return WEIR_OK;
 }
 
-enum weir_error_code weir_evaluator_new(struct weir_arena *arena, struct weir_memory *memory, struct weir_expr *const *exprs, uint32_t expr_count,
-    const struct weir_eval_environment *environment, struct weir_evaluator **ret, struct weir_error *reterr)
+enum weir_error_code weir_evaluator_new(struct weir_arena *arena, struct weir_memory *memory,
+    struct weir_expr *const *exprs, uint32_t expr_count, const struct weir_eval_environment *environment,
+    struct weir_evaluator **ret, struct weir_error *reterr)
 {
     struct weir_evaluator *evaluator = WEIR_ARENA_NEW(arena, struct weir_evaluator);
     evaluator->arena = arena;
@@ -180,7 +202,10 @@ enum weir_error_code weir_evaluator_new(struct weir_arena *arena, struct weir_me
     evaluator->nodes = WEIR_ARENA_ARRAY(arena, struct weir_node, capacity + 1);
     evaluator->roots = WEIR_ARENA_ARRAY(arena, uint32_t, expr_count + 1);
     evaluator->root_count = expr_count;
-    struct compiler compiler = { .evaluator = evaluator, .node_capacity = capacity, .memory = memory, .reterr = reterr,
+    struct compiler compiler = { .evaluator = evaluator,
+        .node_capacity = capacity,
+        .memory = memory,
+        .reterr = reterr,
         .hashes = WEIR_ARENA_ARRAY(arena, uint64_t, capacity + 1) };
     for (uint32_t i = 0; i < expr_count; i++) {
         enum weir_error_code code = compile(&compiler, exprs[i], &evaluator->roots[i]);
@@ -204,14 +229,16 @@ void weir_evaluator_free(struct weir_evaluator *evaluator)
     weir_arena_done(&evaluator->scratch);
 }
 
-enum weir_error_code weir_expr_fold(struct weir_arena *arena, struct weir_memory *memory, const struct weir_expr *expr,
-    const struct weir_eval_environment *environment, struct weir_vector **ret, struct weir_error *reterr)
+enum weir_error_code weir_expr_fold(struct weir_arena *arena, struct weir_memory *memory,
+    const struct weir_expr *expr, const struct weir_eval_environment *environment, struct weir_vector **ret,
+    struct weir_error *reterr)
 {
     struct weir_arena temporary;
     weir_arena_init(&temporary, memory);
     struct weir_evaluator *evaluator;
     struct weir_expr *one = (struct weir_expr *)(uintptr_t)expr;
-    enum weir_error_code code = weir_evaluator_new(&temporary, memory, &one, 1, environment, &evaluator, reterr);
+    enum weir_error_code code =
+        weir_evaluator_new(&temporary, memory, &one, 1, environment, &evaluator, reterr);
     if (code == WEIR_OK) {
         struct weir_batch batch = { .row_count = 1 };
         const struct weir_vector *result;

@@ -14,8 +14,8 @@ static uint32_t select_all(const struct weir_scope *scope, uint16_t *selection)
     return scope->count;
 }
 
-uint32_t weir_select_true(struct weir_evaluator *evaluator, const struct weir_vector *v, const struct weir_scope *scope,
-    uint16_t *selection)
+uint32_t weir_select_true(struct weir_evaluator *evaluator, const struct weir_vector *v,
+    const struct weir_scope *scope, uint16_t *selection)
 {
     v = plain_boolean(evaluator, v);
     const uint8_t *data = v->data;
@@ -47,14 +47,16 @@ uint32_t weir_select_true(struct weir_evaluator *evaluator, const struct weir_ve
 
 /* --- AND, OR --- */
 
-/* What is known of each row: decided (AND: an operand was FALSE; OR: TRUE), and whether an operand was NULL. */
+/* What is known of each row: decided (AND: an operand was FALSE; OR: TRUE), and whether an operand was NULL.
+ */
 struct junction {
     uint8_t *decided, *unknown;
     uint8_t deciding; /* the value that decides: 0 for AND, 1 for OR */
     bool any_unknown;
 };
 
-static void fold_operand(struct junction *junction, const struct weir_vector *v, const struct weir_scope *scope, uint32_t row_count)
+static void fold_operand(struct junction *junction, const struct weir_vector *v,
+    const struct weir_scope *scope, uint32_t row_count)
 {
     const uint8_t *data = v->data;
     uint8_t flip = (uint8_t)!junction->deciding;
@@ -73,8 +75,8 @@ static void fold_operand(struct junction *junction, const struct weir_vector *v,
     junction->any_unknown |= v->validity != NULL;
 }
 
-static const struct weir_scope *narrow_undecided(struct weir_evaluator *evaluator, const struct junction *junction,
-    const struct weir_scope *scope)
+static const struct weir_scope *narrow_undecided(
+    struct weir_evaluator *evaluator, const struct junction *junction, const struct weir_scope *scope)
 {
     struct weir_scope *narrowed = WEIR_ARENA_NEW(&evaluator->scratch, struct weir_scope);
     uint16_t *rows = weir_arena_allocate(&evaluator->scratch, (scope->count + 1) * sizeof *rows);
@@ -91,7 +93,8 @@ static const struct weir_scope *narrow_undecided(struct weir_evaluator *evaluato
     return narrowed;
 }
 
-static void finish_junction(struct weir_evaluator *evaluator, const struct junction *junction, struct weir_vector *out)
+static void finish_junction(
+    struct weir_evaluator *evaluator, const struct junction *junction, struct weir_vector *out)
 {
     uint8_t *to = out->data;
     uint8_t flip = (uint8_t)!junction->deciding;
@@ -131,18 +134,18 @@ enum weir_error_code weir_node_run_junction(struct weir_evaluator *evaluator, st
 
 /* --- CASE, COALESCE --- */
 
-#define COPY_ROWS(type)                                                                                                            \
-    do {                                                                                                                           \
-        const type *source = flat->data;                                                                                           \
-        type *target = to->data;                                                                                                   \
-        for (uint32_t p = 0; p < scope->count; p++) {                                                                              \
-            uint32_t row = scope->rows ? scope->rows[p] : p;                                                                       \
-            target[row] = source[is_constant ? 0 : row];                                                                           \
-        }                                                                                                                          \
+#define COPY_ROWS(type)                                      \
+    do {                                                     \
+        const type *source = flat->data;                     \
+        type *target = to->data;                             \
+        for (uint32_t p = 0; p < scope->count; p++) {        \
+            uint32_t row = scope->rows ? scope->rows[p] : p; \
+            target[row] = source[is_constant ? 0 : row];     \
+        }                                                    \
     } while (0)
 
-static void copy_nested(struct weir_evaluator *evaluator, struct weir_vector *to, const struct weir_vector *from,
-    const struct weir_scope *scope)
+static void copy_nested(struct weir_evaluator *evaluator, struct weir_vector *to,
+    const struct weir_vector *from, const struct weir_scope *scope)
 {
     for (uint32_t p = 0; p < scope->count; p++) {
         uint32_t row = scope->rows ? scope->rows[p] : p;
@@ -151,8 +154,8 @@ static void copy_nested(struct weir_evaluator *evaluator, struct weir_vector *to
 }
 
 /* Copies the rows of scope in place. */
-static void copy_rows(struct weir_evaluator *evaluator, struct weir_vector *to, const struct weir_vector *from,
-    const struct weir_scope *scope)
+static void copy_rows(struct weir_evaluator *evaluator, struct weir_vector *to,
+    const struct weir_vector *from, const struct weir_scope *scope)
 {
     if (weir_type_is_nested(to->type)) {
         copy_nested(evaluator, to, from, scope);
@@ -177,8 +180,8 @@ static void copy_rows(struct weir_evaluator *evaluator, struct weir_vector *to, 
     }
 }
 
-static const struct weir_scope *new_scope(struct weir_evaluator *evaluator, const uint16_t *rows, uint32_t count,
-    const struct weir_scope *parent)
+static const struct weir_scope *new_scope(
+    struct weir_evaluator *evaluator, const uint16_t *rows, uint32_t count, const struct weir_scope *parent)
 {
     if (count == parent->count) return parent;
     struct weir_scope *scope = WEIR_ARENA_NEW(&evaluator->scratch, struct weir_scope);
@@ -187,8 +190,8 @@ static const struct weir_scope *new_scope(struct weir_evaluator *evaluator, cons
 }
 
 /* Splits scope in rows where v is TRUE and the others. */
-static void split(struct weir_evaluator *evaluator, const struct weir_vector *v, const struct weir_scope *scope,
-    const struct weir_scope **taken, const struct weir_scope **others)
+static void split(struct weir_evaluator *evaluator, const struct weir_vector *v,
+    const struct weir_scope *scope, const struct weir_scope **taken, const struct weir_scope **others)
 {
     uint16_t *yes = weir_arena_allocate(&evaluator->scratch, (scope->count + 1) * sizeof *yes);
     uint16_t *no = weir_arena_allocate(&evaluator->scratch, (scope->count + 1) * sizeof *no);
@@ -204,9 +207,11 @@ static void split(struct weir_evaluator *evaluator, const struct weir_vector *v,
     *others = new_scope(evaluator, no, no_count, scope);
 }
 
-/* One branch: computes it for the rows of taken and puts them into out; a branch that takes all rows is the result itself. */
-static enum weir_error_code run_branch(struct weir_evaluator *evaluator, struct weir_node *node, struct weir_node *branch,
-    const struct weir_scope *taken, const struct weir_scope *scope, struct weir_vector **out, const struct weir_vector **whole)
+/* One branch: computes it for the rows of taken and puts them into out; a branch that takes all rows is the
+ * result itself. */
+static enum weir_error_code run_branch(struct weir_evaluator *evaluator, struct weir_node *node,
+    struct weir_node *branch, const struct weir_scope *taken, const struct weir_scope *scope,
+    struct weir_vector **out, const struct weir_vector **whole)
 {
     const struct weir_vector *v;
     if (taken->count == 0) return WEIR_OK;
@@ -221,8 +226,8 @@ static enum weir_error_code run_branch(struct weir_evaluator *evaluator, struct 
     return WEIR_OK;
 }
 
-enum weir_error_code weir_node_run_case(struct weir_evaluator *evaluator, struct weir_node *node, const struct weir_scope *scope,
-    const struct weir_vector **ret)
+enum weir_error_code weir_node_run_case(struct weir_evaluator *evaluator, struct weir_node *node,
+    const struct weir_scope *scope, const struct weir_vector **ret)
 {
     const struct weir_scope *open = scope, *taken;
     struct weir_vector *out = NULL;
@@ -230,10 +235,12 @@ enum weir_error_code weir_node_run_case(struct weir_evaluator *evaluator, struct
     uint32_t i = 0;
     for (; i + 1 < node->child_count && open->count; i += 2) {
         const struct weir_vector *condition;
-        enum weir_error_code code = weir_node_run(evaluator, &evaluator->nodes[node->children[i]], open, &condition);
+        enum weir_error_code code =
+            weir_node_run(evaluator, &evaluator->nodes[node->children[i]], open, &condition);
         if (code != WEIR_OK) return code;
         split(evaluator, condition, open, &taken, &open);
-        code = run_branch(evaluator, node, &evaluator->nodes[node->children[i + 1]], taken, scope, &out, &whole);
+        code =
+            run_branch(evaluator, node, &evaluator->nodes[node->children[i + 1]], taken, scope, &out, &whole);
         if (code != WEIR_OK) return code;
     }
     struct weir_node *otherwise = &evaluator->nodes[node->children[node->child_count - 1]];
@@ -265,7 +272,8 @@ enum weir_error_code weir_node_run_coalesce(struct weir_evaluator *evaluator, st
         if (!out) out = weir_node_output(evaluator, node, evaluator->row_count);
         /* NULLs are copied, too, and overwritten by the next operand. */
         if (out->validity) {
-            for (uint32_t p = 0; p < open->count; p++) weir_bit_set(out->validity, open->rows ? open->rows[p] : p);
+            for (uint32_t p = 0; p < open->count; p++)
+                weir_bit_set(out->validity, open->rows ? open->rows[p] : p);
         }
         copy_rows(evaluator, out, v, open);
         open = new_scope(evaluator, rows, n, open);

@@ -2,7 +2,8 @@
 #include "expr/build.h"
 #include "expr/kernel.h"
 
-static struct weir_expr *new_expr(struct weir_arena *arena, enum weir_expr_kind kind, const struct weir_type *type)
+static struct weir_expr *new_expr(
+    struct weir_arena *arena, enum weir_expr_kind kind, const struct weir_type *type)
 {
     struct weir_expr *expr = WEIR_ARENA_NEW(arena, struct weir_expr);
     expr->kind = kind;
@@ -29,8 +30,8 @@ struct weir_expr *weir_expr_column(struct weir_arena *arena, uint32_t column, co
     return expr;
 }
 
-struct weir_expr *weir_expr_new_nary(struct weir_arena *arena, enum weir_expr_kind kind, const struct weir_type *type,
-    struct weir_expr *const *arguments, uint32_t argument_count)
+struct weir_expr *weir_expr_new_nary(struct weir_arena *arena, enum weir_expr_kind kind,
+    const struct weir_type *type, struct weir_expr *const *arguments, uint32_t argument_count)
 {
     struct weir_expr *expr = new_expr(arena, kind, type);
     struct weir_expr **copy = WEIR_ARENA_ARRAY(arena, struct weir_expr *, argument_count + 1);
@@ -40,8 +41,8 @@ struct weir_expr *weir_expr_new_nary(struct weir_arena *arena, enum weir_expr_ki
     return expr;
 }
 
-struct weir_expr *weir_expr_new_call(struct weir_arena *arena, const struct weir_function *function, const struct weir_type *type,
-    struct weir_expr *const *arguments, uint32_t argument_count)
+struct weir_expr *weir_expr_new_call(struct weir_arena *arena, const struct weir_function *function,
+    const struct weir_type *type, struct weir_expr *const *arguments, uint32_t argument_count)
 {
     struct weir_expr *expr = weir_expr_new_nary(arena, WEIR_EXPR_CALL, type, arguments, argument_count);
     expr->function = function;
@@ -50,41 +51,48 @@ struct weir_expr *weir_expr_new_call(struct weir_arena *arena, const struct weir
 
 /* --- conversions --- */
 
-static struct weir_expr *cast_node(struct weir_arena *arena, struct weir_expr *operand, const struct weir_type *type, bool try_cast)
+static struct weir_expr *cast_node(
+    struct weir_arena *arena, struct weir_expr *operand, const struct weir_type *type, bool try_cast)
 {
     const struct weir_type *to = weir_type_nullable(arena, type, try_cast || operand->type->nullable);
     return weir_expr_new_call(arena, weir_function_find(try_cast ? "TRY_CAST" : "CAST"), to, &operand, 1);
 }
 
-struct weir_expr *weir_expr_convert(struct weir_arena *arena, struct weir_expr *operand, const struct weir_type *type)
+struct weir_expr *weir_expr_convert(
+    struct weir_arena *arena, struct weir_expr *operand, const struct weir_type *type)
 {
     if (weir_type_same(operand->type, type)) return operand;
-    if (weir_expr_is_literal(operand) && weir_vector_is_null(operand->literal, 0)) return weir_expr_null(arena, type);
+    if (weir_expr_is_literal(operand) && weir_vector_is_null(operand->literal, 0))
+        return weir_expr_null(arena, type);
     bool from_string = weir_type_is_string(operand->type) && !weir_type_is_string(type);
     struct weir_expr *cast = cast_node(arena, operand, type, from_string);
-    if (operand->kind != WEIR_EXPR_LITERAL || weir_type_is_timestamp(type)) return cast; /* zones are known at run time only */
+    if (operand->kind != WEIR_EXPR_LITERAL || weir_type_is_timestamp(type))
+        return cast; /* zones are known at run time only */
     struct weir_vector *value;
     if (weir_expr_fold(arena, arena->memory, cast, NULL, &value, NULL) != WEIR_OK) return cast;
     return weir_expr_literal(arena, value);
 }
 
-enum weir_error_code weir_expr_cast(struct weir_arena *arena, struct weir_expr *operand, const struct weir_type *type, bool try_cast,
-    struct weir_expr **ret, struct weir_error *reterr)
+enum weir_error_code weir_expr_cast(struct weir_arena *arena, struct weir_expr *operand,
+    const struct weir_type *type, bool try_cast, struct weir_expr **ret, struct weir_error *reterr)
 {
     bool can_fail;
-    if (operand->type->id == WEIR_TYPE_NULL || (weir_type_same(operand->type, type) && operand->kind == WEIR_EXPR_LITERAL &&
-                                                   weir_vector_is_null(operand->literal, 0))) {
+    if (operand->type->id == WEIR_TYPE_NULL ||
+        (weir_type_same(operand->type, type) && operand->kind == WEIR_EXPR_LITERAL &&
+            weir_vector_is_null(operand->literal, 0))) {
         *ret = weir_expr_null(arena, type);
         return WEIR_OK;
     }
     if (!weir_cast_is_allowed(operand->type, type, &can_fail)) {
         bool numeric_to_time = weir_type_is_numeric(operand->type) && weir_type_is_timestamp(type);
         return weir_error_set_at(reterr, WEIR_E_SQL_VALIDATION, operand->line, operand->column_position,
-            "Cast function cannot convert value of type %s to type %s.%s", weir_type_text(arena, operand->type),
-            weir_type_text(arena, type),
-            numeric_to_time ? " The cast from NUMERIC type to TIMESTAMP type is not allowed. It's recommended to use"
-                              " TO_TIMESTAMP(FROM_UNIXTIME(numeric_col)) or TO_TIMESTAMP_LTZ(numeric_col, precision) instead."
-                            : "");
+            "Cast function cannot convert value of type %s to type %s.%s",
+            weir_type_text(arena, operand->type), weir_type_text(arena, type),
+            numeric_to_time
+                ? " The cast from NUMERIC type to TIMESTAMP type is not allowed. It's recommended to use"
+                  " TO_TIMESTAMP(FROM_UNIXTIME(numeric_col)) or TO_TIMESTAMP_LTZ(numeric_col, precision) "
+                  "instead."
+                : "");
     }
     if (weir_type_same(operand->type, type)) {
         *ret = operand;
@@ -113,8 +121,9 @@ static enum weir_error_code signature_error(struct weir_arena *arena, const stru
     return code;
 }
 
-bool weir_expr_infer(struct weir_arena *arena, const struct weir_function *function, struct weir_expr *const *arguments,
-    uint32_t count, const struct weir_type *wanted, struct weir_function_match *ret, struct weir_error *reterr)
+bool weir_expr_infer(struct weir_arena *arena, const struct weir_function *function,
+    struct weir_expr *const *arguments, uint32_t count, const struct weir_type *wanted,
+    struct weir_function_match *ret, struct weir_error *reterr)
 {
     const struct weir_type **given = WEIR_ARENA_ARRAY(arena, const struct weir_type *, count + 1);
     const struct weir_vector **literals = WEIR_ARENA_ARRAY(arena, const struct weir_vector *, count + 1);
@@ -156,8 +165,8 @@ static enum weir_error_code call_function(struct weir_arena *arena, const struct
 struct lazy_form {
     const char *name;
     uint32_t min, max;
-    enum weir_error_code (*build)(struct weir_arena *arena, struct weir_expr *const *arguments, uint32_t count,
-        struct weir_expr **ret, struct weir_error *reterr);
+    enum weir_error_code (*build)(struct weir_arena *arena, struct weir_expr *const *arguments,
+        uint32_t count, struct weir_expr **ret, struct weir_error *reterr);
 };
 
 static bool is_boolean(const struct weir_expr *expr)
@@ -165,12 +174,13 @@ static bool is_boolean(const struct weir_expr *expr)
     return expr->type->id == WEIR_TYPE_BOOLEAN || expr->type->id == WEIR_TYPE_NULL;
 }
 
-static enum weir_error_code need_booleans(struct weir_arena *arena, const char *name, struct weir_expr *const *arguments,
-    uint32_t count, struct weir_error *reterr)
+static enum weir_error_code need_booleans(struct weir_arena *arena, const char *name,
+    struct weir_expr *const *arguments, uint32_t count, struct weir_error *reterr)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (!is_boolean(arguments[i])) {
-            return weir_error_set_at(reterr, WEIR_E_SQL_VALIDATION, arguments[i]->line, arguments[i]->column_position,
+            return weir_error_set_at(reterr, WEIR_E_SQL_VALIDATION, arguments[i]->line,
+                arguments[i]->column_position,
                 "Operand %u of %s must be of type BOOLEAN, but it is of type %s", i + 1, name,
                 weir_type_text(arena, arguments[i]->type));
         }
@@ -178,34 +188,34 @@ static enum weir_error_code need_booleans(struct weir_arena *arena, const char *
     return WEIR_OK;
 }
 
-static enum weir_error_code build_and(struct weir_arena *arena, struct weir_expr *const *arguments, uint32_t count,
-    struct weir_expr **ret, struct weir_error *reterr)
+static enum weir_error_code build_and(struct weir_arena *arena, struct weir_expr *const *arguments,
+    uint32_t count, struct weir_expr **ret, struct weir_error *reterr)
 {
     *ret = weir_expr_and(arena, arguments, count);
     return need_booleans(arena, "AND", arguments, count, reterr);
 }
 
-static enum weir_error_code build_or(struct weir_arena *arena, struct weir_expr *const *arguments, uint32_t count,
-    struct weir_expr **ret, struct weir_error *reterr)
+static enum weir_error_code build_or(struct weir_arena *arena, struct weir_expr *const *arguments,
+    uint32_t count, struct weir_expr **ret, struct weir_error *reterr)
 {
     *ret = weir_expr_or(arena, arguments, count);
     return need_booleans(arena, "OR", arguments, count, reterr);
 }
 
-static enum weir_error_code build_if(struct weir_arena *arena, struct weir_expr *const *arguments, uint32_t count,
-    struct weir_expr **ret, struct weir_error *reterr)
+static enum weir_error_code build_if(struct weir_arena *arena, struct weir_expr *const *arguments,
+    uint32_t count, struct weir_expr **ret, struct weir_error *reterr)
 {
     return weir_expr_case(arena, arguments, 1, arguments[2], ret, reterr);
 }
 
-static enum weir_error_code build_case(struct weir_arena *arena, struct weir_expr *const *arguments, uint32_t count,
-    struct weir_expr **ret, struct weir_error *reterr)
+static enum weir_error_code build_case(struct weir_arena *arena, struct weir_expr *const *arguments,
+    uint32_t count, struct weir_expr **ret, struct weir_error *reterr)
 {
     return weir_expr_case(arena, arguments, count / 2, count % 2 ? arguments[count - 1] : NULL, ret, reterr);
 }
 
-static enum weir_error_code build_nullif(struct weir_arena *arena, struct weir_expr *const *arguments, uint32_t count,
-    struct weir_expr **ret, struct weir_error *reterr)
+static enum weir_error_code build_nullif(struct weir_arena *arena, struct weir_expr *const *arguments,
+    uint32_t count, struct weir_expr **ret, struct weir_error *reterr)
 {
     struct weir_expr *pair[2];
     enum weir_error_code code = weir_expr_call(arena, "=", arguments, 2, &pair[0], reterr);
@@ -229,14 +239,15 @@ bool weir_infer_lazy(WEIR_INFER_PARAMETERS)
     return false; /* these forms never become calls */
 }
 
-enum weir_error_code weir_expr_call(struct weir_arena *arena, const char *name, struct weir_expr *const *arguments, uint32_t argument_count,
-    struct weir_expr **ret, struct weir_error *reterr)
+enum weir_error_code weir_expr_call(struct weir_arena *arena, const char *name,
+    struct weir_expr *const *arguments, uint32_t argument_count, struct weir_expr **ret,
+    struct weir_error *reterr)
 {
     const struct weir_function *function = weir_function_find(name);
     if (!function) {
         const char *nearest = weir_function_nearest(name);
-        return weir_error_set(reterr, WEIR_E_SQL_VALIDATION, "No match found for function signature %s%s%s%s", name,
-            nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+        return weir_error_set(reterr, WEIR_E_SQL_VALIDATION, "No match found for function signature %s%s%s%s",
+            name, nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
     }
     for (uint32_t i = 0; i < WEIR_ARRAY_COUNT(lazy_forms); i++) {
         const struct lazy_form *form = &lazy_forms[i];
@@ -258,8 +269,8 @@ static uint32_t flattened_count(enum weir_expr_kind kind, struct weir_expr *cons
     return total;
 }
 
-static struct weir_expr *junction(struct weir_arena *arena, enum weir_expr_kind kind, struct weir_expr *const *operands,
-    uint32_t count)
+static struct weir_expr *junction(
+    struct weir_arena *arena, enum weir_expr_kind kind, struct weir_expr *const *operands, uint32_t count)
 {
     if (count == 0) return weir_expr_literal(arena, weir_value_boolean(arena, kind == WEIR_EXPR_AND));
     if (count == 1) return operands[0];
@@ -268,7 +279,8 @@ static struct weir_expr *junction(struct weir_arena *arena, enum weir_expr_kind 
     bool nullable = false;
     for (uint32_t i = 0; i < count; i++) {
         struct weir_expr *operand = operands[i];
-        if (operand->type->id == WEIR_TYPE_NULL) operand = weir_expr_null(arena, weir_type_of(WEIR_TYPE_BOOLEAN));
+        if (operand->type->id == WEIR_TYPE_NULL)
+            operand = weir_expr_null(arena, weir_type_of(WEIR_TYPE_BOOLEAN));
         nullable |= operand->type->nullable;
         if (operand->kind != kind) {
             all[at++] = operand;
@@ -298,8 +310,8 @@ struct weir_expr *weir_expr_not(struct weir_arena *arena, struct weir_expr *oper
     return weir_expr_new_call(arena, weir_function_find("NOT"), type, &operand, 1);
 }
 
-static enum weir_error_code no_common_type(struct weir_arena *arena, const char *form, const struct weir_type *const *types,
-    uint32_t count, struct weir_error *reterr)
+static enum weir_error_code no_common_type(struct weir_arena *arena, const char *form,
+    const struct weir_type *const *types, uint32_t count, struct weir_error *reterr)
 {
     struct weir_buffer text;
     weir_buffer_init(&text, arena->memory, WEIR_ERROR_MESSAGE_BYTES_MAX);
@@ -313,8 +325,8 @@ static enum weir_error_code no_common_type(struct weir_arena *arena, const char 
     return code;
 }
 
-enum weir_error_code weir_expr_case(struct weir_arena *arena, struct weir_expr *const *when_then, uint32_t pair_count,
-    struct weir_expr *otherwise, struct weir_expr **ret, struct weir_error *reterr)
+enum weir_error_code weir_expr_case(struct weir_arena *arena, struct weir_expr *const *when_then,
+    uint32_t pair_count, struct weir_expr *otherwise, struct weir_expr **ret, struct weir_error *reterr)
 {
     const struct weir_type **types = WEIR_ARENA_ARRAY(arena, const struct weir_type *, pair_count + 1);
     struct weir_expr **arguments = WEIR_ARENA_ARRAY(arena, struct weir_expr *, 2 * pair_count + 1);
@@ -333,13 +345,14 @@ enum weir_error_code weir_expr_case(struct weir_arena *arena, struct weir_expr *
         arguments[2 * i] = untyped ? weir_expr_null(arena, weir_type_of(WEIR_TYPE_BOOLEAN)) : when;
         arguments[2 * i + 1] = weir_expr_convert(arena, when_then[2 * i + 1], type);
     }
-    arguments[2 * pair_count] = otherwise ? weir_expr_convert(arena, otherwise, type) : weir_expr_null(arena, type);
+    arguments[2 * pair_count] =
+        otherwise ? weir_expr_convert(arena, otherwise, type) : weir_expr_null(arena, type);
     *ret = weir_expr_new_nary(arena, WEIR_EXPR_CASE, type, arguments, 2 * pair_count + 1);
     return WEIR_OK;
 }
 
-enum weir_error_code weir_expr_coalesce(struct weir_arena *arena, struct weir_expr *const *operands, uint32_t count,
-    struct weir_expr **ret, struct weir_error *reterr)
+enum weir_error_code weir_expr_coalesce(struct weir_arena *arena, struct weir_expr *const *operands,
+    uint32_t count, struct weir_expr **ret, struct weir_error *reterr)
 {
     const struct weir_type **types = WEIR_ARENA_ARRAY(arena, const struct weir_type *, count + 1);
     struct weir_expr **arguments = WEIR_ARENA_ARRAY(arena, struct weir_expr *, count + 1);

@@ -38,7 +38,8 @@ static void print_bytes(struct weir_buffer *to, const char *bytes, uint32_t leng
 
 static void print_interval(struct weir_buffer *to, const struct weir_vector *value)
 {
-    int64_t amount = value->type->id == WEIR_TYPE_INTERVAL_YEAR_MONTH ? *(const int32_t *)value->data : *(const int64_t *)value->data;
+    int64_t amount = value->type->id == WEIR_TYPE_INTERVAL_YEAR_MONTH ? *(const int32_t *)value->data
+                                                                      : *(const int64_t *)value->data;
     weir_buffer_format(to, "%lld:", (long long)amount);
     print_type(value->type, to);
 }
@@ -80,7 +81,8 @@ static void print_literal(const struct printer *printer, const struct weir_expr 
     if (value->type->id == WEIR_TYPE_BIGINT) weir_buffer_append_text(to, ":BIGINT");
 }
 
-static void print_arguments(const struct printer *printer, const char *separator, const struct weir_expr *expr)
+static void print_arguments(
+    const struct printer *printer, const char *separator, const struct weir_expr *expr)
 {
     for (uint32_t i = 0; i < expr->argument_count; i++) {
         if (i) weir_buffer_append_text(printer->to, separator);
@@ -90,8 +92,8 @@ static void print_arguments(const struct printer *printer, const char *separator
 
 static bool is_infix(const struct weir_expr *expr)
 {
-    static const char *const names[] = { "=", "<>", "<", "<=", ">", ">=", "+", "-", "*", "/", "%", "||", "IS DISTINCT FROM",
-        "IS NOT DISTINCT FROM" };
+    static const char *const names[] = { "=", "<>", "<", "<=", ">", ">=", "+", "-", "*", "/", "%", "||",
+        "IS DISTINCT FROM", "IS NOT DISTINCT FROM" };
     if (expr->kind == WEIR_EXPR_AND || expr->kind == WEIR_EXPR_OR) return true;
     if (expr->kind != WEIR_EXPR_CALL || expr->argument_count != 2) return false;
     for (uint32_t i = 0; i < WEIR_ARRAY_COUNT(names); i++) {
@@ -102,7 +104,8 @@ static bool is_infix(const struct weir_expr *expr)
 
 static bool is_postfix(const struct weir_expr *expr)
 {
-    return expr->kind == WEIR_EXPR_CALL && expr->argument_count == 1 && strncmp(expr->function->name, "IS ", 3) == 0;
+    return expr->kind == WEIR_EXPR_CALL && expr->argument_count == 1 &&
+           strncmp(expr->function->name, "IS ", 3) == 0;
 }
 
 static const char *name_of(const struct weir_expr *expr)
@@ -145,7 +148,8 @@ static void print_call(const struct printer *printer, const struct weir_expr *ex
     if (strcmp(name, "$FIELD") == 0) {
         const struct weir_expr *row = expr->arguments[0];
         print(printer, row);
-        weir_buffer_format(to, ".%s", row->type->field_names[*(const int32_t *)expr->arguments[1]->literal->data]);
+        weir_buffer_format(
+            to, ".%s", row->type->field_names[*(const int32_t *)expr->arguments[1]->literal->data]);
         return;
     }
     if (plan && is_postfix(expr)) {
@@ -183,7 +187,8 @@ static void print(const struct printer *printer, const struct weir_expr *expr)
     }
 }
 
-void weir_expr_print(const struct weir_expr *expr, const char *const *column_names, enum weir_expr_text_style style, struct weir_buffer *to)
+void weir_expr_print(const struct weir_expr *expr, const char *const *column_names,
+    enum weir_expr_text_style style, struct weir_buffer *to)
 {
     struct printer printer = { .column_names = column_names, .style = style, .to = to };
     print(&printer, expr);

@@ -1,6 +1,7 @@
 /*
  * Expressions in stored form: a list whose first item is the kind.
- *   [0, type, value]  literal      [1, column, type]      [2, function name, type, argument ...]   [3..6, type, argument ...]
+ *   [0, type, value]  literal      [1, column, type]      [2, function name, type, argument ...]   [3..6,
+ * type, argument ...]
  */
 #include "expr/build.h"
 #include "expr/kernel.h"
@@ -21,7 +22,8 @@ struct weir_spec *weir_expr_to_spec(struct weir_arena *arena, const struct weir_
     }
     if (expr->kind == WEIR_EXPR_CALL) weir_spec_add(arena, spec, weir_spec_text(arena, expr->function->name));
     weir_spec_add(arena, spec, weir_spec_type(arena, expr->type));
-    for (uint32_t i = 0; i < expr->argument_count; i++) weir_spec_add(arena, spec, weir_expr_to_spec(arena, expr->arguments[i]));
+    for (uint32_t i = 0; i < expr->argument_count; i++)
+        weir_spec_add(arena, spec, weir_expr_to_spec(arena, expr->arguments[i]));
     return spec;
 }
 
@@ -36,8 +38,8 @@ static const struct weir_spec *item(const struct weir_spec *spec, uint32_t index
     return spec->items[index];
 }
 
-static enum weir_error_code read_leaf(struct weir_arena *arena, const struct weir_spec *spec, enum weir_expr_kind kind,
-    struct weir_expr **ret, struct weir_error *reterr)
+static enum weir_error_code read_leaf(struct weir_arena *arena, const struct weir_spec *spec,
+    enum weir_expr_kind kind, struct weir_expr **ret, struct weir_error *reterr)
 {
     if (kind == WEIR_EXPR_LITERAL) {
         const struct weir_spec *value = item(spec, 2, WEIR_SPEC_VALUE);
@@ -46,18 +48,22 @@ static enum weir_error_code read_leaf(struct weir_arena *arena, const struct wei
         return WEIR_OK;
     }
     const struct weir_spec *column = item(spec, 1, WEIR_SPEC_INTEGER), *type = item(spec, 2, WEIR_SPEC_TYPE);
-    if (!column || !type || column->integer < 0 || column->integer > UINT16_MAX) return malformed(reterr, "a column");
+    if (!column || !type || column->integer < 0 || column->integer > UINT16_MAX)
+        return malformed(reterr, "a column");
     *ret = weir_expr_column(arena, (uint32_t)column->integer, type->type);
     return WEIR_OK;
 }
 
-static enum weir_error_code read_expr(struct weir_arena *arena, const struct weir_spec *spec, uint32_t depth, struct weir_expr **ret,
-    struct weir_error *reterr)
+static enum weir_error_code read_expr(struct weir_arena *arena, const struct weir_spec *spec, uint32_t depth,
+    struct weir_expr **ret, struct weir_error *reterr)
 {
-    if (!spec || spec->kind != WEIR_SPEC_LIST || depth > WEIR_SPEC_DEPTH_MAX) return malformed(reterr, "not a list, or too deep");
+    if (!spec || spec->kind != WEIR_SPEC_LIST || depth > WEIR_SPEC_DEPTH_MAX)
+        return malformed(reterr, "not a list, or too deep");
     const struct weir_spec *kind = item(spec, 0, WEIR_SPEC_INTEGER);
-    if (!kind || kind->integer < WEIR_EXPR_LITERAL || kind->integer > WEIR_EXPR_COALESCE) return malformed(reterr, "unknown kind");
-    if (kind->integer <= WEIR_EXPR_COLUMN) return read_leaf(arena, spec, (enum weir_expr_kind)kind->integer, ret, reterr);
+    if (!kind || kind->integer < WEIR_EXPR_LITERAL || kind->integer > WEIR_EXPR_COALESCE)
+        return malformed(reterr, "unknown kind");
+    if (kind->integer <= WEIR_EXPR_COLUMN)
+        return read_leaf(arena, spec, (enum weir_expr_kind)kind->integer, ret, reterr);
 
     uint32_t at = 1;
     const struct weir_function *function = NULL;
@@ -66,8 +72,9 @@ static enum weir_error_code read_expr(struct weir_arena *arena, const struct wei
         if (!name) return malformed(reterr, "a call has no function");
         function = weir_function_find(weir_arena_copy(arena, name->text.data, name->text.length));
         if (!function) {
-            return weir_error_set(reterr, WEIR_E_NOT_FOUND, "A stored expression calls function %.*s, which does not exist",
-                (int)name->text.length, name->text.data);
+            return weir_error_set(reterr, WEIR_E_NOT_FOUND,
+                "A stored expression calls function %.*s, which does not exist", (int)name->text.length,
+                name->text.data);
         }
     }
     const struct weir_spec *type = item(spec, at++, WEIR_SPEC_TYPE);
@@ -83,12 +90,14 @@ static enum weir_error_code read_expr(struct weir_arena *arena, const struct wei
         *ret = weir_expr_new_nary(arena, (enum weir_expr_kind)kind->integer, type->type, arguments, count);
         return WEIR_OK;
     }
-    if (count < function->arguments_min || count > function->arguments_max) return malformed(reterr, "number of arguments");
+    if (count < function->arguments_min || count > function->arguments_max)
+        return malformed(reterr, "number of arguments");
     *ret = weir_expr_new_call(arena, function, type->type, arguments, count);
     return WEIR_OK;
 }
 
-enum weir_error_code weir_expr_from_spec(struct weir_arena *arena, const struct weir_spec *spec, struct weir_expr **ret, struct weir_error *reterr)
+enum weir_error_code weir_expr_from_spec(
+    struct weir_arena *arena, const struct weir_spec *spec, struct weir_expr **ret, struct weir_error *reterr)
 {
     return read_expr(arena, spec, 0, ret, reterr);
 }

@@ -7,7 +7,8 @@ static bool literal_equal(const struct weir_vector *a, const struct weir_vector 
 {
     bool null_a = weir_vector_is_null(a, 0), null_b = weir_vector_is_null(b, 0);
     if (null_a || null_b) return null_a == null_b;
-    if (weir_type_is_approximate(a->type)) return memcmp(a->data, b->data, weir_type_width(a->type)) == 0; /* 0.0 is not -0.0 */
+    if (weir_type_is_approximate(a->type))
+        return memcmp(a->data, b->data, weir_type_width(a->type)) == 0; /* 0.0 is not -0.0 */
     return weir_vector_equal_at(a, 0, b, 0);
 }
 
@@ -53,7 +54,8 @@ uint64_t weir_expr_hash(const struct weir_expr *expr)
     return hash;
 }
 
-bool weir_expr_visit(const struct weir_expr *expr, bool (*visit)(void *context, const struct weir_expr *), void *context)
+bool weir_expr_visit(
+    const struct weir_expr *expr, bool (*visit)(void *context, const struct weir_expr *), void *context)
 {
     if (!visit(context, expr)) return false;
     if (!weir_expr_has_arguments(expr)) return true;
@@ -111,8 +113,8 @@ bool weir_expr_is_literal(const struct weir_expr *expr)
 
 bool weir_expr_is_literal_true(const struct weir_expr *expr)
 {
-    return expr->kind == WEIR_EXPR_LITERAL && expr->type->id == WEIR_TYPE_BOOLEAN && !weir_vector_is_null(expr->literal, 0) &&
-           *(const uint8_t *)expr->literal->data;
+    return expr->kind == WEIR_EXPR_LITERAL && expr->type->id == WEIR_TYPE_BOOLEAN &&
+           !weir_vector_is_null(expr->literal, 0) && *(const uint8_t *)expr->literal->data;
 }
 
 bool weir_expr_is_literal_false_or_null(const struct weir_expr *expr)
@@ -134,11 +136,13 @@ void weir_expr_columns_used(const struct weir_expr *expr, bool *used)
     weir_expr_visit(expr, mark_column, used);
 }
 
-static struct weir_expr *with_arguments(struct weir_arena *arena, const struct weir_expr *expr, struct weir_expr **arguments)
+static struct weir_expr *with_arguments(
+    struct weir_arena *arena, const struct weir_expr *expr, struct weir_expr **arguments)
 {
-    struct weir_expr *copy = expr->kind == WEIR_EXPR_CALL
-                                 ? weir_expr_new_call(arena, expr->function, expr->type, arguments, expr->argument_count)
-                                 : weir_expr_new_nary(arena, expr->kind, expr->type, arguments, expr->argument_count);
+    struct weir_expr *copy =
+        expr->kind == WEIR_EXPR_CALL
+            ? weir_expr_new_call(arena, expr->function, expr->type, arguments, expr->argument_count)
+            : weir_expr_new_nary(arena, expr->kind, expr->type, arguments, expr->argument_count);
     copy->line = expr->line;
     copy->column_position = expr->column_position;
     return copy;
@@ -179,7 +183,8 @@ static struct weir_expr *replace_column(void *context, struct weir_arena *arena,
     return expr->kind == WEIR_EXPR_COLUMN ? replacements[expr->column] : expr;
 }
 
-struct weir_expr *weir_expr_substitute(struct weir_arena *arena, struct weir_expr *expr, struct weir_expr *const *replacements)
+struct weir_expr *weir_expr_substitute(
+    struct weir_arena *arena, struct weir_expr *expr, struct weir_expr *const *replacements)
 {
     return weir_expr_rewrite(arena, expr, replace_column, (void *)(uintptr_t)replacements);
 }

@@ -6,11 +6,11 @@
 #include <math.h>
 
 /* Integers wrap around as in Java (-fwrapv). */
-#define ARITHMETIC_KERNELS(suffix, type)                                                                                           \
-    WEIR_KERNEL_BINARY(add_##suffix, type, type, type, x + y)                                                                      \
-    WEIR_KERNEL_BINARY(subtract_##suffix, type, type, type, x - y)                                                                 \
-    WEIR_KERNEL_BINARY(multiply_##suffix, type, type, type, x *y)                                                                  \
-    WEIR_KERNEL_UNARY(negate_##suffix, type, type, -x)                                                                             \
+#define ARITHMETIC_KERNELS(suffix, type)                           \
+    WEIR_KERNEL_BINARY(add_##suffix, type, type, type, x + y)      \
+    WEIR_KERNEL_BINARY(subtract_##suffix, type, type, type, x - y) \
+    WEIR_KERNEL_BINARY(multiply_##suffix, type, type, type, x *y)  \
+    WEIR_KERNEL_UNARY(negate_##suffix, type, type, -x)             \
     WEIR_KERNEL_UNARY(keep_##suffix, type, type, x)
 
 ARITHMETIC_KERNELS(i8, int8_t)
@@ -32,28 +32,28 @@ enum weir_error_code weir_division_by_zero(struct weir_call *call)
 }
 
 /* -1 is apart: the smallest number divided by it has no result in hardware; here it wraps. */
-#define DIVISION_KERNELS(suffix, type)                                                                                             \
-    static enum weir_error_code divide_##suffix(WEIR_KERNEL_PARAMETERS)                                                            \
-    {                                                                                                                              \
-        type *to = out->data;                                                                                                      \
-        WEIR_FOR_ROWS(i, rows, count)                                                                                              \
-        {                                                                                                                          \
-            type x = WEIR_ARGUMENT(type, arguments[0], i), y = WEIR_ARGUMENT(type, arguments[1], i);                               \
-            if (y == 0) return weir_division_by_zero(call);                                                                        \
-            to[i] = (type)(y == -1 ? -x : x / y);                                                                                  \
-        }                                                                                                                          \
-        return WEIR_OK;                                                                                                            \
-    }                                                                                                                              \
-    static enum weir_error_code remainder_##suffix(WEIR_KERNEL_PARAMETERS)                                                         \
-    {                                                                                                                              \
-        type *to = out->data;                                                                                                      \
-        WEIR_FOR_ROWS(i, rows, count)                                                                                              \
-        {                                                                                                                          \
-            type x = WEIR_ARGUMENT(type, arguments[0], i), y = WEIR_ARGUMENT(type, arguments[1], i);                               \
-            if (y == 0) return weir_division_by_zero(call);                                                                        \
-            to[i] = (type)(y == -1 ? 0 : x % y);                                                                                   \
-        }                                                                                                                          \
-        return WEIR_OK;                                                                                                            \
+#define DIVISION_KERNELS(suffix, type)                                                               \
+    static enum weir_error_code divide_##suffix(WEIR_KERNEL_PARAMETERS)                              \
+    {                                                                                                \
+        type *to = out->data;                                                                        \
+        WEIR_FOR_ROWS(i, rows, count)                                                                \
+        {                                                                                            \
+            type x = WEIR_ARGUMENT(type, arguments[0], i), y = WEIR_ARGUMENT(type, arguments[1], i); \
+            if (y == 0) return weir_division_by_zero(call);                                          \
+            to[i] = (type)(y == -1 ? -x : x / y);                                                    \
+        }                                                                                            \
+        return WEIR_OK;                                                                              \
+    }                                                                                                \
+    static enum weir_error_code remainder_##suffix(WEIR_KERNEL_PARAMETERS)                           \
+    {                                                                                                \
+        type *to = out->data;                                                                        \
+        WEIR_FOR_ROWS(i, rows, count)                                                                \
+        {                                                                                            \
+            type x = WEIR_ARGUMENT(type, arguments[0], i), y = WEIR_ARGUMENT(type, arguments[1], i); \
+            if (y == 0) return weir_division_by_zero(call);                                          \
+            to[i] = (type)(y == -1 ? 0 : x % y);                                                     \
+        }                                                                                            \
+        return WEIR_OK;                                                                              \
     }
 WEIR_FOR_INTEGERS(DIVISION_KERNELS)
 
@@ -75,12 +75,13 @@ static enum weir_error_code remainder_narrow(WEIR_KERNEL_PARAMETERS)
     return WEIR_OK;
 }
 
-#define BY_FORM(operation, i8_, i16_, i32_, i64_, i128_, f32_, f64_)                                                               \
-    {                                                                                                                              \
-        [WEIR_PHYSICAL_I8] = i8_, [WEIR_PHYSICAL_I16] = i16_, [WEIR_PHYSICAL_I32] = i32_, [WEIR_PHYSICAL_I64] = i64_,              \
-        [WEIR_PHYSICAL_I128] = i128_, [WEIR_PHYSICAL_F32] = f32_, [WEIR_PHYSICAL_F64] = f64_                                       \
+#define BY_FORM(operation, i8_, i16_, i32_, i64_, i128_, f32_, f64_)                          \
+    {                                                                                         \
+        [WEIR_PHYSICAL_I8] = i8_, [WEIR_PHYSICAL_I16] = i16_, [WEIR_PHYSICAL_I32] = i32_,     \
+        [WEIR_PHYSICAL_I64] = i64_, [WEIR_PHYSICAL_I128] = i128_, [WEIR_PHYSICAL_F32] = f32_, \
+        [WEIR_PHYSICAL_F64] = f64_                                                            \
     }
-#define ALL_FORMS(o) BY_FORM(o, o##_i8, o##_i16, o##_i32, o##_i64, o##_i128, o##_f32, o##_f64)
+#define ALL_FORMS(o)    BY_FORM(o, o##_i8, o##_i16, o##_i32, o##_i64, o##_i128, o##_f32, o##_f64)
 #define NO_WIDE_FORM(o) BY_FORM(o, o##_i8, o##_i16, o##_i32, o##_i64, NULL, o##_f32, o##_f64)
 
 static const weir_kernel kernels[WEIR_ARITHMETIC_COUNT][WEIR_PHYSICAL_NESTED + 1] = {
@@ -116,7 +117,8 @@ static bool operation_of(const struct weir_function *function, enum weir_arithme
     return false;
 }
 
-static bool infer_sign(const struct weir_function *function, const struct weir_type *type, struct weir_function_match *ret)
+static bool infer_sign(
+    const struct weir_function *function, const struct weir_type *type, struct weir_function_match *ret)
 {
     bool signed_type = weir_type_is_numeric(type) || weir_type_is_interval(type);
     if (!signed_type) return false;
@@ -125,14 +127,16 @@ static bool infer_sign(const struct weir_function *function, const struct weir_t
     return true;
 }
 
-static bool infer_integers(struct weir_arena *arena, enum weir_arithmetic operation, const struct weir_type *a,
-    const struct weir_type *b, struct weir_function_match *ret)
+static bool infer_integers(struct weir_arena *arena, enum weir_arithmetic operation,
+    const struct weir_type *a, const struct weir_type *b, struct weir_function_match *ret)
 {
     const struct weir_type *types[2] = { a, b };
     const struct weir_type *type = weir_expr_common_type(arena, types, 2);
-    if (operation == WEIR_ARITHMETIC_REMAINDER && b->id < type->id) {
+    const struct weir_type *narrow =
+        ret->type ? ret->type : b; /* of a compiled call the operands are BIGINT already */
+    if (operation == WEIR_ARITHMETIC_REMAINDER && narrow->id < type->id) {
         ret->argument_types[0] = ret->argument_types[1] = weir_type_of(WEIR_TYPE_BIGINT);
-        ret->type = b;
+        ret->type = narrow;
         ret->kernel = remainder_narrow;
         return true;
     }
@@ -154,8 +158,8 @@ bool weir_infer_arithmetic(WEIR_INFER_PARAMETERS)
     ret->argument_types[1] = b;
     if (weir_infer_temporal_arithmetic(arena, operation, a, b, ret)) return true;
     if (!weir_type_is_numeric(a) || !weir_type_is_numeric(b)) {
-        weir_error_set(reterr, WEIR_E_SQL_VALIDATION, "Cannot apply '%s' to arguments of type '<%s> %s <%s>'", function->name,
-            weir_type_text(arena, given[0]), function->name, weir_type_text(arena, given[1]));
+        weir_error_set(reterr, WEIR_E_SQL_VALIDATION, "Cannot apply '%s' to arguments of type '<%s> %s <%s>'",
+            function->name, weir_type_text(arena, given[0]), function->name, weir_type_text(arena, given[1]));
         return false;
     }
     bool approximate = weir_type_is_approximate(a) || weir_type_is_approximate(b);

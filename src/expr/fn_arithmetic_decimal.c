@@ -1,4 +1,5 @@
-/* + - * / % on DECIMAL: result types, 64-bit fast paths where the types prove that nothing overflows, exact 128-bit otherwise. */
+/* + - * / % on DECIMAL: result types, 64-bit fast paths where the types prove that nothing overflows, exact
+ * 128-bit otherwise. */
 #include "expr/arithmetic.h"
 #include "expr/decimal_access.h"
 #include "expr/types.h"
@@ -9,19 +10,22 @@ enum { DECIMAL_SCALE_KEPT = 6 };
 static void limit(int precision, int scale, uint8_t *ret_precision, uint8_t *ret_scale)
 {
     if (precision > WEIR_DECIMAL_PRECISION_MAX) {
-        scale = WEIR_MAX(WEIR_DECIMAL_PRECISION_MAX - (precision - scale), WEIR_MIN(scale, DECIMAL_SCALE_KEPT));
+        scale =
+            WEIR_MAX(WEIR_DECIMAL_PRECISION_MAX - (precision - scale), WEIR_MIN(scale, DECIMAL_SCALE_KEPT));
         precision = WEIR_DECIMAL_PRECISION_MAX;
     }
     *ret_precision = (uint8_t)precision;
     *ret_scale = (uint8_t)scale;
 }
 
-void weir_decimal_result(enum weir_arithmetic operation, uint8_t precision_a, uint8_t scale_a, uint8_t precision_b,
-    uint8_t scale_b, uint8_t *precision, uint8_t *scale)
+void weir_decimal_result(enum weir_arithmetic operation, uint8_t precision_a, uint8_t scale_a,
+    uint8_t precision_b, uint8_t scale_b, uint8_t *precision, uint8_t *scale)
 {
     int digits_a = precision_a - scale_a, digits_b = precision_b - scale_b, s;
     switch (operation) {
-    case WEIR_ARITHMETIC_MULTIPLY: limit(precision_a + precision_b + 1, scale_a + scale_b, precision, scale); break;
+    case WEIR_ARITHMETIC_MULTIPLY:
+        limit(precision_a + precision_b + 1, scale_a + scale_b, precision, scale);
+        break;
     case WEIR_ARITHMETIC_DIVIDE:
         s = WEIR_MAX(DECIMAL_SCALE_KEPT, scale_a + precision_b + 1);
         limit(digits_a + scale_b + s, s, precision, scale);
@@ -38,29 +42,29 @@ void weir_decimal_result(enum weir_arithmetic operation, uint8_t precision_a, ui
 }
 
 /* Operands and result of at most 18 digits: scaling up and adding cannot overflow 64 bits. */
-#define COMPACT_KERNEL(name, EXPRESSION)                                                                                           \
-    static enum weir_error_code name(WEIR_KERNEL_PARAMETERS)                                                                       \
-    {                                                                                                                              \
-        const int64_t *a = arguments[0]->data, *b = arguments[1]->data;                                                            \
-        uint32_t step_a = arguments[0]->encoding != WEIR_ENCODING_CONSTANT;                                                        \
-        uint32_t step_b = arguments[1]->encoding != WEIR_ENCODING_CONSTANT;                                                        \
-        int64_t scale_a = weir_decimal_power_64[call->type->scale - arguments[0]->type->scale];                                    \
-        int64_t scale_b = weir_decimal_power_64[call->type->scale - arguments[1]->type->scale];                                    \
-        int64_t *restrict to = out->data;                                                                                          \
-        WEIR_FOR_ROWS(i, rows, count)                                                                                              \
-        {                                                                                                                          \
-            int64_t x = a[i * step_a] * scale_a, y = b[i * step_b] * scale_b;                                                      \
-            to[i] = (EXPRESSION);                                                                                                  \
-        }                                                                                                                          \
-        return WEIR_OK;                                                                                                            \
+#define COMPACT_KERNEL(name, EXPRESSION)                                                        \
+    static enum weir_error_code name(WEIR_KERNEL_PARAMETERS)                                    \
+    {                                                                                           \
+        const int64_t *a = arguments[0]->data, *b = arguments[1]->data;                         \
+        uint32_t step_a = arguments[0]->encoding != WEIR_ENCODING_CONSTANT;                     \
+        uint32_t step_b = arguments[1]->encoding != WEIR_ENCODING_CONSTANT;                     \
+        int64_t scale_a = weir_decimal_power_64[call->type->scale - arguments[0]->type->scale]; \
+        int64_t scale_b = weir_decimal_power_64[call->type->scale - arguments[1]->type->scale]; \
+        int64_t *restrict to = out->data;                                                       \
+        WEIR_FOR_ROWS(i, rows, count)                                                           \
+        {                                                                                       \
+            int64_t x = a[i * step_a] * scale_a, y = b[i * step_b] * scale_b;                   \
+            to[i] = (EXPRESSION);                                                               \
+        }                                                                                       \
+        return WEIR_OK;                                                                         \
     }
 COMPACT_KERNEL(add_scaled, x + y)
 COMPACT_KERNEL(subtract_scaled, x - y)
 
 WEIR_KERNEL_BINARY(multiply_to_wide, int64_t, int64_t, weir_int128, (weir_int128)x *y)
 
-typedef bool (*decimal_operation)(weir_int128 a, uint32_t scale_a, weir_int128 b, uint32_t scale_b, uint32_t precision,
-    uint32_t scale, weir_int128 *result);
+typedef bool (*decimal_operation)(weir_int128 a, uint32_t scale_a, weir_int128 b, uint32_t scale_b,
+    uint32_t precision, uint32_t scale, weir_int128 *result);
 
 /* What does not fit becomes NULL. */
 static enum weir_error_code run_exact(WEIR_KERNEL_PARAMETERS, decimal_operation operation, bool divides)
@@ -68,9 +72,11 @@ static enum weir_error_code run_exact(WEIR_KERNEL_PARAMETERS, decimal_operation 
     const struct weir_vector *a = arguments[0], *b = arguments[1];
     WEIR_FOR_ROWS(i, rows, count)
     {
-        weir_int128 x = weir_wide_load(a, weir_argument_row(a, i)), y = weir_wide_load(b, weir_argument_row(b, i)), result;
+        weir_int128 x = weir_wide_load(a, weir_argument_row(a, i)),
+                    y = weir_wide_load(b, weir_argument_row(b, i)), result;
         if (divides && y == 0) return weir_division_by_zero(call);
-        if (operation(x, a->type->scale, y, b->type->scale, call->type->precision, call->type->scale, &result)) {
+        if (operation(
+                x, a->type->scale, y, b->type->scale, call->type->precision, call->type->scale, &result)) {
             weir_wide_store(out, i, result);
         } else {
             weir_call_set_null(call, out, i);
@@ -79,10 +85,10 @@ static enum weir_error_code run_exact(WEIR_KERNEL_PARAMETERS, decimal_operation 
     return WEIR_OK;
 }
 
-#define EXACT_KERNEL(name, operation, divides)                                                                                     \
-    static enum weir_error_code name(WEIR_KERNEL_PARAMETERS)                                                                       \
-    {                                                                                                                              \
-        return run_exact(call, arguments, out, rows, count, operation, divides);                                                   \
+#define EXACT_KERNEL(name, operation, divides)                                   \
+    static enum weir_error_code name(WEIR_KERNEL_PARAMETERS)                     \
+    {                                                                            \
+        return run_exact(call, arguments, out, rows, count, operation, divides); \
     }
 EXACT_KERNEL(add_exact, weir_decimal_add, false)
 EXACT_KERNEL(subtract_exact, weir_decimal_subtract, false)
@@ -90,17 +96,18 @@ EXACT_KERNEL(multiply_exact, weir_decimal_multiply, false)
 EXACT_KERNEL(divide_exact, weir_decimal_divide, true)
 EXACT_KERNEL(remainder_exact, weir_decimal_remainder, true)
 
-static weir_kernel choose(enum weir_arithmetic operation, const struct weir_type *a, const struct weir_type *b,
-    const struct weir_type *type)
+static weir_kernel choose(enum weir_arithmetic operation, const struct weir_type *a,
+    const struct weir_type *b, const struct weir_type *type)
 {
-    static const weir_kernel exact[WEIR_ARITHMETIC_COUNT] = { add_exact, subtract_exact, multiply_exact, divide_exact,
-        remainder_exact };
+    static const weir_kernel exact[WEIR_ARITHMETIC_COUNT] = { add_exact, subtract_exact, multiply_exact,
+        divide_exact, remainder_exact };
     bool compact_operands = !weir_type_is_wide_decimal(a) && !weir_type_is_wide_decimal(b);
     bool compact = compact_operands && !weir_type_is_wide_decimal(type);
     bool lossless = type->precision < WEIR_DECIMAL_PRECISION_MAX;
     if (operation == WEIR_ARITHMETIC_ADD && compact) return add_scaled;
     if (operation == WEIR_ARITHMETIC_SUBTRACT && compact) return subtract_scaled;
-    if (operation == WEIR_ARITHMETIC_MULTIPLY && compact) return weir_arithmetic_kernel(operation, WEIR_PHYSICAL_I64);
+    if (operation == WEIR_ARITHMETIC_MULTIPLY && compact)
+        return weir_arithmetic_kernel(operation, WEIR_PHYSICAL_I64);
     if (operation == WEIR_ARITHMETIC_MULTIPLY && compact_operands && lossless) return multiply_to_wide;
     return exact[operation];
 }
@@ -112,8 +119,8 @@ static const struct weir_type *as_decimal(struct weir_arena *arena, const struct
     return weir_type_decimal(arena, precision, 0, type->nullable);
 }
 
-bool weir_infer_decimal_arithmetic(struct weir_arena *arena, enum weir_arithmetic operation, const struct weir_type *a,
-    const struct weir_type *b, struct weir_function_match *ret)
+bool weir_infer_decimal_arithmetic(struct weir_arena *arena, enum weir_arithmetic operation,
+    const struct weir_type *a, const struct weir_type *b, struct weir_function_match *ret)
 {
     uint8_t precision, scale;
     a = ret->argument_types[0] = as_decimal(arena, a);

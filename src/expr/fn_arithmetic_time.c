@@ -37,7 +37,8 @@ WEIR_KERNEL_BINARY(ns_minus_months, weir_int128, int32_t, weir_int128, ns_add_mo
 
 WEIR_KERNEL_BINARY(date_difference_ms, int32_t, int32_t, int64_t, ((int64_t)x - y) * WEIR_DAY_MS)
 WEIR_KERNEL_BINARY(time_difference_ms, int32_t, int32_t, int64_t, (int64_t)x - y)
-WEIR_KERNEL_BINARY(us_difference_ms, int64_t, int64_t, int64_t, weir_floor_div(x, 1000) - weir_floor_div(y, 1000))
+WEIR_KERNEL_BINARY(
+    us_difference_ms, int64_t, int64_t, int64_t, weir_floor_div(x, 1000) - weir_floor_div(y, 1000))
 WEIR_KERNEL_BINARY(ns_difference_ms, weir_int128, weir_int128, int64_t, (x - y) / 1000000)
 
 WEIR_KERNEL_BINARY(months_times, int32_t, int64_t, int32_t, x *y)
@@ -52,8 +53,10 @@ static bool is_point(const struct weir_type *type)
 
 static weir_kernel point_kernel(const struct weir_type *point, bool months, bool minus)
 {
-    static const weir_kernel date[2][2] = { { date_plus_ms, date_minus_ms }, { date_plus_months, date_minus_months } };
-    static const weir_kernel time[2][2] = { { time_plus_ms, time_minus_ms }, { time_plus_months, time_plus_months } };
+    static const weir_kernel date[2][2] = { { date_plus_ms, date_minus_ms },
+        { date_plus_months, date_minus_months } };
+    static const weir_kernel time[2][2] = { { time_plus_ms, time_minus_ms },
+        { time_plus_months, time_plus_months } };
     static const weir_kernel us[2][2] = { { us_plus_ms, us_minus_ms }, { us_plus_months, us_minus_months } };
     static const weir_kernel ns[2][2] = { { ns_plus_ms, ns_minus_ms }, { ns_plus_months, ns_minus_months } };
     if (point->id == WEIR_TYPE_DATE) return date[months][minus];
@@ -67,8 +70,8 @@ static bool is_sub_day(const struct weir_type *interval)
 }
 
 /* A point in time plus or minus an interval; a DATE moved by hours becomes a TIMESTAMP. */
-static bool infer_point(struct weir_arena *arena, const struct weir_type *point, const struct weir_type *interval, bool minus,
-    uint32_t point_at, struct weir_function_match *ret)
+static bool infer_point(struct weir_arena *arena, const struct weir_type *point,
+    const struct weir_type *interval, bool minus, uint32_t point_at, struct weir_function_match *ret)
 {
     bool months = interval->id == WEIR_TYPE_INTERVAL_YEAR_MONTH;
     if (point->id == WEIR_TYPE_DATE && is_sub_day(interval)) {
@@ -104,7 +107,8 @@ static bool infer_difference(struct weir_arena *arena, const struct weir_type *a
     return true;
 }
 
-static bool infer_multiple(const struct weir_type *a, const struct weir_type *b, struct weir_function_match *ret)
+static bool infer_multiple(
+    const struct weir_type *a, const struct weir_type *b, struct weir_function_match *ret)
 {
     bool interval_first = weir_type_is_interval(a);
     const struct weir_type *interval = interval_first ? a : b, *factor = interval_first ? b : a;
@@ -139,8 +143,8 @@ static enum weir_error_code divide_interval(WEIR_KERNEL_PARAMETERS)
     return WEIR_OK;
 }
 
-bool weir_infer_temporal_arithmetic(struct weir_arena *arena, enum weir_arithmetic operation, const struct weir_type *a,
-    const struct weir_type *b, struct weir_function_match *ret)
+bool weir_infer_temporal_arithmetic(struct weir_arena *arena, enum weir_arithmetic operation,
+    const struct weir_type *a, const struct weir_type *b, struct weir_function_match *ret)
 {
     bool adds = operation == WEIR_ARITHMETIC_ADD, subtracts = operation == WEIR_ARITHMETIC_SUBTRACT;
     bool interval_a = weir_type_is_interval(a), interval_b = weir_type_is_interval(b);

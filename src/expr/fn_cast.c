@@ -5,33 +5,34 @@
 
 /* --- primitive numbers --- */
 
-#define FROM_INTEGER(from_suffix, from_type)                                                                                       \
-    WEIR_KERNEL_UNARY(from_suffix##_to_i8, from_type, int8_t, x)                                                                   \
-    WEIR_KERNEL_UNARY(from_suffix##_to_i16, from_type, int16_t, x)                                                                 \
-    WEIR_KERNEL_UNARY(from_suffix##_to_i32, from_type, int32_t, x)                                                                 \
-    WEIR_KERNEL_UNARY(from_suffix##_to_i64, from_type, int64_t, x)                                                                 \
-    WEIR_KERNEL_UNARY(from_suffix##_to_f32, from_type, float, x)                                                                   \
+#define FROM_INTEGER(from_suffix, from_type)                       \
+    WEIR_KERNEL_UNARY(from_suffix##_to_i8, from_type, int8_t, x)   \
+    WEIR_KERNEL_UNARY(from_suffix##_to_i16, from_type, int16_t, x) \
+    WEIR_KERNEL_UNARY(from_suffix##_to_i32, from_type, int32_t, x) \
+    WEIR_KERNEL_UNARY(from_suffix##_to_i64, from_type, int64_t, x) \
+    WEIR_KERNEL_UNARY(from_suffix##_to_f32, from_type, float, x)   \
     WEIR_KERNEL_UNARY(from_suffix##_to_f64, from_type, double, x)
-#define FROM_FLOAT(from_suffix, from_type)                                                                                         \
-    WEIR_KERNEL_UNARY(from_suffix##_to_i8, from_type, int8_t, weir_double_to_i32(x))                                               \
-    WEIR_KERNEL_UNARY(from_suffix##_to_i16, from_type, int16_t, weir_double_to_i32(x))                                             \
-    WEIR_KERNEL_UNARY(from_suffix##_to_i32, from_type, int32_t, weir_double_to_i32(x))                                             \
-    WEIR_KERNEL_UNARY(from_suffix##_to_i64, from_type, int64_t, weir_double_to_i64(x))                                             \
-    WEIR_KERNEL_UNARY(from_suffix##_to_f32, from_type, float, x)                                                                   \
+#define FROM_FLOAT(from_suffix, from_type)                                             \
+    WEIR_KERNEL_UNARY(from_suffix##_to_i8, from_type, int8_t, weir_double_to_i32(x))   \
+    WEIR_KERNEL_UNARY(from_suffix##_to_i16, from_type, int16_t, weir_double_to_i32(x)) \
+    WEIR_KERNEL_UNARY(from_suffix##_to_i32, from_type, int32_t, weir_double_to_i32(x)) \
+    WEIR_KERNEL_UNARY(from_suffix##_to_i64, from_type, int64_t, weir_double_to_i64(x)) \
+    WEIR_KERNEL_UNARY(from_suffix##_to_f32, from_type, float, x)                       \
     WEIR_KERNEL_UNARY(from_suffix##_to_f64, from_type, double, x)
 WEIR_FOR_INTEGERS(FROM_INTEGER)
 WEIR_FOR_FLOATS(FROM_FLOAT)
 
-#define TO_ALL(from)                                                                                                               \
-    {                                                                                                                              \
-        from##_to_i8, from##_to_i16, from##_to_i32, from##_to_i64, from##_to_f32, from##_to_f64                                    \
+#define TO_ALL(from)                                                                            \
+    {                                                                                           \
+        from##_to_i8, from##_to_i16, from##_to_i32, from##_to_i64, from##_to_f32, from##_to_f64 \
     }
-static const weir_kernel number_kernels[6][6] = { TO_ALL(i8), TO_ALL(i16), TO_ALL(i32), TO_ALL(i64), TO_ALL(f32), TO_ALL(f64) };
+static const weir_kernel number_kernels[6][6] = { TO_ALL(i8), TO_ALL(i16), TO_ALL(i32), TO_ALL(i64),
+    TO_ALL(f32), TO_ALL(f64) };
 
 static weir_kernel number_kernel(const struct weir_type *from, const struct weir_type *to)
 {
-    bool primitive = from->id >= WEIR_TYPE_TINYINT && from->id <= WEIR_TYPE_DOUBLE && to->id >= WEIR_TYPE_TINYINT &&
-                     to->id <= WEIR_TYPE_DOUBLE;
+    bool primitive = from->id >= WEIR_TYPE_TINYINT && from->id <= WEIR_TYPE_DOUBLE &&
+                     to->id >= WEIR_TYPE_TINYINT && to->id <= WEIR_TYPE_DOUBLE;
     return primitive ? number_kernels[from->id - WEIR_TYPE_TINYINT][to->id - WEIR_TYPE_TINYINT] : NULL;
 }
 
@@ -45,9 +46,12 @@ static enum weir_error_code report(struct weir_call *call, const struct weir_vec
     weir_buffer_init(&value, call->scratch->memory, 64 << 10);
     weir_value_print(v, row, WEIR_TEXT_CAST, call->environment->local_zone, &value);
     size_t length = WEIR_MIN(value.length, (size_t)QUOTED_BYTES_MAX);
-    enum weir_error_code code = weir_error_set(call->error, WEIR_E_CAST, "Cannot cast '%.*s'%s to %s%s", (int)length,
-        value.data ? value.data : "", length < value.length ? "..." : "", weir_type_text(call->scratch, call->type),
-        weir_type_is_nested(call->type) || weir_type_is_view(call->type) ? "." : ": the text is not of that form, or out of range.");
+    enum weir_error_code code = weir_error_set(call->error, WEIR_E_CAST, "Cannot cast '%.*s'%s to %s%s",
+        (int)length, value.data ? value.data : "", length < value.length ? "..." : "",
+        weir_type_text(call->scratch, call->type),
+        weir_type_is_nested(call->type) || weir_type_is_view(call->type)
+            ? "."
+            : ": the text is not of that form, or out of range.");
     weir_buffer_done(&value);
     return code;
 }

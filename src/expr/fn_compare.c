@@ -10,15 +10,15 @@ static const char *const operation_names[OPERATION_COUNT] = { "=", "<>", "<", "<
 
 /* --- kernels of primitive types --- */
 
-#define COMPARE_KERNELS(suffix, type)                                                                                              \
-    WEIR_KERNEL_BINARY(equal_##suffix, type, type, uint8_t, x == y)                                                                \
-    WEIR_KERNEL_BINARY(not_equal_##suffix, type, type, uint8_t, x != y)                                                            \
-    WEIR_KERNEL_BINARY(less_##suffix, type, type, uint8_t, x < y)                                                                  \
-    WEIR_KERNEL_BINARY(less_equal_##suffix, type, type, uint8_t, x <= y)                                                           \
-    WEIR_KERNEL_BINARY(greater_##suffix, type, type, uint8_t, x > y)                                                               \
-    WEIR_KERNEL_BINARY(greater_equal_##suffix, type, type, uint8_t, x >= y)                                                        \
-    static const weir_kernel kernels_##suffix[OPERATION_COUNT] = { equal_##suffix, not_equal_##suffix, less_##suffix,              \
-        less_equal_##suffix, greater_##suffix, greater_equal_##suffix };
+#define COMPARE_KERNELS(suffix, type)                                                                  \
+    WEIR_KERNEL_BINARY(equal_##suffix, type, type, uint8_t, x == y)                                    \
+    WEIR_KERNEL_BINARY(not_equal_##suffix, type, type, uint8_t, x != y)                                \
+    WEIR_KERNEL_BINARY(less_##suffix, type, type, uint8_t, x < y)                                      \
+    WEIR_KERNEL_BINARY(less_equal_##suffix, type, type, uint8_t, x <= y)                               \
+    WEIR_KERNEL_BINARY(greater_##suffix, type, type, uint8_t, x > y)                                   \
+    WEIR_KERNEL_BINARY(greater_equal_##suffix, type, type, uint8_t, x >= y)                            \
+    static const weir_kernel kernels_##suffix[OPERATION_COUNT] = { equal_##suffix, not_equal_##suffix, \
+        less_##suffix, less_equal_##suffix, greater_##suffix, greater_equal_##suffix };
 
 COMPARE_KERNELS(u8, uint8_t)
 WEIR_FOR_INTEGERS(COMPARE_KERNELS)
@@ -27,19 +27,19 @@ WEIR_FOR_FLOATS(COMPARE_KERNELS)
 
 /* --- strings --- */
 
-#define STRING_KERNEL(name, EXPRESSION)                                                                                            \
-    static enum weir_error_code name(WEIR_KERNEL_PARAMETERS)                                                                       \
-    {                                                                                                                              \
-        const struct weir_string *a = arguments[0]->data, *b = arguments[1]->data;                                                 \
-        uint32_t step_a = arguments[0]->encoding != WEIR_ENCODING_CONSTANT;                                                        \
-        uint32_t step_b = arguments[1]->encoding != WEIR_ENCODING_CONSTANT;                                                        \
-        uint8_t *restrict to = out->data;                                                                                          \
-        WEIR_FOR_ROWS(i, rows, count)                                                                                              \
-        {                                                                                                                          \
-            const struct weir_string *x = &a[i * step_a], *y = &b[i * step_b];                                                     \
-            to[i] = (EXPRESSION);                                                                                                  \
-        }                                                                                                                          \
-        return WEIR_OK;                                                                                                            \
+#define STRING_KERNEL(name, EXPRESSION)                                            \
+    static enum weir_error_code name(WEIR_KERNEL_PARAMETERS)                       \
+    {                                                                              \
+        const struct weir_string *a = arguments[0]->data, *b = arguments[1]->data; \
+        uint32_t step_a = arguments[0]->encoding != WEIR_ENCODING_CONSTANT;        \
+        uint32_t step_b = arguments[1]->encoding != WEIR_ENCODING_CONSTANT;        \
+        uint8_t *restrict to = out->data;                                          \
+        WEIR_FOR_ROWS(i, rows, count)                                              \
+        {                                                                          \
+            const struct weir_string *x = &a[i * step_a], *y = &b[i * step_b];     \
+            to[i] = (EXPRESSION);                                                  \
+        }                                                                          \
+        return WEIR_OK;                                                            \
     }
 STRING_KERNEL(equal_string, weir_string_equal(x, y))
 STRING_KERNEL(not_equal_string, !weir_string_equal(x, y))
@@ -47,27 +47,30 @@ STRING_KERNEL(less_string, weir_string_compare(x, y) < 0)
 STRING_KERNEL(less_equal_string, weir_string_compare(x, y) <= 0)
 STRING_KERNEL(greater_string, weir_string_compare(x, y) > 0)
 STRING_KERNEL(greater_equal_string, weir_string_compare(x, y) >= 0)
-static const weir_kernel kernels_string[OPERATION_COUNT] = { equal_string, not_equal_string, less_string, less_equal_string,
-    greater_string, greater_equal_string };
+static const weir_kernel kernels_string[OPERATION_COUNT] = { equal_string, not_equal_string, less_string,
+    less_equal_string, greater_string, greater_equal_string };
 
 /* --- decimals of different scales, and nested values --- */
 
-#define ORDER_KERNELS(suffix, ORDER)                                                                                               \
-    ORDER_KERNEL(equal_##suffix, ORDER, == 0)                                                                                      \
-    ORDER_KERNEL(not_equal_##suffix, ORDER, != 0)                                                                                  \
-    ORDER_KERNEL(less_##suffix, ORDER, < 0)                                                                                        \
-    ORDER_KERNEL(less_equal_##suffix, ORDER, <= 0)                                                                                 \
-    ORDER_KERNEL(greater_##suffix, ORDER, > 0)                                                                                     \
-    ORDER_KERNEL(greater_equal_##suffix, ORDER, >= 0)                                                                              \
-    static const weir_kernel kernels_##suffix[OPERATION_COUNT] = { equal_##suffix, not_equal_##suffix, less_##suffix,              \
-        less_equal_##suffix, greater_##suffix, greater_equal_##suffix };
+#define ORDER_KERNELS(suffix, ORDER)                                                                   \
+    ORDER_KERNEL(equal_##suffix, ORDER, == 0)                                                          \
+    ORDER_KERNEL(not_equal_##suffix, ORDER, != 0)                                                      \
+    ORDER_KERNEL(less_##suffix, ORDER, < 0)                                                            \
+    ORDER_KERNEL(less_equal_##suffix, ORDER, <= 0)                                                     \
+    ORDER_KERNEL(greater_##suffix, ORDER, > 0)                                                         \
+    ORDER_KERNEL(greater_equal_##suffix, ORDER, >= 0)                                                  \
+    static const weir_kernel kernels_##suffix[OPERATION_COUNT] = { equal_##suffix, not_equal_##suffix, \
+        less_##suffix, less_equal_##suffix, greater_##suffix, greater_equal_##suffix };
 
-#define ORDER_KERNEL(name, ORDER, TEST)                                                                                            \
-    static enum weir_error_code name(WEIR_KERNEL_PARAMETERS)                                                                       \
-    {                                                                                                                              \
-        uint8_t *restrict to = out->data;                                                                                          \
-        WEIR_FOR_ROWS(i, rows, count) { to[i] = ORDER(arguments[0], arguments[1], i) TEST; }                                       \
-        return WEIR_OK;                                                                                                            \
+#define ORDER_KERNEL(name, ORDER, TEST)                        \
+    static enum weir_error_code name(WEIR_KERNEL_PARAMETERS)   \
+    {                                                          \
+        uint8_t *restrict to = out->data;                      \
+        WEIR_FOR_ROWS(i, rows, count)                          \
+        {                                                      \
+            to[i] = ORDER(arguments[0], arguments[1], i) TEST; \
+        }                                                      \
+        return WEIR_OK;                                        \
     }
 
 static int order_decimal(const struct weir_vector *a, const struct weir_vector *b, uint32_t row)
@@ -86,14 +89,20 @@ ORDER_KERNELS(nested_order, order_nested)
 static enum weir_error_code equal_nested(WEIR_KERNEL_PARAMETERS)
 {
     uint8_t *restrict to = out->data;
-    WEIR_FOR_ROWS(i, rows, count) { to[i] = weir_vector_equal_at(arguments[0], i, arguments[1], i); }
+    WEIR_FOR_ROWS(i, rows, count)
+    {
+        to[i] = weir_vector_equal_at(arguments[0], i, arguments[1], i);
+    }
     return WEIR_OK;
 }
 
 static enum weir_error_code not_equal_nested(WEIR_KERNEL_PARAMETERS)
 {
     uint8_t *restrict to = out->data;
-    WEIR_FOR_ROWS(i, rows, count) { to[i] = !weir_vector_equal_at(arguments[0], i, arguments[1], i); }
+    WEIR_FOR_ROWS(i, rows, count)
+    {
+        to[i] = !weir_vector_equal_at(arguments[0], i, arguments[1], i);
+    }
     return WEIR_OK;
 }
 
@@ -152,35 +161,50 @@ static void align_numeric(struct weir_arena *arena, const struct weir_type *a, c
 
 static const char *calcite_name(const struct weir_type *type)
 {
-    static const char *const names[WEIR_TYPE_COUNT] = { [WEIR_TYPE_NULL] = "NULL", [WEIR_TYPE_BOOLEAN] = "BOOLEAN",
-        [WEIR_TYPE_TINYINT] = "TINYINT", [WEIR_TYPE_SMALLINT] = "SMALLINT", [WEIR_TYPE_INT] = "INTEGER",
-        [WEIR_TYPE_BIGINT] = "BIGINT", [WEIR_TYPE_FLOAT] = "FLOAT", [WEIR_TYPE_DOUBLE] = "DOUBLE",
-        [WEIR_TYPE_DECIMAL] = "DECIMAL", [WEIR_TYPE_CHAR] = "CHAR", [WEIR_TYPE_VARCHAR] = "VARCHAR",
-        [WEIR_TYPE_BINARY] = "BINARY", [WEIR_TYPE_VARBINARY] = "VARBINARY", [WEIR_TYPE_DATE] = "DATE",
-        [WEIR_TYPE_TIME] = "TIME", [WEIR_TYPE_TIMESTAMP] = "TIMESTAMP",
-        [WEIR_TYPE_TIMESTAMP_LTZ] = "TIMESTAMP_WITH_LOCAL_TIME_ZONE", [WEIR_TYPE_INTERVAL_YEAR_MONTH] = "INTERVAL_YEAR_MONTH",
-        [WEIR_TYPE_INTERVAL_DAY_TIME] = "INTERVAL_DAY_TIME", [WEIR_TYPE_ARRAY] = "ARRAY", [WEIR_TYPE_MAP] = "MAP",
-        [WEIR_TYPE_MULTISET] = "MULTISET", [WEIR_TYPE_ROW] = "ROW" };
+    static const char *const names[WEIR_TYPE_COUNT] = { [WEIR_TYPE_NULL] = "NULL",
+        [WEIR_TYPE_BOOLEAN] = "BOOLEAN",
+        [WEIR_TYPE_TINYINT] = "TINYINT",
+        [WEIR_TYPE_SMALLINT] = "SMALLINT",
+        [WEIR_TYPE_INT] = "INTEGER",
+        [WEIR_TYPE_BIGINT] = "BIGINT",
+        [WEIR_TYPE_FLOAT] = "FLOAT",
+        [WEIR_TYPE_DOUBLE] = "DOUBLE",
+        [WEIR_TYPE_DECIMAL] = "DECIMAL",
+        [WEIR_TYPE_CHAR] = "CHAR",
+        [WEIR_TYPE_VARCHAR] = "VARCHAR",
+        [WEIR_TYPE_BINARY] = "BINARY",
+        [WEIR_TYPE_VARBINARY] = "VARBINARY",
+        [WEIR_TYPE_DATE] = "DATE",
+        [WEIR_TYPE_TIME] = "TIME",
+        [WEIR_TYPE_TIMESTAMP] = "TIMESTAMP",
+        [WEIR_TYPE_TIMESTAMP_LTZ] = "TIMESTAMP_WITH_LOCAL_TIME_ZONE",
+        [WEIR_TYPE_INTERVAL_YEAR_MONTH] = "INTERVAL_YEAR_MONTH",
+        [WEIR_TYPE_INTERVAL_DAY_TIME] = "INTERVAL_DAY_TIME",
+        [WEIR_TYPE_ARRAY] = "ARRAY",
+        [WEIR_TYPE_MAP] = "MAP",
+        [WEIR_TYPE_MULTISET] = "MULTISET",
+        [WEIR_TYPE_ROW] = "ROW" };
     return names[type->id];
 }
 
-static bool not_comparable(struct weir_arena *arena, const char *name, const struct weir_type *a, const struct weir_type *b,
-    struct weir_error *reterr)
+static bool not_comparable(struct weir_arena *arena, const char *name, const struct weir_type *a,
+    const struct weir_type *b, struct weir_error *reterr)
 {
     bool simple = !weir_type_is_nested(a) && !weir_type_is_nested(b);
     if (simple && (weir_type_is_string(a) || weir_type_is_string(b))) {
-        weir_error_set(reterr, WEIR_E_SQL_VALIDATION, "implicit type conversion between %s and %s is not supported now",
-            calcite_name(a), calcite_name(b));
+        weir_error_set(reterr, WEIR_E_SQL_VALIDATION,
+            "implicit type conversion between %s and %s is not supported now", calcite_name(a),
+            calcite_name(b));
         return false;
     }
     weir_error_set(reterr, WEIR_E_SQL_VALIDATION,
-        "Cannot apply '%s' to arguments of type '<%s> %s <%s>': the two types cannot be compared", name, weir_type_text(arena, a),
-        name, weir_type_text(arena, b));
+        "Cannot apply '%s' to arguments of type '<%s> %s <%s>': the two types cannot be compared", name,
+        weir_type_text(arena, a), name, weir_type_text(arena, b));
     return false;
 }
 
-static bool align_types(struct weir_arena *arena, const char *name, const struct weir_type *a, const struct weir_type *b,
-    struct weir_function_match *ret, struct weir_error *reterr)
+static bool align_types(struct weir_arena *arena, const char *name, const struct weir_type *a,
+    const struct weir_type *b, struct weir_function_match *ret, struct weir_error *reterr)
 {
     const struct weir_type *types[2] = { a, b };
     if (a->id == WEIR_TYPE_NULL || b->id == WEIR_TYPE_NULL) {
@@ -215,7 +239,8 @@ bool weir_infer_compare(WEIR_INFER_PARAMETERS)
     if (!align_types(arena, function->name, given[0], given[1], ret, reterr)) return false;
     for (uint32_t operation = 0; operation < OPERATION_COUNT; operation++) {
         if (strcmp(function->name, operation_names[operation]) == 0) {
-            ret->kernel = kernel_for(ret->argument_types[0], ret->argument_types[1], (enum operation)operation);
+            ret->kernel =
+                kernel_for(ret->argument_types[0], ret->argument_types[1], (enum operation)operation);
         }
     }
     ret->type = weir_type_of(WEIR_TYPE_BOOLEAN);
@@ -229,7 +254,10 @@ static enum weir_error_code distinct(WEIR_KERNEL_PARAMETERS, bool wanted)
     const struct weir_vector *a = arguments[0], *b = arguments[1];
     uint8_t *to = out->data;
     uint32_t capacity = 0;
-    WEIR_FOR_ROWS(last, rows, count) { capacity = last + 1; }
+    WEIR_FOR_ROWS(last, rows, count)
+    {
+        capacity = last + 1;
+    }
     uint16_t *both_valid = weir_arena_allocate(call->scratch, (capacity + 1) * sizeof *both_valid);
     uint32_t n = 0;
     WEIR_FOR_ROWS(i, rows, count)
@@ -239,7 +267,8 @@ static enum weir_error_code distinct(WEIR_KERNEL_PARAMETERS, bool wanted)
         both_valid[n] = (uint16_t)i;
         n += !null_a && !null_b;
     }
-    weir_kernel kernel = kernel_for(call->argument_types[0], call->argument_types[1], wanted ? NOT_EQUAL : EQUAL);
+    weir_kernel kernel =
+        kernel_for(call->argument_types[0], call->argument_types[1], wanted ? NOT_EQUAL : EQUAL);
     return n ? kernel(call, arguments, out, both_valid, n) : WEIR_OK;
 }
 

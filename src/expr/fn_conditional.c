@@ -1,4 +1,5 @@
-/* GREATEST, LEAST, TYPEOF, IS_ALPHA, IS_DECIMAL, IS_DIGIT, CURRENT_DATABASE. CASE and its kin are forms of the evaluator. */
+/* GREATEST, LEAST, TYPEOF, IS_ALPHA, IS_DECIMAL, IS_DIGIT, CURRENT_DATABASE. CASE and its kin are forms of
+ * the evaluator. */
 #include "expr/kernel.h"
 
 #include "data/utf8.h"
@@ -7,8 +8,8 @@
 
 /* --- GREATEST, LEAST --- */
 
-#define EXTREME_KERNELS(suffix, type)                                                                                              \
-    WEIR_KERNEL_BINARY(greatest_##suffix, type, type, type, x > y ? x : y)                                                         \
+#define EXTREME_KERNELS(suffix, type)                                      \
+    WEIR_KERNEL_BINARY(greatest_##suffix, type, type, type, x > y ? x : y) \
     WEIR_KERNEL_BINARY(least_##suffix, type, type, type, x < y ? x : y)
 EXTREME_KERNELS(u8, uint8_t)
 WEIR_FOR_INTEGERS(EXTREME_KERNELS)
@@ -37,11 +38,11 @@ static enum weir_error_code least_string(WEIR_KERNEL_PARAMETERS)
     return extreme_string(call, arguments, out, rows, count, -1);
 }
 
-#define FORMS(o)                                                                                                                   \
-    {                                                                                                                              \
-        [WEIR_PHYSICAL_U8] = o##_u8, [WEIR_PHYSICAL_I8] = o##_i8, [WEIR_PHYSICAL_I16] = o##_i16, [WEIR_PHYSICAL_I32] = o##_i32,    \
-        [WEIR_PHYSICAL_I64] = o##_i64, [WEIR_PHYSICAL_I128] = o##_i128, [WEIR_PHYSICAL_F32] = o##_f32,                             \
-        [WEIR_PHYSICAL_F64] = o##_f64, [WEIR_PHYSICAL_VIEW] = o##_string                                                           \
+#define FORMS(o)                                                                                        \
+    {                                                                                                   \
+        [WEIR_PHYSICAL_U8] = o##_u8, [WEIR_PHYSICAL_I8] = o##_i8, [WEIR_PHYSICAL_I16] = o##_i16,        \
+        [WEIR_PHYSICAL_I32] = o##_i32, [WEIR_PHYSICAL_I64] = o##_i64, [WEIR_PHYSICAL_I128] = o##_i128,  \
+        [WEIR_PHYSICAL_F32] = o##_f32, [WEIR_PHYSICAL_F64] = o##_f64, [WEIR_PHYSICAL_VIEW] = o##_string \
     }
 static const weir_kernel greatest_kernels[WEIR_PHYSICAL_NESTED + 1] = FORMS(greatest);
 static const weir_kernel least_kernels[WEIR_PHYSICAL_NESTED + 1] = FORMS(least);
@@ -87,7 +88,10 @@ bool weir_infer_extreme(WEIR_INFER_PARAMETERS)
 static enum weir_error_code constant_text(WEIR_KERNEL_PARAMETERS)
 {
     const struct weir_string *text = call->prepared;
-    WEIR_FOR_ROWS(i, rows, count) { WEIR_RESULT(struct weir_string, out, i) = *text; }
+    WEIR_FOR_ROWS(i, rows, count)
+    {
+        WEIR_RESULT(struct weir_string, out, i) = *text;
+    }
     return WEIR_OK;
 }
 
@@ -102,8 +106,8 @@ enum { TYPE_TEXT_BYTES_MAX = 1 << 20 };
 
 enum weir_error_code weir_bind_typeof(struct weir_call *call)
 {
-    bool full = call->argument_count == 2 && call->constants[1] && !weir_vector_is_null(call->constants[1], 0) &&
-                *(const uint8_t *)call->constants[1]->data;
+    bool full = call->argument_count == 2 && call->constants[1] &&
+                !weir_vector_is_null(call->constants[1], 0) && *(const uint8_t *)call->constants[1]->data;
     struct weir_buffer text;
     weir_buffer_init(&text, call->arena->memory, TYPE_TEXT_BYTES_MAX);
     if (full) {
@@ -163,22 +167,24 @@ static bool is_decimal(const struct weir_string *value)
     if (whole < length && data[whole] == '.') end = skip_digits(data, whole + 1, length);
     bool any = whole > at || end > whole + 1;
     if (any && end < length && (data[end] == 'e' || data[end] == 'E')) {
-        size_t exponent = end + 1 < length && (data[end + 1] == '-' || data[end + 1] == '+') ? end + 2 : end + 1;
+        size_t exponent =
+            end + 1 < length && (data[end + 1] == '-' || data[end + 1] == '+') ? end + 2 : end + 1;
         size_t stop = skip_digits(data, exponent, length);
         if (stop > exponent) end = stop;
     }
     return any && end == length;
 }
 
-#define TEXT_TEST_KERNEL(name, test)                                                                                               \
-    static enum weir_error_code name(WEIR_KERNEL_PARAMETERS)                                                                       \
-    {                                                                                                                              \
-        const struct weir_vector *v = arguments[0];                                                                                \
-        WEIR_FOR_ROWS(i, rows, count)                                                                                              \
-        {                                                                                                                          \
-            WEIR_RESULT(uint8_t, out, i) = !weir_argument_is_null(v, i) && test(&WEIR_ARGUMENT(struct weir_string, v, i));         \
-        }                                                                                                                          \
-        return WEIR_OK;                                                                                                            \
+#define TEXT_TEST_KERNEL(name, test)                                                            \
+    static enum weir_error_code name(WEIR_KERNEL_PARAMETERS)                                    \
+    {                                                                                           \
+        const struct weir_vector *v = arguments[0];                                             \
+        WEIR_FOR_ROWS(i, rows, count)                                                           \
+        {                                                                                       \
+            WEIR_RESULT(uint8_t, out, i) =                                                      \
+                !weir_argument_is_null(v, i) && test(&WEIR_ARGUMENT(struct weir_string, v, i)); \
+        }                                                                                       \
+        return WEIR_OK;                                                                         \
     }
 TEXT_TEST_KERNEL(is_alpha_kernel, is_alpha)
 TEXT_TEST_KERNEL(is_digit_kernel, is_digit)

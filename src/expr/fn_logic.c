@@ -12,17 +12,17 @@ bool weir_infer_not(WEIR_INFER_PARAMETERS)
     return true;
 }
 
-#define NULL_TEST_KERNEL(name, EXPRESSION)                                                                                         \
-    static enum weir_error_code name(WEIR_KERNEL_PARAMETERS)                                                                       \
-    {                                                                                                                              \
-        uint8_t *to = out->data;                                                                                                   \
-        const struct weir_vector *v = arguments[0];                                                                                \
-        WEIR_FOR_ROWS(i, rows, count)                                                                                              \
-        {                                                                                                                          \
-            bool is_null = weir_argument_is_null(v, i);                                                                            \
-            to[i] = (EXPRESSION);                                                                                                  \
-        }                                                                                                                          \
-        return WEIR_OK;                                                                                                            \
+#define NULL_TEST_KERNEL(name, EXPRESSION)                   \
+    static enum weir_error_code name(WEIR_KERNEL_PARAMETERS) \
+    {                                                        \
+        uint8_t *to = out->data;                             \
+        const struct weir_vector *v = arguments[0];          \
+        WEIR_FOR_ROWS(i, rows, count)                        \
+        {                                                    \
+            bool is_null = weir_argument_is_null(v, i);      \
+            to[i] = (EXPRESSION);                            \
+        }                                                    \
+        return WEIR_OK;                                      \
     }
 NULL_TEST_KERNEL(is_null_kernel, is_null)
 NULL_TEST_KERNEL(is_not_null_kernel, !is_null)
@@ -45,8 +45,9 @@ bool weir_infer_truth(WEIR_INFER_PARAMETERS)
     static const struct {
         const char *name;
         weir_kernel kernel;
-    } tests[] = { { "IS TRUE", is_true_kernel }, { "IS NOT TRUE", is_not_true_kernel }, { "IS FALSE", is_false_kernel },
-        { "IS NOT FALSE", is_not_false_kernel }, { "IS UNKNOWN", is_null_kernel }, { "IS NOT UNKNOWN", is_not_null_kernel } };
+    } tests[] = { { "IS TRUE", is_true_kernel }, { "IS NOT TRUE", is_not_true_kernel },
+        { "IS FALSE", is_false_kernel }, { "IS NOT FALSE", is_not_false_kernel },
+        { "IS UNKNOWN", is_null_kernel }, { "IS NOT UNKNOWN", is_not_null_kernel } };
     if (given[0]->id != WEIR_TYPE_BOOLEAN && given[0]->id != WEIR_TYPE_NULL) return false;
     ret->argument_types[0] = weir_type_nullable(arena, weir_type_of(WEIR_TYPE_BOOLEAN), given[0]->nullable);
     ret->type = &weir_type_boolean_not_null;

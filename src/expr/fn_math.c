@@ -37,12 +37,27 @@ static const struct {
     uint32_t arguments;
     weir_kernel kernel;
 } double_functions[] = {
-    { "SQRT", 1, sqrt_kernel }, { "LN", 1, ln_kernel }, { "LOG10", 1, log10_kernel }, { "LOG2", 1, log2_kernel },
-    { "LOG", 1, ln_kernel }, { "LOG", 2, log_kernel }, { "EXP", 1, exp_kernel }, { "SIN", 1, sin_kernel },
-    { "SINH", 1, sinh_kernel }, { "COS", 1, cos_kernel }, { "COSH", 1, cosh_kernel }, { "TAN", 1, tan_kernel },
-    { "TANH", 1, tanh_kernel }, { "COT", 1, cot_kernel }, { "ASIN", 1, asin_kernel }, { "ACOS", 1, acos_kernel },
-    { "ATAN", 1, atan_kernel }, { "ATAN2", 2, atan2_kernel }, { "DEGREES", 1, degrees_kernel },
-    { "RADIANS", 1, radians_kernel }, { "POWER", 2, power_kernel },
+    { "SQRT", 1, sqrt_kernel },
+    { "LN", 1, ln_kernel },
+    { "LOG10", 1, log10_kernel },
+    { "LOG2", 1, log2_kernel },
+    { "LOG", 1, ln_kernel },
+    { "LOG", 2, log_kernel },
+    { "EXP", 1, exp_kernel },
+    { "SIN", 1, sin_kernel },
+    { "SINH", 1, sinh_kernel },
+    { "COS", 1, cos_kernel },
+    { "COSH", 1, cosh_kernel },
+    { "TAN", 1, tan_kernel },
+    { "TANH", 1, tanh_kernel },
+    { "COT", 1, cot_kernel },
+    { "ASIN", 1, asin_kernel },
+    { "ACOS", 1, acos_kernel },
+    { "ATAN", 1, atan_kernel },
+    { "ATAN2", 2, atan2_kernel },
+    { "DEGREES", 1, degrees_kernel },
+    { "RADIANS", 1, radians_kernel },
+    { "POWER", 2, power_kernel },
 };
 
 static bool numeric_or_null(const struct weir_type *type)
@@ -54,10 +69,12 @@ bool weir_infer_double(WEIR_INFER_PARAMETERS)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (!numeric_or_null(given[i])) return false;
-        ret->argument_types[i] = weir_type_nullable(arena, weir_type_of(WEIR_TYPE_DOUBLE), given[i]->nullable);
+        ret->argument_types[i] =
+            weir_type_nullable(arena, weir_type_of(WEIR_TYPE_DOUBLE), given[i]->nullable);
     }
     for (uint32_t i = 0; i < WEIR_ARRAY_COUNT(double_functions); i++) {
-        bool fits = strcmp(double_functions[i].name, function->name) == 0 && double_functions[i].arguments == count;
+        bool fits =
+            strcmp(double_functions[i].name, function->name) == 0 && double_functions[i].arguments == count;
         if (fits) ret->kernel = double_functions[i].kernel;
     }
     ret->type = weir_type_of(WEIR_TYPE_DOUBLE);
@@ -66,13 +83,19 @@ bool weir_infer_double(WEIR_INFER_PARAMETERS)
 
 static enum weir_error_code pi_kernel(WEIR_KERNEL_PARAMETERS)
 {
-    WEIR_FOR_ROWS(i, rows, count) { WEIR_RESULT(double, out, i) = M_PI; }
+    WEIR_FOR_ROWS(i, rows, count)
+    {
+        WEIR_RESULT(double, out, i) = M_PI;
+    }
     return WEIR_OK;
 }
 
 static enum weir_error_code e_kernel(WEIR_KERNEL_PARAMETERS)
 {
-    WEIR_FOR_ROWS(i, rows, count) { WEIR_RESULT(double, out, i) = M_E; }
+    WEIR_FOR_ROWS(i, rows, count)
+    {
+        WEIR_RESULT(double, out, i) = M_E;
+    }
     return WEIR_OK;
 }
 
@@ -85,8 +108,8 @@ bool weir_infer_constant(WEIR_INFER_PARAMETERS)
 
 /* --- ABS, SIGN --- */
 
-#define SIGN_KERNELS(suffix, type)                                                                                                 \
-    WEIR_KERNEL_UNARY(abs_##suffix, type, type, x < 0 ? -x : x)                                                                    \
+#define SIGN_KERNELS(suffix, type)                              \
+    WEIR_KERNEL_UNARY(abs_##suffix, type, type, x < 0 ? -x : x) \
     WEIR_KERNEL_UNARY(sign_##suffix, type, type, (x > 0) - (x < 0))
 WEIR_FOR_INTEGERS(SIGN_KERNELS)
 SIGN_KERNELS(i128, weir_int128)
@@ -113,10 +136,11 @@ static enum weir_error_code sign_decimal(WEIR_KERNEL_PARAMETERS)
     return WEIR_OK;
 }
 
-#define FORMS(o)                                                                                                                   \
-    {                                                                                                                              \
-        [WEIR_PHYSICAL_I8] = o##_i8, [WEIR_PHYSICAL_I16] = o##_i16, [WEIR_PHYSICAL_I32] = o##_i32, [WEIR_PHYSICAL_I64] = o##_i64,  \
-        [WEIR_PHYSICAL_I128] = o##_i128, [WEIR_PHYSICAL_F32] = o##_f32, [WEIR_PHYSICAL_F64] = o##_f64                              \
+#define FORMS(o)                                                                                       \
+    {                                                                                                  \
+        [WEIR_PHYSICAL_I8] = o##_i8, [WEIR_PHYSICAL_I16] = o##_i16, [WEIR_PHYSICAL_I32] = o##_i32,     \
+        [WEIR_PHYSICAL_I64] = o##_i64, [WEIR_PHYSICAL_I128] = o##_i128, [WEIR_PHYSICAL_F32] = o##_f32, \
+        [WEIR_PHYSICAL_F64] = o##_f64                                                                  \
     }
 static const weir_kernel abs_kernels[WEIR_PHYSICAL_NESTED + 1] = FORMS(abs);
 static const weir_kernel sign_kernels[WEIR_PHYSICAL_NESTED + 1] = FORMS(sign);
@@ -156,7 +180,8 @@ static enum weir_error_code radix_kernel(WEIR_KERNEL_PARAMETERS, uint32_t bits)
             text[--at] = "0123456789ABCDEF"[value & ((1u << bits) - 1)];
             value >>= bits;
         } while (value);
-        WEIR_RESULT(struct weir_string, out, i) = weir_heap_writer_string(call->heap, text + at, (uint32_t)sizeof text - at);
+        WEIR_RESULT(struct weir_string, out, i) =
+            weir_heap_writer_string(call->heap, text + at, (uint32_t)sizeof text - at);
     }
     return WEIR_OK;
 }

@@ -1,4 +1,5 @@
-/* RAND, RAND_INTEGER, UUID. With a seed: the sequence of java.util.Random, so that results are those of Flink. */
+/* RAND, RAND_INTEGER, UUID. With a seed: the sequence of java.util.Random, so that results are those of
+ * Flink. */
 #include "expr/kernel.h"
 
 enum { JAVA_BITS = 48 };
@@ -80,11 +81,13 @@ static enum weir_error_code rand_integer_kernel(WEIR_KERNEL_PARAMETERS)
         int32_t bound = WEIR_ARGUMENT(int32_t, bounds, i);
         uint64_t own;
         if (bound <= 0) {
-            return weir_error_set(call->error, WEIR_E_ARITHMETIC, "RAND_INTEGER: bound must be positive, but is %d", bound);
+            return weir_error_set(
+                call->error, WEIR_E_ARITHMETIC, "RAND_INTEGER: bound must be positive, but is %d", bound);
         }
-        WEIR_RESULT(int32_t, out, i) = call->argument_count == 2
-                                           ? java_next_int(seeded(call, arguments[0], i, &own), bound)
-                                           : (int32_t)(((next_random(call->random_state) >> 32) * (uint32_t)bound) >> 32);
+        WEIR_RESULT(int32_t, out, i) =
+            call->argument_count == 2
+                ? java_next_int(seeded(call, arguments[0], i, &own), bound)
+                : (int32_t)(((next_random(call->random_state) >> 32) * (uint32_t)bound) >> 32);
     }
     return WEIR_OK;
 }
@@ -119,8 +122,8 @@ static enum weir_error_code uuid_kernel(WEIR_KERNEL_PARAMETERS)
     WEIR_FOR_ROWS(i, rows, count)
     {
         uint64_t bits[2] = { next_random(call->random_state), next_random(call->random_state) };
-        bits[0] = (bits[0] & ~UINT64_C(0xf000)) | 0x4000;                      /* version 4 */
-        bits[1] = (bits[1] & ~(UINT64_C(3) << 62)) | (UINT64_C(2) << 62);      /* variant */
+        bits[0] = (bits[0] & ~UINT64_C(0xf000)) | 0x4000;                 /* version 4 */
+        bits[1] = (bits[1] & ~(UINT64_C(3) << 62)) | (UINT64_C(2) << 62); /* variant */
         char text[UUID_TEXT_BYTES];
         uint32_t nibble = 0;
         for (uint32_t k = 0; k < UUID_TEXT_BYTES; k++) {

@@ -1,4 +1,5 @@
-/* ROUND, TRUNCATE, CEIL, FLOOR on numbers. CEIL and FLOOR TO a time unit are found here and answered by the time functions. */
+/* ROUND, TRUNCATE, CEIL, FLOOR on numbers. CEIL and FLOOR TO a time unit are found here and answered by the
+ * time functions. */
 #include "expr/decimal_access.h"
 #include "expr/kernel.h"
 
@@ -24,7 +25,8 @@ static enum weir_error_code whole_decimal(WEIR_KERNEL_PARAMETERS, enum weir_roun
     WEIR_FOR_ROWS(i, rows, count)
     {
         weir_int128 result, x = weir_wide_load(v, weir_argument_row(v, i));
-        if (weir_decimal_round(x, scale, 0, mode, &result) && weir_decimal_fits(result / unit, call->type->precision)) {
+        if (weir_decimal_round(x, scale, 0, mode, &result) &&
+            weir_decimal_fits(result / unit, call->type->precision)) {
             weir_wide_store(out, i, result / unit);
         } else {
             weir_call_set_null(call, out, i);
@@ -75,7 +77,8 @@ bool weir_infer_whole(WEIR_INFER_PARAMETERS)
 
 /* --- ROUND, TRUNCATE --- */
 
-static int32_t digits_of(const struct weir_vector *const *arguments, const struct weir_call *call, uint32_t row)
+static int32_t digits_of(
+    const struct weir_vector *const *arguments, const struct weir_call *call, uint32_t row)
 {
     return call->argument_count > 1 ? WEIR_ARGUMENT(int32_t, arguments[1], row) : 0;
 }
@@ -127,19 +130,19 @@ static double round_double(double x, int32_t digits, bool half_up)
     return x < 0 ? -result : result;
 }
 
-#define ROUND_KERNEL(suffix, type, EXPRESSION)                                                                                     \
-    static enum weir_error_code round_##suffix(WEIR_KERNEL_PARAMETERS, bool half_up)                                               \
-    {                                                                                                                              \
-        WEIR_FOR_ROWS(i, rows, count)                                                                                              \
-        {                                                                                                                          \
-            type x = WEIR_ARGUMENT(type, arguments[0], i);                                                                         \
-            int32_t digits = digits_of(arguments, call, i);                                                                        \
-            WEIR_RESULT(type, out, i) = (type)(EXPRESSION);                                                                        \
-        }                                                                                                                          \
-        return WEIR_OK;                                                                                                            \
+#define ROUND_KERNEL(suffix, type, EXPRESSION)                                       \
+    static enum weir_error_code round_##suffix(WEIR_KERNEL_PARAMETERS, bool half_up) \
+    {                                                                                \
+        WEIR_FOR_ROWS(i, rows, count)                                                \
+        {                                                                            \
+            type x = WEIR_ARGUMENT(type, arguments[0], i);                           \
+            int32_t digits = digits_of(arguments, call, i);                          \
+            WEIR_RESULT(type, out, i) = (type)(EXPRESSION);                          \
+        }                                                                            \
+        return WEIR_OK;                                                              \
     }
 #define ROUND_INTEGER_KERNEL(suffix, type) ROUND_KERNEL(suffix, type, round_integer(x, digits, half_up))
-#define ROUND_FLOAT_KERNEL(suffix, type) ROUND_KERNEL(suffix, type, round_double(x, digits, half_up))
+#define ROUND_FLOAT_KERNEL(suffix, type)   ROUND_KERNEL(suffix, type, round_double(x, digits, half_up))
 WEIR_FOR_INTEGERS(ROUND_INTEGER_KERNEL)
 WEIR_FOR_FLOATS(ROUND_FLOAT_KERNEL)
 
@@ -152,7 +155,9 @@ static enum weir_error_code round_any(WEIR_KERNEL_PARAMETERS, bool half_up)
     case WEIR_TYPE_BIGINT: return round_i64(call, arguments, out, rows, count, half_up);
     case WEIR_TYPE_FLOAT: return round_f32(call, arguments, out, rows, count, half_up);
     case WEIR_TYPE_DOUBLE: return round_f64(call, arguments, out, rows, count, half_up);
-    default: return round_decimal(call, arguments, out, rows, count, half_up ? WEIR_ROUND_HALF_UP : WEIR_ROUND_DOWN);
+    default:
+        return round_decimal(
+            call, arguments, out, rows, count, half_up ? WEIR_ROUND_HALF_UP : WEIR_ROUND_DOWN);
     }
 }
 
@@ -166,11 +171,14 @@ static enum weir_error_code truncate_kernel(WEIR_KERNEL_PARAMETERS)
     return round_any(call, arguments, out, rows, count, false);
 }
 
-static const struct weir_type *rounded_decimal(struct weir_arena *arena, const struct weir_type *type, bool known, int32_t digits)
+static const struct weir_type *rounded_decimal(
+    struct weir_arena *arena, const struct weir_type *type, bool known, int32_t digits)
 {
     int precision = type->precision, scale = type->scale;
     if (!known || digits >= scale) return type;
-    if (digits < 0) return weir_type_decimal(arena, (uint8_t)WEIR_MIN(WEIR_DECIMAL_PRECISION_MAX, 1 + precision - scale), 0, true);
+    if (digits < 0)
+        return weir_type_decimal(
+            arena, (uint8_t)WEIR_MIN(WEIR_DECIMAL_PRECISION_MAX, 1 + precision - scale), 0, true);
     return weir_type_decimal(arena, (uint8_t)(1 + precision - scale + digits), (uint8_t)digits, true);
 }
 

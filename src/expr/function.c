@@ -3,12 +3,25 @@
 #include "expr/aggregate.h"
 
 const struct weir_function weir_functions[] = {
-#define X(name_, min_, max_, flags_, signature_, family_, description_, infer_)                                                    \
-    { .name = name_, .arguments_min = min_, .arguments_max = max_, .flags = flags_, .signature = signature_,                       \
-        .family = family_, .description = description_, .infer = infer_ },
-#define XB(name_, min_, max_, flags_, signature_, family_, description_, infer_, bind_)                                            \
-    { .name = name_, .arguments_min = min_, .arguments_max = max_, .flags = flags_, .signature = signature_,                       \
-        .family = family_, .description = description_, .infer = infer_, .bind = bind_ },
+#define X(name_, min_, max_, flags_, signature_, family_, description_, infer_) \
+    { .name = name_,                                                            \
+        .arguments_min = min_,                                                  \
+        .arguments_max = max_,                                                  \
+        .flags = flags_,                                                        \
+        .signature = signature_,                                                \
+        .family = family_,                                                      \
+        .description = description_,                                            \
+        .infer = infer_ },
+#define XB(name_, min_, max_, flags_, signature_, family_, description_, infer_, bind_) \
+    { .name = name_,                                                                    \
+        .arguments_min = min_,                                                          \
+        .arguments_max = max_,                                                          \
+        .flags = flags_,                                                                \
+        .signature = signature_,                                                        \
+        .family = family_,                                                              \
+        .description = description_,                                                    \
+        .infer = infer_,                                                                \
+        .bind = bind_ },
 #include "expr/functions.def"
 #undef X
 #undef XB
@@ -62,7 +75,8 @@ const char *weir_function_nearest(const char *name)
     const char *nearest = NULL;
     for (uint32_t i = 0; i < weir_function_count; i++) {
         const struct weir_function *function = &weir_functions[i];
-        if (function->flags & WEIR_FUNCTION_OPERATOR || strlen(function->name) > NEAREST_NAME_BYTES_MAX) continue;
+        if (function->flags & WEIR_FUNCTION_OPERATOR || strlen(function->name) > NEAREST_NAME_BYTES_MAX)
+            continue;
         uint32_t away = distance(name, function->name);
         if (away < best) best = away, nearest = function->name;
     }

@@ -42,7 +42,8 @@ typedef enum weir_error_code (*weir_kernel)(struct weir_call *call, const struct
     const uint16_t *rows, uint32_t count);
 
 struct weir_function_match {
-    const struct weir_type *type;                  /* result type */
+    const struct weir_type *type;                  /* result type; preset to the planned one when a call is compiled, and the
+                                                      target of CAST; NULL while the call is built */
     const struct weir_type **argument_types;       /* what arguments are to be cast to; preset to the given types */
     weir_kernel kernel;                            /* chosen for those types */
 };
@@ -62,10 +63,16 @@ struct weir_function {
     enum weir_error_code (*bind)(struct weir_call *call);
 };
 
+/* Nullability of a strict function's result is not infer's business: it is nullable when an argument is, or by
+ * WEIR_FUNCTION_NULLABLE. For the others it is as infer says. */
 extern const struct weir_function weir_functions[];
 extern const uint32_t weir_function_count;
 const struct weir_function *weir_function_find(const char *name); /* case-insensitive; NULL */
 const char *weir_function_nearest(const char *name);              /* for error texts; NULL when nothing is near */
+
+/* The whole table as Markdown (docs/functions.md), aggregates included; and as plain lines "NAME<tab>signature". */
+void weir_functions_markdown(struct weir_buffer *to);
+void weir_functions_list(struct weir_buffer *to);
 
 /* Loop helper for kernels: for each given row. */
 #define WEIR_FOR_ROWS(i, rows, count)                                                                                              \

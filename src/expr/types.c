@@ -18,7 +18,8 @@ enum weir_physical weir_physical_of(const struct weir_type *type)
     case WEIR_TYPE_DOUBLE: return WEIR_PHYSICAL_F64;
     case WEIR_TYPE_DECIMAL: return weir_type_is_wide_decimal(type) ? WEIR_PHYSICAL_I128 : WEIR_PHYSICAL_I64;
     case WEIR_TYPE_TIMESTAMP:
-    case WEIR_TYPE_TIMESTAMP_LTZ: return weir_type_is_wide_timestamp(type) ? WEIR_PHYSICAL_I128 : WEIR_PHYSICAL_I64;
+    case WEIR_TYPE_TIMESTAMP_LTZ:
+        return weir_type_is_wide_timestamp(type) ? WEIR_PHYSICAL_I128 : WEIR_PHYSICAL_I64;
     case WEIR_TYPE_CHAR:
     case WEIR_TYPE_VARCHAR:
     case WEIR_TYPE_BINARY:
@@ -62,15 +63,16 @@ static const struct weir_type *plain(struct weir_arena *arena, enum weir_type_id
     return weir_type_nullable(arena, weir_type_of(id), nullable);
 }
 
-static const struct weir_type *common_numeric(struct weir_arena *arena, const struct weir_type *a, const struct weir_type *b,
-    bool nullable)
+static const struct weir_type *common_numeric(
+    struct weir_arena *arena, const struct weir_type *a, const struct weir_type *b, bool nullable)
 {
     if (weir_type_is_approximate(a) || weir_type_is_approximate(b)) {
-        bool is_double = a->id == WEIR_TYPE_DOUBLE || b->id == WEIR_TYPE_DOUBLE || a->id == WEIR_TYPE_DECIMAL ||
-                         b->id == WEIR_TYPE_DECIMAL;
+        bool is_double = a->id == WEIR_TYPE_DOUBLE || b->id == WEIR_TYPE_DOUBLE ||
+                         a->id == WEIR_TYPE_DECIMAL || b->id == WEIR_TYPE_DECIMAL;
         return plain(arena, is_double ? WEIR_TYPE_DOUBLE : WEIR_TYPE_FLOAT, nullable);
     }
-    if (a->id != WEIR_TYPE_DECIMAL && b->id != WEIR_TYPE_DECIMAL) return plain(arena, WEIR_MAX(a->id, b->id), nullable);
+    if (a->id != WEIR_TYPE_DECIMAL && b->id != WEIR_TYPE_DECIMAL)
+        return plain(arena, WEIR_MAX(a->id, b->id), nullable);
     uint8_t precision_a, precision_b, scale_a, scale_b;
     weir_type_integer_as_decimal(a, &precision_a, &scale_a);
     weir_type_integer_as_decimal(b, &precision_b, &scale_b);
@@ -79,18 +81,20 @@ static const struct weir_type *common_numeric(struct weir_arena *arena, const st
     return weir_type_decimal(arena, (uint8_t)(digits + scale), (uint8_t)scale, nullable);
 }
 
-static const struct weir_type *common_length(struct weir_arena *arena, const struct weir_type *a, const struct weir_type *b,
-    bool nullable)
+static const struct weir_type *common_length(
+    struct weir_arena *arena, const struct weir_type *a, const struct weir_type *b, bool nullable)
 {
-    bool fixed = a->id == b->id && (a->id == WEIR_TYPE_CHAR || a->id == WEIR_TYPE_BINARY) && a->length == b->length;
+    bool fixed =
+        a->id == b->id && (a->id == WEIR_TYPE_CHAR || a->id == WEIR_TYPE_BINARY) && a->length == b->length;
     enum weir_type_id varying = weir_type_is_string(a) ? WEIR_TYPE_VARCHAR : WEIR_TYPE_VARBINARY;
     return weir_type_with_length(arena, fixed ? a->id : varying, WEIR_MAX(a->length, b->length), nullable);
 }
 
-static const struct weir_type *common_two(struct weir_arena *arena, const struct weir_type *a, const struct weir_type *b);
+static const struct weir_type *common_two(
+    struct weir_arena *arena, const struct weir_type *a, const struct weir_type *b);
 
-static const struct weir_type *common_row(struct weir_arena *arena, const struct weir_type *a, const struct weir_type *b,
-    bool nullable)
+static const struct weir_type *common_row(
+    struct weir_arena *arena, const struct weir_type *a, const struct weir_type *b, bool nullable)
 {
     if (a->child_count != b->child_count) return NULL;
     const struct weir_type **children = WEIR_ARENA_ARRAY(arena, const struct weir_type *, a->child_count + 1);
@@ -101,8 +105,8 @@ static const struct weir_type *common_row(struct weir_arena *arena, const struct
     return weir_type_row(arena, children, a->field_names, a->child_count, nullable);
 }
 
-static const struct weir_type *common_nested(struct weir_arena *arena, const struct weir_type *a, const struct weir_type *b,
-    bool nullable)
+static const struct weir_type *common_nested(
+    struct weir_arena *arena, const struct weir_type *a, const struct weir_type *b, bool nullable)
 {
     if (a->id != b->id) return NULL;
     if (a->id == WEIR_TYPE_ROW) return common_row(arena, a, b, nullable);
@@ -114,8 +118,8 @@ static const struct weir_type *common_nested(struct weir_arena *arena, const str
     return second ? weir_type_map(arena, first, second, nullable) : NULL;
 }
 
-static const struct weir_type *common_temporal(struct weir_arena *arena, const struct weir_type *a, const struct weir_type *b,
-    bool nullable)
+static const struct weir_type *common_temporal(
+    struct weir_arena *arena, const struct weir_type *a, const struct weir_type *b, bool nullable)
 {
     if (a->id == WEIR_TYPE_TIME && b->id == WEIR_TYPE_TIME) {
         return weir_type_with_precision(arena, a->id, WEIR_MAX(a->precision, b->precision), nullable);
@@ -134,7 +138,8 @@ static const struct weir_type *common_temporal(struct weir_arena *arena, const s
     return NULL;
 }
 
-static const struct weir_type *common_two(struct weir_arena *arena, const struct weir_type *a, const struct weir_type *b)
+static const struct weir_type *common_two(
+    struct weir_arena *arena, const struct weir_type *a, const struct weir_type *b)
 {
     bool nullable = a->nullable || b->nullable;
     if (a->id == WEIR_TYPE_NULL) return weir_type_nullable(arena, b, true);
@@ -148,7 +153,8 @@ static const struct weir_type *common_two(struct weir_arena *arena, const struct
     return common_temporal(arena, a, b, nullable);
 }
 
-const struct weir_type *weir_expr_common_type(struct weir_arena *arena, const struct weir_type *const *types, uint32_t count)
+const struct weir_type *weir_expr_common_type(
+    struct weir_arena *arena, const struct weir_type *const *types, uint32_t count)
 {
     if (count == 0) return NULL;
     const struct weir_type *common = types[0];

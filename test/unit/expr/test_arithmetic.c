@@ -32,10 +32,12 @@ static const struct function_case integer_cases[] = {
 static const struct function_case decimal_cases[] = {
     { "+", { "DECIMAL(10,2):100.12", "DECIMAL(10,4):200.1234" }, "300.2434", "DECIMAL(13, 4)" },
     { "+", { "INT:42", "DECIMAL(7,2):123.45" }, "165.45", "DECIMAL(13, 2)" },
-    { "+", { "DECIMAL(38,0):50000000000000000000000000000000000000", "DECIMAL(38,0):50000000000000000000000000000000000000" },
+    { "+",
+        { "DECIMAL(38,0):50000000000000000000000000000000000000",
+            "DECIMAL(38,0):50000000000000000000000000000000000000" },
         "NULL", "DECIMAL(38, 0)" },
-    { "-", { "DECIMAL(38,10):100.0123456789", "DECIMAL(38,28):200.0123456789012345678901234567" }, "-100.000000000",
-        "DECIMAL(38, 9)" },
+    { "-", { "DECIMAL(38,10):100.0123456789", "DECIMAL(38,28):200.0123456789012345678901234567" },
+        "-100.000000000", "DECIMAL(38, 9)" },
     { "-", { "DECIMAL(10,2):1.5", "DECIMAL(10,2):2.25" }, "-0.75", "DECIMAL(11, 2)" },
     { "*", { "DECIMAL(5,2):1.00", "DECIMAL(10,4):2.0000" }, "2.000000", "DECIMAL(16, 6)" },
     { "*", { "DECIMAL(3,3):0.908", "BIGINT:1000" }, "908.000", "DECIMAL(23, 3)" },
@@ -66,11 +68,13 @@ static const struct function_case comparison_cases[] = {
     { "<", { "STRING:abc", "STRING:abcd" }, "TRUE", NULL },
     { ">", { "STRING:a long string of more than 12", "STRING:a long string of more than 11" }, "TRUE", NULL },
     { "=", { "CHAR(5):abc", "STRING:abc" }, "FALSE", NULL },
-    { "=", { "STRING:1", "INT:1" }, "!implicit type conversion between VARCHAR and INTEGER is not supported now", NULL },
+    { "=", { "STRING:1", "INT:1" },
+        "!implicit type conversion between VARCHAR and INTEGER is not supported now", NULL },
     { "=", { "DATE:1996-11-10", "STRING:1996-11-10" }, "TRUE", NULL },
     { "=", { "DATE:1996-11-10", "STRING:no date" }, "NULL", NULL },
     { "=", { "STRING:1996-11-10 12:34:57", "TIMESTAMP(6):1996-11-10 12:34:56" }, "FALSE", NULL },
-    { "<", { "TIMESTAMP(0):1970-01-01 00:00:01", "TIMESTAMP(9):1970-01-01 00:00:01.000000001" }, "TRUE", NULL },
+    { "<", { "TIMESTAMP(0):1970-01-01 00:00:01", "TIMESTAMP(9):1970-01-01 00:00:01.000000001" }, "TRUE",
+        NULL },
     { "=", { "TIMESTAMP(3):1970-01-01 00:00:01", "TIMESTAMP_LTZ(6):1970-01-01 00:00:01" }, "TRUE", NULL },
     { "=", { "DATE:1970-01-02", "TIMESTAMP(3):1970-01-02 00:00:00" }, "TRUE", NULL },
     { "=", { "ARRAY<INT>:1|2", "ARRAY<INT>:1|2" }, "TRUE", NULL },
@@ -105,18 +109,22 @@ static const struct function_case logic_cases[] = {
     { "COALESCE", { "STRING:NULL", "STRING:NULL" }, "NULL", NULL },
     { "IFNULL", { "INT:NULL", "INT:7" }, "7", NULL },
     { "IF", { "BOOLEAN:NULL", "INT:1", "INT:2" }, "2", NULL },
-    { "IF", { "BOOLEAN:true", "STRING:a long string, not inlined", "STRING:b" }, "a long string, not inlined", NULL },
+    { "IF", { "BOOLEAN:true", "STRING:a long string, not inlined", "STRING:b" }, "a long string, not inlined",
+        NULL },
     { "IF", { "BOOLEAN:true", "INT:1", "STRING:b" }, "!no common type", NULL },
     { "NULLIF", { "INT:1", "INT:1" }, "NULL", NULL },
     { "NULLIF", { "INT:1", "INT:2" }, "1", NULL },
-    { "CASE", { "BOOLEAN:false", "INT:1", "BOOLEAN:true", "DECIMAL(5,2):2.5", "BIGINT:3" }, "2.50", "DECIMAL(21, 2)" },
+    { "CASE", { "BOOLEAN:false", "INT:1", "BOOLEAN:true", "DECIMAL(5,2):2.5", "BIGINT:3" }, "2.50",
+        "DECIMAL(21, 2)" },
     { "CASE", { "BOOLEAN:false", "ARRAY<INT>:1", "BOOLEAN:true", "ARRAY<INT>:2|3" }, "[2, 3]", NULL },
 };
 
 static const struct function_case temporal_cases[] = {
-    { "+", { "TIMESTAMP(3):2020-01-31 10:00:00", "INTERVAL MONTH:1" }, "2020-02-29 10:00:00.000", "TIMESTAMP(3)" },
+    { "+", { "TIMESTAMP(3):2020-01-31 10:00:00", "INTERVAL MONTH:1" }, "2020-02-29 10:00:00.000",
+        "TIMESTAMP(3)" },
     { "-", { "TIMESTAMP(3):2020-03-31 10:00:00", "INTERVAL MONTH:1" }, "2020-02-29 10:00:00.000", NULL },
-    { "+", { "TIMESTAMP(9):2020-01-31 10:00:00.123456789", "INTERVAL DAY:1" }, "2020-02-01 10:00:00.123456789", NULL },
+    { "+", { "TIMESTAMP(9):2020-01-31 10:00:00.123456789", "INTERVAL DAY:1" },
+        "2020-02-01 10:00:00.123456789", NULL },
     { "+", { "INTERVAL DAY:2", "DATE:2020-02-28" }, "2020-03-01", "DATE" },
     { "-", { "DATE:2020-03-01", "INTERVAL DAY:1" }, "2020-02-29", NULL },
     { "+", { "DATE:2020-01-31", "INTERVAL MONTH:1" }, "2020-02-29", NULL },
@@ -127,20 +135,16 @@ static const struct function_case temporal_cases[] = {
     { "*", { "INT:3", "INTERVAL MONTH:2" }, "+0-06", NULL },
     { "/", { "INTERVAL DAY:2", "INT:0" }, "!Division by zero", NULL },
     { "-", { "INTERVAL DAY:2" }, "-2 00:00:00.000", NULL },
-    { "-", { "TIMESTAMP(3):2020-01-02 00:00:00", "TIMESTAMP(6):2020-01-01 00:00:00" }, "+1 00:00:00.000", NULL },
+    { "-", { "TIMESTAMP(3):2020-01-02 00:00:00", "TIMESTAMP(6):2020-01-01 00:00:00" }, "+1 00:00:00.000",
+        NULL },
     { "+", { "DATE:2020-01-02", "DATE:2020-01-02" }, "!Cannot apply '+'", NULL },
 };
 
-#define RUN(table)                                                                                                                 \
-    static void test_##table(void **state)                                                                                         \
-    {                                                                                                                              \
-        for (size_t i = 0; i < WEIR_ARRAY_COUNT(table##_cases); i++) case_run(&table##_cases[i]);                                  \
-    }
-RUN(integer)
-RUN(decimal)
-RUN(comparison)
-RUN(logic)
-RUN(temporal)
+CASE_TABLE_TEST(test_integer, integer_cases)
+CASE_TABLE_TEST(test_decimal, decimal_cases)
+CASE_TABLE_TEST(test_comparison, comparison_cases)
+CASE_TABLE_TEST(test_logic, logic_cases)
+CASE_TABLE_TEST(test_temporal, temporal_cases)
 
 int main(void)
 {
