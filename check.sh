@@ -9,6 +9,7 @@
 # (tools/deps.sh).
 set -u
 cd "$(dirname "$0")" || exit 1
+export WEIR_ROOT="$PWD"
 export WEIR_BUILD_ROOT="${WEIR_BUILD_ROOT:-$PWD/build}"
 export WEIR_BUILD="$WEIR_BUILD_ROOT/release"
 export WEIR_QUICK=0

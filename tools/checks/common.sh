@@ -6,7 +6,7 @@
 #   WEIR_QUICK        1 in the inner loop
 
 set -u
-cd "$(dirname "$0")/../.." || exit 1
+cd "${WEIR_ROOT:-$(dirname "$0")/../..}" || exit 1
 WEIR_ROOT=$PWD
 WEIR_BUILD_ROOT=${WEIR_BUILD_ROOT:-$WEIR_ROOT/build}
 WEIR_BUILD=${WEIR_BUILD:-$WEIR_BUILD_ROOT/release}
@@ -59,8 +59,9 @@ run_unit_tests() {
     [ "$failed" -eq 0 ]
 }
 
-# sum_and_end: reads the outputs of several programs on stdin, prints them, adds up their summary lines.
+# sum_and_end: reads the outputs of several programs on stdin, prints what is not "ok", adds up their summary lines.
 sum_and_end() {
-    tee /dev/stderr 2>/dev/null | awk '/^[0-9]+ passed, [0-9]+ failed/ { passed += $1; failed += $3 }
+    awk '/^[0-9]+ passed, [0-9]+ failed/ { passed += $1; failed += $3; next }
+        !/^ok / { print }
         END { printf "%d passed, %d failed\n", passed, failed; exit failed > 0 }'
 }
