@@ -34,9 +34,102 @@ struct function_case {
     const char *function;
     const char *arguments[CASE_ARGUMENTS_MAX];
     const char *expected;
-    /* Of the result as weir_type_text gives it; NULL = not tested. "=TYPE": it depends on literals behind the first
-     * argument, so these do not vary. */
+    /* Of the result as weir_type_text gives it; NULL = not tested. "=TYPE": it depends on literals behind the
+     * first argument, so these do not vary. */
     const char *type;
+};
+
+static inline const struct weir_type *case_type(struct weir_arena *arena, const char **text);
+
+static inline bool case_word(const char **text, const char *word)
+{
+    size_t length = strlen(word);
+    if (strncmp(*text, word, length) != 0) return false;
+    *text += length;
+    return true;
+}
+
+static inline int case_number(const char **text, int otherwise)
+{
+    if (**text != '(' && **text != ',') return otherwise;
+    char *end;
+    int value = (int)strtol(*text + 1, &end, 10);
+    *text = *end == ')' ? end + 1 : end;
+    return value;
+}
+
+static inline const struct weir_type *case_plain_type(struct weir_arena *arena, const char **text)
+{
+    static const struct {
+        const char *name;
+        enum weir_type_id id;
+    } simple[] = { { "BOOLEAN", WEIR_TYPE_BOOLEAN }, { "TINYINT", WEIR_TYPE_TINYINT },
+        { "SMALLINT", WEIR_TYPE_SMALLINT }, { "INTERVAL DAY", WEIR_TYPE_INTERVAL_DAY_TIME },
+        { "INTERVAL MONTH", WEIR_TYPE_INTERVAL_YEAR_MONTH }, { "INT", WEIR_TYPE_INT },
+        { "BIGINT", WEIR_TYPE_BIGINT }, { "FLOAT", WEIR_TYPE_FLOAT }, { "DOUBLE", WEIR_TYPE_DOUBLE },
+        { "DATE", WEIR_TYPE_DATE } };
+    for (uint32_t i = 0; i < WEIR_ARRAY_COUNT(simple); i++) {
+        if (!case_word(text, simple[i].name)) continue;
+        if (simple[i].id == WEIR_TYPE_INTERVAL_DAY_TIME)
+            return weir_type_interval(arena, WEIR_INTERVAL_UNIT_DAY, true);
+        if (simple[i].id == WEIR_TYPE_INTERVAL_YEAR_MONTH)
+            return weir_type_interval(arena, WEIR_INTERVAL_UNIT_MONTH, true);
+        return weir_type_of(simple[i].id);
+    }
+    if (case_word(text, "STRING")) return &weir_type_string;
+    if (case_word(text, "BYTES")) return &weir_type_bytes;
+    if (case_word(text, "DECIMAL")) {
+        int precision = case_number(text, 10), scale = case_number(text, 0);
+        return weir_type_decimal(arena, (uint8_t)precision, (uint8_t)scale, true);
+    }
+    if (case_word(text, "CHAR"))
+        return weir_type_with_length(arena, WEIR_TYPE_CHAR, case_number(text, 1), true);
+    if (case_word(text, "VARCHAR"))
+        return weir_type_with_length(arena, WEIR_TYPE_VARCHAR, case_number(text, 1), true);
+    if (case_word(text, "BINARY"))
+        return weir_type_with_length(arena, WEIR_TYPE_BINARY, case_number(text, 1), true);
+    if (case_word(text, "VARBINARY"))
+        return weir_type_with_length(arena, WEIR_TYPE_VARBINARY, case_number(text, 1), true);
+    enum weir_type_id id = WEIR_TYPE_TIME;
+    if (case_word(text, "TIMESTAMP_LTZ")) {
+        id = WEIR_TYPE_TIMESTAMP_LTZ;
+    } else if (case_word(text, "TIMESTAMP")) {
+        id = WEIR_TYPE_TIMESTAMP;
+    } else if (!case_word(text, "TIME")) {
+        fail_msg("unknown type in a case: %s", *text);
+    }
+    return weir_type_with_precision(
+        arena, id, (uint8_t)case_number(text, id == WEIR_TYPE_TIME ? 0 : 6), true);
+}
+
+static inline const struct weir_type *case_type(struct weir_arena *arena, const char **text)
+{
+    if (case_word(text, "ARRAY<")) {
+        const struct weir_type *element = case_type(arena, text);
+        ++*text;
+        return weir_type_array(arena, element, true);
+    }
+    return case_plain_type(arena, text);
+}
+
+static inline struct weir_expr *case_cast(
+    struct weir_arena *arena, const char *text, const struct weir_type *type)
+{
+    struct weir_error error;
+    struct weir_expr *cast, *string = weir_expr_literal(arena, weir_value_string(arena, text, strlen(text)));
+    struct weir_vector *value;
+    if (weir_type_is_interval(type)) {
+        string = weir_expr_literal(arena, weir_value_bigint(arena, strtoll(text, NULL, 10)));
+    }
+    if (weir_expr_cast(arena, string, type, false, &cast, &error) != WEIR_OK ||
+        weir_expr_fold(arena, arena->memory, cast, NULL, &value, &error) != WEIR_OK) {
+        fail_msg("case value %s: %s", text, error.message);
+    }
+    value->type = weir_type_nullable(arena, value->type, true);
+    return weir_expr_literal(arena, value);
+}
+
+/* "TYPE:text"; arrays as "ARRAY<TYPE>:a|b|NULL". */
 static inline struct weir_expr *case_literal(struct weir_arena *arena, const char *argument)
 {
     const char *text = argument;
