@@ -1,0 +1,221 @@
+/*
+ * Format changelog-json: {"op":"+I","data":{..}} per line, the way to put a changelog into files and out of
+ * them. op and data may come in any order; op is one of +I, -U, +U, -D.
+ */
+#include "plugins/format/json/json.h"
+#include <string.h>
+
+struct weir_decoder {
+    struct json_decoder json;
+};
+struct weir_encoder {
+    struct json_encoder json;
+};
+
+static const struct weir_option_definition options[] = {
+    { .key = "fail-on-missing-field",
+        .type = "Boolean",
+        .default_value = "false",
+        .description = "Fail when a record lacks a field, instead of reading NULL." },
+    { .key = "ignore-parse-errors",
+        .type = "Boolean",
+        .default_value = "false",
+        .description = "Skip records that cannot be read, and count them." },
+    { .key = "timestamp-format.standard",
+        .type = "Enum(SQL|ISO-8601)",
+        .default_value = "SQL",
+        .description = "Form of timestamps." },
+    { .key = "map-null-key.mode",
+        .type = "Enum(FAIL|DROP|LITERAL)",
+        .default_value = "FAIL",
+        .description = "What becomes of NULL keys when a map is written." },
+    { .key = "map-null-key.literal",
+        .type = "String",
+        .default_value = "null",
+        .description = "The key that stands for NULL with mode LITERAL." },
+    { .key = "encode.decimal-as-plain-number",
+        .type = "Boolean",
+        .default_value = "false",
+        .description = "Write decimals without exponent." },
+    { .key = "encode.ignore-null-fields",
+        .type = "Boolean",
+        .default_value = "false",
+        .description = "Leave NULL fields out." },
+    { .key = "changelog-mode",
+        .type = "String",
+        .default_value = "I,UB,UA,D",
+        .description = "Kinds that the source emits, of I,UB,UA,D." },
+    { .key = "delete-by-key",
+        .type = "Boolean",
+        .default_value = "false",
+        .description = "A -D of the source carries the key columns only." },
+};
+
+static enum weir_error_code describe(const struct weir_format_context *ctx, bool decode,
+    const uint32_t *primary_key, uint32_t primary_key_count, uint32_t *ret_kinds, bool *ret_deletes_by_key,
+    struct weir_error *reterr)
+{
+    struct json_options read;
+    enum weir_error_code code = json_check(ctx, "changelog-json", &read, reterr);
+    if (code) return code;
+    *ret_kinds = decode ? read.kinds : 15;
+    *ret_deletes_by_key = read.delete_by_key;
+    if (decode && (read.kinds & WEIR_KIND_BIT_UA) && !(read.kinds & WEIR_KIND_BIT_UB) &&
+        primary_key_count == 0)
+        return weir_error_set(reterr, WEIR_E_SQL_VALIDATION,
+            "'changelog-json.changelog-mode' without UB needs a PRIMARY KEY: updates are found by it");
+    return WEIR_OK;
+}
+
+static enum weir_error_code decoder_new(
+    const struct weir_format_context *ctx, struct weir_decoder **ret, struct weir_error *reterr)
+{
+    *ret = WEIR_ARENA_NEW(ctx->arena, struct weir_decoder);
+    return json_decoder_init(&(*ret)->json, ctx, "changelog-json", reterr);
+}
+
+static void decoder_free(struct weir_decoder *decoder)
+{
+    if (decoder) json_decoder_done(&decoder->json);
+}
+
+static bool read_op(struct json_scanner *s, uint8_t *kind)
+{
+    json_space(s);
+    const char *text;
+    size_t length;
+    if (s->at >= s->end || *s->at != '"') return json_fail(s, "\"op\" must be a string");
+    if (!json_string(s, &text, &length)) return false;
+    for (uint8_t k = 0; k < 4; k++) {
+        if (length == 2 && memcmp(text, weir_row_kind_text(k), 2) == 0) {
+            *kind = k;
+            return true;
+        }
+    }
+    return json_fail(
+        s, "\"op\" is '%.*s': expected +I, -U, +U or -D", (int)WEIR_MIN(length, (size_t)20), text);
+}
+
+static bool decode_record(struct json_decoder *d, struct json_scanner *s, uint32_t row, uint8_t *kind)
+{
+    bool has_op = false, has_data = false;
+    if (!json_expect(s, '{')) return false;
+    for (;;) {
+        json_space(s);
+        if (s->at >= s->end || *s->at != '"') return json_fail(s, "a field name in quotes is expected");
+        const char *name;
+        size_t length;
+        if (!json_string(s, &name, &length)) return false;
+        bool is_op = length == 2 && memcmp(name, "op", 2) == 0,
+             is_data = length == 4 && memcmp(name, "data", 4) == 0;
+        if (!json_expect(s, ':')) return false;
+        if (is_op) {
+            if (!read_op(s, kind)) return false;
+            has_op = true;
+        } else if (is_data && !has_data) {
+            if (!json_decode_row(s, d, row)) return false;
+            has_data = true;
+        } else if (!json_skip(s)) {
+            return false;
+        }
+        json_space(s);
+        if (s->at < s->end && *s->at == ',') {
+            s->at++;
+            continue;
+        }
+        if (!json_expect(s, '}')) return false;
+        break;
+    }
+    json_space(s);
+    if (s->at != s->end) return json_fail(s, "text behind the object");
+    if (!has_op) return json_fail(s, "the field \"op\" is missing");
+    return has_data || json_fail(s, "the field \"data\" is missing");
+}
+
+static bool is_blank(const char *line, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (line[i] != ' ' && line[i] != '\t' && line[i] != '\r') return false;
+    return true;
+}
+
+static enum weir_error_code decode(struct weir_decoder *decoder, const char *bytes, size_t length, bool final,
+    struct weir_batch *out, size_t *consumed, struct weir_error *reterr)
+{
+    struct json_decoder *d = &decoder->json;
+    size_t at = 0;
+    *consumed = 0;
+    while (out->row_count < WEIR_BATCH_ROWS_MAX) {
+        size_t line, used;
+        if (!json_record_end(bytes + at, length - at, final, &line, &used)) break;
+        if (is_blank(bytes + at, line)) {
+            at += used;
+            continue;
+        }
+        struct weir_error error = { 0 };
+        struct json_scanner s;
+        json_scanner_begin(&s, d, bytes + at, line, out, &error);
+        uint8_t kind = WEIR_ROW_INSERT;
+        bool ok = decode_record(d, &s, out->row_count, &kind);
+        if (ok && !(d->options.kinds >> kind & 1))
+            ok = json_fail(
+                &s, "a %s in a source whose changelog-mode does not have it", weir_row_kind_text(kind));
+        if (ok && kind == WEIR_ROW_UPDATE_BEFORE && out->row_count + 1 == WEIR_BATCH_ROWS_MAX &&
+            out->row_count > 0) {
+            json_rows_forget(
+                out, out->row_count, out->row_count + 1); /* the pair goes into the next batch together */
+            break;
+        }
+        if (ok) {
+            if (kind != WEIR_ROW_INSERT || out->kinds) weir_batch_ensure_kinds(out)[out->row_count] = kind;
+            out->row_count++;
+        } else {
+            json_rows_forget(out, out->row_count, out->row_count + 1);
+            if (!d->options.ignore_parse_errors) {
+                *consumed = at;
+                if (reterr) *reterr = error;
+                return error.code;
+            }
+            if (d->ctx.metrics) d->ctx.metrics->parse_errors++;
+        }
+        at += used;
+    }
+    *consumed = at;
+    return WEIR_OK;
+}
+
+static enum weir_error_code encoder_new(
+    const struct weir_format_context *ctx, struct weir_encoder **ret, struct weir_error *reterr)
+{
+    *ret = WEIR_ARENA_NEW(ctx->arena, struct weir_encoder);
+    return json_encoder_init(&(*ret)->json, ctx, "changelog-json", reterr);
+}
+
+static enum weir_error_code encode(struct weir_encoder *encoder, const struct weir_batch *in,
+    struct weir_buffer *to, struct weir_error *reterr)
+{
+    uint32_t count = weir_batch_selected(in);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t row = weir_batch_row(in, i);
+        weir_buffer_format(to, "{\"op\":\"%s\",\"data\":", weir_row_kind_text(weir_batch_kind(in, row)));
+        if (!json_encode_row(&encoder->json, in, row, to, reterr)) return WEIR_E_DATA;
+        weir_buffer_append(to, "}\n", 2);
+    }
+    return WEIR_OK;
+}
+
+extern const struct weir_format weir_format_changelog_json;
+const struct weir_format weir_format_changelog_json = {
+    .name = "changelog-json",
+    .description = "A changelog, {\"op\":\"+I\",\"data\":{..}} per line.",
+    .options = options,
+    .option_count = WEIR_ARRAY_COUNT(options),
+    .changelog_kinds = 15,
+    .accepted_kinds = 15,
+    .describe = describe,
+    .decoder_new = decoder_new,
+    .decode = decode,
+    .decoder_free = decoder_free,
+    .encoder_new = encoder_new,
+    .encode = encode,
+};

@@ -1,0 +1,121 @@
+/*
+ * JSON records, decoded straight into columns. Shared by the formats json, changelog-json and debezium-json,
+ * which differ in what stands around the row.
+ *
+ * A record is one line. A compiled tree of the fields that the query needs (struct json_node) is walked
+ * beside the text: needed values are converted at once into their vector's row, others are skipped by a
+ * scanner that looks 16 or 32 bytes at a time. Fields are looked up first where the record before had them.
+ */
+#ifndef WEIR_PLUGINS_FORMAT_JSON_H
+#define WEIR_PLUGINS_FORMAT_JSON_H
+
+#include "spi/connector.h"
+
+enum { JSON_DEPTH_MAX = 512, JSON_FIELDS_MAX = 4096 };
+
+enum json_timestamp_standard { JSON_TIMESTAMP_SQL, JSON_TIMESTAMP_ISO };
+enum json_map_null_key { JSON_MAP_NULL_KEY_FAIL, JSON_MAP_NULL_KEY_DROP, JSON_MAP_NULL_KEY_LITERAL };
+
+struct json_options {
+    bool fail_on_missing_field, ignore_parse_errors;
+    enum json_timestamp_standard timestamps;
+    enum json_map_null_key map_null_key;
+    const char *map_null_key_literal;
+    bool decimals_plain;     /* encode.decimal-as-plain-number */
+    bool ignore_null_fields; /* encode.ignore-null-fields */
+    bool schema_include;     /* debezium-json */
+    uint32_t kinds;          /* changelog-json.changelog-mode */
+    bool delete_by_key;      /* changelog-json.delete-by-key */
+};
+/* Reads and checks the options of format name. */
+enum weir_error_code json_options_read(const struct weir_format_context *ctx, const char *name,
+    struct json_options *ret, struct weir_error *reterr);
+bool json_type_is_supported(const struct weir_type *type);
+
+/* A field that is needed: whole (into column) or in parts (children). */
+struct json_node {
+    const char *name;
+    size_t name_length;
+    const struct weir_type *type;
+    int32_t column;        /* >= 0: convert the whole value into this output column */
+    int32_t *more_columns; /* further output columns that take the same value */
+    uint32_t more_count;
+    struct json_node *children; /* parts of a ROW */
+    uint32_t child_count;
+    uint32_t seen; /* stamp of the record in which it was met */
+};
+
+struct json_scanner {
+    const char *at, *end;
+    const char *start; /* of the record, for error positions */
+    struct weir_batch *out;
+    struct weir_arena *arena; /* of out */
+    const struct json_options *options;
+    const struct weir_zone *zone;
+    struct weir_buffer *scratch; /* unescaped strings */
+    struct weir_error *error;
+    const char *field; /* being converted, for messages */
+    uint32_t depth, stamp;
+};
+
+/* --- scan.c: text --- */
+static inline void json_space(struct json_scanner *s)
+{
+    while (s->at < s->end && (*s->at == ' ' || *s->at == '\t' || *s->at == '\n' || *s->at == '\r')) s->at++;
+}
+/* All return false after an error. */
+bool json_fail(struct json_scanner *s, const char *format, ...) WEIR_PRINTF(2, 3);
+bool json_expect(struct json_scanner *s, char c);
+/* At a quote: reads the string; *data is in the text when it has no escapes, else in scratch. Invalid UTF-8
+ * is an error. */
+bool json_string(struct json_scanner *s, const char **data, size_t *length);
+bool json_skip(struct json_scanner *s); /* any value */
+/* At a value: its raw text (numbers, literals, or nested). */
+bool json_raw(struct json_scanner *s, const char **data, size_t *length);
+
+/* --- convert.c: one value into row of a FLAT vector --- */
+bool json_convert(struct json_scanner *s, struct weir_vector *to, uint32_t row);
+
+/* --- decode.c --- */
+struct json_decoder {
+    struct json_options options;
+    struct weir_format_context ctx; /* copied */
+    struct json_node root;          /* parts of the row */
+    struct weir_buffer scratch;
+    uint32_t stamp;
+};
+enum weir_error_code json_decoder_init(struct json_decoder *d, const struct weir_format_context *ctx,
+    const char *format_name, struct weir_error *reterr);
+void json_decoder_done(struct json_decoder *d);
+void json_scanner_begin(struct json_scanner *s, struct json_decoder *d, const char *line, size_t length,
+    struct weir_batch *out, struct weir_error *error);
+/* At '{': the object's fields into row of out; what is missing becomes NULL (or an error). */
+bool json_decode_row(struct json_scanner *s, struct json_decoder *d, uint32_t row);
+/* All columns of row are NULL. */
+void json_null_row(struct json_scanner *s, struct json_decoder *d, uint32_t row);
+/* The end of the record that begins at bytes: the next newline, or length when final. false: not whole yet.
+ */
+bool json_record_end(const char *bytes, size_t length, bool final, size_t *record_length, size_t *consumed);
+/* Forgets rows from row_count on: half-decoded ones must leave no NULL bits behind. */
+void json_rows_forget(struct weir_batch *out, uint32_t row_count, uint32_t rows_touched);
+
+/* --- encode.c --- */
+struct json_encoder {
+    struct json_options options;
+    struct weir_format_context ctx;
+    const struct weir_type *row_type;
+};
+bool json_encode_value(const struct json_encoder *e, const struct weir_vector *v, uint32_t row,
+    struct weir_buffer *to, struct weir_error *reterr);
+bool json_encode_row(const struct json_encoder *e, const struct weir_batch *in, uint32_t row,
+    struct weir_buffer *to, struct weir_error *reterr);
+enum weir_error_code json_encoder_init(struct json_encoder *e, const struct weir_format_context *ctx,
+    const char *format_name, struct weir_error *reterr);
+/* For describe(): options and types. */
+enum weir_error_code json_check(const struct weir_format_context *ctx, const char *format_name,
+    struct json_options *ret, struct weir_error *reterr);
+
+extern const struct weir_option_definition json_option_definitions[];
+extern const uint32_t json_option_count;
+
+#endif
