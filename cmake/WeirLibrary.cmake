@@ -52,6 +52,9 @@ foreach(name base config data spi plan expr state sql task ops os host session)
     endif()
 endforeach()
 
+# Loops over vectors live here: unrolling and vectorising pays.
+set(WEIR_KERNEL_LIBRARIES data expr ops)
+
 # What each target declares, for the locks: <build>/house/<name>.txt, written anew by every configuration.
 file(REMOVE_RECURSE ${CMAKE_BINARY_DIR}/house)
 
@@ -87,6 +90,9 @@ function(weir_library name)
         endif()
     endforeach()
     target_link_libraries(weir_${name} PUBLIC ${ARG_LINK})
+    if(name IN_LIST WEIR_KERNEL_LIBRARIES)
+        target_compile_options(weir_${name} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O3>)
+    endif()
     set(pure)
     if(ARG_PURE)
         set(pure PURE)
