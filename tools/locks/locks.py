@@ -6,7 +6,8 @@
 
 include  a target's include path holds exactly what it declares, what it declares is within house.rules, and no source names
          a folder that is not declared, nor "../"
-link     a library links whole (--whole-archive) with nothing but what it declares, and uses no symbol of another library
+link     a library links whole (--whole-archive) with nothing but what it declares, and uses no symbol of another library; no
+         symbol is defined twice
 pure     the undefined symbols of a pure library (nm -u) are in pure.allow: no malloc, clock, thread or file
 """
 import fnmatch
@@ -243,8 +244,17 @@ def check_link(house, library):
     return [f"{library.name}: does not link: {result.stderr.strip()[-500:]}"]
 
 
+def check_defined_once(house):
+    owners = {}
+    for library in house.libraries.values():
+        for symbol in defined(library.archive):
+            owners.setdefault(symbol, []).append(library.name)
+    return [f"'{symbol}' is defined by {' and by '.join(names)}" for symbol, names in sorted(owners.items())
+            if len(names) > 1 and symbol.startswith("weir_")]
+
+
 def lock_link(house):
-    return [fault for library in house.libraries.values() for fault in check_link(house, library)]
+    return check_defined_once(house) + [fault for library in house.libraries.values() for fault in check_link(house, library)]
 
 
 # --- pure -------------------------------------------------------------------------------------------------------------
@@ -325,6 +335,9 @@ VIOLATIONS = [
      {"low/low.c": "int high(void);\nint low(void) { return high(); }\n"}, {}, "uses 'high' of 'high'"),
     ("link", "a function that nobody defines is called", {"high/high.c": "int no(void);\nint high(void) { return no(); }\n"}, {},
      "defines 'no'"),
+    ("link", "two libraries define the same",
+     {"high/more.c": "int weir_one(void) { return 1; }\n", "low/more.c": "int weir_one(void) { return 1; }\n"}, {},
+     "is defined by"),
     ("pure", "memory is taken from malloc",
      {"low/low.c": "#include <stdlib.h>\nvoid *low(void) { return malloc(8); }\n"}, {}, "calls 'malloc'"),
     ("pure", "the clock is read", {"low/low.c": "#include <time.h>\nlong low(void) { return time(0); }\n"}, {}, "calls 'time'"),
