@@ -164,8 +164,8 @@ static enum weir_error_code scan_quoted(struct weir_sql_lexer *lexer, const stru
         } else if (backslash && byte == '\\' && lexer->length - lexer->at > 1) {
             step_ascii(lexer, 1);
             if (!step(lexer)) return not_text(lexer, reterr);
-        } else if (!step(lexer)) {
-            return not_text(lexer, reterr);
+        } else if (!step(lexer) && (lexer->text[lexer->at - 1] || quote == '`')) {
+            return not_text(lexer, reterr); /* a NUL is a character of a string, as any other */
         }
     }
     lexer->open = WEIR_SQL_OPEN_STRING;

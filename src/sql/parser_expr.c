@@ -320,10 +320,42 @@ static struct weir_sql_expr *parenthesized(struct weir_sql_parser *parser)
     return first;
 }
 
+/* CASE x WHEN 1, 2 THEN ... has no place in the tree: it becomes CASE WHEN x IN (1, 2) THEN ..., every other WHEN of it
+ * x = value. */
+static const struct weir_sql_expr *searched(struct weir_sql_parser *parser, const struct weir_sql_expr *operand,
+    const struct weir_sql_expr *value, const struct weir_sql_exprs *more)
+{
+    struct weir_sql_expr *condition = weir_sql_expr_new(parser, WEIR_SQL_EXPR_IN_LIST, value->span);
+    weir_sql_raise_over(parser, condition, operand);
+    if (more->count) {
+        condition->in.of = operand;
+        condition->in.list = *more;
+        for (uint32_t i = 0; i < more->count; i++) weir_sql_raise_over(parser, condition, more->items[i]);
+    } else {
+        condition->kind = WEIR_SQL_EXPR_BINARY;
+        condition->binary.op = WEIR_SQL_OPERATOR_EQUAL;
+        condition->binary.left = operand;
+        condition->binary.right = value;
+        weir_sql_raise_over(parser, condition, value);
+    }
+    return condition;
+}
+
+static void make_searched(struct weir_sql_parser *parser, struct weir_sql_expr *expr, struct weir_sql_when *whens,
+    const struct weir_sql_exprs *lists)
+{
+    for (uint32_t i = 0; i < expr->switch_.count && !failed(parser); i++) {
+        whens[i].when = searched(parser, expr->switch_.operand, whens[i].when, &lists[i]);
+        weir_sql_raise_over(parser, expr, whens[i].when);
+    }
+    expr->switch_.operand = NULL;
+}
+
 static struct weir_sql_expr *switch_case(struct weir_sql_parser *parser)
 {
     struct weir_sql_expr *expr = weir_sql_expr_new(parser, WEIR_SQL_EXPR_CASE, span_here(parser));
-    struct weir_sql_list whens = { 0 };
+    struct weir_sql_list whens = { 0 }, lists = { 0 };
+    bool any_list = false;
     weir_sql_parser_next(parser);
     if (!at_keyword(parser, K(WHEN))) {
         expr->switch_.operand = weir_sql_expr_parse(parser);
@@ -331,23 +363,20 @@ static struct weir_sql_expr *switch_case(struct weir_sql_parser *parser)
     }
     if (!at_keyword(parser, K(WHEN))) fail_expected(parser, "WHEN");
     while (accept_keyword(parser, K(WHEN))) {
-        struct weir_sql_when *when = LIST_ADD(parser, &whens, struct weir_sql_when);
-        struct weir_sql_span from = span_here(parser);
-        struct weir_sql_expr *condition = weir_sql_expr_parse(parser);
-        if (expr->switch_.operand && at(parser, T(COMMA))) { /* CASE x WHEN 1, 2 THEN: an IN list */
-            struct weir_sql_expr *row = weir_sql_expr_new(parser, WEIR_SQL_EXPR_ROW, from);
-            weir_sql_parser_fail_at(parser, span_here(parser), WEIR_E_UNSUPPORTED,
-                "CASE with several values in one WHEN is not implemented; write one WHEN for each value");
-            condition = row;
-        }
+        struct weir_sql_exprs values = weir_sql_exprs_parse(parser, &expr->height);
+        if (values.count > 1 && !expr->switch_.operand)
+            fail_expected(parser, "one condition only behind WHEN where nothing stands between CASE and WHEN");
         expect_keyword(parser, K(THEN));
         struct weir_sql_expr *then = weir_sql_expr_parse(parser);
-        weir_sql_raise_over(parser, expr, condition);
         weir_sql_raise_over(parser, expr, then);
-        *when = (struct weir_sql_when){ condition, then };
+        *LIST_ADD(parser, &whens, struct weir_sql_when) = (struct weir_sql_when){ values.items[0], then };
+        any_list |= values.count > 1;
+        if (values.count == 1) values.count = 0;
+        *LIST_ADD(parser, &lists, struct weir_sql_exprs) = values;
     }
     expr->switch_.count = whens.count;
     expr->switch_.whens = whens.items;
+    if (any_list) make_searched(parser, expr, whens.items, lists.items);
     if (accept_keyword(parser, K(ELSE))) {
         expr->switch_.otherwise = weir_sql_expr_parse(parser);
         weir_sql_raise_over(parser, expr, expr->switch_.otherwise);

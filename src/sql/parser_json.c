@@ -75,14 +75,14 @@ static bool behavior(struct weir_sql_parser *parser, struct json *json)
         return false;
     expect_keyword(parser, K(ON));
     struct weir_sql_json *clauses = json->clauses;
-    if (!clauses->on_empty && !clauses->on_error && accept_keyword(parser, K(EMPTY))) {
+    if (!clauses->on_empty && accept_keyword(parser, K(EMPTY))) {
         clauses->on_empty = (uint8_t)what;
         clauses->empty_default = value;
     } else if (!clauses->on_error && accept_keyword(parser, K(ERROR))) {
         clauses->on_error = (uint8_t)what;
         clauses->error_default = value;
     } else {
-        fail_expected(parser, clauses->on_error ? "')'" : clauses->on_empty ? "ERROR" : "EMPTY or ERROR");
+        fail_expected(parser, clauses->on_empty ? "ERROR" : clauses->on_error ? "EMPTY" : "EMPTY or ERROR");
     }
     return true;
 }

@@ -276,7 +276,7 @@ static void nullability(struct weir_sql_parser *parser, struct weir_sql_type *ty
 {
     if (accept_keywords(parser, K(NOT), K(NULL))) {
         if (type->type) type->type = weir_type_nullable(parser->arena, type->type, false);
-    } else {
+    } else if (!is_keyword(parser, 1, K(ON))) { /* RETURNING INT NULL ON EMPTY */
         accept_keyword(parser, K(NULL));
     }
 }
