@@ -142,7 +142,7 @@ static void encode_text(struct weir_text_builder *to, struct weir_slice s, enum 
     if (charset == CHARSET_UTF_16 && s.length) put_unit(to, 0xFEFF, false);
     for (size_t at = 0; at < s.length;) {
         uint32_t point;
-        at += weir_utf8_decode(s.data + at, s.length - at, &point);
+        at += weir_text_decode(s.data + at, s.length - at, &point);
         if (charset == CHARSET_ASCII || charset == CHARSET_LATIN_1) {
             weir_text_builder_byte(
                 to, point < (charset == CHARSET_ASCII ? 0x80u : 0x100u) ? (char)point : '?');
@@ -190,7 +190,7 @@ bool weir_infer_encode(WEIR_INFER_PARAMETERS)
 static void put_utf8(struct weir_text_builder *to, uint32_t point)
 {
     char bytes[4];
-    weir_text_builder_add(to, bytes, weir_utf8_encode(point, bytes));
+    weir_text_builder_add(to, bytes, weir_text_encode(point, bytes));
 }
 
 static void decode_utf16(struct weir_text_builder *to, struct weir_slice s, enum charset charset)

@@ -117,7 +117,7 @@ static int64_t piece_fits(
             continue;
         }
         uint32_t point;
-        at += weir_utf8_decode(at, (size_t)(end - at), &point);
+        at += weir_text_decode(at, (size_t)(end - at), &point);
     }
     return at - from;
 }

@@ -70,7 +70,7 @@ static enum weir_error_code split_index_code(WEIR_KERNEL_PARAMETERS)
         int32_t code = WEIR_ARGUMENT(int32_t, arguments[1], i);
         char bytes[4];
         struct weir_slice separator = { bytes, 0 };
-        if (code >= 1 && code <= 255) separator.length = weir_utf8_encode((uint32_t)code, bytes);
+        if (code >= 1 && code <= 255) separator.length = weir_text_encode((uint32_t)code, bytes);
         if (separator.length && split_part(weir_text_slice(arguments[0], i), separator,
                                     WEIR_ARGUMENT(int32_t, arguments[2], i), &part)) {
             WEIR_RESULT(struct weir_string, out, i) = weir_text_copy(&writer, part.data, part.length);
@@ -109,7 +109,7 @@ static enum weir_error_code split(WEIR_KERNEL_PARAMETERS)
         uint32_t first = out->child_rows;
         const char *at = s.data, *end = s.data + s.length;
         while (delimiter.length == 0 && at < end) {
-            uint32_t point, bytes = weir_utf8_decode(at, (size_t)(end - at), &point);
+            uint32_t point, bytes = weir_text_decode(at, (size_t)(end - at), &point);
             add_element(call, out, &writer, at, bytes);
             at += bytes;
         }

@@ -344,7 +344,7 @@ bool weir_infer_left(WEIR_INFER_PARAMETERS)
 static void replace_empty(struct weir_text_builder *builder, struct weir_slice s, struct weir_slice with)
 {
     for (size_t at = 0; at < s.length;) {
-        uint32_t point, bytes = weir_utf8_decode(s.data + at, s.length - at, &point);
+        uint32_t point, bytes = weir_text_decode(s.data + at, s.length - at, &point);
         weir_text_builder_add(builder, with.data, with.length);
         weir_text_builder_add(builder, s.data + at, bytes);
         at += bytes;

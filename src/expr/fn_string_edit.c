@@ -15,7 +15,7 @@ static struct weir_slice trim_of(struct weir_slice s, struct weir_slice set, enu
     uint32_t point;
     if (set.length == 0) return s;
     while (side & TRIM_LEADING && s.length) {
-        uint32_t bytes = weir_utf8_decode(s.data, s.length, &point);
+        uint32_t bytes = weir_text_decode(s.data, s.length, &point);
         if (!set_has(set, s.data, bytes)) break;
         s.data += bytes, s.length -= bytes;
     }
@@ -135,7 +135,7 @@ static enum weir_error_code reverse(WEIR_KERNEL_PARAMETERS)
         struct weir_slice s = weir_text_slice(arguments[0], i);
         char *to = weir_text_reserve(&writer, s.length);
         for (size_t at = 0; at < s.length;) {
-            uint32_t point, bytes = weir_utf8_decode(s.data + at, s.length - at, &point);
+            uint32_t point, bytes = weir_text_decode(s.data + at, s.length - at, &point);
             memcpy(to + s.length - at - bytes, s.data + at, bytes);
             at += bytes;
         }
@@ -286,7 +286,7 @@ static void translate_row(
 {
     uint32_t point;
     for (size_t at = 0; at < s.length;) {
-        uint32_t bytes = weir_utf8_decode(s.data + at, s.length - at, &point);
+        uint32_t bytes = weir_text_decode(s.data + at, s.length - at, &point);
         const char *hit = weir_text_find(from.data, from.length, s.data + at, bytes);
         if (!hit) {
             weir_text_builder_add(builder, s.data + at, bytes);
@@ -294,7 +294,7 @@ static void translate_row(
             size_t place = weir_text_length(from.data, (size_t)(hit - from.data));
             size_t offset = weir_text_offset(to.data, to.length, place);
             if (offset < to.length) {
-                uint32_t to_bytes = weir_utf8_decode(to.data + offset, to.length - offset, &point);
+                uint32_t to_bytes = weir_text_decode(to.data + offset, to.length - offset, &point);
                 weir_text_builder_add(builder, to.data + offset, to_bytes);
             }
         }
@@ -360,7 +360,7 @@ static enum weir_error_code chr(WEIR_KERNEL_PARAMETERS)
     {
         int64_t value = WEIR_ARGUMENT(int64_t, arguments[0], i);
         char bytes[4];
-        uint32_t length = value < 0 ? 0 : weir_utf8_encode((uint32_t)(value & 0xFF), bytes);
+        uint32_t length = value < 0 ? 0 : weir_text_encode((uint32_t)(value & 0xFF), bytes);
         WEIR_RESULT(struct weir_string, out, i) = weir_string_view(bytes, length);
     }
     return WEIR_OK;

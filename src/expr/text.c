@@ -101,7 +101,7 @@ uint32_t weir_utf8_sequence(const char *data, size_t length)
     return bytes;
 }
 
-uint32_t weir_utf8_decode(const char *data, size_t length, uint32_t *ret)
+uint32_t weir_text_decode(const char *data, size_t length, uint32_t *ret)
 {
     const uint8_t *s = (const uint8_t *)data;
     switch (weir_utf8_sequence(data, length)) {
@@ -116,7 +116,7 @@ uint32_t weir_utf8_decode(const char *data, size_t length, uint32_t *ret)
     }
 }
 
-uint32_t weir_utf8_encode(uint32_t point, char to[4])
+uint32_t weir_text_encode(uint32_t point, char to[4])
 {
     if (point < 0x80) {
         to[0] = (char)point;

@@ -101,8 +101,8 @@ size_t weir_text_offset(const char *data, size_t length, size_t points);
 size_t weir_text_offset_from_end(const char *data, size_t length, size_t points);
 /* Bytes of the code point at data (1 for a byte that starts no valid sequence); length > 0. *ret U+FFFD when
  * invalid. */
-uint32_t weir_utf8_decode(const char *data, size_t length, uint32_t *ret);
-uint32_t weir_utf8_encode(uint32_t point, char to[4]);
+uint32_t weir_text_decode(const char *data, size_t length, uint32_t *ret);
+uint32_t weir_text_encode(uint32_t point, char to[4]);
 /* Bytes of the valid sequence at data, 0 when there is none (surrogates and overlong forms are not valid). */
 uint32_t weir_utf8_sequence(const char *data, size_t length);
 
