@@ -2,6 +2,7 @@
  * time functions. */
 #include "expr/decimal_access.h"
 #include "expr/kernel.h"
+#include "expr/moment.h"
 
 #include "data/number.h"
 
@@ -57,6 +58,7 @@ static weir_kernel keep_kernel(const struct weir_type *type)
 
 bool weir_infer_whole(WEIR_INFER_PARAMETERS)
 {
+    if (count == 2) return weir_infer_floor_time(arena, function, given, literals, count, ret, reterr);
     bool up = function->name[0] == 'C';
     const struct weir_type *type = given[0];
     if (type->id == WEIR_TYPE_NULL) type = ret->argument_types[0] = weir_type_of(WEIR_TYPE_INT);
