@@ -105,15 +105,41 @@ static inline bool source_is_valid(const struct gather *g, uint32_t i)
     return !g->from->validity || weir_bit_get(g->from->validity, position(g, i));
 }
 
+/* count bits from bit at on, 1 to 64 of them. */
+static inline uint64_t load_bits(const uint64_t *bits, uint32_t at, uint32_t count)
+{
+    uint32_t shift = at & 63;
+    uint64_t word = bits[at >> 6] >> shift;
+    if (shift && shift + count > 64) word |= bits[(at >> 6) + 1] << (64 - shift);
+    return word;
+}
+
+static inline void store_bits(uint64_t *bits, uint32_t at, uint64_t word, uint32_t count)
+{
+    uint32_t shift = at & 63;
+    uint64_t mask = count == 64 ? UINT64_MAX : ((uint64_t)1 << count) - 1;
+    word &= mask;
+    bits[at >> 6] = (bits[at >> 6] & ~(mask << shift)) | word << shift;
+    if (shift + count <= 64) return;
+    bits[(at >> 6) + 1] = (bits[(at >> 6) + 1] & ~(mask >> (64 - shift))) | word >> (64 - shift);
+}
+
 static void copy_validity(const struct gather *g)
 {
     struct weir_vector *to = g->to;
-    if (!g->from->validity && !to->validity) return;
+    const uint64_t *from = g->from->validity;
+    if (!from && !to->validity) return;
     uint64_t *bits = weir_vector_ensure_validity(to, g->to_offset + g->count, g->arena);
-    for (uint32_t i = 0; i < g->count; i++) {
-        uint32_t at = g->to_offset + i;
-        uint64_t bit = source_is_valid(g, i);
-        bits[at >> 6] = (bits[at >> 6] & ~((uint64_t)1 << (at & 63))) | bit << (at & 63);
+    for (uint32_t i = 0; i < g->count; i += 64) {
+        uint32_t now = WEIR_MIN(g->count - i, 64u);
+        uint64_t word = UINT64_MAX;
+        if (from && !g->rows) {
+            word = load_bits(from, i, now);
+        } else if (from) {
+            word = 0;
+            for (uint32_t k = 0; k < now; k++) word |= (uint64_t)weir_bit_get(from, g->rows[i + k]) << k;
+        }
+        store_bits(bits, g->to_offset + i, word, now);
     }
 }
 

@@ -17,19 +17,6 @@ static int compare_lists(
     return (x.length > y.length) - (x.length < y.length);
 }
 
-/* The entry with the smallest key that is greater than that of after (UINT32_MAX: any); UINT32_MAX when there
- * is none. */
-static uint32_t next_entry(const struct weir_vector *v, struct weir_list list, uint32_t after)
-{
-    const struct weir_vector *keys = &v->children[0];
-    uint32_t best = UINT32_MAX;
-    for (uint32_t i = list.offset; i < list.offset + list.length; i++) {
-        if (after != UINT32_MAX && weir_vector_compare_at(keys, i, keys, after, true) <= 0) continue;
-        if (best == UINT32_MAX || weir_vector_compare_at(keys, i, keys, best, true) < 0) best = i;
-    }
-    return best;
-}
-
 static int compare_entries(
     const struct weir_vector *a, uint32_t at_a, const struct weir_vector *b, uint32_t at_b)
 {
@@ -38,6 +25,24 @@ static int compare_entries(
         if (order) return order;
     }
     return 0;
+}
+
+static bool entry_is_before(const struct weir_vector *v, uint32_t a, uint32_t b)
+{
+    int order = compare_entries(v, a, v, b);
+    return order ? order < 0 : a < b;
+}
+
+/* The entry that follows after (UINT32_MAX: the first) by key, value and place; UINT32_MAX when there is
+ * none. */
+static uint32_t next_entry(const struct weir_vector *v, struct weir_list list, uint32_t after)
+{
+    uint32_t best = UINT32_MAX;
+    for (uint32_t i = list.offset; i < list.offset + list.length; i++) {
+        if (after != UINT32_MAX && !entry_is_before(v, after, i)) continue;
+        if (best == UINT32_MAX || entry_is_before(v, i, best)) best = i;
+    }
+    return best;
 }
 
 /* Maps and multisets by their entries in key order, whatever order they stand in. */

@@ -19,10 +19,12 @@ static inline uint64_t mix(uint64_t x)
     return x ^ x >> 32;
 }
 
-/* Order matters: (a, b) and (b, a) differ. */
+/* Order matters: (a, b) and (b, a) differ. One multiplication does, because both are well mixed already. */
 static inline uint64_t join(uint64_t hash, uint64_t more)
 {
-    return mix((hash << 27 | hash >> 37) * 5 + more);
+    weir_uint128 product =
+        (weir_uint128)(hash ^ UINT64_C(0xa0761d6478bd642f)) * (more ^ UINT64_C(0x8ebc6af09c88c6e3));
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 static inline uint64_t hash_i64(int64_t value)
@@ -78,29 +80,29 @@ static uint64_t hash_nested(const struct weir_vector *v, uint32_t at)
     return join(hash, list.length);
 }
 
-/* The rows of one call. Exactly one of the index forms is used; the loops below are specialised by constant
- * arguments. */
-struct rows {
-    const uint16_t *selection;
+/* Which rows, and what happens to the hash. Callers pass constants for what is NULL, so that every loop below
+ * is made for one case. */
+struct task {
+    const struct weir_vector *v;
+    const uint64_t *validity;
+    const uint16_t *selection; /* at most one of these two */
     const uint32_t *positions;
     uint32_t count;
+    bool combine;
 };
 
-static inline __attribute__((always_inline)) uint32_t row_at(const struct rows *rows, uint32_t i)
-{
-    return rows->positions ? rows->positions[i] : rows->selection ? rows->selection[i] : i;
-}
+#define INLINE static inline __attribute__((always_inline))
 
-#define HASH_LOOP(value)                                                                      \
-    for (uint32_t i = 0; i < rows->count; i++) {                                              \
-        uint32_t row = row_at(rows, i);                                                       \
-        uint64_t hash = !v->validity || weir_bit_get(v->validity, row) ? (value) : HASH_NULL; \
-        hashes[i] = combine ? join(hashes[i], hash) : hash;                                   \
+#define HASH_LOOP(value)                                                                            \
+    for (uint32_t i = 0; i < task.count; i++) {                                                     \
+        uint32_t row = task.positions ? task.positions[i] : task.selection ? task.selection[i] : i; \
+        uint64_t hash = !task.validity || weir_bit_get(task.validity, row) ? (value) : HASH_NULL;   \
+        hashes[i] = task.combine ? join(hashes[i], hash) : hash;                                    \
     }
 
-static inline __attribute__((always_inline)) void hash_loops(
-    const struct weir_vector *v, const struct rows *rows, uint64_t *restrict hashes, bool combine)
+INLINE void hash_loops(struct task task, uint64_t *restrict hashes)
 {
+    const struct weir_vector *v = task.v;
     const void *data = v->data;
     switch (v->type->id) {
     case WEIR_TYPE_BOOLEAN: HASH_LOOP(hash_i64(((const uint8_t *)data)[row])); break;
@@ -135,17 +137,41 @@ static inline __attribute__((always_inline)) void hash_loops(
     }
 }
 
-static void hash_flat(const struct weir_vector *v, const struct rows *rows, uint64_t *hashes, bool combine)
+INLINE void hash_rows(struct task task, uint64_t *hashes)
 {
-    struct weir_vector plain = *v;
-    struct rows all = { .count = rows->count };
-    plain.validity = NULL;
-    if (v->validity || rows->positions || rows->selection)
-        hash_loops(v, rows, hashes, combine);
-    else if (combine)
-        hash_loops(&plain, &all, hashes, true);
-    else
-        hash_loops(&plain, &all, hashes, false);
+    if (task.selection) {
+        task.positions = NULL;
+        hash_loops(task, hashes);
+    } else if (task.positions) {
+        task.selection = NULL;
+        hash_loops(task, hashes);
+    } else {
+        task.selection = NULL;
+        task.positions = NULL;
+        hash_loops(task, hashes);
+    }
+}
+
+INLINE void hash_valid(struct task task, uint64_t *hashes)
+{
+    if (task.validity) {
+        hash_rows(task, hashes);
+    } else {
+        task.validity = NULL;
+        hash_rows(task, hashes);
+    }
+}
+
+static void hash_flat(struct task task, uint64_t *hashes)
+{
+    task.validity = task.v->validity;
+    if (task.combine) {
+        task.combine = true;
+        hash_valid(task, hashes);
+    } else {
+        task.combine = false;
+        hash_valid(task, hashes);
+    }
 }
 
 static uint64_t hash_at(const struct weir_vector *v, uint32_t row)
@@ -153,7 +179,7 @@ static uint64_t hash_at(const struct weir_vector *v, uint32_t row)
     const struct weir_vector *flat;
     uint32_t at = weir_vector_locate(v, row, &flat);
     uint64_t hash = 0;
-    hash_loops(flat, &(struct rows){ .positions = &at, .count = 1 }, &hash, false);
+    hash_loops((struct task){ .v = flat, .validity = flat->validity, .positions = &at, .count = 1 }, &hash);
     return hash;
 }
 
@@ -163,7 +189,8 @@ void weir_vector_hash(
     const struct weir_vector *v, const uint16_t *selection, uint32_t count, uint64_t *hashes, bool combine)
 {
     if (v->encoding == WEIR_ENCODING_FLAT) {
-        hash_flat(v, &(struct rows){ .selection = selection, .count = count }, hashes, combine);
+        hash_flat(
+            (struct task){ .v = v, .selection = selection, .count = count, .combine = combine }, hashes);
         return;
     }
     if (v->encoding == WEIR_ENCODING_CONSTANT) {
@@ -178,8 +205,8 @@ void weir_vector_hash(
         for (uint32_t i = 0; i < now; i++) {
             positions[i] = v->indices[selection ? selection[done + i] : done + i];
         }
-        hash_flat(
-            v->dictionary, &(struct rows){ .positions = positions, .count = now }, hashes + done, combine);
+        struct task task = { .v = v->dictionary, .positions = positions, .count = now, .combine = combine };
+        hash_flat(task, hashes + done);
         done += now;
     }
 }
