@@ -63,10 +63,53 @@ static const struct entry *find(uint32_t bucket, const char *name, size_t length
     return NULL;
 }
 
+/* Three letters that Java takes for a region. The tz database has files for some others ("EST"): those come
+ * first. */
+static const struct {
+    char letters[4];
+    const char *region;
+} short_names[] = {
+    { "ACT", "Australia/Darwin" },
+    { "AET", "Australia/Sydney" },
+    { "AGT", "America/Argentina/Buenos_Aires" },
+    { "ART", "Africa/Cairo" },
+    { "AST", "America/Anchorage" },
+    { "BET", "America/Sao_Paulo" },
+    { "BST", "Asia/Dhaka" },
+    { "CAT", "Africa/Harare" },
+    { "CNT", "America/St_Johns" },
+    { "CST", "America/Chicago" },
+    { "CTT", "Asia/Shanghai" },
+    { "EAT", "Africa/Addis_Ababa" },
+    { "ECT", "Europe/Paris" },
+    { "IET", "America/Indiana/Indianapolis" },
+    { "IST", "Asia/Kolkata" },
+    { "JST", "Asia/Tokyo" },
+    { "MIT", "Pacific/Apia" },
+    { "NET", "Asia/Yerevan" },
+    { "NST", "Pacific/Auckland" },
+    { "PLT", "Asia/Karachi" },
+    { "PNT", "America/Phoenix" },
+    { "PRT", "America/Puerto_Rico" },
+    { "PST", "America/Los_Angeles" },
+    { "SST", "Pacific/Guadalcanal" },
+    { "VST", "Asia/Ho_Chi_Minh" },
+};
+
+static void write_path(char path[static sizeof DATABASE + NAME_BYTES_MAX], const char *name)
+{
+    snprintf(path, sizeof DATABASE + NAME_BYTES_MAX, DATABASE "%s", name);
+    if (weir_file_exists(path)) return;
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(short_names); i++) {
+        if (strcmp(name, short_names[i].letters) != 0) continue;
+        snprintf(path, sizeof DATABASE + NAME_BYTES_MAX, DATABASE "%s", short_names[i].region);
+    }
+}
+
 static const struct weir_zone *read_zone(const char *name)
 {
     char path[sizeof DATABASE + NAME_BYTES_MAX];
-    snprintf(path, sizeof path, DATABASE "%s", name);
+    write_path(path, name);
     if (!weir_file_exists(path)) return NULL;
     struct weir_buffer bytes;
     weir_buffer_init(&bytes, weir_os_memory(), FILE_BYTES_MAX);

@@ -19,6 +19,10 @@ static void regions_are_found_once(void **state)
     assert_int_equal(weir_zone_offset_at_utc(berlin, 1720000000), 7200);
     assert_non_null(load("America/Argentina/Buenos_Aires"));
     assert_non_null(load("Etc/GMT+5"));
+    assert_int_equal(
+        weir_zone_offset_at_utc(load("PST"), 1720000000), -7 * 3600); /* one of Java's short names */
+    assert_int_equal(weir_zone_offset_at_utc(load("EST"), 1720000000), -5 * 3600); /* a file of its own */
+    assert_null(load("QQT"));
 }
 
 static void names_stay_in_the_database(void **state)
