@@ -7,7 +7,7 @@
 
 format    clang-format (version 14) has nothing to change
 reached   every source is compiled by the build, every header and table is included by somebody
-banned    no call that is unsafe, hides state or depends on the locale; no TODO, no code that is switched off
+banned    in src/ no call that is unsafe, hides state or depends on the locale; nowhere a note to oneself or code switched off
 size      a .c file has at most 1500 lines (1000 are enough)
 readme    every folder of src/ with code in it has a README.md
 options   every option that says it is used is read by somebody, and every key that is read is in the table
@@ -113,7 +113,7 @@ def check_banned(root, files):
     for file in ours(files, C_FILES):
         text = read(root, file)
         for number, line in enumerate(without_comments(text).split("\n"), 1):
-            for call in BANNED_CALL.findall(line):
+            for call in BANNED_CALL.findall(line) if file.startswith("src/") else ():
                 faults.append(f"{file}:{number}: calls {call}(); use {BANNED[call]}")
             if re.match(r"\s*#\s*if\s+0\b", line):
                 faults.append(f"{file}:{number}: code that is switched off")
@@ -143,7 +143,7 @@ def check_readme(root, files):
 
 
 MACHINE = re.compile(r"(?<![\w.])/(?:work|home|root|Users)/\w+")
-NAMED = re.compile(r"`((?:src|test|tools|docs|conf|examples|bench|cmake|web)/[\w./-]*[\w/])`")
+NAMED = re.compile(r"`((?:src|test|tools|docs|examples|bench|cmake|web)/[\w./-]*[\w/])`")
 
 
 def check_paths(root, files):
