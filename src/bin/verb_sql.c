@@ -5,6 +5,7 @@
  */
 #include "main.h"
 #include "ops/ops.h"
+#include "ops/sources.h"
 #include "os/file.h"
 #include "os/memory.h"
 #include "os/process.h"

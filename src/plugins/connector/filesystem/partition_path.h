@@ -1,0 +1,12 @@
+/* Partition values in directory names: ".../day=2020-01-01/hour=10/part". @thread any */
+#ifndef WEIR_PLUGINS_CONNECTOR_FILESYSTEM_PARTITION_PATH_H
+#define WEIR_PLUGINS_CONNECTOR_FILESYSTEM_PARTITION_PATH_H
+
+#include "data/batch.h"
+
+/* Makes column of out a CONSTANT: the value of key in path, unescaped, converted to the column's type; NULL
+ * for default_name. */
+enum weir_error_code partition_value(const char *path, const char *key, const char *default_name,
+    struct weir_batch *out, uint32_t column, struct weir_error *reterr);
+
+#endif

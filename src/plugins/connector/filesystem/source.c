@@ -1,0 +1,673 @@
+/*
+ * Source half of connector filesystem.
+ *
+ * Bounded: the files found at the start are read to their end, in the order of their paths. Monitored: new
+ * paths are looked for every source.monitor-interval, each is read once. Followed (source.follow): a file is
+ * its identity (device, inode), not its name; it is read on as it grows, an incomplete last line is kept
+ * back. rotation by rename   the open file is read on under its new name; the new file of the old name is
+ * found by listing copy and truncate    the file is shorter than what was read, or begins with other bytes:
+ * read again from its start re-creation          another identity under the name: a new file A snapshot
+ * holds, per file, its path, identity, offset of the next record, and a hash of its first bytes, by which an
+ * inode that was used again is told from the file that had it before. Restored files are found by identity
+ * among all files of their directory, whatever they are called now.
+ *
+ * A file belongs to the subtask that its name (followed: its identity) hashes to, so any parallelism can go
+ * on.
+ */
+#include "base/assert.h"
+#include "plugins/connector/filesystem/filesystem.h"
+#include "plugins/connector/filesystem/partition_path.h"
+#include "plugins/connector/filesystem/pattern.h"
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <xxhash.h>
+
+enum {
+    READ_BYTES = 1 << 20,
+    RECORD_BYTES_MAX = 256 << 20,
+    FINGERPRINT_BYTES_MAX = 256,
+    FOLLOW_POLL_MS = 50,
+    FOLLOW_LIST_MS = 500,
+    GONE_GRACE_MS = 5000, /* a file without a name may still be written to by who has it open */
+    FILES_MAX = 1000000,
+    DIRECTORY_DEPTH_MAX = 64,
+};
+
+struct source_file {
+    const char *path; /* the name it was found under; newest */
+    uint64_t device, inode;
+    int64_t offset; /* of the next record */
+    uint32_t fingerprint_bytes;
+    uint64_t fingerprint;
+    bool done;  /* read to its end and wanted no more */
+    bool named; /* met in the last listing */
+    int64_t unnamed_since_ms;
+    struct weir_file *file; /* open, or NULL */
+    struct weir_file_status status;
+};
+
+struct filesystem_source {
+    struct weir_source source;
+    struct filesystem_table table;
+    struct weir_filesystem *fs;
+    struct pattern *pattern;
+    bool follow;
+    int64_t monitor_ms; /* 0 = no listing after the first */
+    int64_t next_list_ms;
+    bool listed;
+    struct source_file *files;
+    uint32_t file_count, file_capacity, current;
+    struct weir_arena names; /* paths, kept */
+    struct weir_arena scratch;
+    /* Bytes of the current file that are read but not decoded. */
+    char *buffer;
+    size_t buffer_capacity, buffer_from, buffer_to;
+    int64_t buffer_offset; /* in the file, of buffer_from */
+    struct weir_decoder *decoder;
+    struct weir_batch decoded;
+    struct weir_format_context format_context;
+    /* Output column -> decoder column (>= 0), or partition key, or metadata. */
+    struct output_column {
+        int32_t decoded;
+        int32_t partition_key; /* physical column */
+        enum { META_NONE, META_PATH, META_NAME, META_SIZE, META_TIME } metadata;
+    } * columns;
+};
+
+static struct weir_operator_context *ctx_of(struct filesystem_source *s)
+{
+    return s->source.ctx;
+}
+static int64_t now_ms(struct filesystem_source *s)
+{
+    return ctx_of(s)->now_us(ctx_of(s)->clock) / 1000;
+}
+
+/* --- files --- */
+
+static bool is_mine(struct filesystem_source *s, const char *path, uint64_t device, uint64_t inode)
+{
+    uint64_t key[2] = { device, inode };
+    uint64_t hash = s->follow ? XXH3_64bits(key, sizeof key) : XXH3_64bits(path, strlen(path));
+    return hash % ctx_of(s)->parallelism == ctx_of(s)->subtask_index;
+}
+
+static struct source_file *find_file(
+    struct filesystem_source *s, const char *path, uint64_t device, uint64_t inode)
+{
+    for (uint32_t i = 0; i < s->file_count; i++) {
+        struct source_file *f = &s->files[i];
+        if (s->follow ? f->device == device && f->inode == inode : strcmp(f->path, path) == 0) return f;
+    }
+    return NULL;
+}
+
+static struct source_file *add_file(struct filesystem_source *s, const char *path)
+{
+    if (s->file_count == s->file_capacity) {
+        uint32_t capacity = s->file_capacity ? s->file_capacity * 2 : 16;
+        s->files = weir_memory_reallocate(
+            ctx_of(s)->memory, s->files, s->file_capacity * sizeof *s->files, capacity * sizeof *s->files);
+        s->file_capacity = capacity;
+    }
+    struct source_file *f = &s->files[s->file_count++];
+    *f = (struct source_file){
+        .path = weir_arena_string(&s->names, path), .named = true, .unnamed_since_ms = INT64_MAX
+    };
+    return f;
+}
+
+static bool is_hidden(const char *name)
+{
+    return name[0] == '.' || name[0] == '_';
+}
+
+static void meet(struct filesystem_source *s, const char *path, const struct weir_file_status *status)
+{
+    if (!is_mine(s, path, status->device, status->inode)) return;
+    struct source_file *f = find_file(s, path, status->device, status->inode);
+    if (f && s->follow && strcmp(f->path, path) != 0) f->path = weir_arena_string(&s->names, path);
+    if (f) {
+        f->named = true;
+        return;
+    }
+    if (s->file_count >= FILES_MAX) return;
+    f = add_file(s, path);
+    f->device = status->device;
+    f->inode = status->inode;
+    f->status = *status;
+}
+
+static enum weir_error_code list_directory(struct filesystem_source *s, const char *path, uint32_t depth)
+{
+    struct weir_directory_entry *entries;
+    uint32_t count;
+    if (depth > DIRECTORY_DEPTH_MAX)
+        return weir_error_set(ctx_of(s)->error, WEIR_E_IO,
+            "table %s: %s is nested deeper than %d directories", s->table.identifier, path,
+            DIRECTORY_DEPTH_MAX);
+    enum weir_error_code code = s->fs->list(s->fs, &s->scratch, path, &entries, &count, ctx_of(s)->error);
+    if (code) {
+        /* Below the table's own directory one may vanish between being listed and being looked into. */
+        return depth > 0 && code == WEIR_E_NOT_FOUND ? WEIR_OK : code;
+    }
+    size_t length = strlen(path);
+    const char *slash = length && path[length - 1] == '/' ? "" : "/";
+    for (uint32_t i = 0; i < count; i++) {
+        if (is_hidden(entries[i].name)) continue;
+        const char *child = weir_arena_format(&s->scratch, "%s%s%s", path, slash, entries[i].name);
+        if (entries[i].status.is_directory) {
+            code = list_directory(s, child, depth + 1);
+            if (code) return code;
+        } else if (entries[i].status.is_regular && (!s->pattern || pattern_matches(s->pattern, child))) {
+            meet(s, child, &entries[i].status);
+        }
+    }
+    return WEIR_OK;
+}
+
+/* A name may have been rotated away within its directory, out of the pattern: look there for the identities
+ * we follow. */
+static void list_siblings(struct filesystem_source *s)
+{
+    const char *slash = strrchr(s->table.path, '/');
+    const char *directory =
+        slash == s->table.path ? "/"
+        : slash ? weir_arena_format(&s->scratch, "%.*s", (int)(slash - s->table.path), s->table.path)
+                : ".";
+    struct weir_directory_entry *entries;
+    uint32_t count;
+    if (s->fs->list(s->fs, &s->scratch, directory, &entries, &count, NULL)) return;
+    for (uint32_t i = 0; i < count; i++) {
+        struct source_file *f = find_file(s, "", entries[i].status.device, entries[i].status.inode);
+        if (f && entries[i].status.is_regular) {
+            f->named = true;
+            if (!f->file) f->path = weir_arena_format(&s->names, "%s/%s", directory, entries[i].name);
+        }
+    }
+}
+
+static enum weir_error_code list_files(struct filesystem_source *s)
+{
+    weir_arena_reset(&s->scratch);
+    for (uint32_t i = 0; i < s->file_count; i++) s->files[i].named = false;
+    struct weir_file_status status;
+    enum weir_error_code code = s->fs->status(s->fs, s->table.path, &status, ctx_of(s)->error);
+    if (code) return code;
+    if (!status.exists) {
+        if (!s->follow && s->monitor_ms == 0)
+            return weir_error_set(ctx_of(s)->error, WEIR_E_NOT_FOUND, "table %s: the path %s does not exist",
+                s->table.identifier, s->table.path);
+    } else if (status.is_directory) {
+        code = list_directory(s, s->table.path, 0);
+    } else {
+        meet(s, s->table.path, &status);
+    }
+    if (!code && s->follow && !status.is_directory) list_siblings(s);
+    for (uint32_t i = 0; i < s->file_count; i++) {
+        struct source_file *f = &s->files[i];
+        if (f->named)
+            f->unnamed_since_ms = INT64_MAX;
+        else if (f->unnamed_since_ms == INT64_MAX)
+            f->unnamed_since_ms = now_ms(s);
+    }
+    s->listed = true;
+    s->next_list_ms =
+        now_ms(s) + (s->follow ? (s->monitor_ms ? s->monitor_ms : FOLLOW_LIST_MS) : s->monitor_ms);
+    return code;
+}
+
+/* --- creation --- */
+
+static enum weir_error_code map_column(struct filesystem_source *s, const struct weir_spec *item,
+    struct output_column *column, struct weir_decoder_column *decoder_columns, uint32_t index)
+{
+    struct weir_operator_context *ctx = ctx_of(s);
+    *column = (struct output_column){ .decoded = -1, .partition_key = -1 };
+    const char *key = weir_spec_get_text(item, "metadata", NULL);
+    static const char *const own[] = { NULL, "file.path", "file.name", "file.size",
+        "file.modification-time" };
+    for (int m = META_PATH; key && m <= META_TIME; m++)
+        if (strcmp(key, own[m]) == 0) column->metadata = m;
+    if (column->metadata != META_NONE) return WEIR_OK;
+    uint32_t physical = (uint32_t)weir_spec_get_integer(item, "column", 0);
+    if (!key && s->table.is_partition_key[physical]) {
+        column->partition_key = (int32_t)physical;
+        return WEIR_OK;
+    }
+    struct weir_decoder_column *d = &decoder_columns[s->format_context.column_count];
+    *d = (struct weir_decoder_column){ .type = ctx->output_types[index], .metadata = key };
+    if (!key) {
+        uint32_t schema = 0;
+        for (uint32_t c = 0; c < physical; c++) schema += !s->table.is_partition_key[c];
+        d->name = s->table.names[physical];
+        d->column = schema;
+        d->column_type = s->table.types[physical];
+        d->path = weir_spec_get_integers(item, "path", &d->path_length, ctx->arena);
+    }
+    column->decoded = (int32_t)s->format_context.column_count++;
+    return WEIR_OK;
+}
+
+static enum weir_error_code make_decoder(struct filesystem_source *s)
+{
+    struct weir_operator_context *ctx = ctx_of(s);
+    struct weir_decoder_column *decoder_columns =
+        WEIR_ARENA_ARRAY(ctx->arena, struct weir_decoder_column, ctx->output_column_count + 1);
+    s->format_context = (struct weir_format_context){ .options = s->table.format_options,
+        .option_count = s->table.format_option_count,
+        .schema_count = s->table.schema_count,
+        .schema_names = s->table.schema_names,
+        .schema_types = s->table.schema_types,
+        .columns = decoder_columns,
+        .arena = ctx->arena,
+        .memory = ctx->memory,
+        .local_zone = ctx->local_zone,
+        .metrics = ctx->metrics };
+    s->columns = WEIR_ARENA_ARRAY(ctx->arena, struct output_column, ctx->output_column_count + 1);
+    const struct weir_spec *projection = weir_spec_get(ctx->spec, "projection");
+    for (uint32_t i = 0; i < ctx->output_column_count; i++) {
+        enum weir_error_code code = map_column(s, projection->items[i], &s->columns[i], decoder_columns, i);
+        if (code) return code;
+    }
+    const struct weir_type **types =
+        WEIR_ARENA_ARRAY(ctx->arena, const struct weir_type *, s->format_context.column_count + 1);
+    for (uint32_t i = 0; i < s->format_context.column_count; i++) types[i] = decoder_columns[i].type;
+    enum weir_error_code code = s->table.format->decoder_new(&s->format_context, &s->decoder, ctx->error);
+    if (code)
+        s->decoder = NULL;
+    else
+        weir_batch_init(&s->decoded, types, s->format_context.column_count, ctx->memory);
+    return code;
+}
+
+static void source_close(struct weir_source *source);
+
+static enum weir_error_code source_create(struct weir_operator_context *ctx, struct weir_source **ret)
+{
+    struct filesystem_source *s = WEIR_ARENA_NEW(ctx->arena, struct filesystem_source);
+    s->source = (struct weir_source){ &weir_filesystem_source_ops, ctx };
+    s->fs = ctx->filesystem;
+    weir_arena_init(&s->names, ctx->memory);
+    weir_arena_init(&s->scratch, ctx->memory);
+    enum weir_error_code code =
+        filesystem_table_read(ctx->connectors, ctx->spec, ctx->arena, &s->table, ctx->error);
+    if (code) return code;
+    s->follow = strcasecmp(filesystem_option(&s->table, "source.follow", "false"), "true") == 0;
+    const char *monitor = filesystem_option(&s->table, "source.monitor-interval", NULL);
+    s->monitor_ms = monitor ? WEIR_MAX(filesystem_duration_ms(monitor), (int64_t)1) : 0;
+    const char *pattern = filesystem_option(&s->table, "source.path.regex-pattern", NULL);
+    if (pattern) code = pattern_new(ctx->arena, pattern, &s->pattern, ctx->error);
+    if (!code) code = make_decoder(s);
+    if (code) {
+        source_close(&s->source);
+        return code;
+    }
+    s->buffer_capacity = READ_BYTES;
+    s->buffer = weir_memory_allocate(ctx->memory, s->buffer_capacity);
+    *ret = &s->source;
+    return WEIR_OK;
+}
+
+/* --- reading --- */
+
+static enum weir_error_code fingerprint_of(
+    struct filesystem_source *s, struct weir_file *file, uint32_t bytes, uint64_t *ret, uint32_t *ret_bytes)
+{
+    char head[FINGERPRINT_BYTES_MAX];
+    size_t length = 0, got = 1;
+    while (length < bytes && got > 0) {
+        enum weir_error_code code =
+            s->fs->read_at(file, (int64_t)length, head + length, bytes - length, &got, ctx_of(s)->error);
+        if (code) return code;
+        length += got;
+    }
+    *ret = XXH3_64bits(head, length);
+    *ret_bytes = (uint32_t)length;
+    return WEIR_OK;
+}
+
+static void start_over(struct source_file *f)
+{
+    f->offset = 0;
+    f->fingerprint_bytes = 0;
+}
+
+/* A followed file may have been truncated, or written anew, since it was read last. */
+static enum weir_error_code check_identity(struct filesystem_source *s, struct source_file *f)
+{
+    enum weir_error_code code = s->fs->file_status(f->file, &f->status, ctx_of(s)->error);
+    if (code) return code;
+    if (!s->follow) return WEIR_OK;
+    if (f->status.size_bytes < f->offset) {
+        start_over(f);
+        return WEIR_OK;
+    }
+    if (f->fingerprint_bytes == 0) return WEIR_OK;
+    uint64_t fingerprint;
+    uint32_t bytes;
+    code = fingerprint_of(s, f->file, f->fingerprint_bytes, &fingerprint, &bytes);
+    if (!code && (bytes != f->fingerprint_bytes || fingerprint != f->fingerprint)) start_over(f);
+    return code;
+}
+
+static enum weir_error_code open_file(struct filesystem_source *s, struct source_file *f)
+{
+    enum weir_error_code code = s->fs->open_read(s->fs, f->path, &f->file, ctx_of(s)->error);
+    if (code) {
+        f->file = NULL;
+        /* A followed name may be gone, or another file's, by the time it is opened: the next listing tells.
+         */
+        if (s->follow && code == WEIR_E_NOT_FOUND) return WEIR_OK;
+        weir_error_wrap(ctx_of(s)->error, "table %s", s->table.identifier);
+        return code;
+    }
+    code = s->fs->file_status(f->file, &f->status, ctx_of(s)->error);
+    if (!code && s->follow && (f->status.device != f->device || f->status.inode != f->inode)) {
+        s->fs->close(f->file);
+        f->file = NULL;
+        return WEIR_OK;
+    }
+    return code ? code : check_identity(s, f);
+}
+
+static void close_file(struct filesystem_source *s, struct source_file *f)
+{
+    if (f->file) s->fs->close(f->file);
+    f->file = NULL;
+}
+
+static void use_file(struct filesystem_source *s, uint32_t index)
+{
+    s->current = index;
+    s->buffer_from = s->buffer_to = 0;
+    s->buffer_offset = s->files[index].offset;
+}
+
+/* Reads behind what the buffer holds; *ret_end: nothing was there. */
+static enum weir_error_code fill_buffer(struct filesystem_source *s, struct source_file *f, bool *ret_end)
+{
+    if (s->buffer_from > 0) {
+        memmove(s->buffer, s->buffer + s->buffer_from, s->buffer_to - s->buffer_from);
+        s->buffer_to -= s->buffer_from;
+        s->buffer_from = 0;
+    }
+    if (s->buffer_to == s->buffer_capacity) {
+        if (s->buffer_capacity >= RECORD_BYTES_MAX)
+            return weir_error_set(ctx_of(s)->error, WEIR_E_DATA,
+                "table %s: the record at byte %lld of %s is longer than %d bytes", s->table.identifier,
+                (long long)s->buffer_offset, f->path, RECORD_BYTES_MAX);
+        s->buffer =
+            weir_memory_reallocate(ctx_of(s)->memory, s->buffer, s->buffer_capacity, s->buffer_capacity * 2);
+        s->buffer_capacity *= 2;
+    }
+    size_t got;
+    enum weir_error_code code = s->fs->read_at(f->file, s->buffer_offset + (int64_t)s->buffer_to,
+        s->buffer + s->buffer_to, s->buffer_capacity - s->buffer_to, &got, ctx_of(s)->error);
+    if (code) return code;
+    s->buffer_to += got;
+    ctx_of(s)->metrics->bytes_in += got;
+    *ret_end = got == 0;
+    return WEIR_OK;
+}
+
+static enum weir_error_code decode_failed(struct filesystem_source *s, struct source_file *f, size_t consumed)
+{
+    int64_t at = s->buffer_offset + (int64_t)consumed;
+    return weir_error_wrap(ctx_of(s)->error, "table %s: cannot read the record at byte %lld of %s as %s",
+        s->table.identifier, (long long)at, f->path, s->table.format_name);
+}
+
+static enum weir_error_code remember_head(struct filesystem_source *s, struct source_file *f)
+{
+    if (!s->follow || f->fingerprint_bytes >= FINGERPRINT_BYTES_MAX || f->offset == f->fingerprint_bytes)
+        return WEIR_OK;
+    return fingerprint_of(s, f->file, (uint32_t)WEIR_MIN(f->offset, (int64_t)FINGERPRINT_BYTES_MAX),
+        &f->fingerprint, &f->fingerprint_bytes);
+}
+
+/* Decodes from the current file until the batch is full or the file has no more whole record. */
+static enum weir_error_code read_current(struct filesystem_source *s, bool *ret_end)
+{
+    struct source_file *f = &s->files[s->current];
+    *ret_end = false;
+    bool may_end = !s->follow;
+    bool full = false;
+    while (!full) {
+        size_t held = s->buffer_to - s->buffer_from, consumed = 0;
+        uint32_t rows = s->decoded.row_count;
+        if (held > 0) {
+            enum weir_error_code code = s->table.format->decode(s->decoder, s->buffer + s->buffer_from, held,
+                false, &s->decoded, &consumed, ctx_of(s)->error);
+            if (code) return decode_failed(s, f, consumed);
+            s->buffer_from += consumed;
+            s->buffer_offset += (int64_t)consumed;
+        }
+        full = s->decoded.row_count >= WEIR_BATCH_ROWS_MAX ||
+               (consumed > 0 && s->decoded.row_count > rows && s->buffer_to - s->buffer_from > 0);
+        if (full) break;
+        if (consumed > 0 && s->buffer_to > s->buffer_from) continue;
+        enum weir_error_code code = fill_buffer(s, f, ret_end);
+        if (code) return code;
+        if (!*ret_end) continue;
+        if (may_end && s->buffer_to > s->buffer_from) { /* the last record has no newline */
+            code = s->table.format->decode(s->decoder, s->buffer + s->buffer_from,
+                s->buffer_to - s->buffer_from, true, &s->decoded, &consumed, ctx_of(s)->error);
+            if (code) return decode_failed(s, f, consumed);
+            s->buffer_from += consumed;
+            s->buffer_offset += (int64_t)consumed;
+            if (consumed > 0 && s->buffer_to > s->buffer_from)
+                *ret_end = false; /* the batch was full: more to come */
+        }
+        break;
+    }
+    f->offset = s->buffer_offset;
+    return remember_head(s, f);
+}
+
+/* --- output --- */
+
+static void constant_text(struct weir_batch *out, uint32_t column, const char *text, size_t length)
+{
+    struct weir_vector *v = &out->columns[column];
+    ((struct weir_string *)v->data)[0] = weir_heap_writer_string(&out->heap, text, (uint32_t)length);
+    v->encoding = WEIR_ENCODING_CONSTANT;
+}
+
+static enum weir_error_code fill_constant(
+    struct filesystem_source *s, struct source_file *f, struct weir_batch *out, uint32_t c)
+{
+    const struct output_column *column = &s->columns[c];
+    struct weir_vector *v = &out->columns[c];
+    const char *name = strrchr(f->path, '/');
+    switch (column->metadata) {
+    case META_PATH: constant_text(out, c, f->path, strlen(f->path)); return WEIR_OK;
+    case META_NAME:
+        name = name ? name + 1 : f->path;
+        constant_text(out, c, name, strlen(name));
+        return WEIR_OK;
+    case META_SIZE: ((int64_t *)v->data)[0] = f->status.size_bytes; break;
+    case META_TIME: ((int64_t *)v->data)[0] = f->status.modified_us / 1000 * 1000; break;
+    case META_NONE:
+        return partition_value(f->path, s->table.names[column->partition_key],
+            s->table.partition_default_name, out, c, ctx_of(s)->error);
+    }
+    v->encoding = WEIR_ENCODING_CONSTANT;
+    return WEIR_OK;
+}
+
+static enum weir_error_code hand_out(struct filesystem_source *s, struct weir_batch *out)
+{
+    struct source_file *f = &s->files[s->current];
+    struct weir_batch *in = &s->decoded;
+    bool shared = weir_batch_share_heaps(out, in);
+    out->row_count = in->row_count;
+    if (in->kinds) memcpy(weir_batch_ensure_kinds(out), in->kinds, in->row_count);
+    for (uint32_t c = 0; c < ctx_of(s)->output_column_count; c++) {
+        if (s->columns[c].decoded < 0) {
+            enum weir_error_code code = fill_constant(s, f, out, c);
+            if (code) return code;
+        } else if (shared) {
+            out->columns[c] = in->columns[s->columns[c].decoded];
+        } else {
+            weir_vector_gather(&out->columns[c], 0, &in->columns[s->columns[c].decoded], NULL, in->row_count,
+                &out->arena, &out->heap);
+        }
+    }
+    return WEIR_OK;
+}
+
+/* --- what to read next --- */
+
+/* Is there something to try in this file? Opens it. */
+static enum weir_error_code try_file(struct filesystem_source *s, uint32_t index, bool *ret_ready)
+{
+    struct source_file *f = &s->files[index];
+    *ret_ready = false;
+    if (f->done) return WEIR_OK;
+    enum weir_error_code code = f->file ? check_identity(s, f) : open_file(s, f);
+    if (code || !f->file) return code;
+    if (s->follow && f->status.size_bytes <= f->offset) {
+        /* Nothing new. A file without a name is let go once its writer has had time to finish. */
+        if (f->unnamed_since_ms != INT64_MAX && now_ms(s) - f->unnamed_since_ms > GONE_GRACE_MS) {
+            close_file(s, f);
+            f->done = true;
+        }
+        return WEIR_OK;
+    }
+    use_file(s, index);
+    *ret_ready = true;
+    return WEIR_OK;
+}
+
+static enum weir_error_code read_one(struct filesystem_source *s, uint32_t index, bool *ret_rows)
+{
+    bool ready, end = false;
+    enum weir_error_code code = try_file(s, index, &ready);
+    *ret_rows = false;
+    if (code || !ready) return code;
+    code = read_current(s, &end);
+    if (code) return code;
+    if (end && !s->follow) {
+        close_file(s, &s->files[index]);
+        s->files[index].done = true;
+    }
+    *ret_rows = s->decoded.row_count > 0;
+    return WEIR_OK;
+}
+
+static enum weir_source_result source_poll(
+    struct weir_source *source, struct weir_batch *out, int64_t *idle_until_ms)
+{
+    struct filesystem_source *s = (struct filesystem_source *)source;
+    bool watching = s->follow || s->monitor_ms > 0;
+    if ((!s->listed || (watching && now_ms(s) >= s->next_list_ms)) && list_files(s))
+        return WEIR_SOURCE_FAILED;
+    weir_batch_reset(&s->decoded);
+    /* Bounded: the first file that is not done. Followed: each in turn, beginning behind the last one. */
+    bool unfinished = false;
+    for (uint32_t tried = 0; tried < s->file_count; tried++) {
+        uint32_t index = s->follow ? (s->current + 1 + tried) % s->file_count : tried;
+        if (s->files[index].done) continue;
+        bool rows, keep_buffer = !s->follow && index == s->current && s->buffer_to > 0;
+        enum weir_error_code code;
+        if (keep_buffer && s->files[index].file) {
+            bool end = false;
+            code = read_current(s, &end);
+            if (!code && end) {
+                close_file(s, &s->files[index]);
+                s->files[index].done = true;
+                s->buffer_from = s->buffer_to = 0;
+            }
+            rows = s->decoded.row_count > 0;
+        } else {
+            code = read_one(s, index, &rows);
+        }
+        if (code) return WEIR_SOURCE_FAILED;
+        if (rows) return hand_out(s, out) ? WEIR_SOURCE_FAILED : WEIR_SOURCE_ROWS;
+        unfinished |= !s->files[index].done;
+        if (unfinished && !s->follow) return WEIR_SOURCE_ROWS; /* a piece without rows: go on with it */
+    }
+    if (!watching) return WEIR_SOURCE_FINISHED;
+    *idle_until_ms = s->follow ? now_ms(s) + FOLLOW_POLL_MS : s->next_list_ms;
+    return WEIR_SOURCE_IDLE;
+}
+
+/* --- snapshot --- */
+
+static enum weir_error_code source_snapshot(
+    struct weir_source *source, uint64_t checkpoint_id, struct weir_buffer *to, struct weir_error *reterr)
+{
+    struct filesystem_source *s = (struct filesystem_source *)source;
+    weir_buffer_append_byte(to, 1); /* version */
+    weir_buffer_append_u32(to, s->file_count);
+    for (uint32_t i = 0; i < s->file_count; i++) {
+        const struct source_file *f = &s->files[i];
+        size_t length = strlen(f->path);
+        weir_buffer_append_varint(to, length);
+        weir_buffer_append(to, f->path, length);
+        weir_buffer_append_u64(to, f->device);
+        weir_buffer_append_u64(to, f->inode);
+        weir_buffer_append_u64(to, (uint64_t)f->offset);
+        weir_buffer_append_u32(to, f->fingerprint_bytes);
+        weir_buffer_append_u64(to, f->fingerprint);
+        weir_buffer_append_byte(to, f->done);
+    }
+    return WEIR_OK;
+}
+
+static enum weir_error_code source_restore(struct weir_source *source, const struct weir_operator_blob *blobs,
+    uint32_t count, struct weir_error *reterr)
+{
+    struct filesystem_source *s = (struct filesystem_source *)source;
+    for (uint32_t b = 0; b < count; b++) {
+        struct weir_reader reader = { .data = blobs[b].bytes, .length = blobs[b].length };
+        uint8_t version = weir_reader_byte(&reader);
+        uint32_t files = weir_reader_u32(&reader);
+        for (uint32_t i = 0; i < files && !reader.failed; i++) {
+            uint64_t length = weir_reader_varint(&reader);
+            const char *path = length < 65536 ? weir_reader_bytes(&reader, length) : NULL;
+            struct source_file f = { .named = true, .unnamed_since_ms = INT64_MAX };
+            f.device = weir_reader_u64(&reader);
+            f.inode = weir_reader_u64(&reader);
+            f.offset = (int64_t)weir_reader_u64(&reader);
+            f.fingerprint_bytes = weir_reader_u32(&reader);
+            f.fingerprint = weir_reader_u64(&reader);
+            f.done = weir_reader_byte(&reader) != 0;
+            if (!path || reader.failed || f.offset < 0 || f.fingerprint_bytes > FINGERPRINT_BYTES_MAX) break;
+            f.path = weir_arena_copy(&s->names, path, length);
+            if (!is_mine(s, f.path, f.device, f.inode)) continue;
+            struct source_file *added = add_file(s, f.path);
+            *added = f;
+        }
+        if (version != 1 || reader.failed)
+            return weir_error_set(reterr, WEIR_E_STATE,
+                "table %s: the source's positions in the checkpoint are damaged", s->table.identifier);
+    }
+    return WEIR_OK;
+}
+
+static void source_close(struct weir_source *source)
+{
+    struct filesystem_source *s = (struct filesystem_source *)source;
+    for (uint32_t i = 0; i < s->file_count; i++) close_file(s, &s->files[i]);
+    if (s->decoder) {
+        if (s->table.format->decoder_free) s->table.format->decoder_free(s->decoder);
+        weir_batch_done(&s->decoded);
+    }
+    if (s->pattern) pattern_free(s->pattern);
+    weir_memory_release(ctx_of(s)->memory, s->files, s->file_capacity * sizeof *s->files);
+    weir_memory_release(ctx_of(s)->memory, s->buffer, s->buffer_capacity);
+    weir_arena_done(&s->scratch);
+    weir_arena_done(&s->names);
+}
+
+const struct weir_source_ops weir_filesystem_source_ops = {
+    .name = "filesystem",
+    .create = source_create,
+    .poll = source_poll,
+    .snapshot = source_snapshot,
+    .restore = source_restore,
+    .close = source_close,
+};
