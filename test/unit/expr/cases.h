@@ -129,10 +129,33 @@ static inline struct weir_expr *case_cast(
     return weir_expr_literal(arena, value);
 }
 
+static inline struct weir_expr *case_literal(struct weir_arena *arena, const char *argument);
+
+/* "@FUNCTION|argument|argument": a call, folded. */
+static inline struct weir_expr *case_call(struct weir_arena *arena, const char *text)
+{
+    struct weir_expr *arguments[8], *call;
+    struct weir_vector *value;
+    struct weir_error error;
+    uint32_t count = 0;
+    char *state = NULL;
+    const char *name = strtok_r(weir_arena_string(arena, text), "|", &state);
+    for (char *item; count < 8 && (item = strtok_r(NULL, "|", &state));) {
+        arguments[count++] = case_literal(arena, item);
+    }
+    if (weir_expr_call(arena, name, arguments, count, &call, &error) != WEIR_OK ||
+        weir_expr_fold(arena, arena->memory, call, NULL, &value, &error) != WEIR_OK) {
+        fail_msg("case value %s: %s", text, error.message);
+    }
+    value->type = weir_type_nullable(arena, value->type, true);
+    return weir_expr_literal(arena, value);
+}
+
 /* "TYPE:text"; arrays as "ARRAY<TYPE>:a|b|NULL". */
 static inline struct weir_expr *case_literal(struct weir_arena *arena, const char *argument)
 {
     const char *text = argument;
+    if (*text == '@') return case_call(arena, text + 1);
     const struct weir_type *type = case_type(arena, &text);
     assert_int_equal(*text, ':');
     text++;
