@@ -158,7 +158,8 @@ static void count_merge(struct ops_aggregate *aggregate, struct weir_table *into
         ((const struct count_state *)(from + aggregate->offset))->count;
 }
 
-static const struct ops_aggregate_kind count_kind = { count_accumulate, count_finish, count_merge, NULL };
+static const struct ops_aggregate_kind count_kind = { NULL, count_accumulate, count_finish, count_merge,
+    NULL };
 
 /* --- SUM, AVG --- */
 
@@ -227,7 +228,7 @@ static void sum_merge(struct ops_aggregate *aggregate, struct weir_table *into_t
         to->integer += more->integer;
 }
 
-static const struct ops_aggregate_kind sum_kind = { sum_accumulate, sum_finish, sum_merge, NULL };
+static const struct ops_aggregate_kind sum_kind = { NULL, sum_accumulate, sum_finish, sum_merge, NULL };
 
 static enum weir_error_code wide_accumulate(
     struct ops_aggregate *aggregate, const struct ops_aggregate_rows *in, struct weir_error *reterr)
@@ -276,7 +277,7 @@ static void wide_merge(struct ops_aggregate *aggregate, struct weir_table *into_
     wide_set(to->sum, wide_get(to->sum) + wide_get(more->sum));
 }
 
-static const struct ops_aggregate_kind wide_kind = { wide_accumulate, wide_finish, wide_merge, NULL };
+static const struct ops_aggregate_kind wide_kind = { NULL, wide_accumulate, wide_finish, wide_merge, NULL };
 
 /* --- MIN, MAX of what fits a word --- */
 
@@ -348,8 +349,8 @@ static void extreme_merge(struct ops_aggregate *aggregate, struct weir_table *in
     if (better) *to = *more;
 }
 
-static const struct ops_aggregate_kind extreme_kind = { extreme_accumulate, extreme_finish, extreme_merge,
-    NULL };
+static const struct ops_aggregate_kind extreme_kind = { NULL, extreme_accumulate, extreme_finish,
+    extreme_merge, NULL };
 
 /* --- STDDEV, VARIANCE --- */
 
@@ -433,8 +434,8 @@ static void moments_merge(struct ops_aggregate *aggregate, struct weir_table *in
     }
 }
 
-static const struct ops_aggregate_kind moments_kind = { moments_accumulate, moments_finish, moments_merge,
-    NULL };
+static const struct ops_aggregate_kind moments_kind = { NULL, moments_accumulate, moments_finish,
+    moments_merge, NULL };
 
 static bool fits_a_word(const struct weir_type *type)
 {

@@ -1,8 +1,6 @@
 /* A set of aggregate calls over the rows of one table: filters, distinct sets, and the way to the kinds. */
 #include "ops/aggregates.h"
 
-enum { SCRATCH_FILTER, SCRATCH_DISTINCT };
-
 /* --- making --- */
 
 static struct ops_distinct *find_distinct(struct ops_aggregates *set, const struct weir_aggregate_call *call)
@@ -39,6 +37,7 @@ static enum weir_error_code compile_call(struct ops_aggregates *set, struct ops_
     aggregate->set = set;
     aggregate->argument_type = call->argument_count ? ctx->input_types[0][call->arguments[0]] : NULL;
     aggregate->value_column = UINT32_MAX;
+    aggregate->value_type = aggregate->argument_type;
     const char *name = call->function->name;
     aggregate->largest = strcmp(name, "MAX") == 0 || strcmp(name, "LAST_VALUE") == 0;
     if (strcmp(name, "APPROX_COUNT_DISTINCT") == 0) call->distinct = true;
@@ -61,7 +60,7 @@ static enum weir_error_code compile_call(struct ops_aggregates *set, struct ops_
 static void make_scratch(struct ops_aggregates *set)
 {
     struct weir_arena *arena = set->ctx->arena;
-    for (int level = 0; level < 2; level++) {
+    for (int level = 0; level < OPS_SCRATCHES; level++) {
         set->scratch_rows[level] = WEIR_ARENA_ARRAY(arena, uint8_t *, WEIR_BATCH_ROWS_MAX);
         set->scratch_refs[level] = WEIR_ARENA_ARRAY(arena, weir_row_ref, WEIR_BATCH_ROWS_MAX);
         set->scratch_at[level] = WEIR_ARENA_ARRAY(arena, uint16_t, WEIR_BATCH_ROWS_MAX);
@@ -100,7 +99,7 @@ enum weir_error_code ops_aggregates_init(struct ops_aggregates *set, struct weir
         set->result_types[i] = aggregate->call.type;
         if (aggregate->value_column != UINT32_MAX) {
             aggregate->value_column = set->column_count;
-            set->types[set->column_count++] = weir_type_nullable(ctx->arena, aggregate->argument_type, true);
+            set->types[set->column_count++] = weir_type_nullable(ctx->arena, aggregate->value_type, true);
         }
         aggregate->offset = set->payload_bytes;
         set->payload_bytes += (aggregate->bytes + 7) & ~7u;
@@ -139,6 +138,9 @@ void ops_aggregates_attach(struct ops_aggregates *set, struct weir_table *table)
     uint32_t payload = (uint32_t)weir_table_payload_offset(table);
     uint32_t number = 0;
     for (uint32_t i = 0; i < set->count; i++) set->items[i].offset += payload;
+    for (uint32_t i = 0; i < set->count; i++) {
+        if (set->items[i].kind->attach) set->items[i].kind->attach(&set->items[i], i);
+    }
     for (struct ops_distinct *d = set->distincts; d; d = d->next) {
         d->list_offset += payload;
         d->any = d->table = open_distinct(set, d, number++);
@@ -175,7 +177,7 @@ void ops_aggregates_drop(struct ops_aggregates *set, int64_t partition)
 
 /* --- accumulating --- */
 
-static struct ops_aggregate_rows narrowed(
+struct ops_aggregate_rows ops_rows_narrow(
     struct ops_aggregates *set, int level, const struct ops_aggregate_rows *in)
 {
     return (struct ops_aggregate_rows){ .rows = set->scratch_rows[level],
@@ -185,7 +187,7 @@ static struct ops_aggregate_rows narrowed(
         .batch = in->batch };
 }
 
-static void keep(struct ops_aggregates *set, int level, struct ops_aggregate_rows *to,
+void ops_rows_keep(struct ops_aggregates *set, int level, struct ops_aggregate_rows *to,
     const struct ops_aggregate_rows *in, uint32_t i)
 {
     uint32_t n = to->count++;
@@ -198,16 +200,38 @@ static void keep(struct ops_aggregates *set, int level, struct ops_aggregate_row
 static struct ops_aggregate_rows apply_filter(
     struct ops_aggregates *set, uint32_t column, const struct ops_aggregate_rows *in)
 {
-    struct ops_aggregate_rows to = narrowed(set, SCRATCH_FILTER, in);
+    struct ops_aggregate_rows to = ops_rows_narrow(set, OPS_SCRATCH_FILTER, in);
     const struct weir_vector *v = &in->batch->columns[column];
     for (uint32_t i = 0; i < in->count; i++) {
         const struct weir_vector *flat;
         uint32_t at = weir_vector_locate(v, in->at[i], &flat);
         if (flat->type->id == WEIR_TYPE_NULL || (flat->validity && !weir_bit_get(flat->validity, at)))
             continue;
-        if (((const uint8_t *)flat->data)[at]) keep(set, SCRATCH_FILTER, &to, in, i);
+        if (((const uint8_t *)flat->data)[at]) ops_rows_keep(set, OPS_SCRATCH_FILTER, &to, in, i);
     }
     return to;
+}
+
+enum weir_error_code ops_side_upsert(struct ops_aggregates *set, struct weir_table *side,
+    const uint32_t *arguments, uint32_t argument_count, const struct ops_aggregate_rows *in,
+    struct weir_error *reterr)
+{
+    const struct weir_vector *columns[1 + OPS_ARGUMENTS_MAX] = { &set->owner_vector };
+    for (uint32_t a = 0; a < argument_count; a++) {
+        columns[1 + a] = &in->batch->columns[arguments[a]];
+        weir_vector_hash(columns[1 + a], in->at, in->count, set->scratch_hashes, a > 0);
+    }
+    for (uint32_t i = 0; i < in->count; i++) {
+        ((uint64_t *)set->owner_vector.data)[in->at[i]] = in->refs[i];
+        set->scratch_hashes[i] = ops_mix(set->scratch_hashes[i] ^ ops_mix(in->refs[i]));
+        set->scratch_groups[i] = (uint16_t)weir_row_key_group(in->refs[i]);
+    }
+    struct weir_table_keys keys = { .count = in->count,
+        .rows = in->at,
+        .columns = columns,
+        .hashes = set->scratch_hashes,
+        .key_groups = set->scratch_groups };
+    return weir_table_upsert(side, &keys, set->side_rows, set->side_refs, set->side_states, reterr);
 }
 
 struct distinct_entry {
@@ -241,7 +265,7 @@ static enum weir_error_code apply_distinct(struct ops_aggregate *aggregate,
 {
     struct ops_aggregates *set = aggregate->set;
     struct ops_distinct *d = aggregate->distinct;
-    struct ops_aggregate_rows valid = narrowed(set, SCRATCH_DISTINCT, in);
+    struct ops_aggregate_rows valid = ops_rows_narrow(set, OPS_SCRATCH_DISTINCT, in);
     const struct weir_vector *columns[5] = { &set->owner_vector };
     for (uint32_t a = 0; a < d->argument_count; a++) columns[1 + a] = &in->batch->columns[d->arguments[a]];
     for (uint32_t i = 0; i < in->count; i++) {
@@ -250,30 +274,19 @@ static enum weir_error_code apply_distinct(struct ops_aggregate *aggregate,
             null = weir_vector_is_null(columns[1 + a], in->at[i]);
         if (null) continue;
         ((uint64_t *)set->owner_vector.data)[in->at[i]] = in->refs[i];
-        keep(set, SCRATCH_DISTINCT, &valid, in, i);
+        ops_rows_keep(set, OPS_SCRATCH_DISTINCT, &valid, in, i);
     }
-    for (uint32_t a = 0; a < d->argument_count; a++)
-        weir_vector_hash(columns[1 + a], valid.at, valid.count, set->scratch_hashes, a > 0);
-    for (uint32_t i = 0; i < valid.count; i++) {
-        set->scratch_hashes[i] = ops_mix(set->scratch_hashes[i] ^ ops_mix(valid.refs[i]));
-        set->scratch_groups[i] = (uint16_t)weir_row_key_group(valid.refs[i]);
-    }
-    struct weir_table_keys keys = { .count = valid.count,
-        .rows = valid.at,
-        .columns = columns,
-        .hashes = set->scratch_hashes,
-        .key_groups = set->scratch_groups };
     enum weir_error_code code =
-        weir_table_upsert(d->table, &keys, set->side_rows, set->side_refs, set->side_states, reterr);
+        ops_side_upsert(set, d->table, d->arguments, d->argument_count, &valid, reterr);
     if (code) return code;
-    *ret = narrowed(set, SCRATCH_DISTINCT, in); /* narrowed in place: entries move down only */
+    *ret = ops_rows_narrow(set, OPS_SCRATCH_DISTINCT, in); /* narrowed in place: entries move down only */
     bool unused = false;
     for (uint32_t i = 0; i < valid.count; i++) {
         struct distinct_entry *entry = entry_of(d, set->side_rows[i]);
         if (set->side_states[i] == WEIR_ROW_NEW) link_entry(d, valid.rows[i], set->side_refs[i]);
         int64_t *count = &entry->counts[aggregate->distinct_index];
         bool retract = valid.retract && valid.retract[i];
-        if (retract ? *count == 1 : *count == 0) keep(set, SCRATCH_DISTINCT, ret, &valid, i);
+        if (retract ? *count == 1 : *count == 0) ops_rows_keep(set, OPS_SCRATCH_DISTINCT, ret, &valid, i);
         if (!retract)
             ++*count;
         else if (*count > 0)

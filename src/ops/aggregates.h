@@ -36,6 +36,8 @@ struct ops_aggregate_rows {
 };
 
 struct ops_aggregate_kind {
+    /* Opens the side table. NULL: has none. */
+    void (*attach)(struct ops_aggregate *aggregate, uint32_t number);
     enum weir_error_code (*accumulate)(
         struct ops_aggregate *aggregate, const struct ops_aggregate_rows *in, struct weir_error *reterr);
     /* Values of n rows into FLAT to[at ..]. */
@@ -57,11 +59,11 @@ struct ops_aggregate {
     uint32_t offset;                       /* of the accumulator from the row's start */
     uint32_t bytes;
     uint32_t value_column;              /* in the table; UINT32_MAX: none */
+    const struct weir_type *value_type; /* of that column */
     bool largest;                       /* MAX, LAST_VALUE */
     struct weir_table *side, *side_any; /* selected partition; any partition */
     struct ops_distinct *distinct;      /* NULL: not distinct */
     uint32_t distinct_index;
-    const char *separator; /* LISTAGG */
 };
 
 struct ops_distinct {
@@ -71,6 +73,8 @@ struct ops_distinct {
     struct weir_table *table, *any;
     struct ops_distinct *next;
 };
+
+enum { OPS_SCRATCH_FILTER, OPS_SCRATCH_DISTINCT, OPS_SCRATCH_SIDE, OPS_SCRATCHES, OPS_ARGUMENTS_MAX = 4 };
 
 struct ops_aggregates {
     struct weir_operator_context *ctx;
@@ -85,10 +89,10 @@ struct ops_aggregates {
     struct weir_table *table; /* selected partition of the operator's table */
     const struct weir_type **result_types;
     /* scratch, WEIR_BATCH_ROWS_MAX entries each */
-    uint8_t **scratch_rows[2];
-    weir_row_ref *scratch_refs[2];
-    uint16_t *scratch_at[2];
-    uint8_t *scratch_retract[2];
+    uint8_t **scratch_rows[OPS_SCRATCHES];
+    weir_row_ref *scratch_refs[OPS_SCRATCHES];
+    uint16_t *scratch_at[OPS_SCRATCHES];
+    uint8_t *scratch_retract[OPS_SCRATCHES];
     uint64_t *scratch_hashes;
     uint16_t *scratch_groups;
     uint8_t **side_rows;
@@ -123,6 +127,17 @@ void ops_aggregates_clear(struct ops_aggregates *set, uint8_t *row, weir_row_ref
 void ops_aggregates_drop(struct ops_aggregates *set, int64_t partition);
 void ops_aggregates_merge(struct ops_aggregates *set, struct weir_table *into_table, uint8_t *into,
     weir_row_ref into_ref, struct weir_table *from_table, const uint8_t *from, weir_row_ref from_ref);
+
+/* --- for the kinds --- */
+/* A list of entries in scratch arrays of its own: empty, to be filled by ops_rows_keep. */
+struct ops_aggregate_rows ops_rows_narrow(
+    struct ops_aggregates *set, int scratch, const struct ops_aggregate_rows *in);
+void ops_rows_keep(struct ops_aggregates *set, int scratch, struct ops_aggregate_rows *to,
+    const struct ops_aggregate_rows *in, uint32_t i);
+/* Side rows keyed by (group, arguments) of all entries: set->side_rows, side_refs, side_states. */
+enum weir_error_code ops_side_upsert(struct ops_aggregates *set, struct weir_table *side,
+    const uint32_t *arguments, uint32_t argument_count, const struct ops_aggregate_rows *in,
+    struct weir_error *reterr);
 
 /* aggregate_numeric.c, aggregate_value.c, aggregate_list.c: NULL when the call is not theirs. */
 const struct ops_aggregate_kind *ops_aggregate_numeric(struct ops_aggregate *aggregate);
