@@ -1,6 +1,5 @@
 /* weir config, functions, connectors: what this build knows. */
 #include "expr/function.h"
-#include "expr/function_docs.h"
 #include "main.h"
 #include "os/memory.h"
 #include "plugins/plugins.h"
@@ -62,15 +61,19 @@ int verb_functions(int argument_count, char **arguments)
         weir_functions_markdown(&text);
         return print_and_free(&text);
     }
-    const char *wanted = argument_count > 0 ? arguments[0] : NULL;
-    weir_functions_list(wanted, &text);
-    if (wanted && text.length == 0) {
-        const char *nearest = weir_function_nearest(wanted);
-        fprintf(stderr, "weir functions: there is no function \"%s\"%s%s\n", wanted,
-            nearest ? "; did you mean " : "", nearest ? nearest : "");
+    if (argument_count == 0) {
+        weir_functions_list(&text);
+        return print_and_free(&text);
+    }
+    const struct weir_function *function = weir_function_find(arguments[0]);
+    if (!function) {
+        const char *nearest = weir_function_nearest(arguments[0]);
+        fprintf(stderr, "weir functions: there is no function \"%s\"%s%s\n", arguments[0], nearest ? "; did you mean " : "",
+            nearest ? nearest : "");
         weir_buffer_done(&text);
         return 1;
     }
+    weir_buffer_format(&text, "%s (%s)\n    %s\n", function->signature, function->family, function->description);
     return print_and_free(&text);
 }
 
