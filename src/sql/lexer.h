@@ -2,8 +2,8 @@
  * Text to tokens. A token is a span and what it is; its value (the decoded string, the identifier without
  * quotes) is made on demand by weir_sql_token_text, so that looking ahead costs no memory.
  *
- * The lexer reads every byte once. It validates UTF-8 and refuses NUL bytes outside of strings on the way, so that everything
- * behind it may rely on both.
+ * The lexer reads every byte once. It validates UTF-8 and refuses NUL bytes outside of strings on the way, so
+ * that everything behind it may rely on both.
  */
 #ifndef WEIR_SQL_LEXER_H
 #define WEIR_SQL_LEXER_H

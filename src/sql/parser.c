@@ -244,8 +244,8 @@ const char *weir_sql_string_parse(struct weir_sql_parser *parser, const char *wh
     }
     const struct weir_sql_expr *literal = weir_sql_string_literal_parse(parser, WEIR_SQL_EXPR_STRING);
     if (strlen(literal->string.text) != literal->string.length)
-        weir_sql_parser_fail_at(
-            parser, literal->span, WEIR_E_SQL_SYNTAX, "found a string with a NUL character, expected %s without", what);
+        weir_sql_parser_fail_at(parser, literal->span, WEIR_E_SQL_SYNTAX,
+            "found a string with a NUL character, expected %s without", what);
     return literal->string.text;
 }
 

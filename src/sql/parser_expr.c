@@ -320,10 +320,10 @@ static struct weir_sql_expr *parenthesized(struct weir_sql_parser *parser)
     return first;
 }
 
-/* CASE x WHEN 1, 2 THEN ... has no place in the tree: it becomes CASE WHEN x IN (1, 2) THEN ..., every other WHEN of it
- * x = value. */
-static const struct weir_sql_expr *searched(struct weir_sql_parser *parser, const struct weir_sql_expr *operand,
-    const struct weir_sql_expr *value, const struct weir_sql_exprs *more)
+/* CASE x WHEN 1, 2 THEN ... has no place in the tree: it becomes CASE WHEN x IN (1, 2) THEN ..., every other
+ * WHEN of it x = value. */
+static const struct weir_sql_expr *searched(struct weir_sql_parser *parser,
+    const struct weir_sql_expr *operand, const struct weir_sql_expr *value, const struct weir_sql_exprs *more)
 {
     struct weir_sql_expr *condition = weir_sql_expr_new(parser, WEIR_SQL_EXPR_IN_LIST, value->span);
     weir_sql_raise_over(parser, condition, operand);
@@ -341,8 +341,8 @@ static const struct weir_sql_expr *searched(struct weir_sql_parser *parser, cons
     return condition;
 }
 
-static void make_searched(struct weir_sql_parser *parser, struct weir_sql_expr *expr, struct weir_sql_when *whens,
-    const struct weir_sql_exprs *lists)
+static void make_searched(struct weir_sql_parser *parser, struct weir_sql_expr *expr,
+    struct weir_sql_when *whens, const struct weir_sql_exprs *lists)
 {
     for (uint32_t i = 0; i < expr->switch_.count && !failed(parser); i++) {
         whens[i].when = searched(parser, expr->switch_.operand, whens[i].when, &lists[i]);
@@ -365,7 +365,8 @@ static struct weir_sql_expr *switch_case(struct weir_sql_parser *parser)
     while (accept_keyword(parser, K(WHEN))) {
         struct weir_sql_exprs values = weir_sql_exprs_parse(parser, &expr->height);
         if (values.count > 1 && !expr->switch_.operand)
-            fail_expected(parser, "one condition only behind WHEN where nothing stands between CASE and WHEN");
+            fail_expected(
+                parser, "one condition only behind WHEN where nothing stands between CASE and WHEN");
         expect_keyword(parser, K(THEN));
         struct weir_sql_expr *then = weir_sql_expr_parse(parser);
         weir_sql_raise_over(parser, expr, then);
@@ -464,7 +465,8 @@ static struct weir_sql_expr *word(struct weir_sql_parser *parser, enum weir_sql_
 static bool at_match_prefix(struct weir_sql_parser *parser)
 {
     if (is_keyword(parser, 0, K(RUNNING))) return true;
-    return is_keyword(parser, 0, K(FINAL)) && is_kind(parser, 1, T(WORD)) &&
+    return is_keyword(parser, 0, K(FINAL)) &&
+           (is_kind(parser, 1, T(WORD)) || is_kind(parser, 1, T(QUOTED_WORD))) &&
            (is_kind(parser, 2, T(LEFT_PARENTHESIS)) || is_kind(parser, 2, T(DOT)));
 }
 

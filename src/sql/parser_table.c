@@ -100,7 +100,7 @@ static void alias(struct weir_sql_parser *parser, struct weir_sql_table_ref *tab
 
 static void sample(struct weir_sql_parser *parser, struct weir_sql_table_ref *table)
 {
-    if (!accept_keyword(parser, K(TABLESAMPLE))) return;
+    if (table->sample_percentage || !accept_keyword(parser, K(TABLESAMPLE))) return;
     if (accept_keyword(parser, K(SYSTEM)))
         table->sample_system = true;
     else if (!accept_keyword(parser, K(BERNOULLI)))
@@ -204,6 +204,11 @@ static struct weir_sql_table_ref *function_table(struct weir_sql_parser *parser,
     const struct weir_sql_expr *call, bool without_table)
 {
     struct weir_sql_table_ref *table = table_new(parser, WEIR_SQL_TABLE_FUNCTION, from);
+    const struct weir_sql_call *plain = call->call;
+    if (plain->over || plain->filter || plain->within_group.count || plain->within_distinct.count ||
+        plain->null_treatment)
+        weir_sql_parser_fail_at(parser, call->span, WEIR_E_SQL_SYNTAX,
+            "expected a table function, which has no OVER, FILTER, WITHIN or NULLS clause");
     table->function.call = call;
     table->function.without_table = without_table;
     weir_sql_parser_raise(parser, &table->height, call->height);
@@ -218,9 +223,11 @@ static struct weir_sql_table_ref *table_function(struct weir_sql_parser *parser)
     expect(parser, T(LEFT_PARENTHESIS));
     struct weir_sql_span call_span = span_here(parser);
     struct weir_sql_expr *call = weir_sql_expr_parse(parser);
-    if (call->kind != WEIR_SQL_EXPR_CALL || call->call->over || call->call->filter)
+    if (call->kind != WEIR_SQL_EXPR_CALL) {
         weir_sql_parser_fail_at(
             parser, call_span, WEIR_E_SQL_SYNTAX, "expected a function call f(...) inside TABLE(...)");
+        return table_new(parser, WEIR_SQL_TABLE_NAMED, from);
+    }
     if (!accept(parser, T(RIGHT_PARENTHESIS)))
         fail_expected(parser, "')' behind the function call of TABLE(...)");
     return function_table(parser, from, call, false);
