@@ -94,10 +94,11 @@ struct weir_physical {
     enum weir_update_kind sink_updates[2];
     struct weir_key_list upsert_keys;
 
-    uint32_t consumer_count; /* set by reuse.c */
-    uint32_t node_index;     /* graph.c: + 1, 0 = not written yet */
-    uint32_t mark;           /* scratch of whoever walks */
-    const char *digest;
+    uint32_t consumer_count;      /* set by reuse.c */
+    uint32_t reference_id;        /* explain.c: of a node that is printed once and then referred to */
+    uint32_t node_index;          /* graph.c: + 1, 0 = not written yet */
+    uint32_t mark;                /* scratch of whoever walks */
+    struct weir_physical *merged; /* reuse.c: what stands for it */
 };
 
 struct weir_physical *weir_physical_new(struct weir_planning *planning, enum weir_physical_kind kind,

@@ -1,0 +1,134 @@
+/* EXPLAIN: the abstract syntax tree as bound, the optimised physical plan, the execution plan with what is
+ * reused. */
+#include "plan/job_graph.h"
+#include "sql/catalog.h"
+#include "sql/explain.h"
+#include "sql/physical.h"
+
+enum { INDENT_COLUMNS = 3, LINE_BYTES_MAX = 1 << 20 };
+
+/* --- the tree's branches --- */
+
+static void branch(struct weir_buffer *to, const char *prefix, bool root)
+{
+    if (!root) weir_buffer_format(to, "%s+- ", prefix);
+}
+
+/* What the lines below a node begin with: "   " under a last child, ":  " under one with brothers below it.
+ */
+static const char *below(struct weir_arena *arena, const char *prefix, bool root, bool last)
+{
+    return root ? "" : weir_arena_format(arena, "%s%s", prefix, last ? "   " : ":  ");
+}
+
+/* --- physical and execution plans --- */
+
+struct tree {
+    struct weir_planning *planning;
+    struct weir_buffer *to;
+    uint32_t details;
+    bool execution;
+    uint32_t reused_count;
+};
+
+static bool leaves_out(const struct tree *tree, const struct weir_physical *node)
+{
+    return node->kind == WEIR_PHYSICAL_ENFORCER || node->kind == WEIR_PHYSICAL_MATERIALIZER ||
+           (tree->execution && node->kind == WEIR_PHYSICAL_ENFORCER);
+}
+
+static void print_physical(
+    struct tree *tree, struct weir_physical *node, const char *prefix, bool root, bool last)
+{
+    while (leaves_out(tree, node)) node = node->inputs[0];
+    struct weir_buffer *to = tree->to;
+    branch(to, prefix, root);
+    bool shared = tree->execution && node->consumer_count > 1;
+    if (shared && node->reference_id) {
+        weir_buffer_format(to, "Reused(reference_id=[%u])\n", node->reference_id);
+        return;
+    }
+    const char *text = weir_physical_describe(tree->planning, node, tree->execution);
+    if ((tree->details & WEIR_EXPLAIN_CHANGELOG_MODE)) {
+        size_t length = strlen(text);
+        bool closes = length && text[length - 1] == ')';
+        weir_buffer_append(to, text, closes ? length - 1 : length);
+        weir_buffer_format(to, "%schangelogMode=%s)", closes ? ", " : "(", weir_changelog_text(node));
+    } else {
+        weir_buffer_append_text(to, text);
+    }
+    if (shared) {
+        node->reference_id = ++tree->reused_count;
+        weir_buffer_format(to, "(reuse_id=[%u])", node->reference_id);
+    }
+    weir_buffer_append_byte(to, '\n');
+    const char *deeper = below(tree->planning->arena, prefix, root, last);
+    for (uint32_t i = 0; i < node->input_count; i++)
+        print_physical(tree, node->inputs[i], deeper, false, i + 1 == node->input_count);
+}
+
+static void print_plans(struct weir_planning *planning, struct weir_physical **physical, uint32_t count,
+    uint32_t details, bool execution, struct weir_buffer *to)
+{
+    struct tree tree = { .planning = planning, .to = to, .details = details, .execution = execution };
+    if (execution) tree.details = 0;
+    for (uint32_t r = 0; r < count; r++) {
+        struct weir_physical *root = physical[r];
+        /* A SELECT's sink is not part of what the user wrote. */
+        if (!root->rel->sink.table) root = root->inputs[0];
+        if (r) weir_buffer_append_byte(to, '\n');
+        print_physical(&tree, root, "", true, true);
+    }
+}
+
+/* --- the abstract syntax tree --- */
+
+static void print_logical(struct weir_planning *planning, const struct weir_rel *rel, struct weir_buffer *to,
+    const char *prefix, bool root, bool last)
+{
+    branch(to, prefix, root);
+    weir_rel_describe(planning, rel, to);
+    weir_buffer_append_byte(to, '\n');
+    const char *deeper = below(planning->arena, prefix, root, last);
+    for (uint32_t i = 0; i < rel->input_count; i++)
+        print_logical(planning, rel->inputs[i], to, deeper, false, i + 1 == rel->input_count);
+}
+
+static enum weir_error_code print_json(
+    struct weir_planning *planning, struct weir_physical **physical, uint32_t count, struct weir_buffer *to)
+{
+    const struct weir_stream_graph *graph;
+    const struct weir_job_graph *job;
+    enum weir_error_code code = weir_physical_to_graph(planning, physical, count, &graph);
+    uint32_t parallelism = (uint32_t)weir_sql_config_integer(planning->config, "parallelism.default", 1);
+    if (!code)
+        code = weir_job_graph_build(
+            planning->arena, graph, WEIR_MAX(parallelism, 1u), 0, true, &job, planning->error);
+    if (code) return code;
+    weir_buffer_append_text(to, "\n== Physical Execution Plan ==\n");
+    weir_job_graph_print_json(job, to);
+    return WEIR_OK;
+}
+
+enum weir_error_code weir_sql_explain(const struct weir_sql_planner_input *input, uint32_t details,
+    struct weir_buffer *to, struct weir_error *reterr)
+{
+    struct weir_planning planning;
+    struct weir_physical **physical;
+    enum weir_error_code code = weir_sql_plan_physical(&planning, input, &physical, reterr);
+    if (code) return code;
+    weir_buffer_append_text(to, "== Abstract Syntax Tree ==\n");
+    for (uint32_t r = 0; r < input->root_count; r++) {
+        const struct weir_rel *root = input->roots[r];
+        if (r) weir_buffer_append_byte(to, '\n');
+        print_logical(&planning, root->sink.table ? root : root->inputs[0], to, "", true, true);
+    }
+    weir_buffer_append_text(to, "\n== Optimized Physical Plan ==\n");
+    print_plans(&planning, physical, input->root_count, details, false, to);
+    weir_buffer_append_text(to, "\n== Optimized Execution Plan ==\n");
+    print_plans(&planning, physical, input->root_count, details, true, to);
+    if (details & WEIR_EXPLAIN_PLAN_ADVICE) weir_buffer_append_text(to, "\nNo available advice...\n");
+    if (details & WEIR_EXPLAIN_JSON_EXECUTION_PLAN)
+        code = print_json(&planning, physical, input->root_count, to);
+    return code;
+}
