@@ -94,7 +94,7 @@ enum weir_error_code weir_expr_cast(struct weir_arena *arena, struct weir_expr *
                   "instead."
                 : "");
     }
-    if (weir_type_same(operand->type, type)) {
+    if (weir_type_same(operand->type, type) && operand->type->time_attribute == WEIR_TIME_ATTRIBUTE_NONE) {
         *ret = operand;
         return WEIR_OK;
     }
@@ -138,6 +138,12 @@ bool weir_expr_infer(struct weir_arena *arena, const struct weir_function *funct
     return function->infer(arena, function, given, literals, count, ret, reterr);
 }
 
+/* What is computed from a time attribute is none. */
+static const struct weir_type *computed(struct weir_arena *arena, const struct weir_type *type)
+{
+    return weir_type_with_time_attribute(arena, type, WEIR_TIME_ATTRIBUTE_NONE);
+}
+
 static enum weir_error_code call_function(struct weir_arena *arena, const struct weir_function *function,
     struct weir_expr *const *arguments, uint32_t count, struct weir_expr **ret, struct weir_error *reterr)
 {
@@ -158,7 +164,9 @@ static enum weir_error_code call_function(struct weir_arena *arena, const struct
     }
     if (function->flags & WEIR_FUNCTION_NULLS) nullable = match.type->nullable;
     if (function->flags & WEIR_FUNCTION_NULLABLE) nullable = true;
-    *ret = weir_expr_new_call(arena, function, weir_type_nullable(arena, match.type, nullable), cast, count);
+    const struct weir_type *type = weir_type_nullable(arena, match.type, nullable);
+    if (count) type = computed(arena, type);
+    *ret = weir_expr_new_call(arena, function, type, cast, count);
     return WEIR_OK;
 }
 
@@ -338,7 +346,7 @@ enum weir_error_code weir_expr_case(struct weir_arena *arena, struct weir_expr *
     types[pair_count] = otherwise ? otherwise->type : weir_type_of(WEIR_TYPE_NULL);
     const struct weir_type *type = weir_expr_common_type(arena, types, pair_count + 1);
     if (!type) return no_common_type(arena, "CASE", types, pair_count + 1, reterr);
-    type = weir_type_nullable(arena, type, weir_types_any_nullable(types, pair_count + 1));
+    type = computed(arena, weir_type_nullable(arena, type, weir_types_any_nullable(types, pair_count + 1)));
     for (uint32_t i = 0; i < pair_count; i++) {
         struct weir_expr *when = when_then[2 * i];
         bool untyped = when->type->id == WEIR_TYPE_NULL;
@@ -363,7 +371,7 @@ enum weir_error_code weir_expr_coalesce(struct weir_arena *arena, struct weir_ex
     }
     const struct weir_type *type = weir_expr_common_type(arena, types, count);
     if (!type) return no_common_type(arena, "COALESCE", types, count, reterr);
-    type = weir_type_nullable(arena, type, nullable);
+    type = computed(arena, weir_type_nullable(arena, type, nullable));
     for (uint32_t i = 0; i < count; i++) arguments[i] = weir_expr_convert(arena, operands[i], type);
     *ret = count == 1 ? arguments[0] : weir_expr_new_nary(arena, WEIR_EXPR_COALESCE, type, arguments, count);
     return WEIR_OK;

@@ -9,7 +9,8 @@ static const struct function_case array_cases[] = {
     { "$ITEM", { "ARRAY<INT>:1|2|3", "BIGINT:0" }, "!needs an index starting at 1 but was 0.", NULL },
     { "$ITEM", { "ARRAY<INT>:1|2|3", "INT:-1" }, "!needs an index starting at 1 but was -1.", NULL },
     { "$ITEM", { "ARRAY<INT>:NULL", "INT:1" }, "NULL", NULL },
-    { "$ITEM", { "ARRAY<STRING>:a|a string that is not inlined", "INT:2" }, "a string that is not inlined", NULL },
+    { "$ITEM", { "ARRAY<STRING>:a|a string that is not inlined", "INT:2" }, "a string that is not inlined",
+        NULL },
     { "CARDINALITY", { "ARRAY<INT>:1|NULL|3" }, "3", "INT" },
     { "CARDINALITY", { "INT:1" }, "!Invalid function call", NULL },
     { "ELEMENT", { "ARRAY<INT>:7" }, "7", "INT" },
@@ -62,15 +63,18 @@ static const struct function_case map_cases[] = {
     { "MAP_KEYS", { "@MAP|INT:1|STRING:a|INT:2|STRING:b" }, "[1, 2]", "ARRAY<INT>" },
     { "MAP_VALUES", { "@MAP|INT:1|STRING:a|INT:2|STRING:NULL" }, "[a, NULL]", "ARRAY<STRING>" },
     { "MAP_ENTRIES", { "@MAP|INT:1|STRING:a|INT:2|STRING:b" }, "[(1, a), (2, b)]", NULL },
-    { "MAP_UNION", { "@MAP|INT:1|STRING:a|INT:2|STRING:b", "@MAP|INT:2|STRING:c|INT:3|STRING:d" }, "{1=a, 2=c, 3=d}", NULL },
+    { "MAP_UNION", { "@MAP|INT:1|STRING:a|INT:2|STRING:b", "@MAP|INT:2|STRING:c|INT:3|STRING:d" },
+        "{1=a, 2=c, 3=d}", NULL },
     { "MAP_UNION", { "STRING:a", "@MAP|INT:2|STRING:c" }, "!Invalid function call", NULL },
     { "MAP_FROM_ARRAYS", { "ARRAY<INT>:1|2", "ARRAY<STRING>:a|NULL" }, "{1=a, 2=NULL}", NULL },
-    { "MAP_FROM_ARRAYS", { "ARRAY<INT>:1", "ARRAY<STRING>:a|b" }, "!keys array 1 is not equal to the length of the values array 2", NULL },
+    { "MAP_FROM_ARRAYS", { "ARRAY<INT>:1", "ARRAY<STRING>:a|b" },
+        "!keys array 1 is not equal to the length of the values array 2", NULL },
     { "=", { "@MAP|INT:1|STRING:a|INT:2|STRING:b", "@MAP|INT:2|STRING:b|INT:1|STRING:a" }, "TRUE", NULL },
 };
 
 static const struct function_case row_cases[] = {
-    { "ROW", { "INT:1", "STRING:a", "INT:NULL" }, "(1, a, NULL)", "ROW<`EXPR$0` INT, `EXPR$1` STRING, `EXPR$2` INT> NOT NULL" },
+    { "ROW", { "INT:1", "STRING:a", "INT:NULL" }, "(1, a, NULL)",
+        "ROW<`EXPR$0` INT, `EXPR$1` STRING, `EXPR$2` INT> NOT NULL" },
     { "=", { "@ROW|INT:1|STRING:a", "@ROW|BIGINT:1|STRING:a" }, "TRUE", NULL },
     { "<>", { "@ROW|INT:1|STRING:a", "@ROW|INT:1|STRING:b" }, "TRUE", NULL },
     { "$ITEM", { "@ROW|INT:1|STRING:a", "STRING:EXPR$1" }, "a", "=STRING" },
@@ -84,6 +88,7 @@ CASE_TABLE_TEST(test_row, row_cases)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_array), cmocka_unit_test(test_map), cmocka_unit_test(test_row) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_array), cmocka_unit_test(test_map),
+        cmocka_unit_test(test_row) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
