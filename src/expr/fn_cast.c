@@ -90,7 +90,7 @@ bool weir_infer_cast(WEIR_INFER_PARAMETERS)
     return true;
 }
 
-enum weir_error_code weir_bind_cast(struct weir_call *call)
+enum weir_error_code weir_cast_bind(struct weir_call *call)
 {
     if (call->argument_types[0]->id == WEIR_TYPE_NULL) return WEIR_OK;
     struct weir_cast *cast = WEIR_ARENA_NEW(call->arena, struct weir_cast);
