@@ -366,15 +366,15 @@ static enum weir_error_code similar_translate(struct weir_text_builder *to, stru
     return WEIR_OK;
 }
 
-static enum weir_error_code similar_compile(struct weir_call *call, struct weir_arena *arena,
-    struct weir_slice pattern, struct weir_slice escape, bool constant, struct weir_regexp **ret)
+static enum weir_error_code similar_compile(struct weir_arena *arena, struct weir_slice pattern,
+    struct weir_slice escape, bool constant, struct weir_regexp **ret, struct weir_error *reterr)
 {
     struct weir_text_builder builder = { .arena = arena };
-    enum weir_error_code code = similar_translate(&builder, pattern, escape, call->error);
+    enum weir_error_code code = similar_translate(&builder, pattern, escape, reterr);
     if (code) return code;
     struct weir_slice java = { builder.data, builder.length };
-    return weir_regexp_compile(arena, java,
-        WEIR_REGEXP_WHOLE | WEIR_REGEXP_DOT_ALL | (constant ? WEIR_REGEXP_JIT : 0), ret, call->error);
+    return weir_regexp_compile(
+        arena, java, WEIR_REGEXP_WHOLE | WEIR_REGEXP_DOT_ALL | (constant ? WEIR_REGEXP_JIT : 0), ret, reterr);
 }
 
 static enum weir_error_code similar(WEIR_KERNEL_PARAMETERS)
@@ -388,7 +388,8 @@ static enum weir_error_code similar(WEIR_KERNEL_PARAMETERS)
         if (!call->prepared &&
             (!known.data || pattern.length != known.length ||
                 memcmp(pattern.data, known.data, known.length) != 0 || call->argument_count > 2)) {
-            enum weir_error_code code = similar_compile(call, call->scratch, pattern, escape, false, &regexp);
+            enum weir_error_code code =
+                similar_compile(call->scratch, pattern, escape, false, &regexp, call->error);
             if (code) return code;
             known = pattern;
         }
@@ -399,9 +400,15 @@ static enum weir_error_code similar(WEIR_KERNEL_PARAMETERS)
 
 bool weir_infer_similar(WEIR_INFER_PARAMETERS)
 {
-    (void)function, (void)literals, (void)reterr;
-    return weir_text_match(
-        arena, given, count, "S", weir_type_of(WEIR_TYPE_BOOLEAN), WEIR_TEXT_NULL_AS_ARGUMENTS, similar, ret);
+    (void)function;
+    struct weir_slice pattern, escape;
+    struct weir_regexp *regexp;
+    if (!weir_text_match(arena, given, count, "S", weir_type_of(WEIR_TYPE_BOOLEAN),
+            WEIR_TEXT_NULL_AS_ARGUMENTS, similar, ret)) {
+        return false;
+    }
+    if (!constant_pattern(literals, count, &pattern, &escape)) return true;
+    return similar_compile(arena, pattern, escape, false, &regexp, reterr) == WEIR_OK;
 }
 
 enum weir_error_code weir_bind_similar(struct weir_call *call)
@@ -409,7 +416,7 @@ enum weir_error_code weir_bind_similar(struct weir_call *call)
     struct weir_slice pattern, escape;
     if (!constant_pattern(call->constants, call->argument_count, &pattern, &escape)) return WEIR_OK;
     struct weir_regexp *regexp;
-    enum weir_error_code code = similar_compile(call, call->arena, pattern, escape, true, &regexp);
+    enum weir_error_code code = similar_compile(call->arena, pattern, escape, true, &regexp, call->error);
     if (code) return code;
     call->prepared = regexp;
     call->release = weir_regexp_release_call;

@@ -45,11 +45,18 @@ static enum weir_error_code trim_rows(WEIR_KERNEL_PARAMETERS, const struct weir_
 /* TRIM('BOTH' | 'LEADING' | 'TRAILING', set, text) */
 static enum weir_error_code trim_call(WEIR_KERNEL_PARAMETERS)
 {
-    struct weir_slice side = weir_text_slice(arguments[0], 0);
-    enum trim_side sides = side.length && side.data[0] == 'L'   ? TRIM_LEADING
-                           : side.length && side.data[0] == 'T' ? TRIM_TRAILING
-                                                                : TRIM_BOTH;
-    return trim_rows(call, arguments, out, rows, count, arguments[1], arguments[2], sides);
+    struct weir_text_writer writer;
+    weir_text_writer_init(&writer, call);
+    WEIR_FOR_ROWS(i, rows, count)
+    {
+        struct weir_slice word = weir_text_slice(arguments[0], i);
+        char first = word.length ? word.data[0] : 'B';
+        enum trim_side side = first == 'L' ? TRIM_LEADING : first == 'T' ? TRIM_TRAILING : TRIM_BOTH;
+        struct weir_slice part =
+            trim_of(weir_text_slice(arguments[2], i), weir_text_slice(arguments[1], i), side);
+        WEIR_RESULT(struct weir_string, out, i) = weir_text_copy(&writer, part.data, part.length);
+    }
+    return WEIR_OK;
 }
 
 static enum weir_error_code trim_one(WEIR_KERNEL_PARAMETERS)
@@ -59,13 +66,12 @@ static enum weir_error_code trim_one(WEIR_KERNEL_PARAMETERS)
 
 bool weir_infer_trim(WEIR_INFER_PARAMETERS)
 {
-    (void)function, (void)reterr;
-    struct weir_slice side;
+    (void)function, (void)reterr, (void)literals;
     if (count == 1) {
         return weir_text_match(
             arena, given, count, "S", &weir_type_string, WEIR_TEXT_NULL_AS_ARGUMENTS, trim_one, ret);
     }
-    if (count != 3 || !weir_literal_text(literals[0], &side)) return false;
+    if (count != 3) return false;
     return weir_text_match(
         arena, given, count, "S", &weir_type_string, WEIR_TEXT_NULL_AS_ARGUMENTS, trim_call, ret);
 }

@@ -26,7 +26,7 @@ enum weir_time_unit weir_time_unit_of(struct weir_slice name)
 enum weir_time_unit weir_time_unit_literal(const struct weir_vector *literal, struct weir_error *reterr)
 {
     struct weir_slice name;
-    if (!weir_literal_text(literal, &name)) return WEIR_TIME_UNIT_YEAR;
+    if (!weir_literal_text(literal, &name)) return WEIR_TIME_UNIT_ANY;
     enum weir_time_unit unit = weir_time_unit_of(name);
     if (unit == WEIR_TIME_UNIT_NONE) {
         weir_error_set(
@@ -140,14 +140,15 @@ static enum weir_error_code extract(WEIR_KERNEL_PARAMETERS)
 
 static bool has_field(const struct weir_type *type, enum weir_time_unit unit)
 {
-    bool clock = unit >= WEIR_TIME_UNIT_HOUR;
+    bool clock = unit >= WEIR_TIME_UNIT_HOUR, any = unit == WEIR_TIME_UNIT_ANY;
     switch (type->id) {
     case WEIR_TYPE_DATE:
     case WEIR_TYPE_TIMESTAMP:
     case WEIR_TYPE_TIMESTAMP_LTZ: return true;
     case WEIR_TYPE_TIME: return clock;
     case WEIR_TYPE_INTERVAL_DAY_TIME: return clock || unit == WEIR_TIME_UNIT_DAY;
-    case WEIR_TYPE_INTERVAL_YEAR_MONTH: return unit <= WEIR_TIME_UNIT_MONTH && unit != WEIR_TIME_UNIT_ISOYEAR;
+    case WEIR_TYPE_INTERVAL_YEAR_MONTH:
+        return any || (unit <= WEIR_TIME_UNIT_MONTH && unit != WEIR_TIME_UNIT_ISOYEAR);
     default: return false;
     }
 }

@@ -35,6 +35,11 @@ static int64_t add_months(int64_t us, int64_t months)
     return weir_date_add_months(day, months) * WEIR_DAY_US + (us - day * WEIR_DAY_US);
 }
 
+static bool is_countable(enum weir_time_unit unit)
+{
+    return unit_months(unit) || unit_us(unit) || unit == WEIR_TIME_UNIT_ANY;
+}
+
 /* What a timestamp can hold at all: beyond it is an error rather than another time. */
 enum { YEARS_MAX = 280000 };
 
@@ -79,7 +84,7 @@ bool weir_infer_timestamp_add(WEIR_INFER_PARAMETERS)
 {
     (void)function, (void)count;
     enum weir_time_unit unit = weir_time_unit_literal(literals[0], reterr);
-    if (unit == WEIR_TIME_UNIT_NONE || !(unit_months(unit) || unit_us(unit))) return false;
+    if (!is_countable(unit)) return false;
     const struct weir_type *time = given[2], *number = weir_type_of(WEIR_TYPE_BIGINT);
     if (!weir_type_is_integer(given[1]) && given[1]->id != WEIR_TYPE_NULL) return false;
     if (time->id == WEIR_TYPE_NULL || weir_type_is_string(time))
@@ -142,7 +147,7 @@ bool weir_infer_timestamp_diff(WEIR_INFER_PARAMETERS)
 {
     (void)function, (void)count;
     enum weir_time_unit unit = weir_time_unit_literal(literals[0], reterr);
-    if (unit == WEIR_TIME_UNIT_NONE || !(unit_months(unit) || unit_us(unit))) return false;
+    if (!is_countable(unit)) return false;
     bool zoned[2], known[2];
     for (uint32_t k = 1; k <= 2; k++) {
         const struct weir_type *type = given[k];

@@ -27,6 +27,7 @@ enum weir_time_unit {
     WEIR_TIME_UNIT_NANOSECOND,
     WEIR_TIME_UNIT_EPOCH,
     WEIR_TIME_UNIT_NONE,
+    WEIR_TIME_UNIT_ANY, /* known at run time only */
 };
 /* Also the SQL_TSI_ forms. */
 enum weir_time_unit weir_time_unit_of(struct weir_slice name);
