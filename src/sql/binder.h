@@ -1,16 +1,17 @@
 /*
- * From syntax tree and catalog to relational nodes (rel.h): names, types, implicit casts, aggregates, windows,
- * sub-queries turned into joins. Also DDL, SHOW and DESCRIBE, which need nothing but the catalog.
+ * From syntax tree and catalog to relational nodes (rel.h): names, types, implicit casts, aggregates,
+ * windows, sub-queries turned into joins. Also DDL, SHOW and DESCRIBE, which need nothing but the catalog.
  *
  * What the trees look like
  * - Roots are SINK nodes. A SELECT's sink has no table.
- * - A table is SCAN (physical columns, then the metadata columns that are declared, with the connector's types)
+ * - A table is SCAN (physical columns, then the metadata columns that are declared, with the connector's
+ * types)
  *   -> PROJECT (all columns in the order of the declaration) -> WATERMARK; upsert sources get
- *   CHANGELOG_NORMALIZE right on the SCAN, keyed by the primary key. In batch mode there are no watermarks and
- *   no time attributes. One table, view or CTE used several times is one node with several parents, unless
+ *   CHANGELOG_NORMALIZE right on the SCAN, keyed by the primary key. In batch mode there are no watermarks
+ * and no time attributes. One table, view or CTE used several times is one node with several parents, unless
  *   hints differ.
- * - Time attributes are kept wherever a column is passed on as it is (also by joins, group keys, sorts): where
- *   they end is the planner's to decide. Any expression but a bare column loses them.
+ * - Time attributes are kept wherever a column is passed on as it is (also by joins, group keys, sorts):
+ * where they end is the planner's to decide. Any expression but a bare column loses them.
  * - A sink's input has the physical columns in order, then the persisted metadata columns.
  * - Errors are WEIR_E_SQL_VALIDATION (or UNSUPPORTED, with the position of what is refused).
  * All nodes are in the arena. @thread one owner of the catalog.
@@ -62,6 +63,7 @@ struct weir_sql_answer {
 /* SHOW and DESCRIBE of what the catalog and the function tables know. */
 bool weir_sql_statement_is_show(const struct weir_sql_statement *statement);
 enum weir_error_code weir_sql_show(const struct weir_sql_binder_input *input,
-    const struct weir_sql_statement *statement, const struct weir_sql_answer **ret, struct weir_error *reterr);
+    const struct weir_sql_statement *statement, const struct weir_sql_answer **ret,
+    struct weir_error *reterr);
 
 #endif

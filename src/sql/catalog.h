@@ -1,6 +1,6 @@
 /*
- * The catalog of a session: catalogs, databases, tables and views, all in memory. And what the binder must know
- * of connectors, as a table of functions that the caller gives (sql may not include spi).
+ * The catalog of a session: catalogs, databases, tables and views, all in memory. And what the binder must
+ * know of connectors, as a table of functions that the caller gives (sql may not include spi).
  *
  * Contracts
  * - A struct weir_sql_table is immutable and lives in an arena of its own until it is dropped, replaced or
@@ -74,8 +74,9 @@ struct weir_sql_table {
 
     /* views */
     const struct weir_sql_query *query;
-    const char *query_text;                    /* canonical SQL of the query */
-    const char *query_catalog, *query_database; /* current when the view was made: names in it resolve there */
+    const char *query_text; /* canonical SQL of the query */
+    const char *query_catalog,
+        *query_database; /* current when the view was made: names in it resolve there */
 
     struct weir_arena arena;
 };
@@ -88,7 +89,7 @@ uint32_t weir_sql_table_physical_index(const struct weir_sql_table *table, uint3
 const uint32_t *weir_sql_table_persisted_metadata(
     const struct weir_sql_table *table, struct weir_arena *arena, uint32_t *ret_count);
 uint32_t weir_sql_table_find_column(const struct weir_sql_table *table, const char *name); /* UINT32_MAX */
-const char *weir_sql_table_option(const struct weir_sql_table *table, const char *key); /* NULL: absent */
+const char *weir_sql_table_option(const struct weir_sql_table *table, const char *key);    /* NULL: absent */
 
 /* ------------------------------------------------------------------------------------------- connectors */
 
@@ -173,8 +174,8 @@ const char *weir_sql_catalog_current(const struct weir_sql_catalog *catalog);
 const char *weir_sql_catalog_current_database(const struct weir_sql_catalog *catalog); /* "" if none */
 enum weir_error_code weir_sql_catalog_use(
     struct weir_sql_catalog *catalog, const char *name, struct weir_error *reterr);
-enum weir_error_code weir_sql_catalog_use_database(
-    struct weir_sql_catalog *catalog, const char *catalog_name, const char *database, struct weir_error *reterr);
+enum weir_error_code weir_sql_catalog_use_database(struct weir_sql_catalog *catalog, const char *catalog_name,
+    const char *database, struct weir_error *reterr);
 
 /* Completes a path of one to three parts with the current catalog and database. */
 enum weir_error_code weir_sql_catalog_qualify(const struct weir_sql_catalog *catalog,
@@ -194,31 +195,35 @@ struct weir_sql_table *weir_sql_table_free(struct weir_sql_table *table); /* not
 /* Takes the table in any case. if_not_exists: an existing one stays and all is well; replace: it goes. */
 enum weir_error_code weir_sql_catalog_add(struct weir_sql_catalog *catalog, struct weir_sql_table *table,
     bool if_not_exists, bool replace, struct weir_error *reterr);
-/* table must be in the catalog. */
+/* table must be in the catalog. Its memory is kept until the next sweep, for trees that point to it. */
 void weir_sql_catalog_remove(struct weir_sql_catalog *catalog, const struct weir_sql_table *table);
+void weir_sql_catalog_sweep(struct weir_sql_catalog *catalog); /* weir_sql_execute_ddl begins with it */
 
 enum weir_error_code weir_sql_catalog_add_database(struct weir_sql_catalog *catalog, const char *catalog_name,
     const char *name, const char *comment, const struct weir_sql_options *options, bool if_not_exists,
     struct weir_error *reterr);
-enum weir_error_code weir_sql_catalog_drop_database(struct weir_sql_catalog *catalog, const char *catalog_name,
-    const char *name, bool if_exists, bool cascade, struct weir_error *reterr);
+enum weir_error_code weir_sql_catalog_drop_database(struct weir_sql_catalog *catalog,
+    const char *catalog_name, const char *name, bool if_exists, bool cascade, struct weir_error *reterr);
 const struct weir_sql_database *weir_sql_catalog_find_database(
     const struct weir_sql_catalog *catalog, const char *catalog_name, const char *name);
 /* Sets (value) or removes (value NULL) options of a database. */
-void weir_sql_catalog_set_database_option(
-    struct weir_sql_catalog *catalog, const struct weir_sql_database *database, const char *key, const char *value);
+void weir_sql_catalog_set_database_option(struct weir_sql_catalog *catalog,
+    const struct weir_sql_database *database, const char *key, const char *value);
 enum weir_error_code weir_sql_catalog_add_catalog(struct weir_sql_catalog *catalog, const char *name,
-    const char *comment, const struct weir_sql_options *options, bool if_not_exists, struct weir_error *reterr);
+    const char *comment, const struct weir_sql_options *options, bool if_not_exists,
+    struct weir_error *reterr);
 enum weir_error_code weir_sql_catalog_drop_catalog(
     struct weir_sql_catalog *catalog, const char *name, bool if_exists, struct weir_error *reterr);
 const struct weir_sql_catalog_entry *weir_sql_catalog_find_catalog(
     const struct weir_sql_catalog *catalog, const char *name);
 
 /* Looking through: index grows from 0, NULL behind the last. No order is promised. */
-const struct weir_sql_catalog_entry *weir_sql_catalog_at(const struct weir_sql_catalog *catalog, uint32_t index);
+const struct weir_sql_catalog_entry *weir_sql_catalog_at(
+    const struct weir_sql_catalog *catalog, uint32_t index);
 const struct weir_sql_database *weir_sql_catalog_database_at(
     const struct weir_sql_catalog *catalog, uint32_t index);
-const struct weir_sql_table *weir_sql_catalog_table_at(const struct weir_sql_catalog *catalog, uint32_t index);
+const struct weir_sql_table *weir_sql_catalog_table_at(
+    const struct weir_sql_catalog *catalog, uint32_t index);
 
 /* Among candidates the one nearest to name (edit distance at most a third of its length); NULL: none. */
 const char *weir_sql_nearest(const char *name, const char *const *candidates, uint32_t count);
