@@ -27,8 +27,10 @@ add_compile_options($<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes> $<$<COMPILE_LAN
 # Messages are cut to their buffers on purpose; gcc would have each of them proven to fit. Its guess at what is uninitialised
 # depends on the level of optimisation and is often wrong: it is shown, but fails nothing.
 add_compile_options($<$<C_COMPILER_ID:GNU>:-Wno-format-truncation> $<$<C_COMPILER_ID:GNU>:-Wno-error=maybe-uninitialized>)
+# memcpy of no bytes from no address is fine here, as the next C standard has it: no null check is dropped because of it.
+add_compile_options(-fno-delete-null-pointer-checks)
 if(WEIR_SANITIZE)
-    add_compile_options(-fsanitize=${WEIR_SANITIZE} -fno-sanitize-recover=undefined)
+    add_compile_options(-fsanitize=${WEIR_SANITIZE} -fno-sanitize-recover=undefined -fno-sanitize=nonnull-attribute)
     add_link_options(-fsanitize=${WEIR_SANITIZE})
 endif()
 

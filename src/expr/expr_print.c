@@ -158,9 +158,8 @@ static void print_call(const struct printer *printer, const struct weir_expr *ex
         return;
     }
     if (plan && is_infix(expr)) {
-        char separator[64] = " ";
-        strncat(separator, name, 60);
-        strcat(separator, " ");
+        char separator[64];
+        snprintf(separator, sizeof separator, " %.60s ", name);
         weir_buffer_append_byte(to, '(');
         print_arguments(printer, separator, expr);
         weir_buffer_append_byte(to, ')');
