@@ -1,5 +1,6 @@
 /* Expressions as text: AST style "=(a, 1)", plan style "(a = 1)". */
 #include "expr/build.h"
+#include <stdio.h>
 
 #include "base/assert.h"
 
