@@ -37,7 +37,7 @@ static inline void weir_text_writer_init(struct weir_text_writer *writer, struct
 /* Room for bytes; what is used of it is settled by weir_text_finish(). */
 static inline char *weir_text_reserve(struct weir_text_writer *writer, size_t bytes)
 {
-    if (WEIR_UNLIKELY((size_t)(writer->end - writer->at) < bytes)) {
+    if (WEIR_UNLIKELY(!writer->at || (size_t)(writer->end - writer->at) < bytes)) {
         size_t chunk = WEIR_MAX(bytes, (size_t)WEIR_TEXT_CHUNK_BYTES);
         writer->at = weir_heap_writer_allocate(writer->heap, chunk);
         writer->end = writer->at + chunk;
