@@ -394,6 +394,7 @@ static void sort_spec(struct builder *b)
         put_emit(b);
     }
     if (b->node->kind == WEIR_PHYSICAL_SORT_LIMIT) put_strategy(b);
+    if (b->node->kind == WEIR_PHYSICAL_LIMIT) put_boolean(b, "retract", input_retracts(b->node->inputs[0]));
 }
 
 static void materializer_spec(struct builder *b)
