@@ -176,6 +176,9 @@ void *weir_bind_grow(
 bool weir_bind_uses(const struct weir_expr *expr, uint32_t base); /* a column beyond that base */
 struct weir_expr *weir_bind_without_time_attribute(struct bind_context *context, struct weir_expr *expr);
 struct weir_expr *weir_bind_shift(struct bind_context *context, struct weir_expr *expr, uint32_t by);
+/* Words of SQL, in whatever case. */
+bool weir_bind_same_word(const char *a, const char *b);
+bool weir_bind_starts_with(const char *text, const char *prefix);
 const char *weir_bind_path_text(struct bind_context *context, const struct weir_sql_path *path);
 const char *weir_bind_expr_text(struct bind_context *context, const struct weir_sql_expr *expr);
 enum weir_error_code weir_bind_type(

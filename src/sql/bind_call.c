@@ -2,11 +2,10 @@
 #include "sql/bind.h"
 
 #include <string.h>
-#include <strings.h>
 
 static bool named(const struct weir_sql_expr *ast, const char *name)
 {
-    return ast->call->name.count == 1 && strcasecmp(ast->call->name.parts[0].text, name) == 0;
+    return ast->call->name.count == 1 && weir_bind_same_word(ast->call->name.parts[0].text, name);
 }
 
 static bool named_one_of(const struct weir_sql_expr *ast, const char *const *names, uint32_t count)
@@ -323,7 +322,7 @@ static enum weir_error_code read_window(struct bind_scope *scope, const struct w
 {
     struct bind_context *context = scope->context;
     const struct weir_sql_exprs *arguments = &ast->call->arguments;
-    bool hop = strncasecmp(name, "HOP", 3) == 0, session = strncasecmp(name, "SESSION", 7) == 0;
+    bool hop = weir_bind_starts_with(name, "HOP"), session = weir_bind_starts_with(name, "SESSION");
     uint32_t least = hop ? 3 : 2;
     if (arguments->count < least || arguments->count > least + !session) {
         return weir_bind_error(context, WEIR_E_SQL_VALIDATION, ast->span,
@@ -379,9 +378,9 @@ static const struct property *property_of(const struct weir_sql_expr *ast)
     const char *name = ast->call->name.parts[0].text;
     for (uint32_t w = 0; w < WEIR_ARRAY_COUNT(window_names); w++) {
         size_t length = strlen(window_names[w]);
-        if (strncasecmp(name, window_names[w], length) != 0) continue;
+        if (!weir_bind_starts_with(name, window_names[w])) continue;
         for (uint32_t i = 0; i < WEIR_ARRAY_COUNT(properties); i++) {
-            if (strcasecmp(name + length, properties[i].suffix) == 0) return &properties[i];
+            if (weir_bind_same_word(name + length, properties[i].suffix)) return &properties[i];
         }
     }
     return NULL;

@@ -173,6 +173,24 @@ struct weir_expr *weir_bind_shift(struct bind_context *context, struct weir_expr
     return weir_expr_rewrite(context->arena, expr, shift_column, &by);
 }
 
+static char folded(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
+bool weir_bind_starts_with(const char *text, const char *prefix)
+{
+    for (; *prefix; text++, prefix++) {
+        if (folded(*text) != folded(*prefix)) return false;
+    }
+    return true;
+}
+
+bool weir_bind_same_word(const char *a, const char *b)
+{
+    return strlen(a) == strlen(b) && weir_bind_starts_with(a, b);
+}
+
 const char *weir_bind_path_text(struct bind_context *context, const struct weir_sql_path *path)
 {
     const char *text = path->count ? path->parts[0].text : "";

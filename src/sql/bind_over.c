@@ -2,7 +2,6 @@
 #include "sql/bind.h"
 
 #include <string.h>
-#include <strings.h>
 
 static const struct weir_sql_window *named_window(const struct bind_select *select, const char *name)
 {
@@ -102,7 +101,7 @@ static enum weir_error_code bind_function(
     struct bind_context *context = scope->context;
     const char *name = ast->call->name.parts[ast->call->name.count - 1].text;
     for (uint32_t i = 0; i < WEIR_ARRAY_COUNT(ranking); i++) {
-        if (strcasecmp(name, ranking[i]) != 0) continue;
+        if (!weir_bind_same_word(name, ranking[i])) continue;
         if (ast->call->arguments.count) {
             return weir_bind_error(
                 context, WEIR_E_SQL_VALIDATION, ast->span, "%s takes no arguments", ranking[i]);
@@ -116,7 +115,7 @@ static enum weir_error_code bind_function(
         return WEIR_OK;
     }
     for (uint32_t i = 0; i < WEIR_ARRAY_COUNT(later); i++) {
-        if (strcasecmp(name, later[i]) == 0) {
+        if (weir_bind_same_word(name, later[i])) {
             return weir_bind_unsupported(
                 context, ast->span, weir_arena_format(context->arena, "%s OVER", later[i]));
         }

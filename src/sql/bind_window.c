@@ -2,7 +2,6 @@
 #include "sql/bind.h"
 
 #include <string.h>
-#include <strings.h>
 
 enum { PARAMETERS_MAX = 5 };
 
@@ -33,7 +32,7 @@ static enum weir_error_code order_arguments(struct bind_context *context, const 
     for (uint32_t i = 0; i < call->arguments.count; i++) {
         const char *name = call->argument_names ? call->argument_names[i].text : NULL;
         uint32_t at = name ? 0 : i;
-        while (name && at < signature->most && strcasecmp(signature->parameters[at], name) != 0) at++;
+        while (name && at < signature->most && !weir_bind_same_word(signature->parameters[at], name)) at++;
         if (at == signature->most) {
             return weir_bind_error(context, WEIR_E_SQL_VALIDATION, call->argument_names[i].span,
                 "%s has no parameter '%s'", signature->name, name);
@@ -233,10 +232,10 @@ enum weir_error_code weir_bind_table_function(
     const struct weir_sql_call *call = ast->call;
     const char *name = call->name.parts[call->name.count - 1].text;
     for (uint32_t i = 0; call->name.count == 1 && i < WEIR_ARRAY_COUNT(signatures); i++) {
-        if (strcasecmp(name, signatures[i].name) == 0) return bind_window(context, ast, &signatures[i], ret);
+        if (weir_bind_same_word(name, signatures[i].name)) return bind_window(context, ast, &signatures[i], ret);
     }
     for (uint32_t i = 0; i < WEIR_ARRAY_COUNT(later); i++) {
-        if (strcasecmp(name, later[i]) != 0) continue;
+        if (!weir_bind_same_word(name, later[i])) continue;
         return weir_bind_unsupported(
             context, ast->span, weir_arena_format(context->arena, "The table function %s", later[i]));
     }

@@ -5,7 +5,6 @@
 #include "sql/parser.h"
 
 #include <string.h>
-#include <strings.h>
 
 struct answer {
     struct bind_context *context;
@@ -312,7 +311,7 @@ static const char *type_of(struct bind_context *context, const struct weir_sql_t
     bool rowtime = table->has_watermark && table->watermark_column == index;
     const struct weir_sql_expr *expr = table->columns[index].expr;
     bool proctime = expr && expr->kind == WEIR_SQL_EXPR_CALL && expr->call->arguments.count == 0 &&
-                    strcasecmp(expr->call->name.parts[expr->call->name.count - 1].text, "PROCTIME") == 0;
+                    weir_bind_same_word(expr->call->name.parts[expr->call->name.count - 1].text, "PROCTIME");
     const char *text = weir_type_text(context->arena, weir_type_nullable(context->arena, type, true));
     if (rowtime) return weir_arena_format(context->arena, "%s *ROWTIME*", text);
     return proctime ? weir_arena_format(context->arena, "%s *PROCTIME*", text) : text;
