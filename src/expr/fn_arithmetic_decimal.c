@@ -63,6 +63,26 @@ COMPACT_KERNEL(subtract_scaled, x - y)
 
 WEIR_KERNEL_BINARY(multiply_to_wide, int64_t, int64_t, weir_int128, (weir_int128)x *y)
 
+/* Operands of either width whose result the types prove to fit: exact without checks. */
+#define LOSSLESS_KERNEL(name, scale_x, scale_y, EXPRESSION)                                       \
+    static enum weir_error_code name(WEIR_KERNEL_PARAMETERS)                                      \
+    {                                                                                             \
+        const struct weir_vector *a = arguments[0], *b = arguments[1];                            \
+        weir_int128 power_x = weir_decimal_power(scale_x), power_y = weir_decimal_power(scale_y); \
+        weir_int128 *restrict to = out->data;                                                     \
+        WEIR_FOR_ROWS(i, rows, count)                                                             \
+        {                                                                                         \
+            weir_int128 x = weir_wide_load(a, weir_argument_row(a, i)) * power_x;                 \
+            weir_int128 y = weir_wide_load(b, weir_argument_row(b, i)) * power_y;                 \
+            to[i] = (EXPRESSION);                                                                 \
+        }                                                                                         \
+        return WEIR_OK;                                                                           \
+    }
+#define ALIGN(v) (uint32_t)(call->type->scale - (v)->type->scale)
+LOSSLESS_KERNEL(add_lossless, ALIGN(a), ALIGN(b), x + y)
+LOSSLESS_KERNEL(subtract_lossless, ALIGN(a), ALIGN(b), x - y)
+LOSSLESS_KERNEL(multiply_lossless, 0, 0, x *y)
+
 typedef bool (*decimal_operation)(weir_int128 a, uint32_t scale_a, weir_int128 b, uint32_t scale_b,
     uint32_t precision, uint32_t scale, weir_int128 *result);
 
@@ -101,32 +121,41 @@ static weir_kernel choose(enum weir_arithmetic operation, const struct weir_type
 {
     static const weir_kernel exact[WEIR_ARITHMETIC_COUNT] = { add_exact, subtract_exact, multiply_exact,
         divide_exact, remainder_exact };
-    bool compact_operands = !weir_type_is_wide_decimal(a) && !weir_type_is_wide_decimal(b);
+    bool compact_operands =
+        weir_physical_of(a) == WEIR_PHYSICAL_I64 && weir_physical_of(b) == WEIR_PHYSICAL_I64;
     bool compact = compact_operands && !weir_type_is_wide_decimal(type);
-    bool lossless = type->precision < WEIR_DECIMAL_PRECISION_MAX;
+    bool lossless = type->precision < WEIR_DECIMAL_PRECISION_MAX && weir_type_is_wide_decimal(type);
     if (operation == WEIR_ARITHMETIC_ADD && compact) return add_scaled;
     if (operation == WEIR_ARITHMETIC_SUBTRACT && compact) return subtract_scaled;
     if (operation == WEIR_ARITHMETIC_MULTIPLY && compact)
         return weir_arithmetic_kernel(operation, WEIR_PHYSICAL_I64);
     if (operation == WEIR_ARITHMETIC_MULTIPLY && compact_operands && lossless) return multiply_to_wide;
+    if (operation == WEIR_ARITHMETIC_ADD && lossless) return add_lossless;
+    if (operation == WEIR_ARITHMETIC_SUBTRACT && lossless) return subtract_lossless;
+    if (operation == WEIR_ARITHMETIC_MULTIPLY && lossless) return multiply_lossless;
     return exact[operation];
 }
 
-static const struct weir_type *as_decimal(struct weir_arena *arena, const struct weir_type *type)
+/* An integer takes part as BIGINT, which costs no conversion to speak of; it counts with the digits of its
+ * own type. */
+static const struct weir_type *as_operand(struct weir_arena *arena, const struct weir_type *type)
 {
-    uint8_t precision, scale;
-    if (type->id == WEIR_TYPE_DECIMAL || !weir_type_integer_as_decimal(type, &precision, &scale)) return type;
-    return weir_type_decimal(arena, precision, 0, type->nullable);
+    if (type->id == WEIR_TYPE_DECIMAL) return type;
+    return weir_type_nullable(arena, weir_type_of(WEIR_TYPE_BIGINT), type->nullable);
 }
 
 bool weir_infer_decimal_arithmetic(struct weir_arena *arena, enum weir_arithmetic operation,
     const struct weir_type *a, const struct weir_type *b, struct weir_function_match *ret)
 {
-    uint8_t precision, scale;
-    a = ret->argument_types[0] = as_decimal(arena, a);
-    b = ret->argument_types[1] = as_decimal(arena, b);
-    weir_decimal_result(operation, a->precision, a->scale, b->precision, b->scale, &precision, &scale);
-    ret->type = weir_type_decimal(arena, precision, scale, true);
+    uint8_t precision_a, scale_a, precision_b, scale_b, precision, scale;
+    weir_type_integer_as_decimal(a, &precision_a, &scale_a);
+    weir_type_integer_as_decimal(b, &precision_b, &scale_b);
+    a = ret->argument_types[0] = as_operand(arena, a);
+    b = ret->argument_types[1] = as_operand(arena, b);
+    if (!ret->type) { /* a compiled call keeps the planned type: its integers have become BIGINT */
+        weir_decimal_result(operation, precision_a, scale_a, precision_b, scale_b, &precision, &scale);
+        ret->type = weir_type_decimal(arena, precision, scale, true);
+    }
     ret->kernel = choose(operation, a, b, ret->type);
-    return true;
+    return ret->type->id == WEIR_TYPE_DECIMAL;
 }

@@ -1,6 +1,8 @@
 /* CAST and TRY_CAST over vectors: loops between primitive numbers, converters value by value for all else. */
 #include "expr/cast.h"
+#include "expr/types.h"
 
+#include "data/decimal.h"
 #include "data/number.h"
 
 /* --- primitive numbers --- */
@@ -34,6 +36,41 @@ static weir_kernel number_kernel(const struct weir_type *from, const struct weir
     bool primitive = from->id >= WEIR_TYPE_TINYINT && from->id <= WEIR_TYPE_DOUBLE &&
                      to->id >= WEIR_TYPE_TINYINT && to->id <= WEIR_TYPE_DOUBLE;
     return primitive ? number_kernels[from->id - WEIR_TYPE_TINYINT][to->id - WEIR_TYPE_TINYINT] : NULL;
+}
+
+/* --- exact numbers to DECIMAL where the types prove that they fit --- */
+
+#define SCALE_KERNEL(name, from_type, to_type)                                                     \
+    static enum weir_error_code name(WEIR_KERNEL_PARAMETERS)                                       \
+    {                                                                                              \
+        to_type power =                                                                            \
+            (to_type)weir_decimal_power((uint32_t)(out->type->scale - arguments[0]->type->scale)); \
+        const from_type *from = arguments[0]->data;                                                \
+        to_type *restrict to = out->data;                                                          \
+        WEIR_FOR_ROWS(i, rows, count)                                                              \
+        {                                                                                          \
+            to[i] = from[weir_argument_row(arguments[0], i)] * power;                              \
+        }                                                                                          \
+        return WEIR_OK;                                                                            \
+    }
+SCALE_KERNEL(scale_i32_i64, int32_t, int64_t)
+SCALE_KERNEL(scale_i64_i64, int64_t, int64_t)
+SCALE_KERNEL(scale_i32_i128, int32_t, weir_int128)
+SCALE_KERNEL(scale_i64_i128, int64_t, weir_int128)
+SCALE_KERNEL(scale_i128_i128, weir_int128, weir_int128)
+
+static weir_kernel scale_kernel(const struct weir_type *from, const struct weir_type *to)
+{
+    uint8_t precision, scale;
+    if (to->id != WEIR_TYPE_DECIMAL || !weir_type_integer_as_decimal(from, &precision, &scale)) return NULL;
+    if (to->scale < scale || to->precision - to->scale < precision - scale) return NULL;
+    bool wide = weir_type_is_wide_decimal(to);
+    switch (weir_physical_of(from)) {
+    case WEIR_PHYSICAL_I32: return wide ? scale_i32_i128 : scale_i32_i64;
+    case WEIR_PHYSICAL_I64: return wide ? scale_i64_i128 : scale_i64_i64;
+    case WEIR_PHYSICAL_I128: return scale_i128_i128;
+    default: return NULL;
+    }
 }
 
 /* --- everything else --- */
@@ -86,6 +123,7 @@ bool weir_infer_cast(WEIR_INFER_PARAMETERS)
     bool can_fail;
     if (!ret->type || !weir_cast_is_allowed(given[0], ret->type, &can_fail)) return false;
     ret->kernel = number_kernel(given[0], ret->type);
+    if (!ret->kernel) ret->kernel = scale_kernel(given[0], ret->type);
     if (!ret->kernel) ret->kernel = function->name[0] == 'T' ? try_cast_rows : cast_rows;
     return true;
 }

@@ -80,6 +80,18 @@ static int order_decimal(const struct weir_vector *a, const struct weir_vector *
 }
 ORDER_KERNELS(decimal, order_decimal)
 
+/* Both fit 38 digits at the greater scale: aligning them cannot overflow. */
+static int order_aligned(const struct weir_vector *a, const struct weir_vector *b, uint32_t row)
+{
+    uint32_t scale_a = a->type->scale, scale_b = b->type->scale;
+    weir_int128 x = weir_wide_load(a, weir_argument_row(a, row)),
+                y = weir_wide_load(b, weir_argument_row(b, row));
+    if (scale_a < scale_b) x *= weir_decimal_power(scale_b - scale_a);
+    if (scale_b < scale_a) y *= weir_decimal_power(scale_a - scale_b);
+    return (x > y) - (x < y);
+}
+ORDER_KERNELS(aligned, order_aligned)
+
 static int order_nested(const struct weir_vector *a, const struct weir_vector *b, uint32_t row)
 {
     return weir_vector_compare_at(a, row, b, row, true);
@@ -110,7 +122,9 @@ static enum weir_error_code not_equal_nested(WEIR_KERNEL_PARAMETERS)
 static weir_kernel kernel_for(const struct weir_type *a, const struct weir_type *b, enum operation operation)
 {
     if (a->id == WEIR_TYPE_DECIMAL && (a->scale != b->scale || weir_physical_of(a) != weir_physical_of(b))) {
-        return kernels_decimal[operation];
+        int scale = WEIR_MAX(a->scale, b->scale);
+        int digits = WEIR_MAX(a->precision - a->scale, b->precision - b->scale);
+        return (digits + scale <= WEIR_DECIMAL_PRECISION_MAX ? kernels_aligned : kernels_decimal)[operation];
     }
     switch (weir_physical_of(a)) {
     case WEIR_PHYSICAL_U8: return kernels_u8[operation];
