@@ -1,6 +1,6 @@
 /*
- * Texts of numbers, independent of locale and fast: FLOAT and DOUBLE as Java prints them (shortest digits that read back the
- * same), integers and floating point as CAST reads them.
+ * Texts of numbers, independent of locale and fast: FLOAT and DOUBLE as Java up to 18 prints them (what Flink shows; mostly but
+ * not always the shortest digits that read back the same), integers and floating point as CAST reads them.
  */
 #ifndef WEIR_DATA_NUMBER_H
 #define WEIR_DATA_NUMBER_H
@@ -16,7 +16,7 @@ size_t weir_i128_print(weir_int128 value, char *to);
 size_t weir_double_print(double value, char *to); /* 1.0, 1.0E10, 1.0E-5, NaN, Infinity, -Infinity */
 size_t weir_float_print(float value, char *to);
 
-/* Shortest decimal digits: value = digits * 10^exponent; value is finite and > 0. */
+/* Shortest decimal digits (as Java from 19 on has them): value = digits * 10^exponent; value is finite and > 0. */
 void weir_double_shortest(double value, uint64_t *digits, int32_t *exponent);
 void weir_float_shortest(float value, uint32_t *digits, int32_t *exponent);
 

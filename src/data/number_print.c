@@ -1,6 +1,7 @@
-/* Numbers to text. The shortest digits of floating point are found as in R. Giulietti, "The Schubfach way to
- * render doubles". */
+/* Numbers to text. The shortest digits are found as in R. Giulietti, "The Schubfach way to render doubles";
+ * those that are printed come from number_java.c. */
 #include "data/number.h"
+#include "data/number_internal.h"
 #include "data/number_powers.h"
 #include <string.h>
 
@@ -182,35 +183,26 @@ void weir_float_shortest(float value, uint32_t *digits, int32_t *exponent)
 
 /* Java: plain from 1.0E-3 to below 1.0E7, else one digit before the point and an exponent; always a digit
  * behind the point. */
-static size_t print_java(uint64_t digits, int32_t exponent, char *to)
+static size_t print_digits(const struct weir_digits *d, char *to)
 {
-    char text[20];
-    int32_t count = (int32_t)weir_u64_print(digits, text);
-    int32_t magnitude = count + exponent - 1; /* of the first digit */
+    char text[WEIR_DIGITS_MAX];
+    uint32_t count = d->count;
     char *at = to;
-    if (magnitude >= -3 && magnitude < 0) {
-        memcpy(at, "0.", 2);
-        at += 2;
-        memset(at, '0', (size_t)(-magnitude - 1));
-        at += -magnitude - 1;
-        memcpy(at, text, (size_t)count);
+    for (uint32_t i = 0; i < count; i++) text[i] = (char)('0' + d->digits[i]);
+    if (d->exponent >= -3 && d->exponent < 0) {
+        memcpy(at, "0.000", 5);
+        at += 1 - d->exponent;
+        memcpy(at, text, count);
         return (size_t)(at + count - to);
     }
-    if (magnitude >= 0 && magnitude < 7) {
-        int32_t whole = magnitude + 1;
-        for (int32_t i = 0; i < whole; i++) *at++ = i < count ? text[i] : '0';
-        *at++ = '.';
-        if (count <= whole) *at++ = '0';
-        for (int32_t i = whole; i < count; i++) *at++ = text[i];
-        return (size_t)(at - to);
-    }
-    *at++ = text[0];
+    uint32_t whole = d->exponent >= 0 && d->exponent < 7 ? (uint32_t)d->exponent + 1 : 1;
+    for (uint32_t i = 0; i < whole; i++) *at++ = i < count ? text[i] : '0';
     *at++ = '.';
-    if (count == 1) *at++ = '0';
-    memcpy(at, text + 1, (size_t)(count - 1));
-    at += count - 1;
+    if (count <= whole) *at++ = '0';
+    for (uint32_t i = whole; i < count; i++) *at++ = text[i];
+    if (d->exponent >= -3 && d->exponent < 7) return (size_t)(at - to);
     *at++ = 'E';
-    return (size_t)(at - to) + weir_i64_print(magnitude, at);
+    return (size_t)(at - to) + weir_i64_print(d->exponent, at);
 }
 
 /* Zero, NaN and the infinities; 0 when value is none of them. */
@@ -231,28 +223,44 @@ static size_t print_special(double value, char *to)
 
 size_t weir_double_print(double value, char *to)
 {
-    uint64_t digits;
-    int32_t exponent;
+    struct weir_digits d;
+    uint64_t bits;
     size_t length = print_special(value, to);
     if (length) return length;
-    if (value < 0) {
-        to[length++] = '-';
-        value = -value;
+    if (value < 0) to[length++] = '-';
+    memcpy(&bits, &value, sizeof bits);
+    uint64_t fraction = bits & ((UINT64_C(1) << 52) - 1);
+    int32_t exponent = (int32_t)(bits >> 52 & 0x7ff), significant_bits = 53;
+    if (exponent) {
+        fraction |= UINT64_C(1) << 52;
+    } else {
+        int32_t zeros = __builtin_clzll(fraction);
+        fraction <<= zeros - 11;
+        exponent = 12 - zeros;
+        significant_bits = 64 - zeros;
     }
-    weir_double_shortest(value, &digits, &exponent);
-    return length + print_java(digits, exponent, to + length);
+    weir_digits_develop(fraction, exponent - 1023, significant_bits, &d);
+    return length + print_digits(&d, to + length);
 }
 
 size_t weir_float_print(float value, char *to)
 {
-    uint32_t digits;
-    int32_t exponent;
+    struct weir_digits d;
+    uint32_t bits;
     size_t length = print_special((double)value, to);
     if (length) return length;
-    if (value < 0) {
-        to[length++] = '-';
-        value = -value;
+    if (value < 0) to[length++] = '-';
+    memcpy(&bits, &value, sizeof bits);
+    uint32_t fraction = bits & ((1u << 23) - 1);
+    int32_t exponent = (int32_t)(bits >> 23 & 0xff), significant_bits = 24;
+    if (exponent) {
+        fraction |= 1u << 23;
+    } else {
+        int32_t zeros = __builtin_clz(fraction);
+        fraction <<= zeros - 8;
+        exponent = 9 - zeros;
+        significant_bits = 32 - zeros;
     }
-    weir_float_shortest(value, &digits, &exponent);
-    return length + print_java(digits, exponent, to + length);
+    weir_digits_develop((uint64_t)fraction << 29, exponent - 127, significant_bits, &d);
+    return length + print_digits(&d, to + length);
 }

@@ -60,13 +60,14 @@ static void test_double_text_is_java(void **context)
     expect_double(0.1, "0.1");
     expect_double(0.1 + 0.2, "0.30000000000000004");
     expect_double(2e-3, "0.002");
-    expect_double(1e23, "1.0E23");
+    expect_double(1e23, "9.999999999999999E22");
+    expect_double(2e23, "1.9999999999999998E23");
     expect_double(9007199254740993.0, "9.007199254740992E15");
     expect_double(123456789012345680.0, "1.2345678901234568E17");
     expect_double(1.7976931348623157e308, "1.7976931348623157E308");
     expect_double(2.2250738585072014e-308, "2.2250738585072014E-308");
     expect_double(double_of(1), "4.9E-324");
-    expect_double(double_of(2), "9.9E-324");
+    expect_double(double_of(2), "1.0E-323");
     expect_double(double_of(3), "1.5E-323");
     expect_double(__builtin_nan(""), "NaN");
     expect_double(__builtin_inf(), "Infinity");
@@ -81,7 +82,7 @@ static void test_float_text_is_java(void **context)
     expect_float(-123.456f, "-123.456");
     expect_float(16777216.0f, "1.6777216E7");
     expect_float(3.4028235e38f, "3.4028235E38");
-    expect_float(1.17549435e-38f, "1.1754944E-38");
+    expect_float(1.17549435e-38f, "1.17549435E-38");
     expect_float(1.4e-45f, "1.4E-45");
     expect_float(9.8e-45f, "9.8E-45");
     expect_float(1.1e-44f, "1.1E-44");
@@ -90,8 +91,76 @@ static void test_float_text_is_java(void **context)
     expect_float(33554432.0f, "3.3554432E7");
 }
 
-/* Every double reads back as itself, and no text with a digit less does. */
-static void test_double_text_is_shortest(void **context)
+/* What Java 17 prints: large integers keep digits that the precision does not decide, powers of two have near
+ * neighbours. */
+static void test_texts_of_java_17(void **context)
+{
+    static const struct {
+        uint64_t bits;
+        const char *text;
+    } doubles[] = {
+        { 0x43cef08d1494edc8u, "4.4588738701717381E18" },
+        { 0x43dd438435f3a923u, "8.434697671182421E18" },
+        { 0xc3d8d8d86cc90657u, "-7.1616752544819026E18" },
+        { 0xc3d5b046b9387ba3u, "-6.2513073281123318E18" },
+        { 0x3210000000000000u, "1.4836824602749686E-67" },
+        { 0x5520000000000000u, "1.1198723710889021E102" },
+        { 0x3e10000000000000u, "9.313225746154785E-10" },
+        { 0xb70000000000000u, "1.3639663065038175E-253" },
+        { 0x3d89u, "7.783E-320" },
+        { 0xb899u, "2.3348E-319" },
+        { 0x67164011d51u, "3.4999999999946E-311" },
+        { 0xecb9u, "2.9941E-319" },
+        { 0x67e0000000000000u, "2.2812203088110976E192" },
+        { 0x625d8561372e674du, "6.8E165" },
+        { 0x42620b5c27000000u, "6.2E11" },
+        { 0x43d9c75c56b19edeu, "7.4302195949221622E18" },
+        { 0x104e8u, "3.29996E-319" },
+        { 0xf1d9u, "3.0589E-319" },
+        { 0xb7adu, "2.32315E-319" },
+        { 0x4764u, "9.0295E-320" },
+    };
+    static const struct {
+        uint32_t bits;
+        const char *text;
+    } floats[] = {
+        { 0x5640d019u, "5.3000001E13" },
+        { 0x5e547764u, "3.82745385E18" },
+        { 0xd6028e97u, "-3.5887233E13" },
+        { 0x5e42f4c4u, "3.51201716E18" },
+        { 0x2000000u, "9.403955E-38" },
+        { 0x72800000u, "5.0706024E30" },
+        { 0x78800000u, "2.0769187E34" },
+        { 0x59000000u, "2.25179981E15" },
+        { 0x2d000000u, "7.2759576E-12" },
+        { 0x2e4b9685u, "4.6290544E-11" },
+        { 0x27349617u, "2.5061382E-15" },
+        { 0xaf1a0876u, "-1.4009224E-10" },
+        { 0x3b8038e7u, "0.0039130333" },
+        { 0x3c21fdc0u, "0.009887159" },
+        { 0x3b9a0275u, "0.0047" },
+        { 0x3c1eecbfu, "0.009699999" },
+        { 0x126b1u, "1.05715E-40" },
+        { 0x13072u, "1.09214E-40" },
+        { 0xc20fu, "6.9615E-41" },
+        { 0x571c0u, "4.99983E-40" },
+        { 0x3c881220u, "0.016610205" },
+        { 0x3df9bfc8u, "0.121947825" },
+        { 0x3d312a70u, "0.043253362" },
+        { 0x3dcb1c68u, "0.099175274" },
+        { 0xd43ebdd1u, "-3.27691351E12" },
+    };
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(doubles); i++)
+        expect_double(double_of(doubles[i].bits), doubles[i].text);
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(floats); i++) {
+        float value;
+        memcpy(&value, &floats[i].bits, sizeof value);
+        expect_float(value, floats[i].text);
+    }
+}
+
+/* Every double reads back as itself; the shortest digits do, and none fewer. */
+static void test_double_text_reads_back(void **context)
 {
     for (int i = 0; i < 200000; i++) {
         double value = double_of(next_random() & INT64_MAX), back = 0;
@@ -107,7 +176,10 @@ static void test_double_text_is_shortest(void **context)
         uint64_t digits;
         int32_t exponent;
         weir_double_shortest(value, &digits, &exponent);
-        int count = snprintf(NULL, 0, "%llu", (unsigned long long)digits);
+        char least[64];
+        int count = snprintf(least, sizeof least, "%llu", (unsigned long long)digits);
+        snprintf(least + count, sizeof least - (size_t)count, "e%d", exponent);
+        assert_int_equal(bits_of(strtod(least, NULL)), bits_of(value));
         if (count < 3) continue;
         char shorter[64];
         snprintf(shorter, sizeof shorter, "%.*e", count - 2, value);
@@ -270,7 +342,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_double_text_is_java),
         cmocka_unit_test(test_float_text_is_java),
-        cmocka_unit_test(test_double_text_is_shortest),
+        cmocka_unit_test(test_texts_of_java_17),
+        cmocka_unit_test(test_double_text_reads_back),
         cmocka_unit_test(test_float_text_reads_back),
         cmocka_unit_test(test_double_parse_rounds_correctly),
         cmocka_unit_test(test_double_parse_refuses),
