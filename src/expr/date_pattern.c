@@ -188,15 +188,21 @@ struct format {
 
 static void put_text(struct format *f, const char *text, size_t length)
 {
+    if (WEIR_LIKELY(length == 1)) {
+        *f->at++ = *text;
+        return;
+    }
     memcpy(f->at, text, length);
     f->at += length;
 }
 
 static void put_number(struct format *f, int64_t value, uint32_t digits)
 {
-    if (WEIR_LIKELY(digits == 2 && value >= 0 && value < 100)) {
-        *f->at++ = (char)('0' + value / 10);
-        *f->at++ = (char)('0' + value % 10);
+    static const int32_t limits[5] = { 1, 10, 100, 1000, 10000 };
+    if (WEIR_LIKELY(digits <= 4 && value >= 0 && value < limits[digits])) {
+        uint32_t rest = (uint32_t)value;
+        for (uint32_t k = digits; k-- > 0; rest /= 10) f->at[k] = (char)('0' + rest % 10);
+        f->at += digits;
         return;
     }
     char text[WEIR_NUMBER_TEXT_BYTES_MAX];

@@ -130,7 +130,12 @@ static const char *piece_find(const struct like_pattern *p, const struct like_pi
         *length = piece->length;
         return weir_text_find(at, (size_t)(end - at), p->text + piece->start, piece->length);
     }
+    /* The bytes before the first hole are looked for as they are. */
+    const char *want = p->text + piece->start, *hole = memchr(want, LIKE_HOLE, piece->length);
+    size_t literal = (size_t)(hole - want);
     for (; at < end; at++) {
+        if (literal) at = weir_text_find(at, (size_t)(end - at), want, literal);
+        if (!at) return NULL;
         if (weir_utf8_is_continuation(*at)) continue;
         int64_t fits = piece_fits(p, piece, at, end);
         if (fits >= 0) {

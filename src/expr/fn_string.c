@@ -36,25 +36,46 @@ static inline uint64_t ascii_upper_word(uint64_t word)
     return word & ~((from_a & ~past_z & 0x8080808080808080u) >> 2);
 }
 
-/* Returns false when the bytes are not all ASCII; to has then unspecified content. */
+static inline uint64_t convert_word(uint64_t word, bool to_upper)
+{
+    return to_upper ? ascii_upper_word(word) : ascii_lower_word(word);
+}
+
+#define NOT_ASCII_BITS UINT64_C(0x8080808080808080)
+
+/* More than 8 bytes; the last word overlaps the one before it. false when the bytes are not all ASCII: to has
+ * then unspecified content. */
 static inline bool ascii_convert(const char *from, size_t length, char *to, bool to_upper)
 {
-    uint64_t word, seen = 0;
-    size_t i = 0;
-    for (; i + 8 <= length; i += 8) {
+    uint64_t word, seen;
+    size_t last = length - 8;
+    memcpy(&word, from + last, 8);
+    seen = word;
+    word = convert_word(word, to_upper);
+    memcpy(to + last, &word, 8);
+    for (size_t i = 0; i < last; i += 8) {
         memcpy(&word, from + i, 8);
         seen |= word;
-        word = to_upper ? ascii_upper_word(word) : ascii_lower_word(word);
+        word = convert_word(word, to_upper);
         memcpy(to + i, &word, 8);
     }
-    if (i < length) {
-        word = 0;
-        memcpy(&word, from + i, length - i);
-        seen |= word;
-        word = to_upper ? ascii_upper_word(word) : ascii_lower_word(word);
-        memcpy(to + i, &word, length - i);
-    }
-    return (seen & 0x8080808080808080u) == 0;
+    return (seen & NOT_ASCII_BITS) == 0;
+}
+
+/* Unused bytes of an inline string are zero and stay so. */
+static inline bool ascii_convert_inline(const struct weir_string *from, struct weir_string *to, bool to_upper)
+{
+    uint64_t head;
+    uint32_t tail;
+    memcpy(&head, from->inlined, 8);
+    memcpy(&tail, from->inlined + 8, 4);
+    uint64_t seen = head | tail;
+    head = convert_word(head, to_upper);
+    tail = (uint32_t)convert_word(tail, to_upper);
+    to->length = from->length;
+    memcpy(to->inlined, &head, 8);
+    memcpy(to->inlined + 8, &tail, 4);
+    return (seen & NOT_ASCII_BITS) == 0;
 }
 
 static enum weir_error_code unicode_convert(struct weir_call *call, struct weir_text_writer *writer,
@@ -91,9 +112,7 @@ static inline enum weir_error_code convert_case(WEIR_KERNEL_PARAMETERS, bool to_
         struct weir_string *to = &WEIR_RESULT(struct weir_string, out, i);
         bool ascii;
         if (s->length <= WEIR_STRING_INLINE_MAX) {
-            struct weir_string made = { .length = s->length };
-            ascii = ascii_convert(s->inlined, s->length, made.inlined, to_upper);
-            if (ascii) *to = made;
+            ascii = ascii_convert_inline(s, to, to_upper);
         } else {
             char *at = weir_text_reserve(&writer, s->length);
             ascii = ascii_convert(s->pointer, s->length, at, to_upper);

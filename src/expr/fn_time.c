@@ -257,14 +257,30 @@ static int64_t unit_ms(enum weir_time_unit unit)
     }
 }
 
-static struct weir_moment round_moment(enum weir_time_unit unit, struct weir_moment m, bool up)
+/* Times tend to come in order: the day seen last is kept with what it is rounded to. */
+struct day_cache {
+    enum weir_time_unit unit;
+    int64_t day, rounded;
+};
+
+static int64_t round_days_cached(struct day_cache *cache, enum weir_time_unit unit, int64_t day, bool up)
+{
+    if (cache->day != day || cache->unit != unit) {
+        *cache = (struct day_cache){ unit, day, round_days(unit, day, up) };
+    }
+    return cache->rounded;
+}
+
+static struct weir_moment round_moment(
+    struct day_cache *cache, enum weir_time_unit unit, struct weir_moment m, bool up)
 {
     int64_t length = unit_ms(unit), ms = weir_floor_div(m.us, 1000);
     if (unit == WEIR_TIME_UNIT_MICROSECOND) return (struct weir_moment){ m.us, 0 };
     if (unit == WEIR_TIME_UNIT_NANOSECOND) return m;
-    if (length == 0)
-        return (
-            struct weir_moment){ round_days(unit, weir_floor_div(m.us, WEIR_DAY_US), up) * WEIR_DAY_US, 0 };
+    if (length == 0) {
+        int64_t day = round_days_cached(cache, unit, weir_floor_div(m.us, WEIR_DAY_US), up);
+        return (struct weir_moment){ day * WEIR_DAY_US, 0 };
+    }
     int64_t rounded = weir_floor_div(ms + (up ? length - 1 : 0), length) * length;
     return (struct weir_moment){ rounded * 1000, 0 };
 }
@@ -282,6 +298,7 @@ static enum weir_error_code round_time(WEIR_KERNEL_PARAMETERS, bool up)
         v->type->id == WEIR_TYPE_TIMESTAMP_LTZ ? call->environment->local_zone : NULL;
     enum weir_time_unit unit = WEIR_TIME_UNIT_NONE;
     bool varies = units->encoding != WEIR_ENCODING_CONSTANT;
+    struct day_cache cache = { .unit = WEIR_TIME_UNIT_NONE };
     if (!varies) unit = weir_time_unit_argument(units, 0);
     WEIR_FOR_ROWS(i, rows, count)
     {
@@ -291,7 +308,7 @@ static enum weir_error_code round_time(WEIR_KERNEL_PARAMETERS, bool up)
             continue;
         }
         struct weir_moment m = weir_moment_local(call, v, i);
-        m = round_moment(unit, m, up);
+        m = round_moment(&cache, unit, m, up);
         if (zone) m.us = weir_zone_local_to_utc_us(zone, m.us);
         weir_moment_put(out, i, m);
     }

@@ -64,9 +64,11 @@ static enum weir_error_code timestamp_add(WEIR_KERNEL_PARAMETERS)
     const struct weir_vector *units = arguments[0], *v = arguments[2];
     const struct weir_zone *zone =
         v->type->id == WEIR_TYPE_TIMESTAMP_LTZ ? call->environment->local_zone : NULL;
+    bool varies = units->encoding != WEIR_ENCODING_CONSTANT;
+    enum weir_time_unit unit = varies ? WEIR_TIME_UNIT_NONE : weir_time_unit_argument(units, 0);
     WEIR_FOR_ROWS(i, rows, count)
     {
-        enum weir_time_unit unit = weir_time_unit_argument(units, i);
+        if (varies) unit = weir_time_unit_argument(units, i);
         bool local = zone && unit_months(unit);
         struct weir_moment m = local ? weir_moment_local(call, v, i) : weir_moment_argument(v, i);
         int64_t n = WEIR_ARGUMENT(int64_t, arguments[1], i);
@@ -125,9 +127,11 @@ static int64_t months_between(int64_t a_us, int64_t b_us)
 static enum weir_error_code timestamp_diff(WEIR_KERNEL_PARAMETERS)
 {
     (void)call;
+    bool varies = arguments[0]->encoding != WEIR_ENCODING_CONSTANT;
+    enum weir_time_unit unit = varies ? WEIR_TIME_UNIT_NONE : weir_time_unit_argument(arguments[0], 0);
     WEIR_FOR_ROWS(i, rows, count)
     {
-        enum weir_time_unit unit = weir_time_unit_argument(arguments[0], i);
+        if (varies) unit = weir_time_unit_argument(arguments[0], i);
         int64_t from = weir_moment_argument(arguments[1], i).us,
                 to = weir_moment_argument(arguments[2], i).us;
         int64_t months = unit_months(unit), us = unit_us(unit), difference = 0;
