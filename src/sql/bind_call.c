@@ -1,4 +1,5 @@
 /* Calls: scalar functions, aggregates, window functions, group windows. */
+#include "expr/function.h"
 #include "sql/bind.h"
 
 #include <string.h>
@@ -462,6 +463,9 @@ static enum weir_error_code bind_scalar(
         return weir_bind_error(context, WEIR_E_SQL_VALIDATION, ast->span,
             "DISTINCT and FILTER can only be applied to aggregate functions, %s is none",
             call->name.parts[0].text);
+    }
+    if (call->without_parentheses && !weir_function_find(call->name.parts[0].text)) {
+        return weir_bind_path(scope, &call->name, ast->span, ret); /* USER: a function elsewhere, a name here */
     }
     struct weir_expr **arguments;
     WEIR_TRY(bind_arguments(scope, call, &arguments));

@@ -127,6 +127,48 @@ static enum weir_error_code find_column(struct bind_scope *scope, const struct w
     return WEIR_OK;
 }
 
+/* Fields of ROW columns can be named without their column, where only one has that name: nearest first. */
+struct peek {
+    const char *name;
+    uint32_t found;
+    struct weir_expr *expr;
+};
+
+static void peek_fields(struct bind_context *context, struct peek *peek, struct weir_expr *row, uint32_t depth)
+{
+    const struct weir_type *type = row->type;
+    if (type->id != WEIR_TYPE_ROW) return;
+    for (uint32_t i = 0; i < type->child_count; i++) {
+        if (depth > 0) {
+            if (type->children[i]->id != WEIR_TYPE_ROW) continue;
+            peek_fields(context, peek, weir_expr_field(context->arena, row, i), depth - 1);
+        } else if (strcmp(type->field_names[i], peek->name) == 0) {
+            peek->found++;
+            peek->expr = weir_expr_field(context->arena, row, i);
+        }
+    }
+}
+
+enum { PEEK_DEPTH_MAX = 4 };
+
+static enum weir_error_code find_nested(struct bind_scope *scope, const struct weir_sql_path *path,
+    struct weir_sql_span span, struct weir_expr **ret)
+{
+    struct peek peek = { .name = path->parts[0].text };
+    *ret = NULL;
+    for (uint32_t depth = 0; depth < PEEK_DEPTH_MAX && !peek.found; depth++) {
+        for (uint32_t i = 0; i < scope->column_count; i++) {
+            if (!scope->columns[i].hidden) peek_fields(scope->context, &peek, scope->columns[i].expr, depth);
+        }
+    }
+    if (peek.found > 1) {
+        return weir_bind_error(
+            scope->context, WEIR_E_SQL_VALIDATION, span, "Column '%s' is ambiguous", path->parts[0].text);
+    }
+    *ret = peek.expr;
+    return WEIR_OK;
+}
+
 static struct weir_expr *as_outer(void *unused, struct weir_arena *arena, struct weir_expr *expr)
 {
     (void)unused;
@@ -146,7 +188,17 @@ enum weir_error_code weir_bind_path(struct bind_scope *scope, const struct weir_
         level++;
         WEIR_TRY(find_column(outer, path, span, &column, &used));
     }
-    if (!column) return not_found(scope, path, span);
+    if (!column) {
+        struct weir_expr *nested;
+        WEIR_TRY(find_nested(scope, path, span, &nested));
+        if (!nested) return not_found(scope, path, span);
+        for (uint32_t i = 1; i < path->count; i++) {
+            WEIR_TRY(
+                weir_bind_field(context, nested, path->parts[i].text, path->parts[i].span, &nested));
+        }
+        *ret = nested;
+        return WEIR_OK;
+    }
     if (level > 1) {
         return weir_bind_unsupported(
             context, span, "A column of a query that is more than one level outside");

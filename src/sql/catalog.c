@@ -366,7 +366,7 @@ static uint32_t edit_distance(const char *a, const char *b)
 const char *weir_sql_nearest(const char *name, const char *const *candidates, uint32_t count)
 {
     const char *best = NULL;
-    uint32_t limit = (uint32_t)strlen(name) / 3 + 1;
+    uint32_t limit = WEIR_MAX((uint32_t)strlen(name) / 3, 1) + 1;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t distance = edit_distance(name, candidates[i]);
         if (distance >= WEIR_MIN(limit, (uint32_t)strlen(name))) continue;
