@@ -124,19 +124,24 @@ static bool read_rule_date(struct text *t, struct rule_date *date)
     return !skip(t, '/') || read_clock(t, &date->seconds);
 }
 
+/* POSIX counts west of Greenwich. */
+static bool read_offset_west(struct text *t, int32_t *seconds_east)
+{
+    int32_t seconds;
+    if (!read_clock(t, &seconds) || seconds < 3600 - OFFSET_MAX || seconds > OFFSET_MAX - 3600) return false;
+    *seconds_east = -seconds;
+    return true;
+}
+
 static bool read_rule(struct text t, struct rule *rule)
 {
     *rule = (struct rule){ 0 };
-    if (!read_name(&t) || !read_clock(&t, &rule->standard)) return false;
-    rule->standard = -rule->standard; /* POSIX counts west */
+    if (!read_name(&t) || !read_offset_west(&t, &rule->standard)) return false;
     if (t.at == t.end) return true;
     if (!read_name(&t)) return false;
     rule->has_daylight = true;
     rule->daylight = rule->standard + 3600;
-    if (t.at < t.end && *t.at != ',') {
-        if (!read_clock(&t, &rule->daylight)) return false;
-        rule->daylight = -rule->daylight;
-    }
+    if (t.at < t.end && *t.at != ',' && !read_offset_west(&t, &rule->daylight)) return false;
     if (!read_rule_date(&t, &rule->start) || !read_rule_date(&t, &rule->end)) return false;
     return t.at == t.end;
 }
