@@ -209,6 +209,8 @@ enum weir_error_code weir_optimize(
     RUN(filter);
     RUN(project);
     RUN(expression);
+    RUN(join);
+    RUN(project);
     weir_time_attributes(planning, roots, root_count);
     RUN(rank);
     RUN(filter);
@@ -219,8 +221,6 @@ enum weir_error_code weir_optimize(
     weir_prune(planning, roots, root_count);
     RUN(project);
     RUN(rank);
-    RUN(project);
-    RUN(join);
     RUN(project);
     return WEIR_OK;
 }

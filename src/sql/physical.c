@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "sql/catalog.h"
+#include "sql/optimizer.h"
 
 struct memo_entry {
     const struct weir_rel *rel;
@@ -14,6 +15,7 @@ struct converter {
     struct weir_planning *planning;
     struct memo_entry *memo; /* a rel with several parents is converted once */
     uint32_t memo_count, memo_capacity;
+    struct weir_rel_map seen, parents; /* parents: rels with more than one */
 };
 
 static enum weir_error_code convert(
@@ -136,6 +138,25 @@ static bool all_deterministic(struct weir_expr *const *exprs, uint32_t count)
     return true;
 }
 
+/* A filter right on a normalisation becomes part of it: rows that never match need no state. Only where
+ * nobody else reads the normalised rows. */
+static struct weir_physical *filtered_normalize(
+    struct converter *c, struct weir_physical *input, struct weir_expr *condition)
+{
+    if (input->kind != WEIR_PHYSICAL_CHANGELOG_NORMALIZE || !condition || input->condition) return NULL;
+    if (!weir_rule_enabled(c->planning, WEIR_RULE_NORMALIZE_FILTER) || !weir_expr_is_deterministic(condition))
+        return NULL;
+    if (weir_rel_map_get(&c->parents, input->rel) != NULL) return NULL;
+    struct weir_physical *node =
+        weir_physical_new(c->planning, WEIR_PHYSICAL_CHANGELOG_NORMALIZE, input->rel, 1);
+    node->keys = input->keys;
+    node->key_count = input->key_count;
+    node->inputs[0] = input->inputs[0];
+    node->condition = condition;
+    weir_physical_finish(c->planning, node);
+    return node;
+}
+
 /* A projection and filter on top of input; merged with a calc that input already is. projections NULL: all
  * columns. */
 static struct weir_physical *calc(struct converter *c, const struct weir_rel *rel,
@@ -143,6 +164,8 @@ static struct weir_physical *calc(struct converter *c, const struct weir_rel *re
     const struct weir_rel_field *fields, struct weir_expr *condition)
 {
     struct weir_arena *arena = c->planning->arena;
+    struct weir_physical *normalized = filtered_normalize(c, input, condition);
+    if (normalized && !projections) return normalized;
     struct weir_physical *node = weir_physical_new(c->planning, WEIR_PHYSICAL_CALC, rel, 1);
     bool merge = input->kind == WEIR_PHYSICAL_CALC && weir_rule_enabled(c->planning, WEIR_RULE_CALC_MERGE) &&
                  all_deterministic(input->projections, input->field_count);
@@ -373,10 +396,23 @@ static enum weir_error_code convert(
     return code;
 }
 
+static void count_parents(struct converter *c, struct weir_rel *rel)
+{
+    if (weir_rel_map_get(&c->seen, rel)) {
+        weir_rel_map_put(&c->parents, rel, rel);
+        return;
+    }
+    weir_rel_map_put(&c->seen, rel, rel);
+    for (uint32_t i = 0; i < rel->input_count; i++) count_parents(c, rel->inputs[i]);
+}
+
 enum weir_error_code weir_physical_convert(struct weir_planning *planning, struct weir_rel *const *roots,
     uint32_t root_count, struct weir_physical ***ret)
 {
     struct converter c = { .planning = planning };
+    weir_rel_map_init(&c.seen, planning->arena);
+    weir_rel_map_init(&c.parents, planning->arena);
+    for (uint32_t r = 0; r < root_count; r++) count_parents(&c, roots[r]);
     struct weir_physical **physical =
         WEIR_ARENA_ARRAY(planning->arena, struct weir_physical *, root_count + 1);
     for (uint32_t r = 0; r < root_count; r++) {

@@ -16,14 +16,25 @@ static struct weir_rel *distinct(struct weir_planning *planning, struct weir_rel
     return result;
 }
 
-static bool calls_equal(const struct weir_aggregate_call *a, const struct weir_aggregate_call *b)
+/* Whether two columns of the input always hold the same. */
+static bool columns_equal(const struct weir_rel *input, uint32_t a, uint32_t b)
 {
-    if (a->function != b->function || a->argument_count != b->argument_count || a->filter != b->filter ||
-        a->distinct != b->distinct || a->ignore_nulls != b->ignore_nulls ||
-        !weir_type_equal(a->type, b->type))
+    if (a == b) return true;
+    if (input->kind != WEIR_REL_PROJECT) return false;
+    const struct weir_expr *x = input->project.exprs[a], *y = input->project.exprs[b];
+    return weir_expr_is_deterministic(x) && weir_expr_equal(x, y);
+}
+
+static bool calls_equal(
+    const struct weir_rel *input, const struct weir_aggregate_call *a, const struct weir_aggregate_call *b)
+{
+    if ((a->filter < 0) != (b->filter < 0)) return false;
+    if (a->filter >= 0 && !columns_equal(input, (uint32_t)a->filter, (uint32_t)b->filter)) return false;
+    if (a->function != b->function || a->argument_count != b->argument_count || a->distinct != b->distinct ||
+        a->ignore_nulls != b->ignore_nulls || !weir_type_equal(a->type, b->type))
         return false;
     for (uint32_t i = 0; i < a->argument_count; i++)
-        if (a->arguments[i] != b->arguments[i]) return false;
+        if (!columns_equal(input, a->arguments[i], b->arguments[i])) return false;
     return true;
 }
 
@@ -42,7 +53,7 @@ static struct weir_rel *equal_calls(struct weir_planning *planning, struct weir_
     }
     for (uint32_t c = 0; c < count; c++) {
         uint32_t same = 0;
-        while (same < kept && !calls_equal(&calls[same], &rel->aggregate.calls[c])) same++;
+        while (same < kept && !calls_equal(rel->inputs[0], &calls[same], &rel->aggregate.calls[c])) same++;
         if (same == kept) {
             fields[first + kept] = rel->fields[first + c];
             calls[kept++] = rel->aggregate.calls[c];

@@ -149,14 +149,6 @@ static struct weir_rel *through_window(struct weir_planning *planning, struct we
     return push_mapped(planning, rel, map);
 }
 
-static struct weir_rel *through_sort(struct weir_planning *planning, struct weir_rel *rel)
-{
-    if (!movable(rel) || rel->inputs[0]->kind != WEIR_REL_SORT) return NULL;
-    struct weir_rel *sort = rel->inputs[0];
-    if (sort->sort.limit >= 0 || sort->sort.offset > 0) return NULL;
-    return with_input(planning, sort, weir_rel_filter(planning, sort->inputs[0], rel->filter.condition));
-}
-
 /* --- joins --- */
 
 enum side { SIDE_LEFT, SIDE_RIGHT, SIDE_BOTH };
@@ -293,7 +285,6 @@ const struct weir_rewrite_rule weir_filter_rules[] = {
     { WEIR_RULE_FILTER_PUSH_AGGREGATE, through_aggregate },
     { WEIR_RULE_FILTER_PUSH_PARTITION, through_partitions },
     { WEIR_RULE_FILTER_PUSH_WINDOW, through_window },
-    { WEIR_RULE_FILTER_PUSH_SORT, through_sort },
     { WEIR_RULE_JOIN_OUTER_SIMPLIFY, simplify_outer },
     { WEIR_RULE_FILTER_PUSH_JOIN, into_join },
     { WEIR_RULE_JOIN_CONDITION_PUSH, out_of_condition },
