@@ -130,6 +130,18 @@ static const char *found_text(
     return to;
 }
 
+/* A reserved word where an expression should be: rather a column's name than the next clause. */
+static bool likely_name(enum weir_sql_keyword keyword)
+{
+    static const uint16_t clauses[] = { K(FROM), K(WHERE), K(GROUP), K(HAVING), K(ORDER), K(LIMIT), K(JOIN),
+        K(ON), K(AS), K(AND), K(OR), K(THEN), K(ELSE), K(END), K(WHEN), K(UNION), K(EXCEPT), K(INTERSECT),
+        K(BY), K(INTO), K(SET), K(WITH), K(SELECT), K(INSERT), K(CREATE), K(IN), K(IS), K(LIKE), K(BETWEEN),
+        K(OVER), K(WINDOW) };
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(clauses); i++)
+        if (clauses[i] == keyword) return false;
+    return weir_sql_keyword_class(keyword) != WEIR_SQL_WORD_FREE;
+}
+
 void weir_sql_parser_fail_expected(struct weir_sql_parser *parser, const char *expected)
 {
     const struct weir_sql_token *token = weir_sql_parser_peek(parser, 0);
@@ -154,8 +166,7 @@ void weir_sql_parser_fail_expected(struct weir_sql_parser *parser, const char *e
             snprintf(hint, sizeof(hint), "; \"%.*s\" before it was read as an alias, did you mean %s?",
                 (int)length, parser->text + alias->span.begin, weir_sql_keyword_text(near));
     }
-    if (!hint[0] && token->kind == WEIR_SQL_TOKEN_WORD && strcmp(expected, "an expression") == 0 &&
-        weir_sql_keyword_class(token->keyword) != WEIR_SQL_WORD_FREE)
+    if (!hint[0] && strcmp(expected, "an expression") == 0 && likely_name(token->keyword))
         snprintf(hint, sizeof(hint), "; %s is a reserved word, as an identifier it is written `%.*s`",
             weir_sql_keyword_text(token->keyword), (int)(token->span.end - token->span.begin),
             parser->text + token->span.begin);

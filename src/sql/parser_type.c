@@ -45,6 +45,7 @@ static const struct weir_type *with_length(
 {
     enum weir_type_id id = accept_keyword(parser, K(VARYING)) ? varying : fixed;
     uint32_t length = parameter(parser, "a length", 1, WEIR_LENGTH_MAX, 1);
+    if (failed(parser)) return plain(WEIR_TYPE_NULL);
     return weir_type_with_length(parser->arena, id, (int32_t)length, true);
 }
 
@@ -65,6 +66,7 @@ static const struct weir_type *decimal(struct weir_sql_parser *parser)
                 "found the scale %u, expected at most the precision %u", scale, precision);
         expect(parser, T(RIGHT_PARENTHESIS));
     }
+    if (failed(parser)) return plain(WEIR_TYPE_NULL);
     return weir_type_decimal(parser->arena, (uint8_t)precision, (uint8_t)scale, true);
 }
 
@@ -81,6 +83,7 @@ static const struct weir_type *temporal(
     } else {
         accept_keywords(parser, K(WITHOUT), K(TIME), K(ZONE));
     }
+    if (failed(parser)) return plain(WEIR_TYPE_NULL);
     return weir_type_with_precision(parser->arena, id, (uint8_t)precision, true);
 }
 
