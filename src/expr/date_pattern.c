@@ -93,7 +93,8 @@ enum weir_error_code weir_date_pattern_compile(struct weir_arena *arena, struct 
     struct weir_date_pattern *p = WEIR_ARENA_NEW(arena, struct weir_date_pattern);
     *p = (struct weir_date_pattern){ .dialect = dialect,
         .items = WEIR_ARENA_ARRAY(arena, struct weir_date_item, text.length + 1),
-        .resolution_us = WEIR_DAY_US };
+        .resolution_us = WEIR_DAY_US,
+        .known_day = INT64_MIN };
     bool formatter = dialect == WEIR_DATE_FORMATTER;
     uint32_t open = 0;
     for (size_t at = 0; at < text.length;) {
@@ -381,17 +382,25 @@ static void put_clock_letter(
     }
 }
 
-size_t weir_date_pattern_format(const struct weir_date_pattern *pattern, int64_t us, int32_t nanoseconds,
+size_t weir_date_pattern_format(struct weir_date_pattern *pattern, int64_t us, int32_t nanoseconds,
     const struct weir_zone *zone, int32_t offset_seconds, char *to)
 {
     int64_t days = weir_floor_div(us, WEIR_DAY_US);
-    struct format f = { .civil = weir_civil_from_us(us),
+    if (days != pattern->known_day) {
+        pattern->known_day = days;
+        pattern->known_date = weir_date_civil(days);
+    }
+    struct format f = { .civil = pattern->known_date,
         .days = days,
         .us_of_day = us - days * WEIR_DAY_US,
         .zone = zone,
         .offset_seconds = offset_seconds,
         .at = to };
-    f.nanoseconds = f.civil.nanosecond + nanoseconds;
+    uint32_t second = (uint32_t)(f.us_of_day / WEIR_SECOND_US);
+    f.civil.hour = (int32_t)(second / 3600);
+    f.civil.minute = (int32_t)(second / 60 % 60);
+    f.civil.second = (int32_t)(second % 60);
+    f.nanoseconds = (int32_t)(f.us_of_day - (int64_t)second * WEIR_SECOND_US) * 1000 + nanoseconds;
     for (uint32_t k = 0; k < pattern->item_count; k++) {
         const struct weir_date_item *item = &pattern->items[k];
         if (!item->letter)

@@ -15,7 +15,7 @@
 enum weir_date_dialect { WEIR_DATE_FORMATTER, WEIR_DATE_SIMPLE };
 enum { WEIR_DATE_PATTERN_BYTES_MAX = 512 };
 
-struct weir_date_pattern;
+struct weir_date_pattern; /* @thread one owner: it remembers the day it wrote last */
 
 /* WEIR_E_ARGUMENT: a letter that is not known, an open quote ... */
 enum weir_error_code weir_date_pattern_compile(struct weir_arena *arena, struct weir_slice text,
@@ -29,7 +29,7 @@ size_t weir_date_pattern_bytes_max(const struct weir_date_pattern *pattern);
 int64_t weir_date_pattern_resolution_us(const struct weir_date_pattern *pattern);
 /* Writes at most weir_date_pattern_bytes_max() bytes. zone and offset_seconds are for the letters that name
  * them. */
-size_t weir_date_pattern_format(const struct weir_date_pattern *pattern, int64_t us, int32_t nanoseconds,
+size_t weir_date_pattern_format(struct weir_date_pattern *pattern, int64_t us, int32_t nanoseconds,
     const struct weir_zone *zone, int32_t offset_seconds, char *to);
 
 /* --- reading --- */

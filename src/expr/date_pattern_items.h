@@ -16,6 +16,9 @@ struct weir_date_pattern {
     struct weir_date_item *items;
     size_t bytes_max;
     int64_t resolution_us;
+    /* The day written last: times tend to come in order. */
+    int64_t known_day;
+    struct weir_civil known_date;
 };
 
 extern const char *const weir_month_names[12];

@@ -67,7 +67,7 @@ struct text_cache {
     struct weir_string text;
 };
 
-static struct weir_string format_moment(struct text_cache *cache, const struct weir_date_pattern *pattern,
+static struct weir_string format_moment(struct text_cache *cache, struct weir_date_pattern *pattern,
     struct weir_moment local, const struct weir_zone *zone, int64_t utc_us)
 {
     int64_t resolution = weir_date_pattern_resolution_us(pattern), key = weir_floor_div(local.us, resolution);
