@@ -4,6 +4,7 @@
  * found by a heap of (end, session) that is looked at lazily: a session that was extended or merged meanwhile
  * is put back or skipped when its entry comes up, so that a row costs no heap operation.
  */
+#include "ops/rows.h"
 #include "ops/window_aggregate.h"
 
 struct session {
@@ -12,16 +13,10 @@ struct session {
     weir_row_ref key;
 };
 
-struct entry {
-    int64_t end;
-    weir_row_ref session;
-};
-
 struct ops_session {
     struct weir_table *keys, *sessions;
     size_t key_payload, session_offset; /* from the row's start */
-    struct entry *heap;
-    uint32_t heap_count, heap_capacity;
+    struct ops_heap heap;
     bool heap_built;  /* after a restore it is made from the table */
     uint32_t pending; /* rows assigned and not yet accumulated: op->rows, refs, at, retracts */
 };
@@ -36,41 +31,6 @@ static struct session *session_of(const struct ops_session *s, const uint8_t *ro
     return (struct session *)(row + s->session_offset);
 }
 
-/* --- heap --- */
-
-static void heap_push(struct window_aggregate *op, int64_t end, weir_row_ref session)
-{
-    struct ops_session *s = op->session;
-    if (s->heap_count == s->heap_capacity) {
-        uint32_t capacity = WEIR_MAX(256u, s->heap_capacity * 2);
-        s->heap = weir_memory_reallocate(op->base.ctx->memory, s->heap,
-            s->heap_capacity * sizeof(struct entry), capacity * sizeof(struct entry));
-        s->heap_capacity = capacity;
-    }
-    uint32_t at = s->heap_count++;
-    while (at > 0 && s->heap[(at - 1) / 2].end > end) {
-        s->heap[at] = s->heap[(at - 1) / 2];
-        at = (at - 1) / 2;
-    }
-    s->heap[at] = (struct entry){ end, session };
-}
-
-static struct entry heap_pop(struct ops_session *s)
-{
-    struct entry top = s->heap[0], last = s->heap[--s->heap_count];
-    uint32_t at = 0;
-    for (;;) {
-        uint32_t child = 2 * at + 1;
-        if (child >= s->heap_count) break;
-        if (child + 1 < s->heap_count && s->heap[child + 1].end < s->heap[child].end) child++;
-        if (s->heap[child].end >= last.end) break;
-        s->heap[at] = s->heap[child];
-        at = child;
-    }
-    if (s->heap_count) s->heap[at] = last;
-    return top;
-}
-
 static void build_heap(struct window_aggregate *op)
 {
     struct ops_session *s = op->session;
@@ -80,7 +40,7 @@ static void build_heap(struct window_aggregate *op)
     weir_row_ref refs[256];
     struct weir_table_cursor cursor = { 0 };
     for (uint32_t n; (n = weir_table_scan(s->sessions, &cursor, rows, refs, 256)) > 0;) {
-        for (uint32_t i = 0; i < n; i++) heap_push(op, session_of(s, rows[i])->end, refs[i]);
+        for (uint32_t i = 0; i < n; i++) ops_heap_push(&s->heap, session_of(s, rows[i])->end, refs[i]);
     }
 }
 
@@ -102,6 +62,7 @@ enum weir_error_code ops_session_create(struct window_aggregate *op)
                         .key_count = op->key_count,
                         .column_count = op->set.column_count,
                         .payload_bytes = op->set.payload_bytes + (uint32_t)sizeof(struct session) });
+    s->heap.memory = ctx->memory;
     s->key_payload = weir_table_payload_offset(s->keys);
     op->payload = weir_table_payload_offset(s->sessions);
     s->session_offset = op->payload + op->set.payload_bytes;
@@ -112,8 +73,7 @@ enum weir_error_code ops_session_create(struct window_aggregate *op)
 
 void ops_session_close(struct window_aggregate *op)
 {
-    weir_memory_release(
-        op->base.ctx->memory, op->session->heap, op->session->heap_capacity * sizeof(struct entry));
+    ops_heap_done(&op->session->heap);
 }
 
 /* --- rows in --- */
@@ -193,7 +153,7 @@ static enum weir_error_code find_session(struct window_aggregate *op, const stru
     }
     *session_of(s, row) = (struct session){ .start = start, .end = end, .key = key };
     weir_row_list_append(s->sessions, s->session_offset, list_of(op, key), found);
-    heap_push(op, end, found);
+    ops_heap_push(&s->heap, end, found);
     *ret = found;
     return WEIR_OK;
 }
@@ -203,7 +163,7 @@ static void set_timer(struct window_aggregate *op)
     if (!op->window.processing_time) return;
     struct ops_session *s = op->session;
     op->base.ctx->set_timer(
-        op->base.ctx, s->heap_count ? ops_window_utc_ms(&op->window, s->heap[0].end) : INT64_MAX);
+        op->base.ctx, s->heap.count ? ops_window_utc_ms(&op->window, s->heap.entries[0].time) : INT64_MAX);
 }
 
 enum weir_operator_result ops_session_process(struct window_aggregate *op, const struct weir_batch *in)
@@ -254,21 +214,21 @@ enum weir_operator_result ops_session_fire(
 {
     struct ops_session *s = op->session;
     build_heap(op);
-    while (s->heap_count) {
-        if (time_ms != INT64_MAX && ops_window_utc_ms(&op->window, s->heap[0].end - 1) > time_ms) break;
+    while (s->heap.count) {
+        if (time_ms != INT64_MAX && ops_window_utc_ms(&op->window, s->heap.entries[0].time - 1) > time_ms)
+            break;
         if (ops_room(out) == 0) return WEIR_OPERATOR_HAVE_MORE;
-        struct entry entry = heap_pop(s);
-        if (!weir_table_is_live(s->sessions, entry.session)) continue;
-        const uint8_t *row = weir_table_read(s->sessions, entry.session);
+        struct ops_heap_entry entry = ops_heap_pop(&s->heap);
+        if (!weir_table_is_live(s->sessions, entry.row)) continue;
+        const uint8_t *row = weir_table_read(s->sessions, entry.row);
         struct session session = *session_of(s, row);
-        if (session.end != entry.end) {
-            heap_push(op, session.end, entry.session);
+        if (session.end != entry.time) {
+            ops_heap_push(&s->heap, session.end, entry.row);
             continue;
         }
         bool empty = op->retract && ((const struct ops_group *)(row + op->payload))->count == 0;
-        if (!empty)
-            ops_window_emit(op, s->sessions, &row, &entry.session, 1, &session.start, &session.end, out);
-        delete_session(op, entry.session);
+        if (!empty) ops_window_emit(op, s->sessions, &row, &entry.row, 1, &session.start, &session.end, out);
+        delete_session(op, entry.row);
         if (list_of(op, session.key)->count == 0) weir_table_delete(s->keys, session.key);
     }
     set_timer(op);
