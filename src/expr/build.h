@@ -27,4 +27,7 @@ bool weir_expr_infer(struct weir_arena *arena, const struct weir_function *funct
     struct weir_expr *const *arguments, uint32_t count, const struct weir_type *wanted,
     struct weir_function_match *ret, struct weir_error *reterr);
 
+/* Compares a name of the table with one as written, whatever its case. */
+bool weir_function_name_equal(const char *upper_case, const char *name);
+
 #endif

@@ -73,6 +73,16 @@ struct weir_expr *weir_expr_convert(
     return weir_expr_literal(arena, value);
 }
 
+/* Nullability of elements, units of intervals and time attributes count: a cast that changes them is a call.
+ */
+static bool is_cast_to_itself(
+    struct weir_arena *arena, const struct weir_type *from, const struct weir_type *to)
+{
+    if (from->time_attribute != WEIR_TIME_ATTRIBUTE_NONE) return false;
+    if (weir_type_is_interval(from) && from->interval_unit != to->interval_unit) return false;
+    return weir_type_equal(weir_type_nullable(arena, from, to->nullable), to);
+}
+
 enum weir_error_code weir_expr_cast(struct weir_arena *arena, struct weir_expr *operand,
     const struct weir_type *type, bool try_cast, struct weir_expr **ret, struct weir_error *reterr)
 {
@@ -94,7 +104,7 @@ enum weir_error_code weir_expr_cast(struct weir_arena *arena, struct weir_expr *
                   "instead."
                 : "");
     }
-    if (weir_type_same(operand->type, type) && operand->type->time_attribute == WEIR_TIME_ATTRIBUTE_NONE) {
+    if (is_cast_to_itself(arena, operand->type, type)) {
         *ret = operand;
         return WEIR_OK;
     }
@@ -247,16 +257,32 @@ bool weir_infer_lazy(WEIR_INFER_PARAMETERS)
     return false; /* these forms never become calls */
 }
 
+/* What Flink has and Weir has not: refused by name. */
+static const char *const missing_functions[] = {
+#define X(name) name,
+#include "expr/functions_missing.def"
+#undef X
+};
+
+static enum weir_error_code unknown_function(const char *name, struct weir_error *reterr)
+{
+    for (uint32_t i = 0; i < WEIR_ARRAY_COUNT(missing_functions); i++) {
+        if (weir_function_name_equal(missing_functions[i], name)) {
+            return weir_error_set(
+                reterr, WEIR_E_UNSUPPORTED, "Function %s is not implemented", missing_functions[i]);
+        }
+    }
+    const char *nearest = weir_function_nearest(name);
+    return weir_error_set(reterr, WEIR_E_SQL_VALIDATION, "No match found for function signature %s%s%s%s",
+        name, nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+}
+
 enum weir_error_code weir_expr_call(struct weir_arena *arena, const char *name,
     struct weir_expr *const *arguments, uint32_t argument_count, struct weir_expr **ret,
     struct weir_error *reterr)
 {
     const struct weir_function *function = weir_function_find(name);
-    if (!function) {
-        const char *nearest = weir_function_nearest(name);
-        return weir_error_set(reterr, WEIR_E_SQL_VALIDATION, "No match found for function signature %s%s%s%s",
-            name, nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
-    }
+    if (!function) return unknown_function(name, reterr);
     for (uint32_t i = 0; i < WEIR_ARRAY_COUNT(lazy_forms); i++) {
         const struct lazy_form *form = &lazy_forms[i];
         if (strcmp(function->name, form->name) != 0) continue;

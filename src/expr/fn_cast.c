@@ -117,12 +117,30 @@ static enum weir_error_code try_cast_rows(WEIR_KERNEL_PARAMETERS)
     return run(call, arguments, out, rows, count, true);
 }
 
+/* Nothing changes but the type's outside: which elements may be NULL, the unit of an interval, a time
+ * attribute. */
+static enum weir_error_code retype(WEIR_KERNEL_PARAMETERS)
+{
+    const struct weir_vector *v = arguments[0];
+    uint64_t *validity = out->validity;
+    const struct weir_type *type = out->type;
+    *out = *v;
+    out->type = type;
+    if (validity) out->validity = validity;
+    return WEIR_OK;
+}
+
+static bool is_shareable(const struct weir_type *from, const struct weir_type *to)
+{
+    return weir_type_is_nested(from) && weir_type_same(from, to);
+}
+
 /* ret->type holds the wanted type: casts are built by weir_expr_cast(), never by name and arguments alone. */
 bool weir_infer_cast(WEIR_INFER_PARAMETERS)
 {
     bool can_fail;
     if (!ret->type || !weir_cast_is_allowed(given[0], ret->type, &can_fail)) return false;
-    ret->kernel = number_kernel(given[0], ret->type);
+    ret->kernel = is_shareable(given[0], ret->type) ? retype : number_kernel(given[0], ret->type);
     if (!ret->kernel) ret->kernel = scale_kernel(given[0], ret->type);
     if (!ret->kernel) ret->kernel = function->name[0] == 'T' ? try_cast_rows : cast_rows;
     return true;

@@ -248,9 +248,27 @@ static bool align_types(struct weir_arena *arena, const char *name, const struct
     return true;
 }
 
+/* A literal that is no date, time or timestamp is an error; a column with such texts compares as NULL. */
+static bool check_literal(struct weir_arena *arena, const struct weir_vector *literal,
+    const struct weir_type *wanted, struct weir_error *reterr)
+{
+    if (!literal || !weir_type_is_string(literal->type) || !is_temporal(wanted) ||
+        weir_vector_is_null(literal, 0)) {
+        return true;
+    }
+    struct weir_expr *cast;
+    struct weir_vector *value;
+    return weir_expr_cast(arena, weir_expr_literal(arena, literal), wanted, false, &cast, reterr) ==
+               WEIR_OK &&
+           weir_expr_fold(arena, arena->memory, cast, NULL, &value, reterr) == WEIR_OK;
+}
+
 bool weir_infer_compare(WEIR_INFER_PARAMETERS)
 {
     if (!align_types(arena, function->name, given[0], given[1], ret, reterr)) return false;
+    for (uint32_t i = 0; i < 2; i++) {
+        if (!check_literal(arena, literals[i], ret->argument_types[i], reterr)) return false;
+    }
     for (uint32_t operation = 0; operation < OPERATION_COUNT; operation++) {
         if (strcmp(function->name, operation_names[operation]) == 0) {
             ret->kernel =

@@ -1,6 +1,7 @@
 /* The table of functions and looking things up in it. */
 #include "expr/kernel.h"
 #include "expr/aggregate.h"
+#include "expr/build.h"
 
 const struct weir_function weir_functions[] = {
 #define X(name_, min_, max_, flags_, signature_, family_, description_, infer_) \
@@ -33,7 +34,7 @@ static char upper(char c)
     return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
 }
 
-static bool name_equal(const char *upper_case, const char *name)
+bool weir_function_name_equal(const char *upper_case, const char *name)
 {
     while (*upper_case && *upper_case == upper(*name)) upper_case++, name++;
     return *upper_case == '\0' && *name == '\0';
@@ -42,7 +43,7 @@ static bool name_equal(const char *upper_case, const char *name)
 const struct weir_function *weir_function_find(const char *name)
 {
     for (uint32_t i = 0; i < weir_function_count; i++) {
-        if (name_equal(weir_functions[i].name, name)) return &weir_functions[i];
+        if (weir_function_name_equal(weir_functions[i].name, name)) return &weir_functions[i];
     }
     return NULL;
 }

@@ -71,7 +71,7 @@ static const struct function_case comparison_cases[] = {
     { "=", { "STRING:1", "INT:1" },
         "!implicit type conversion between VARCHAR and INTEGER is not supported now", NULL },
     { "=", { "DATE:1996-11-10", "STRING:1996-11-10" }, "TRUE", NULL },
-    { "=", { "DATE:1996-11-10", "STRING:no date" }, "NULL", NULL },
+    { "=", { "DATE:1996-11-10", "STRING:no date" }, "!Cannot cast 'no date' to DATE", NULL },
     { "=", { "STRING:1996-11-10 12:34:57", "TIMESTAMP(6):1996-11-10 12:34:56" }, "FALSE", NULL },
     { "<", { "TIMESTAMP(0):1970-01-01 00:00:01", "TIMESTAMP(9):1970-01-01 00:00:01.000000001" }, "TRUE",
         NULL },
