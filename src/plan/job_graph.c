@@ -40,8 +40,7 @@ static const char *short_name(struct weir_arena *arena, const struct weir_plan_n
     const char *table = last ? last + 1 : identifier;
     if (table && node->kind == WEIR_PLAN_SOURCE) return weir_arena_format(arena, "Source: %s", table);
     if (table && node->kind == WEIR_PLAN_SINK) return weir_arena_format(arena, "Sink: %s", table);
-    const char *parenthesis = strchr(node->description, '(');
-    size_t length = parenthesis ? (size_t)(parenthesis - node->description) : strlen(node->description);
+    size_t length = strcspn(node->description, "([");
     const char *name = weir_arena_copy(arena, node->description, length);
     if (node->kind == WEIR_PLAN_SOURCE) return weir_arena_format(arena, "Source: %s", name);
     if (node->kind == WEIR_PLAN_SINK && strncmp(name, "Sink", 4) != 0)

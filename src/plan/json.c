@@ -29,7 +29,7 @@ static void print_type(const struct weir_plan_node *node, struct weir_buffer *to
     static const char *const prefixes[] = { "Source: ", "", "Sink: " };
     char name[512];
     const char *table = node->kind == WEIR_PLAN_OPERATOR ? NULL : table_of(node);
-    size_t length = table ? strlen(table) : strcspn(node->description, "(");
+    size_t length = table ? strlen(table) : strcspn(node->description, "([");
     length = WEIR_MIN(length, (size_t)400);
     size_t prefix = strlen(prefixes[node->kind]);
     memcpy(name, prefixes[node->kind], prefix);
