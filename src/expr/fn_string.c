@@ -317,11 +317,12 @@ static enum weir_error_code substring(WEIR_KERNEL_PARAMETERS)
     return WEIR_OK;
 }
 
+/* A negative length makes NULL, but the type follows the arguments, as in Flink. */
 bool weir_infer_substring(WEIR_INFER_PARAMETERS)
 {
     (void)function, (void)literals, (void)reterr;
-    return weir_text_match(arena, given, count, "SI", &weir_type_string,
-        count == 3 ? WEIR_TEXT_NULL_ALWAYS : WEIR_TEXT_NULL_AS_ARGUMENTS, substring, ret);
+    return weir_text_match(
+        arena, given, count, "SI", &weir_type_string, WEIR_TEXT_NULL_AS_ARGUMENTS, substring, ret);
 }
 
 static enum weir_error_code left(WEIR_KERNEL_PARAMETERS)
