@@ -184,9 +184,9 @@ static void named_type(struct weir_sql_parser *parser, struct weir_sql_type *typ
     }
     bool plain_word = is_kind(parser, 0, T(WORD));
     struct weir_sql_path path = weir_sql_path_parse(parser, "a data type");
+    if (failed(parser)) return;
     uint32_t length = path.span.end - path.span.begin;
-    const char *name =
-        failed(parser) ? "" : weir_arena_copy(parser->arena, parser->text + path.span.begin, length);
+    const char *name = weir_arena_copy(parser->arena, parser->text + path.span.begin, length);
     if (plain_word && path.count == 1) {
         /* a word that is no type: a misspelling is likelier than a user-defined type */
         static const uint16_t types[] = { K(BOOLEAN), K(TINYINT), K(SMALLINT), K(INT), K(INTEGER), K(BIGINT),
