@@ -44,7 +44,8 @@ static const struct weir_type *with_length(
     struct weir_sql_parser *parser, enum weir_type_id fixed, enum weir_type_id varying)
 {
     enum weir_type_id id = accept_keyword(parser, K(VARYING)) ? varying : fixed;
-    uint32_t length = parameter(parser, "a length", 1, WEIR_LENGTH_MAX, 1);
+    bool bounded = id == fixed && fixed != varying; /* CHAR is CHAR(1), VARCHAR any length, as in Flink */
+    uint32_t length = parameter(parser, "a length", 1, WEIR_LENGTH_MAX, bounded ? 1 : WEIR_LENGTH_MAX);
     if (failed(parser)) return plain(WEIR_TYPE_NULL);
     return weir_type_with_length(parser->arena, id, (int32_t)length, true);
 }
