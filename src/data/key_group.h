@@ -1,6 +1,7 @@
 /*
- * Key groups: how keys are spread over the subtasks of an operator, by Flink's formulas, so that state moves in contiguous ranges
- * when the parallelism changes. The number of groups (the maximum parallelism) is fixed in a job's state.
+ * Key groups: how keys are spread over the subtasks of an operator, by Flink's formulas, so that state moves
+ * in contiguous ranges when the parallelism changes. The number of groups (the maximum parallelism) is fixed
+ * in a job's state.
  */
 #ifndef WEIR_DATA_KEY_GROUP_H
 #define WEIR_DATA_KEY_GROUP_H

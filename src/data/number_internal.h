@@ -11,7 +11,9 @@ struct weir_digits {
     int32_t exponent; /* of the first digit: digits[0].digits[1].. * 10^exponent */
 };
 
-/* fraction has bit 52 set and nothing above; the value is fraction * 2^(exponent - 52); significant_bits of it are known. */
-void weir_digits_develop(uint64_t fraction, int32_t exponent, int32_t significant_bits, struct weir_digits *d);
+/* fraction has bit 52 set and nothing above; the value is fraction * 2^(exponent - 52); significant_bits of
+ * it are known. */
+void weir_digits_develop(
+    uint64_t fraction, int32_t exponent, int32_t significant_bits, struct weir_digits *d);
 
 #endif

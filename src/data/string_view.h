@@ -1,8 +1,9 @@
 /*
- * struct weir_string: 16 bytes, a string or bytes value in a vector. Up to 12 bytes lie inline; longer ones keep a 4-byte
- * prefix and point into a heap that the batch holds (struct weir_heap), into a plan's arena, or into a pinned state page.
- * Unused inline bytes are zero, so that two inline strings are equal exactly when their 16 bytes are.
- * Form: Umbra (Neumann, CIDR 2020); Arrow's "view" layout at the edges differs only in buffer index and offset for the pointer.
+ * struct weir_string: 16 bytes, a string or bytes value in a vector. Up to 12 bytes lie inline; longer ones
+ * keep a 4-byte prefix and point into a heap that the batch holds (struct weir_heap), into a plan's arena, or
+ * into a pinned state page. Unused inline bytes are zero, so that two inline strings are equal exactly when
+ * their 16 bytes are. Form: Umbra (Neumann, CIDR 2020); Arrow's "view" layout at the edges differs only in
+ * buffer index and offset for the pointer.
  */
 #ifndef WEIR_DATA_STRING_VIEW_H
 #define WEIR_DATA_STRING_VIEW_H

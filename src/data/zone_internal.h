@@ -11,9 +11,9 @@
 enum { WEIR_ZONE_OFFSET_SECONDS_MAX = 18 * 3600 };
 
 /*
- * offsets[i] holds from utc_switches[i] on; first_offset before all. A local time belongs to the offset before a switch as long as
- * it is earlier than the switch seen with the larger of the two offsets: that is Java's rule for gaps (the time moves
- * forward by the gap's length) and for overlaps (the earlier offset).
+ * offsets[i] holds from utc_switches[i] on; first_offset before all. A local time belongs to the offset
+ * before a switch as long as it is earlier than the switch seen with the larger of the two offsets: that is
+ * Java's rule for gaps (the time moves forward by the gap's length) and for overlaps (the earlier offset).
  */
 struct weir_zone {
     const char *name;
