@@ -45,9 +45,18 @@ static void write_validity(const struct weir_vector *v, uint32_t rows, struct we
 static void write_strings(const struct weir_vector *v, uint32_t rows, struct weir_buffer *to)
 {
     const struct weir_string *strings = v->data;
-    for (uint32_t i = 0; i < rows; i++) weir_buffer_append_u32(to, strings[i].length);
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < rows; i++) bytes += strings[i].length;
+    char *at = weir_buffer_reserve(to, rows * sizeof(uint32_t) + (size_t)bytes);
+    if (!at) return;
     for (uint32_t i = 0; i < rows; i++)
-        weir_buffer_append(to, weir_string_data(&strings[i]), strings[i].length);
+        memcpy(at + i * sizeof(uint32_t), &strings[i].length, sizeof(uint32_t));
+    at += rows * sizeof(uint32_t);
+    for (uint32_t i = 0; i < rows; i++) {
+        memcpy(at, weir_string_data(&strings[i]), strings[i].length);
+        at += strings[i].length;
+    }
+    to->length += rows * sizeof(uint32_t) + (size_t)bytes;
 }
 
 static void write_flat(const struct weir_vector *v, uint32_t rows, bool constant, struct weir_buffer *to)
