@@ -300,7 +300,8 @@ enum weir_error_code weir_config_read_argument(
         equals ? (struct weir_slice){ equals + 1, strlen(equals + 1) } : WEIR_SLICE("true");
     enum weir_error_code code = config__put(config, weir_value_trim(key), value,
         (struct config__place){ .layer = WEIR_CONFIG_COMMAND_LINE }, reterr);
-    return code ? weir_error_wrap(reterr, "option -D: %s", reterr ? reterr->message : "") : WEIR_OK;
+    if (code && reterr) return weir_error_set(reterr, code, "option -D: %s", reterr->message);
+    return code;
 }
 
 static void remove_entry(struct weir_config *config, size_t at)
