@@ -14,42 +14,27 @@
  *
  * Batch mode: no padding until both inputs have ended, then every row of degree 0 once; insert-only.
  */
+#include "ops/join_pairs.h"
 #include "ops/join_side.h"
 
 WEIR_OPERATOR(join);
 
 enum join_type { JOIN_INNER, JOIN_LEFT, JOIN_RIGHT, JOIN_FULL, JOIN_SEMI, JOIN_ANTI };
-enum { NO_ROW = UINT16_MAX };
-
-struct join_pair {
-    uint32_t position; /* in the selection of the input */
-    weir_row_ref other;
-};
-
 struct join {
     struct weir_operator base;
     enum join_type type;
     struct join_side sides[2];
     bool outer[2]; /* sides whose rows appear without a match */
-    struct weir_evaluator *condition;
-    struct weir_batch candidates; /* left and right columns of pairs, for the condition */
-    struct weir_eval_environment environment;
+    struct join_pairs pairs;
     /* The present input batch. */
     bool started;
     uint32_t position;    /* of the selection: next row to find pairs for */
     weir_row_ref chain;   /* next member of its chain; 0: not begun */
     uint32_t copies_left; /* of that member, yet to be paired */
     const struct weir_row_list **lists;
-    struct join_pair *pairs;
-    uint32_t pair_count, pair_capacity;
     /* Emission of outer, semi, anti. */
     uint32_t emit_position, emit_pair, row_pairs, step_pair;
     uint8_t step;
-    /* Rows for the output: input row (NO_ROW: padding) and stored row (NULL: padding). */
-    uint16_t *out_input;
-    const uint8_t **out_other;
-    uint8_t *out_kind;
-    uint32_t out_count;
     /* Batch mode, end of input. */
     bool ended[2];
     struct weir_table_cursor cursor;
@@ -75,26 +60,6 @@ static enum weir_error_code read_type(struct join *op)
         op->base.ctx->error, WEIR_E_FORMAT, "join: the plan names the unknown type \"%s\"", name);
 }
 
-static enum weir_error_code make_condition(struct join *op)
-{
-    struct weir_operator_context *ctx = op->base.ctx;
-    const struct weir_spec *spec = weir_spec_get(ctx->spec, "condition");
-    if (!spec) return WEIR_OK;
-    struct weir_expr *condition;
-    enum weir_error_code code = weir_expr_from_spec(ctx->arena, spec, &condition, ctx->error);
-    if (code) return code;
-    op->environment = ops_environment(ctx);
-    code = weir_evaluator_new(
-        ctx->arena, ctx->memory, &condition, 1, &op->environment, &op->condition, ctx->error);
-    if (code) return code;
-    uint32_t left = ctx->input_column_counts[0], right = ctx->input_column_counts[1];
-    const struct weir_type **types = WEIR_ARENA_ARRAY(ctx->arena, const struct weir_type *, left + right + 1);
-    memcpy(types, ctx->input_types[0], left * sizeof *types);
-    memcpy(types + left, ctx->input_types[1], right * sizeof *types);
-    weir_batch_init(&op->candidates, types, left + right, ctx->memory);
-    return WEIR_OK;
-}
-
 static enum weir_error_code create(struct weir_operator_context *ctx, struct weir_operator **ret)
 {
     struct join *op = WEIR_ARENA_NEW(ctx->arena, struct join);
@@ -108,100 +73,44 @@ static enum weir_error_code create(struct weir_operator_context *ctx, struct wei
     bool left_degree = op->outer[0] || op->type == JOIN_SEMI || op->type == JOIN_ANTI;
     code = join_side_init(&op->sides[0], ctx, 0, "left", null_safe, left_degree);
     if (!code) code = join_side_init(&op->sides[1], ctx, 1, "right", null_safe, op->outer[1]);
-    if (!code) code = make_condition(op);
+    if (!code) {
+        for (uint32_t i = 0; i < 2; i++) {
+            op->pairs.views[i] = (struct join_view){ op->sides[i].row_table, op->sides[i].column_count,
+                op->sides[i].position };
+        }
+        op->pairs.left_only = op->type == JOIN_SEMI || op->type == JOIN_ANTI;
+        code = join_pairs_init(&op->pairs, ctx);
+    }
     if (code) return code;
     op->lists = WEIR_ARENA_ARRAY(ctx->arena, const struct weir_row_list *, WEIR_BATCH_ROWS_MAX);
-    op->out_input = WEIR_ARENA_ARRAY(ctx->arena, uint16_t, WEIR_BATCH_ROWS_MAX);
-    op->out_other = WEIR_ARENA_ARRAY(ctx->arena, const uint8_t *, WEIR_BATCH_ROWS_MAX);
-    op->out_kind = WEIR_ARENA_ARRAY(ctx->arena, uint8_t, WEIR_BATCH_ROWS_MAX);
     *ret = &op->base;
     return WEIR_OK;
 }
 
 static void close_join(struct weir_operator *base)
 {
-    struct join *op = (struct join *)base;
-    if (op->condition) {
-        weir_evaluator_free(op->condition);
-        weir_batch_done(&op->candidates);
-    }
-    weir_memory_release(base->ctx->memory, op->pairs, op->pair_capacity * sizeof *op->pairs);
+    join_pairs_done(&((struct join *)base)->pairs);
 }
 
 /* --- pairs --- */
-
-static void push_pair(struct join *op, uint32_t position, weir_row_ref other)
-{
-    if (op->pair_count == op->pair_capacity) {
-        uint32_t capacity = op->pair_capacity ? op->pair_capacity * 2 : WEIR_BATCH_ROWS_MAX;
-        op->pairs = weir_memory_reallocate(op->base.ctx->memory, op->pairs,
-            op->pair_capacity * sizeof *op->pairs, capacity * sizeof *op->pairs);
-        op->pair_capacity = capacity;
-    }
-    op->pairs[op->pair_count++] = (struct join_pair){ position, other };
-}
-
-/* Loads one side's columns of pairs into the candidates: from the input batch or from state. */
-static void load_candidates(
-    struct join *op, uint32_t input, const struct weir_batch *in, uint32_t first, uint32_t count)
-{
-    struct join_side *other = &op->sides[1 - input];
-    uint32_t input_at = input == 0 ? 0 : op->sides[0].column_count,
-             other_at = input == 0 ? op->sides[0].column_count : 0;
-    uint32_t rows[WEIR_BATCH_ROWS_MAX];
-    const uint8_t *others[WEIR_BATCH_ROWS_MAX];
-    weir_batch_reset(&op->candidates);
-    for (uint32_t i = 0; i < count; i++) {
-        rows[i] = weir_batch_row(in, op->pairs[first + i].position);
-        others[i] = weir_table_read(other->row_table, op->pairs[first + i].other);
-    }
-    bool shared = weir_batch_share_heaps(&op->candidates, in);
-    struct weir_heap_writer *heap = shared ? NULL : &op->candidates.heap;
-    for (uint32_t c = 0; c < in->column_count; c++)
-        weir_vector_gather(&op->candidates.columns[input_at + c], 0, &in->columns[c], rows, count,
-            &op->candidates.arena, heap);
-    for (uint32_t c = 0; c < other->column_count; c++)
-        weir_table_column_load(other->row_table, others, count, other->position[c],
-            &op->candidates.columns[other_at + c], 0, &op->candidates.arena, &op->candidates.heap);
-    op->candidates.row_count = count;
-}
-
-/* Keeps the pairs from first on that satisfy the condition. */
-static enum weir_error_code filter_pairs(
-    struct join *op, uint32_t input, const struct weir_batch *in, uint32_t first)
-{
-    uint32_t kept = first;
-    for (uint32_t at = first; at < op->pair_count; at += WEIR_BATCH_ROWS_MAX) {
-        uint32_t count = WEIR_MIN(op->pair_count - at, (uint32_t)WEIR_BATCH_ROWS_MAX), passed;
-        uint16_t selection[WEIR_BATCH_ROWS_MAX];
-        load_candidates(op, input, in, at, count);
-        weir_evaluator_reset(op->condition);
-        enum weir_error_code code =
-            weir_evaluator_filter(op->condition, 0, &op->candidates, selection, &passed, op->base.ctx->error);
-        if (code) return code;
-        for (uint32_t i = 0; i < passed; i++) op->pairs[kept++] = op->pairs[at + selection[i]];
-    }
-    op->pair_count = kept;
-    return WEIR_OK;
-}
 
 /* Finds up to max pairs from where the last call stopped; all of the batch when max is UINT32_MAX. */
 static enum weir_error_code find_pairs(
     struct join *op, uint32_t input, const struct weir_batch *in, uint32_t max)
 {
     struct join_side *other = &op->sides[1 - input];
-    uint32_t n = weir_batch_selected(in), first = op->pair_count;
-    while (op->position < n && op->pair_count - first < max) {
+    uint32_t n = weir_batch_selected(in), first = op->pairs.count;
+    while (op->position < n && op->pairs.count - first < max) {
         const struct weir_row_list *list = op->lists[op->position];
         if (!op->chain && list) op->chain = list->first;
-        while (op->chain && op->pair_count - first < max) {
+        while (op->chain && op->pairs.count - first < max) {
             const uint8_t *row = weir_table_read(other->row_table, op->chain);
             weir_row_ref next = weir_row_list_next(row, other->link_offset);
             if (next) __builtin_prefetch(weir_table_read(other->row_table, next));
             if (!op->copies_left)
                 op->copies_left = join_row_is_live(other, row) ? join_row(other, row)->copies : 0;
-            while (op->copies_left && op->pair_count - first < max) {
-                push_pair(op, op->position, op->chain);
+            while (op->copies_left && op->pairs.count - first < max) {
+                join_push_pair(&op->pairs, op->position, op->chain);
                 op->copies_left--;
             }
             if (op->copies_left) break;
@@ -211,64 +120,8 @@ static enum weir_error_code find_pairs(
         if (op->chain) break; /* max reached inside a chain */
         op->position++;
     }
-    return op->condition && op->pair_count > first ? filter_pairs(op, input, in, first) : WEIR_OK;
-}
-
-/* --- output --- */
-
-static void put(struct join *op, uint8_t kind, uint16_t input_row, const uint8_t *other)
-{
-    WEIR_ASSERT(op->out_count < WEIR_BATCH_ROWS_MAX);
-    op->out_kind[op->out_count] = kind;
-    op->out_input[op->out_count] = input_row;
-    op->out_other[op->out_count++] = other;
-}
-
-static void gather_input(
-    struct join *op, const struct weir_batch *in, struct weir_batch *out, uint32_t first_column)
-{
-    uint32_t rows[WEIR_BATCH_ROWS_MAX];
-    bool padded = false;
-    for (uint32_t i = 0; i < op->out_count; i++) {
-        padded |= op->out_input[i] == NO_ROW;
-        rows[i] = op->out_input[i] == NO_ROW ? 0 : op->out_input[i];
-    }
-    bool shared = weir_batch_share_heaps(out, in);
-    for (uint32_t c = 0; c < in->column_count; c++) {
-        struct weir_vector *to = &out->columns[first_column + c];
-        weir_vector_gather(
-            to, 0, &in->columns[c], rows, op->out_count, &out->arena, shared ? NULL : &out->heap);
-        for (uint32_t i = 0; padded && i < op->out_count; i++)
-            if (op->out_input[i] == NO_ROW) weir_vector_set_null(to, i, &out->arena);
-    }
-}
-
-static void load_other(
-    struct join *op, struct join_side *other, struct weir_batch *out, uint32_t first_column)
-{
-    for (uint32_t c = 0; c < other->column_count; c++)
-        weir_table_column_load(other->row_table, op->out_other, op->out_count, other->position[c],
-            &out->columns[first_column + c], 0, &out->arena, &out->heap);
-}
-
-/* Writes what put() collected. in NULL: only stored rows of the side `1 - input` (padding on the other). */
-static void flush_output(struct join *op, uint32_t input, const struct weir_batch *in, struct weir_batch *out)
-{
-    if (op->out_count == 0) return;
-    struct join_side *other = &op->sides[1 - input];
-    uint32_t left = op->sides[0].column_count;
-    bool one_sided = op->type == JOIN_SEMI || op->type == JOIN_ANTI;
-    if (in && !(one_sided && input == 1)) gather_input(op, in, out, input == 0 ? 0 : left);
-    if (!(one_sided && input == 0)) load_other(op, other, out, input == 0 ? left : 0);
-    for (uint32_t c = 0; !in && !one_sided && c < op->sides[input].column_count; c++) {
-        struct weir_vector *to = &out->columns[(input == 0 ? 0 : left) + c];
-        weir_vector_init_null(to, to->type, &out->arena);
-    }
-    bool inserts = true;
-    for (uint32_t i = 0; i < op->out_count && inserts; i++) inserts = op->out_kind[i] == WEIR_ROW_INSERT;
-    if (!inserts) memcpy(weir_batch_ensure_kinds(out), op->out_kind, op->out_count);
-    out->row_count = op->out_count;
-    op->out_count = 0;
+    return op->pairs.condition && op->pairs.count > first ? join_filter_pairs(&op->pairs, input, in, first)
+                                                          : WEIR_OK;
 }
 
 /* --- inner --- */
@@ -292,14 +145,14 @@ static enum weir_operator_result process_inner(
     struct join_side *other = &op->sides[1 - input];
     uint32_t n = weir_batch_selected(in);
     while (out->row_count == 0) {
-        op->pair_count = 0;
+        op->pairs.count = 0;
         if (find_pairs(op, input, in, WEIR_BATCH_ROWS_MAX)) return WEIR_OPERATOR_FAILED;
-        for (uint32_t i = 0; i < op->pair_count; i++) {
-            uint32_t row = weir_batch_row(in, op->pairs[i].position);
-            put(op, weir_batch_kind(in, row), (uint16_t)row,
-                weir_table_read(other->row_table, op->pairs[i].other));
+        for (uint32_t i = 0; i < op->pairs.count; i++) {
+            uint32_t row = weir_batch_row(in, op->pairs.items[i].position);
+            join_put(&op->pairs, weir_batch_kind(in, row), (uint16_t)row,
+                weir_table_read(other->row_table, op->pairs.items[i].other));
         }
-        flush_output(op, input, in, out);
+        join_flush(&op->pairs, input, in, out);
         if (op->position == n && !op->chain) return WEIR_OPERATOR_NEED_INPUT;
     }
     return WEIR_OPERATOR_HAVE_MORE;
@@ -309,14 +162,14 @@ static enum weir_operator_result process_inner(
 
 static const uint8_t *other_row(struct join *op, uint32_t input, uint32_t pair)
 {
-    return weir_table_read(op->sides[1 - input].row_table, op->pairs[pair].other);
+    return weir_table_read(op->sides[1 - input].row_table, op->pairs.items[pair].other);
 }
 
 /* Occurrences of one stored row stand side by side in the pairs: its degree changes once, with the last of
  * them. */
 static bool is_last_copy(const struct join *op, uint32_t pair, uint32_t end)
 {
-    return pair + 1 == end || op->pairs[pair + 1].other != op->pairs[pair].other;
+    return pair + 1 == end || op->pairs.items[pair + 1].other != op->pairs.items[pair].other;
 }
 
 /* Changes degrees of the other side and says what that makes appear or disappear there; resumable by
@@ -329,11 +182,12 @@ static bool change_degrees(struct join *op, uint32_t input, bool add)
     for (; op->step_pair < end; op->step_pair++) {
         const uint8_t *row = other_row(op, input, op->step_pair);
         uint32_t degree = join_row(other, row)->degree;
-        if (op->out_count == WEIR_BATCH_ROWS_MAX) return false;
-        if (streaming && add && degree == 0) put(op, WEIR_ROW_DELETE, NO_ROW, row);
-        if (streaming && !add && degree == 1) put(op, WEIR_ROW_INSERT, NO_ROW, row);
+        if (op->pairs.out_count == WEIR_BATCH_ROWS_MAX) return false;
+        if (streaming && add && degree == 0) join_put(&op->pairs, WEIR_ROW_DELETE, JOIN_NO_ROW, row);
+        if (streaming && !add && degree == 1) join_put(&op->pairs, WEIR_ROW_INSERT, JOIN_NO_ROW, row);
         if (!is_last_copy(op, op->step_pair, end)) continue;
-        join_row_set_degree(other, op->pairs[op->step_pair].other, add ? degree + 1 : degree - (degree > 0));
+        join_row_set_degree(
+            other, op->pairs.items[op->step_pair].other, add ? degree + 1 : degree - (degree > 0));
     }
     return true;
 }
@@ -343,8 +197,8 @@ static bool emit_joined(
 {
     uint32_t end = op->emit_pair + op->row_pairs;
     for (; op->step_pair < end; op->step_pair++) {
-        if (op->out_count == WEIR_BATCH_ROWS_MAX) return false;
-        put(op, kind, (uint16_t)row, other_row(op, input, op->step_pair));
+        if (op->pairs.out_count == WEIR_BATCH_ROWS_MAX) return false;
+        join_put(&op->pairs, kind, (uint16_t)row, other_row(op, input, op->step_pair));
     }
     return true;
 }
@@ -357,8 +211,8 @@ static bool emit_outer(
     bool own_outer = op->outer[input], other_outer = op->outer[1 - input];
     if (op->row_pairs == 0) {
         if (!own_outer || (!streaming && !op->sides[input].unmatchable[op->emit_position])) return true;
-        if (op->out_count == WEIR_BATCH_ROWS_MAX) return false;
-        put(op, add ? WEIR_ROW_INSERT : WEIR_ROW_DELETE, (uint16_t)row, NULL);
+        if (op->pairs.out_count == WEIR_BATCH_ROWS_MAX) return false;
+        join_put(&op->pairs, add ? WEIR_ROW_INSERT : WEIR_ROW_DELETE, (uint16_t)row, NULL);
         return true;
     }
     uint8_t joined = own_outer || other_outer ? (add            ? WEIR_ROW_INSERT
@@ -384,8 +238,8 @@ static bool emit_semi(
         bool matched = op->row_pairs > 0;
         if (matched == anti || (anti && !streaming && !op->sides[0].unmatchable[op->emit_position]))
             return true;
-        if (op->out_count == WEIR_BATCH_ROWS_MAX) return false;
-        put(op, kind, (uint16_t)row, NULL);
+        if (op->pairs.out_count == WEIR_BATCH_ROWS_MAX) return false;
+        join_put(&op->pairs, kind, (uint16_t)row, NULL);
         return true;
     }
     struct join_side *left = &op->sides[0];
@@ -393,13 +247,13 @@ static bool emit_semi(
     for (; op->step_pair < end; op->step_pair++) {
         const uint8_t *stored = other_row(op, 1, op->step_pair);
         uint32_t degree = join_row(left, stored)->degree;
-        if (op->out_count == WEIR_BATCH_ROWS_MAX) return false;
+        if (op->pairs.out_count == WEIR_BATCH_ROWS_MAX) return false;
         if (add && degree == 0 && (!anti || streaming))
-            put(op, anti ? WEIR_ROW_DELETE : kind, NO_ROW, stored);
-        if (!add && degree == 1) put(op, anti ? WEIR_ROW_INSERT : kind, NO_ROW, stored);
+            join_put(&op->pairs, anti ? WEIR_ROW_DELETE : kind, JOIN_NO_ROW, stored);
+        if (!add && degree == 1) join_put(&op->pairs, anti ? WEIR_ROW_INSERT : kind, JOIN_NO_ROW, stored);
         if (is_last_copy(op, op->step_pair, end))
             join_row_set_degree(
-                left, op->pairs[op->step_pair].other, add ? degree + 1 : degree - (degree > 0));
+                left, op->pairs.items[op->step_pair].other, add ? degree + 1 : degree - (degree > 0));
     }
     return true;
 }
@@ -407,8 +261,8 @@ static bool emit_semi(
 static uint32_t pairs_of_row(const struct join *op)
 {
     uint32_t count = 0;
-    while (op->emit_pair + count < op->pair_count &&
-           op->pairs[op->emit_pair + count].position == op->emit_position)
+    while (op->emit_pair + count < op->pairs.count &&
+           op->pairs.items[op->emit_pair + count].position == op->emit_position)
         count++;
     return count;
 }
@@ -432,7 +286,7 @@ static enum weir_operator_result process_degrees(
         bool one_sided = op->type == JOIN_SEMI || op->type == JOIN_ANTI;
         bool whole = one_sided ? emit_semi(op, input, in, row, kind) : emit_outer(op, input, in, row, kind);
         if (!whole) {
-            flush_output(op, input, in, out);
+            join_flush(&op->pairs, input, in, out);
             return WEIR_OPERATOR_HAVE_MORE;
         }
         if (update_row(op, input, in, weir_row_kind_is_add(kind))) return WEIR_OPERATOR_FAILED;
@@ -440,7 +294,7 @@ static enum weir_operator_result process_degrees(
         op->step_pair = op->emit_pair;
         op->step = 0;
     }
-    flush_output(op, input, in, out);
+    join_flush(&op->pairs, input, in, out);
     return WEIR_OPERATOR_NEED_INPUT;
 }
 
@@ -454,7 +308,7 @@ static enum weir_error_code start_batch(struct join *op, uint32_t input, const s
     join_side_read(side, in);
     join_side_find(other, side, in, op->lists);
     op->started = true;
-    op->position = op->pair_count = op->emit_position = op->emit_pair = op->step_pair = 0;
+    op->position = op->pairs.count = op->emit_position = op->emit_pair = op->step_pair = 0;
     op->chain = WEIR_ROW_NONE;
     op->copies_left = 0;
     op->step = 0;
@@ -478,13 +332,13 @@ static bool put_unmatched(struct join *op, struct join_side *side)
 {
     for (;;) {
         while (op->end_copies > 0) {
-            if (op->out_count == WEIR_BATCH_ROWS_MAX) return true;
-            put(op, WEIR_ROW_INSERT, NO_ROW, weir_table_read(side->row_table, op->end_row));
+            if (op->pairs.out_count == WEIR_BATCH_ROWS_MAX) return true;
+            join_put(&op->pairs, WEIR_ROW_INSERT, JOIN_NO_ROW, weir_table_read(side->row_table, op->end_row));
             op->end_copies--;
         }
         const uint8_t *row;
         if (weir_table_scan(side->row_table, &op->cursor, &row, &op->end_row, 1) == 0)
-            return op->out_count > 0;
+            return op->pairs.out_count > 0;
         if (join_row(side, row)->degree == 0) op->end_copies = join_row(side, row)->copies;
     }
 }
@@ -498,7 +352,7 @@ static enum weir_operator_result end_input(struct weir_operator *base, uint32_t 
     for (; op->end_side < 2; op->end_side++, op->cursor = (struct weir_table_cursor){ 0 }) {
         if (!op->outer[op->end_side] && !(op->type == JOIN_ANTI && op->end_side == 0)) continue;
         if (!put_unmatched(op, &op->sides[op->end_side])) continue;
-        flush_output(op, 1 - op->end_side, NULL, out);
+        join_flush(&op->pairs, 1 - op->end_side, NULL, out);
         return WEIR_OPERATOR_HAVE_MORE;
     }
     return WEIR_OPERATOR_NEED_INPUT;
