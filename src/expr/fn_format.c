@@ -7,7 +7,7 @@
 #include "data/number.h"
 #include "data/time.h"
 #include "data/value.h"
-#include "expr/text.h"
+#include "expr/moment.h"
 
 #include <stdio.h>
 
@@ -238,6 +238,13 @@ static bool value_text(
         weir_text_builder_add(to, s.data, s.length);
     } else if (integer_argument(v, row, &value, &bits)) {
         weir_text_builder_add(to, text, weir_i64_print(value, text));
+    } else if (weir_type_is_timestamp(v->type)) {
+        /* Both kinds as the wall clock of UTC: what Flink's internal form prints. */
+        struct weir_moment m = weir_moment_argument(v, row);
+        struct weir_civil civil = weir_civil_from_us(m.us);
+        civil.nanosecond += m.nanoseconds;
+        char time[WEIR_TIME_TEXT_BYTES_MAX];
+        weir_text_builder_add(to, time, weir_timestamp_print_java(&civil, false, time));
     } else {
         weir_buffer_clear(buffer);
         weir_value_print(v, weir_argument_row(v, row), WEIR_TEXT_PRINT, NULL, buffer);

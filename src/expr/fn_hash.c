@@ -115,3 +115,30 @@ bool weir_infer_sha2(WEIR_INFER_PARAMETERS)
     return weir_text_match(
         arena, given, count, "BI", &weir_type_string, WEIR_TEXT_NULL_AS_ARGUMENTS, sha2, ret);
 }
+
+/* --- HASH_CODE: Java's hash of a string (over UTF-16), without its sign --- */
+static enum weir_error_code hash_code(WEIR_KERNEL_PARAMETERS)
+{
+    WEIR_FOR_ROWS(i, rows, count)
+    {
+        struct weir_slice s = weir_text_slice(arguments[0], i);
+        uint32_t hash = 0, point;
+        for (size_t at = 0; at < s.length;) {
+            at += weir_text_decode(s.data + at, s.length - at, &point);
+            if (point >= 0x10000) {
+                hash = hash * 31 + 0xD800 + ((point - 0x10000) >> 10);
+                point = 0xDC00 + ((point - 0x10000) & 0x3FF);
+            }
+            hash = hash * 31 + point;
+        }
+        int32_t value = (int32_t)hash;
+        WEIR_RESULT(int32_t, out, i) = value < 0 && value != INT32_MIN ? -value : value;
+    }
+    return WEIR_OK;
+}
+
+bool weir_infer_hash_code(WEIR_INFER_PARAMETERS)
+{
+    return weir_text_match(
+        arena, given, count, "S", weir_type_of(WEIR_TYPE_INT), WEIR_TEXT_NULL_AS_ARGUMENTS, hash_code, ret);
+}

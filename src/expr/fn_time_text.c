@@ -454,14 +454,16 @@ bool weir_infer_to_timestamp_ltz(WEIR_INFER_PARAMETERS)
         return count < 3 || check_zone(literals[2], reterr);
     }
     if (!weir_type_is_numeric(type) && type->id != WEIR_TYPE_NULL) return false;
-    bool exact = type->id == WEIR_TYPE_DECIMAL;
-    if (!weir_text_match(arena, given, count, exact || weir_type_is_approximate(type) ? "AI" : "LI", result,
-            WEIR_TEXT_NULL_ALWAYS, to_timestamp_ltz_number, ret) ||
-        count > 2) {
+    /* FLOAT is cut to a whole number first, as in Flink; DOUBLE and DECIMAL come as they are. */
+    bool as_it_is =
+        type->id == WEIR_TYPE_DECIMAL || type->id == WEIR_TYPE_DOUBLE || type->id == WEIR_TYPE_FLOAT;
+    if (count > 2 || !weir_text_match(arena, given, count, as_it_is ? "AI" : "LI", result,
+                         WEIR_TEXT_NULL_ALWAYS, to_timestamp_ltz_number, ret)) {
         return false;
     }
-    if (weir_type_is_approximate(type))
-        ret->argument_types[0] = weir_type_nullable(arena, weir_type_of(WEIR_TYPE_DOUBLE), type->nullable);
+    if (type->id == WEIR_TYPE_FLOAT) {
+        ret->argument_types[0] = weir_type_nullable(arena, weir_type_of(WEIR_TYPE_BIGINT), type->nullable);
+    }
     return true;
 }
 

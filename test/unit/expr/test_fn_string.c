@@ -316,6 +316,9 @@ static const struct function_case hashes[] = {
         NULL },
     { "SHA2", { "STRING:test", "INT:1" }, "!Unsupported algorithm", NULL },
     { "SHA1", { "STRING:NULL" }, "NULL", NULL },
+    { "HASH_CODE", { "STRING:abc" }, "96354", "INT" },
+    { "HASH_CODE", { "STRING:😀" }, "1772899", NULL },
+    { "HASH_CODE", { "STRING:NULL" }, "NULL", NULL },
 };
 
 CASE_TABLE_TEST(test_length_and_case, length_and_case)
@@ -328,6 +331,82 @@ CASE_TABLE_TEST(test_encodings, encodings)
 CASE_TABLE_TEST(test_urls, urls)
 CASE_TABLE_TEST(test_formats, formats)
 CASE_TABLE_TEST(test_hashes, hashes)
+
+/* Any bytes may come: nothing reads or writes beyond what it was given (the sanitizers see to that), and what
+ * is made of bytes that are no UTF-8 has an end. */
+static void test_hostile_bytes(void **state)
+{
+    static const char *const unary[] = { "UPPER", "LOWER", "INITCAP", "CHAR_LENGTH", "REVERSE", "TO_BASE64",
+        "TRIM", "URL_ENCODE", "URL_DECODE", "INET_ATON", "MD5", "HASH_CODE", "ASCII", "TO_DATE",
+        "TO_TIMESTAMP", "UNIX_TIMESTAMP", "STR_TO_MAP" };
+    static const char *const binary[] = { "LIKE", "SIMILAR TO", "||", "POSITION", "INSTR", "LTRIM", "RTRIM",
+        "BTRIM", "STARTSWITH", "ENDSWITH", "REGEXP", "REGEXP_COUNT", "REGEXP_EXTRACT", "REGEXP_EXTRACT_ALL",
+        "REGEXP_INSTR", "SPLIT", "PARSE_URL", "PRINTF", "TO_DATE", "TO_TIMESTAMP", "DATE_FORMAT",
+        "UNIX_TIMESTAMP", "CONCAT_WS" };
+    static const char *const ternary[] = { "LIKE", "REPLACE", "REGEXP_REPLACE", "TRANSLATE", "STR_TO_MAP",
+        "CONVERT_TZ", "TRIM" };
+    static const char alphabet[] =
+        "aA%_\\.*+?()[]{}|^$-&=,;:/@# 0189yMdHs'Z\xC3\xA9\xF0\x9F\x98\x80\xE4\xB8\x96\xFF\xC0\xED\xA0\x80";
+    uint64_t seed = 12345;
+    for (uint32_t round = 0; round < 400; round++) {
+        struct weir_test_memory memory;
+        struct weir_arena arena;
+        weir_test_memory_init(&memory);
+        weir_arena_init(&arena, &memory.base);
+        struct weir_vector columns[3];
+        struct weir_expr *arguments[3];
+        for (uint32_t k = 0; k < 3; k++) {
+            weir_vector_init(&columns[k], &weir_type_string, 64, &arena);
+            arguments[k] = weir_expr_column(&arena, k, &weir_type_string);
+            for (uint32_t row = 0; row < 64; row++) {
+                char *text = malloc(40);
+                uint32_t length =
+                    (uint32_t)((seed = seed * 6364136223846793005u + 1442695040888963407u) >> 33) %
+                    (k ? 14 : 40);
+                for (uint32_t c = 0; c < length; c++) {
+                    seed = seed * 6364136223846793005u + 1442695040888963407u;
+                    text[c] = alphabet[(seed >> 33) % (sizeof alphabet - 1)];
+                }
+                char *exact = malloc(length ? length : 1);
+                memcpy(exact, text, length);
+                ((struct weir_string *)columns[k].data)[row] = weir_string_view(exact, length);
+                if (length <= WEIR_STRING_INLINE_MAX) free(exact);
+                free(text);
+            }
+        }
+        struct weir_batch batch = { .row_count = 64, .column_count = 3, .columns = columns };
+        for (uint32_t count = 1; count <= 3; count++) {
+            const char *const *names = count == 1 ? unary : count == 2 ? binary : ternary;
+            size_t name_count = count == 1   ? WEIR_ARRAY_COUNT(unary)
+                                : count == 2 ? WEIR_ARRAY_COUNT(binary)
+                                             : WEIR_ARRAY_COUNT(ternary);
+            for (size_t n = 0; n < name_count; n++) {
+                struct weir_error error;
+                struct weir_expr *call;
+                struct weir_evaluator *evaluator;
+                const struct weir_vector *result;
+                assert_int_equal(weir_expr_call(&arena, names[n], arguments, count, &call, &error), WEIR_OK);
+                assert_int_equal(
+                    weir_evaluator_new(&arena, &memory.base, &call, 1, NULL, &evaluator, &error), WEIR_OK);
+                for (uint16_t row = 0; row < 64; row++) { /* one by one: an error of one row hides no other */
+                    batch.selection = &row, batch.selected = 1;
+                    weir_evaluator_reset(evaluator);
+                    if (weir_evaluator_run(evaluator, 0, &batch, &result, &error) == WEIR_OK)
+                        case_text(&arena, result, row);
+                }
+                weir_evaluator_free(evaluator);
+            }
+        }
+        for (uint32_t k = 0; k < 3; k++) {
+            for (uint32_t row = 0; row < 64; row++) {
+                struct weir_string *s = &((struct weir_string *)columns[k].data)[row];
+                if (s->length > WEIR_STRING_INLINE_MAX) free((char *)(uintptr_t)s->pointer);
+            }
+        }
+        weir_arena_done(&arena);
+        weir_test_memory_check(&memory);
+    }
+}
 
 int main(void)
 {
@@ -342,6 +421,7 @@ int main(void)
         cmocka_unit_test(test_urls),
         cmocka_unit_test(test_formats),
         cmocka_unit_test(test_hashes),
+        cmocka_unit_test(test_hostile_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
