@@ -345,7 +345,7 @@ static bool normalize_is_needless(
     struct weir_planning *planning, const struct weir_physical *node, enum weir_delete_kind required)
 {
     const struct weir_physical *scan = node->inputs[0];
-    if (scan->kind == WEIR_PHYSICAL_EXCHANGE) scan = scan->inputs[0];
+    while (scan->kind == WEIR_PHYSICAL_EXCHANGE || scan->kind == WEIR_PHYSICAL_CALC) scan = scan->inputs[0];
     if (node->update_kind != WEIR_UPDATE_ONLY_AFTER || node->condition || scan->kind != WEIR_PHYSICAL_SCAN)
         return false;
     if (weir_sql_config_boolean(planning->config, "table.exec.source.cdc-events-duplicate", false))
@@ -393,7 +393,7 @@ static bool visit_delete(
     return fits;
 }
 
-/* Takes out the normalisations that were found needless, with their exchange. */
+/* Takes out the normalisations that were found needless. */
 static void remove_skipped(struct weir_physical *node, uint32_t mark)
 {
     if (node->mark == mark) return;
@@ -404,7 +404,9 @@ static void remove_skipped(struct weir_physical *node, uint32_t mark)
         if (input->kind != WEIR_PHYSICAL_CHANGELOG_NORMALIZE || !input->skipped || input->consumer_count > 1)
             continue;
         struct weir_physical *below = input->inputs[0];
-        node->inputs[i] = below->kind == WEIR_PHYSICAL_EXCHANGE ? below->inputs[0] : below;
+        /* Another consumer may count on how the exchange distributes. */
+        bool sink = node->kind == WEIR_PHYSICAL_SINK || node->kind == WEIR_PHYSICAL_ENFORCER;
+        node->inputs[i] = sink && below->kind == WEIR_PHYSICAL_EXCHANGE ? below->inputs[0] : below;
     }
 }
 
@@ -438,6 +440,25 @@ static bool key_within(const struct weir_key_list *list, struct weir_column_set 
     return false;
 }
 
+/* DO ERROR and DO NOTHING can only judge once no more rows of a time can come. The first source without a
+ * watermark. */
+static const char *source_without_watermark(const struct weir_physical *node)
+{
+    if (node->kind == WEIR_PHYSICAL_SCAN) {
+        const struct weir_sql_table *table = node->rel->scan.table;
+        return table->has_watermark ? NULL : table->identifier_text;
+    }
+    const char *found = NULL;
+    for (uint32_t i = 0; i < node->input_count && !found; i++)
+        found = source_without_watermark(node->inputs[i]);
+    return found;
+}
+
+static bool waits_for_watermark(const struct weir_rel *sink)
+{
+    return sink->sink.conflict && strcmp(sink->sink.conflict, "DEDUPLICATE") != 0;
+}
+
 static bool needs_materializer(
     struct weir_planning *planning, const struct weir_physical *sink, struct weir_column_set key)
 {
@@ -447,6 +468,7 @@ static bool needs_materializer(
     if (planning->batch || !key.count || strcmp(mode, "NONE") == 0) return false;
     if (strcmp(mode, "FORCE") == 0) return true;
     bool retracts = accepted & WEIR_CHANGE_UPDATE_BEFORE;
+    if (waits_for_watermark(sink->rel) && !key_within(&input->upsert_keys, key)) return true;
     return input->modify != WEIR_MODIFY_INSERT && accepted != WEIR_CHANGE_INSERT && !retracts &&
            !key_within(&input->upsert_keys, key);
 }
@@ -470,6 +492,11 @@ static enum weir_error_code check_conflict(
     struct weir_planning *planning, const struct weir_physical *sink, bool materializer)
 {
     const struct weir_rel *rel = sink->rel;
+    const char *source = materializer && waits_for_watermark(rel) ? source_without_watermark(sink) : NULL;
+    if (source)
+        return weir_error_set_at(planning->error, WEIR_E_SQL_VALIDATION, rel->line, rel->column,
+            "ON CONFLICT DO %s requires all source tables to define watermarks: %s has none",
+            rel->sink.conflict, source);
     if (materializer && !rel->sink.conflict &&
         weir_sql_config_boolean(planning->config, "table.exec.sink.require-on-conflict", true) &&
         strcmp(weir_sql_config_text(planning->config, "table.exec.sink.upsert-materialize", "AUTO"),

@@ -53,6 +53,38 @@ int64_t weir_sql_config_integer(const struct weir_sql_config *config, const char
     return negative ? -value : value;
 }
 
+/* "PT1H30M", "P1DT0.5S" */
+static int64_t iso_duration(const char *text, int64_t otherwise)
+{
+    int64_t total = 0, value;
+    bool time = false, any = false;
+    for (text++; *text; text++) {
+        if ((*text | 0x20) == 't') {
+            time = true;
+            continue;
+        }
+        if (!parse_number(&text, &value) || value > INT64_MAX / 86400000 / 2) return otherwise;
+        int64_t thousandths = 0;
+        if (*text == '.') {
+            int64_t scale = 100;
+            for (text++; *text >= '0' && *text <= '9'; text++, scale /= 10)
+                thousandths += (*text - '0') * scale;
+        }
+        int64_t unit = 0;
+        switch (*text | 0x20) {
+        case 'd': unit = 86400000; break;
+        case 'h': unit = 3600000; break;
+        case 'm': unit = time ? 60000 : 0; break;
+        case 's': unit = 1000; break;
+        default: break;
+        }
+        if (!unit) return otherwise;
+        total += value * unit + thousandths * unit / 1000;
+        any = true;
+    }
+    return any ? total : otherwise;
+}
+
 /* "5 s", "200ms", "1 min", "2 h", "1 d", "1000" (milliseconds), "PT5S" is not a duration of Flink's
  * configuration. */
 int64_t weir_sql_duration_parse(const char *text, int64_t otherwise)
@@ -66,6 +98,7 @@ int64_t weir_sql_duration_parse(const char *text, int64_t otherwise)
         { "hour", 3600000 }, { "hours", 3600000 }, { "d", 86400000 }, { "day", 86400000 },
         { "days", 86400000 }, { "", 1 } };
     int64_t value, product;
+    if (text && (text[0] == 'P' || text[0] == 'p')) return iso_duration(text, otherwise);
     if (!text || !parse_number(&text, &value)) return otherwise;
     while (*text == ' ') text++;
     for (size_t i = 0; i < WEIR_ARRAY_COUNT(units); i++)
