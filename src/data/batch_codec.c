@@ -180,21 +180,16 @@ static bool read_strings(struct decoder *d, struct weir_vector *v, uint32_t rows
     const char *data = weir_reader_bytes(&d->in, (size_t)bytes);
     struct weir_string *out = v->data;
     if (!data) return false;
-    uint64_t beyond = 0;
-    for (uint32_t i = 0; i < rows; i++) {
-        uint32_t length = length_at(lengths, i);
-        if (length > WEIR_STRING_INLINE_MAX) beyond += length;
+    uint32_t longest = 0;
+    for (uint32_t i = 0; i < rows; i++) longest = WEIR_MAX(longest, length_at(lengths, i));
+    if (longest > WEIR_STRING_INLINE_MAX) {
+        /* One copy of all is faster than one of each that needs it. */
+        char *heap = weir_heap_writer_allocate(&d->batch->heap, (size_t)bytes);
+        data = memcpy(heap, data, (size_t)bytes);
     }
-    char *heap = beyond ? weir_heap_writer_allocate(&d->batch->heap, (size_t)beyond) : NULL;
     for (uint32_t i = 0; i < rows; i++) {
         uint32_t length = length_at(lengths, i);
-        if (length <= WEIR_STRING_INLINE_MAX) {
-            out[i] = weir_string_view(data, length);
-        } else {
-            memcpy(heap, data, length);
-            out[i] = weir_string_view(heap, length);
-            heap += length;
-        }
+        out[i] = weir_string_view(data, length);
         data += length;
     }
     return true;

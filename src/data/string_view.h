@@ -30,18 +30,37 @@ static inline const char *weir_string_data(const struct weir_string *s)
     return s->length <= WEIR_STRING_INLINE_MAX ? s->inlined : s->pointer;
 }
 
-/* data must outlive the view when longer than 12 bytes. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "views are put together in registers");
+
+static inline uint64_t weir_load_u32(const char *at)
+{
+    uint32_t value;
+    memcpy(&value, at, sizeof value);
+    return value;
+}
+
+/* data must outlive the view when longer than 12 bytes. Inline bytes are collected in two words by loads that
+ * may overlap: a copy of unknown length would be a call, and single bytes stored before a wide load would
+ * stall it. */
 static inline struct weir_string weir_string_view(const char *data, uint32_t length)
 {
+    uint64_t words[2] = { length, 0 };
     struct weir_string s;
-    memset(&s, 0, sizeof s);
-    s.length = length;
-    if (length <= WEIR_STRING_INLINE_MAX) {
-        if (length) memcpy(s.inlined, data, length);
-    } else {
-        memcpy(s.prefix, data, 4);
-        s.pointer = data;
+    if (length > WEIR_STRING_INLINE_MAX) {
+        words[0] |= weir_load_u32(data) << 32;
+        memcpy(&words[1], &data, sizeof data);
+    } else if (length > 8) {
+        words[0] |= weir_load_u32(data) << 32;
+        words[1] = weir_load_u32(data + 4) | weir_load_u32(data + length - 4) >> (12 - length) * 8 << 32;
+    } else if (length >= 4) {
+        words[0] |= weir_load_u32(data) << 32;
+        words[1] = length > 4 ? weir_load_u32(data + length - 4) >> (8 - length) * 8 : 0;
+    } else if (length) {
+        uint64_t first = (unsigned char)data[0], middle = (unsigned char)data[length / 2];
+        uint64_t last = (unsigned char)data[length - 1];
+        words[0] |= first << 32 | middle << (32 + length / 2 * 8) | last << (24 + length * 8);
     }
+    memcpy(&s, words, sizeof s);
     return s;
 }
 
