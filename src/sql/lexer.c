@@ -62,7 +62,16 @@ static void step_ascii(struct weir_sql_lexer *lexer, uint32_t count)
 
 void weir_sql_lexer_skip_to(struct weir_sql_lexer *lexer, uint32_t offset)
 {
-    while (lexer->at < offset && !at_end(lexer)) step(lexer);
+    if (offset > lexer->length) offset = lexer->length;
+    uint32_t line_start = lexer->at;
+    for (uint32_t i = lexer->at; i < offset; i++) {
+        if (lexer->text[i] != '\n') continue;
+        lexer->line++;
+        lexer->column = 1;
+        line_start = i + 1;
+    }
+    if (offset > lexer->at) lexer->at = offset;
+    for (uint32_t i = line_start; i < offset; i++) lexer->column += ((uint8_t)lexer->text[i] & 0xC0) != 0x80;
 }
 
 static enum weir_error_code not_text(const struct weir_sql_lexer *lexer, struct weir_error *reterr)

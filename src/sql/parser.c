@@ -354,39 +354,6 @@ enum weir_error_code weir_sql_parse_path(struct weir_arena *arena, const char *t
     return expect_nothing_more(&parser, "'.' or the end of the path");
 }
 
-enum weir_error_code weir_sql_parse_statement(struct weir_arena *arena, const char *text, size_t length,
-    size_t *offset, const struct weir_sql_statement **ret, struct weir_error *reterr)
-{
-    struct weir_sql_parser parser;
-    size_t start = *offset;
-    *ret = NULL;
-    weir_sql_parser_init(&parser, arena, text, length, start, reterr);
-    while (accept(&parser, T(SEMICOLON))) start = parser.previous.span.end;
-    if (!failed(&parser) && at(&parser, T(END))) {
-        *offset = length;
-        return WEIR_OK;
-    }
-    struct weir_sql_statement *statement = failed(&parser) ? NULL : weir_sql_statement_parse(&parser);
-    if (!failed(&parser)) {
-        end_span(&parser, &statement->span);
-        if (at(&parser, T(END)))
-            *offset = length;
-        else if (accept(&parser, T(SEMICOLON)))
-            *offset = parser.previous.span.end;
-        else
-            fail_expected(&parser, "';' or the end of the statement");
-    }
-    if (failed(&parser)) {
-        *offset = start;
-        if (weir_sql_find_end(text, length, offset) != WEIR_SQL_END_STATEMENT) *offset = length;
-        return parser.code;
-    }
-    const struct weir_sql_span *span = &statement->span;
-    statement->text = weir_arena_copy(arena, text + span->begin, span->end - span->begin);
-    *ret = statement;
-    return WEIR_OK;
-}
-
 const char *weir_sql_quote(
     const struct weir_sql_statement *statement, struct weir_sql_span span, size_t *ret_length)
 {
@@ -394,33 +361,25 @@ const char *weir_sql_quote(
     return statement->text + (span.begin - statement->span.begin);
 }
 
-enum weir_sql_end weir_sql_find_end(const char *text, size_t length, size_t *offset)
+/* Reads up to the semicolon that ends the statement; the lexer stands behind it then. */
+static enum weir_sql_end find_end(struct weir_sql_lexer *lexer)
 {
-    struct weir_sql_lexer lexer;
-    if (length > WEIR_SQL_TEXT_BYTES_MAX) length = WEIR_SQL_TEXT_BYTES_MAX;
-    weir_sql_lexer_init(&lexer, text, (uint32_t)length);
-    weir_sql_lexer_skip_to(&lexer, (uint32_t)WEIR_MIN(*offset, length));
     struct weir_error ignored;
     struct weir_sql_token token;
     enum weir_sql_keyword before[3] = { 0 }; /* the latest words, newest first */
     bool in_set = false, fresh = true, nothing = true;
     for (;;) {
-        if (weir_sql_lexer_next(&lexer, &token, &ignored) != WEIR_OK) {
+        if (weir_sql_lexer_next(lexer, &token, &ignored) != WEIR_OK) {
             nothing = false;
-            if (lexer.open == WEIR_SQL_OPEN_NOTHING) continue;
-            *offset = length;
-            return lexer.open == WEIR_SQL_OPEN_STRING ? WEIR_SQL_END_IN_STRING : WEIR_SQL_END_IN_COMMENT;
+            if (lexer->open == WEIR_SQL_OPEN_STRING) return WEIR_SQL_END_IN_STRING;
+            if (lexer->open == WEIR_SQL_OPEN_COMMENT) return WEIR_SQL_END_IN_COMMENT;
+            continue;
         }
-        if (token.kind == WEIR_SQL_TOKEN_END) {
-            *offset = length;
+        if (token.kind == WEIR_SQL_TOKEN_END)
             return in_set ? WEIR_SQL_END_IN_SET : nothing ? WEIR_SQL_END_NOTHING : WEIR_SQL_END_UNFINISHED;
-        }
         if (token.kind == WEIR_SQL_TOKEN_SEMICOLON) {
             if (before[0] == K(SET) && before[1] == K(STATEMENT) && before[2] == K(BEGIN)) in_set = true;
-            if (!in_set && !nothing) {
-                *offset = token.span.end;
-                return WEIR_SQL_END_STATEMENT;
-            }
+            if (!in_set && !nothing) return WEIR_SQL_END_STATEMENT;
             fresh = true;
             continue;
         }
@@ -432,4 +391,97 @@ enum weir_sql_end weir_sql_find_end(const char *text, size_t length, size_t *off
         before[1] = before[0];
         before[0] = token.keyword;
     }
+}
+
+enum weir_sql_end weir_sql_find_end(const char *text, size_t length, size_t *offset)
+{
+    struct weir_sql_lexer lexer;
+    if (length > WEIR_SQL_TEXT_BYTES_MAX) length = WEIR_SQL_TEXT_BYTES_MAX;
+    weir_sql_lexer_init(&lexer, text, (uint32_t)length);
+    if (*offset > lexer.at) lexer.at = (uint32_t)WEIR_MIN(*offset, length); /* lines do not matter here */
+    enum weir_sql_end end = find_end(&lexer);
+    *offset = end == WEIR_SQL_END_STATEMENT ? lexer.at : length;
+    return end;
+}
+
+static void script_stand(struct weir_sql_script *script, const struct weir_sql_lexer *lexer)
+{
+    script->offset = lexer->at;
+    script->line = lexer->line;
+    script->column = lexer->column;
+}
+
+/* Behind the token: a semicolon, so on the same line. */
+static void script_stand_behind(struct weir_sql_script *script, const struct weir_sql_token *token)
+{
+    script->offset = token->span.end;
+    script->line = token->span.line;
+    script->column = token->span.column + 1;
+}
+
+void weir_sql_script_init(struct weir_sql_script *script, const char *text, size_t length)
+{
+    *script = (struct weir_sql_script){ .text = text, .length = length, .line = 1, .column = 1 };
+}
+
+enum weir_error_code weir_sql_script_next(struct weir_sql_script *script, struct weir_arena *arena,
+    const struct weir_sql_statement **ret, struct weir_error *reterr)
+{
+    struct weir_sql_parser parser;
+    struct weir_sql_statement *statement = NULL;
+    *ret = NULL;
+    weir_sql_parser_init(&parser, arena, script->text, script->length, 0, reterr);
+    if (failed(&parser)) {
+        script->offset = script->length;
+        return parser.code;
+    }
+    if (script->offset > parser.lexer.at) {
+        parser.lexer.at = (uint32_t)WEIR_MIN(script->offset, script->length);
+        parser.lexer.line = script->line;
+        parser.lexer.column = script->column;
+    }
+    while (accept(&parser, T(SEMICOLON))) script_stand_behind(script, &parser.previous);
+    if (!failed(&parser) && !at(&parser, T(END))) {
+        statement = weir_sql_statement_parse(&parser);
+        if (!failed(&parser)) end_span(&parser, &statement->span);
+        if (!at(&parser, T(END)) && !at(&parser, T(SEMICOLON)))
+            fail_expected(&parser, "';' or the end of the statement");
+    }
+    if (failed(&parser)) {
+        struct weir_sql_lexer lexer;
+        weir_sql_lexer_init(&lexer, script->text, (uint32_t)script->length);
+        if (script->offset > lexer.at) {
+            lexer.at = (uint32_t)script->offset;
+            lexer.line = script->line;
+            lexer.column = script->column;
+        }
+        find_end(&lexer);
+        script_stand(script, &lexer);
+        return parser.code;
+    }
+    if (accept(&parser, T(SEMICOLON)))
+        script_stand_behind(script, &parser.previous);
+    else
+        script->offset = script->length;
+    if (!statement) return WEIR_OK;
+    const struct weir_sql_span *span = &statement->span;
+    statement->text = weir_arena_copy(arena, script->text + span->begin, span->end - span->begin);
+    *ret = statement;
+    return WEIR_OK;
+}
+
+enum weir_error_code weir_sql_parse_statement(struct weir_arena *arena, const char *text, size_t length,
+    size_t *offset, const struct weir_sql_statement **ret, struct weir_error *reterr)
+{
+    struct weir_sql_script script;
+    weir_sql_script_init(&script, text, length);
+    if (*offset && length <= WEIR_SQL_TEXT_BYTES_MAX) {
+        struct weir_sql_lexer lexer;
+        weir_sql_lexer_init(&lexer, text, (uint32_t)length);
+        weir_sql_lexer_skip_to(&lexer, (uint32_t)WEIR_MIN(*offset, length));
+        script_stand(&script, &lexer);
+    }
+    enum weir_error_code code = weir_sql_script_next(&script, arena, ret, reterr);
+    *offset = script.offset;
+    return code;
 }

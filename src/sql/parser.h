@@ -17,6 +17,18 @@
 enum weir_error_code weir_sql_parse_statement(struct weir_arena *arena, const char *text, size_t length,
     size_t *offset, const struct weir_sql_statement **ret, struct weir_error *reterr);
 
+/* The same for a script of many statements: it remembers the line that it has come to, where
+ * weir_sql_parse_statement has to count from the start of the text at every call. Parsing all of a script is
+ * linear in its length. */
+struct weir_sql_script {
+    const char *text; /* borrowed */
+    size_t length, offset;
+    uint32_t line, column; /* of offset */
+};
+void weir_sql_script_init(struct weir_sql_script *script, const char *text, size_t length);
+enum weir_error_code weir_sql_script_next(struct weir_sql_script *script, struct weir_arena *arena,
+    const struct weir_sql_statement **ret, struct weir_error *reterr);
+
 /* One expression, query or type and nothing else (a trailing semicolon is an error too). */
 enum weir_error_code weir_sql_parse_expression(struct weir_arena *arena, const char *text, size_t length,
     const struct weir_sql_expr **ret, struct weir_error *reterr);

@@ -40,8 +40,7 @@ static void set_body(struct weir_sql_parser *parser, struct weir_sql_statement_s
             insert->text = weir_arena_copy(
                 parser->arena, parser->text + insert->span.begin, insert->span.end - insert->span.begin);
         *LIST_ADD(parser, &list, const struct weir_sql_statement *) = insert;
-        if (!at_keyword(parser, K(END)) && !accept(parser, T(SEMICOLON)))
-            fail_expected(parser, "';' behind an INSERT of a statement set");
+        if (!accept(parser, T(SEMICOLON))) fail_expected(parser, "';' behind an INSERT of a statement set");
         while (accept(parser, T(SEMICOLON))) {}
     }
     struct weir_sql_span span = span_here(parser);

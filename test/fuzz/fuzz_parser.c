@@ -63,11 +63,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t offset = 0;
     weir_test_memory_init(&memory);
     weir_arena_init(&arena, &memory.base);
+    struct weir_sql_script script;
+    weir_sql_script_init(&script, text, size);
     for (;;) {
-        const struct weir_sql_statement *statement;
-        struct weir_error error = { 0 };
+        const struct weir_sql_statement *statement, *same;
+        struct weir_error error = { 0 }, same_error = { 0 };
         size_t before = offset, end = offset;
         enum weir_error_code code = weir_sql_parse_statement(&arena, text, size, &offset, &statement, &error);
+        WEIR_ASSERT(weir_sql_script_next(&script, &arena, &same, &same_error) == code);
+        WEIR_ASSERT(script.offset == offset);
+        WEIR_ASSERT(!code || (error.line == same_error.line && error.column == same_error.column));
         WEIR_ASSERT(offset <= size);
         if (code == WEIR_OK && !statement) break;
         WEIR_ASSERT(offset > before);
