@@ -134,8 +134,54 @@ static bool parse_with_unit(struct weir_slice text, const struct unit *units, si
     return factor && !__builtin_mul_overflow(number, factor, value);
 }
 
+/* ISO 8601, as Java's Duration prints itself: P1DT2H3M4.5S, PT10S. */
+static bool parse_iso_duration_ns(struct weir_slice text, int64_t *value_ns)
+{
+    static const struct {
+        char letter;
+        bool time;
+        int64_t factor;
+    } units[] = { { 'D', false, 86400000000000 }, { 'H', true, 3600000000000 }, { 'M', true, 60000000000 },
+        { 'S', true, 1000000000 } };
+    if (text.length < 3 || (text.data[0] != 'P' && text.data[0] != 'p')) return false;
+    size_t at = 1, next = 0;
+    bool time = false;
+    int64_t sum = 0;
+    while (at < text.length) {
+        if (!time && (text.data[at] == 'T' || text.data[at] == 't')) {
+            time = true;
+            at++;
+            continue;
+        }
+        uint64_t number, fraction = 0, fraction_scale = 1000000000;
+        size_t used;
+        if (!parse_digits((struct weir_slice){ text.data + at, text.length - at }, &number, &used)) return false;
+        at += used;
+        if (at < text.length && text.data[at] == '.') {
+            for (at++; at < text.length && text.data[at] >= '0' && text.data[at] <= '9'; at++) {
+                fraction_scale /= 10;
+                fraction += fraction_scale * (uint64_t)(text.data[at] - '0');
+            }
+        }
+        if (at == text.length) return false;
+        while (next < WEIR_ARRAY_COUNT(units) &&
+               (units[next].letter != (text.data[at] & ~0x20) || units[next].time != time))
+            next++;
+        if (next == WEIR_ARRAY_COUNT(units) || (fraction && units[next].letter != 'S')) return false;
+        int64_t part;
+        if (number > INT64_MAX || __builtin_mul_overflow((int64_t)number, units[next].factor, &part) ||
+            __builtin_add_overflow(sum, part + (int64_t)fraction, &sum))
+            return false;
+        next++;
+        at++;
+    }
+    *value_ns = sum;
+    return next > 0;
+}
+
 bool weir_value_parse_duration_ns(struct weir_slice text, int64_t *value_ns)
 {
+    if (parse_iso_duration_ns(weir_value_trim(text), value_ns)) return true;
     static const struct unit units[] = {
         { "ms milli millis millisecond milliseconds", 1000000 },
         { "s sec secs second seconds", 1000000000 },

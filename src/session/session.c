@@ -52,9 +52,15 @@ void weir_session_free(struct weir_session *session)
 
 /* --- settings --- */
 
+/* Durations go to the planner as plain milliseconds, whatever form they were written in. */
 static const char *config_get(void *context, const char *key)
 {
-    return weir_config_get_text(context, key, NULL);
+    struct statement *s = context;
+    struct weir_config *config = s->session->config.config;
+    const struct weir_option *option = weir_option_find(key, strlen(key));
+    const char *text = weir_config_get_text(config, key, NULL);
+    if (!text || !option || option->type != WEIR_OPTION_DURATION) return text;
+    return weir_arena_format(&s->arena, "%lld", (long long)weir_config_get_duration_ms(config, key, 0));
 }
 
 static int64_t wall_clock_us(void *clock)
@@ -94,7 +100,7 @@ static enum weir_error_code begin(struct statement *s, struct weir_error *reterr
         .random_seed = (uint64_t)weir_clock_monotonic_ns(),
         .current_catalog = weir_sql_catalog_current(s->session->catalog),
         .current_database = weir_sql_catalog_current_database(s->session->catalog) };
-    s->sql_config = (struct weir_sql_config){ .get = config_get, .context = config };
+    s->sql_config = (struct weir_sql_config){ .get = config_get, .context = s };
     s->binder = (struct weir_sql_binder_input){ .arena = &s->arena,
         .memory = s->session->config.memory,
         .catalog = s->session->catalog,

@@ -157,7 +157,9 @@ static enum weir_error_code decode(struct weir_decoder *decoder, const char *byt
         json_scanner_begin(&s, d, bytes + at, line, out, &error);
         uint8_t kind = WEIR_ROW_INSERT;
         bool ok = decode_record(d, &s, out->row_count, &kind);
-        if (ok && !(d->options.kinds >> kind & 1))
+        /* An upsert source may say +I or +U for the same thing. */
+        uint32_t same = kind == WEIR_ROW_INSERT ? WEIR_KIND_BIT_I | WEIR_KIND_BIT_UA : 1u << kind;
+        if (ok && !(d->options.kinds & same))
             ok = json_fail(
                 &s, "a %s in a source whose changelog-mode does not have it", weir_row_kind_text(kind));
         if (ok && kind == WEIR_ROW_UPDATE_BEFORE && out->row_count + 1 == WEIR_BATCH_ROWS_MAX &&
