@@ -126,6 +126,28 @@ static void ordered_count(
     if (held && entry->count <= 0) weir_row_tree_remove(&order, &state->tree, ref);
 }
 
+/* A percentage lies in [0, 1]. */
+static enum weir_error_code check_percentages(
+    const struct weir_vector *v, uint32_t row, struct weir_error *reterr)
+{
+    const struct weir_vector *flat;
+    uint32_t at = weir_vector_locate(v, row, &flat), count = 1;
+    if (weir_vector_is_null(v, row)) return WEIR_OK;
+    const double *values = flat->data;
+    if (flat->type->id == WEIR_TYPE_ARRAY) {
+        struct weir_list list = ((const struct weir_list *)flat->data)[at];
+        values = (const double *)flat->children[0].data;
+        at = list.offset;
+        count = list.length;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (values[at + i] >= 0 && values[at + i] <= 1) continue;
+        return weir_error_set(reterr, WEIR_E_DATA,
+            "PERCENTILE: the percentage must lie between 0.0 and 1.0, but was %g", values[at + i]);
+    }
+    return WEIR_OK;
+}
+
 static enum weir_error_code ordered_accumulate(
     struct ops_aggregate *aggregate, const struct ops_aggregate_rows *in, struct weir_error *reterr)
 {
@@ -141,8 +163,11 @@ static enum weir_error_code ordered_accumulate(
             const struct weir_vector *flat, *v = &in->batch->columns[aggregate->call.arguments[2]];
             uint32_t at = weir_vector_locate(v, valid.at[i], &flat);
             by = weir_vector_is_null(v, valid.at[i]) ? 0 : ((const int64_t *)flat->data)[at];
+            if (by <= 0) by = 0; /* what is not positive counts for nothing, as in Flink */
         }
         if (aggregate->value_column != UINT32_MAX) {
+            code = check_percentages(&in->batch->columns[aggregate->call.arguments[1]], valid.at[i], reterr);
+            if (code) return code;
             weir_table_column_store(set->table, valid.rows[i], aggregate->value_column,
                 &in->batch->columns[aggregate->call.arguments[1]], valid.at[i]);
         }

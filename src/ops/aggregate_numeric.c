@@ -21,8 +21,8 @@ struct wide_state {
 struct moments_state {
     int64_t count;
     union {
-        int64_t integer[2];
-        double number[2]; /* sum, sum of squares */
+        int64_t integer[2]; /* sum, sum of squares: integers */
+        double number[2];   /* mean, sum of squared distances to it (Welford): no cancellation */
     };
 };
 
@@ -359,6 +359,18 @@ static double decimal_double(struct ops_aggregate *aggregate, weir_int128 value)
     return weir_decimal_double(value, aggregate->argument_type->scale);
 }
 
+static void add_number(struct moments_state *state, double value, int64_t sign)
+{
+    double before = state->number[0];
+    state->count += sign;
+    if (state->count <= 0) {
+        state->number[0] = state->number[1] = 0;
+        return;
+    }
+    state->number[0] += (double)sign * (value - before) / (double)state->count;
+    state->number[1] += (double)sign * (value - before) * (value - state->number[0]);
+}
+
 static enum weir_error_code moments_accumulate(
     struct ops_aggregate *aggregate, const struct ops_aggregate_rows *in, struct weir_error *reterr)
 {
@@ -368,11 +380,7 @@ static enum weir_error_code moments_accumulate(
     state->count += sign;             \
     state->integer[0] += sign * wide; \
     state->integer[1] += sign * wide * wide;
-#define ADD_NUMBER(x)                      \
-    double number = (x), s = (double)sign; \
-    state->count += sign;                  \
-    state->number[0] += s * number;        \
-    state->number[1] += s * number * number;
+#define ADD_NUMBER(x) add_number(state, (x), sign);
     switch (aggregate->argument_type->id) {
     case WEIR_TYPE_TINYINT: EACH_VALUE(int8_t, struct moments_state, ADD_INTEGER); break;
     case WEIR_TYPE_SMALLINT: EACH_VALUE(int16_t, struct moments_state, ADD_INTEGER); break;
@@ -412,9 +420,10 @@ static void moments_finish(struct ops_aggregate *aggregate, const uint8_t *const
             variance = (double)((state->integer[1] - state->integer[0] * state->integer[0] / state->count) /
                                 divisor);
         } else {
-            double sum = from_integers ? (double)state->integer[0] : state->number[0];
-            double squares = from_integers ? (double)state->integer[1] : state->number[1];
-            variance = (squares - sum * sum / (double)state->count) / (double)divisor;
+            double n_rows = (double)state->count, sum = (double)state->integer[0];
+            double distances =
+                from_integers ? (double)state->integer[1] - sum * sum / n_rows : state->number[1];
+            variance = WEIR_MAX(distances, 0.0) / (double)divisor;
         }
         store_double(to, at + i, root ? sqrt(variance) : variance, owner);
     }
@@ -425,13 +434,17 @@ static void moments_merge(struct ops_aggregate *aggregate, struct weir_table *in
 {
     struct moments_state *to = (struct moments_state *)(into + aggregate->offset);
     const struct moments_state *more = (const struct moments_state *)(from + aggregate->offset);
-    to->count += more->count;
-    for (int k = 0; k < 2; k++) {
-        if (weir_type_is_integer(aggregate->argument_type))
-            to->integer[k] += more->integer[k];
-        else
-            to->number[k] += more->number[k];
+    if (weir_type_is_integer(aggregate->argument_type)) {
+        to->count += more->count;
+        to->integer[0] += more->integer[0];
+        to->integer[1] += more->integer[1];
+        return;
     }
+    if (more->count <= 0) return;
+    double a = (double)to->count, b = (double)more->count, distance = more->number[0] - to->number[0];
+    to->count += more->count;
+    to->number[0] += distance * b / (a + b);
+    to->number[1] += more->number[1] + distance * distance * a * b / (a + b);
 }
 
 static const struct ops_aggregate_kind moments_kind = { NULL, moments_accumulate, moments_finish,

@@ -15,6 +15,8 @@ struct assigner {
     bool on_event;
     int64_t idle_timeout_ms, last_row_ms; /* processing time */
     int64_t current_ms, emitted_ms;
+    int64_t due_ms; /* periodic: what Flink would have emitted by now */
+    int64_t interval_ms;
     uint32_t position;               /* on-event: rows of the present input handed on so far */
     const struct weir_vector *times; /* of the present input */
 };
@@ -34,6 +36,7 @@ static enum weir_error_code create(struct weir_operator_context *ctx, struct wei
             ctx->task_name, assigner->rowtime);
     }
     assigner->on_event = strcmp(weir_spec_get_text(ctx->spec, "emit", "periodic"), "on-event") == 0;
+    assigner->interval_ms = weir_spec_get_integer(ctx->spec, "interval_ms", 200);
     assigner->idle_timeout_ms = weir_spec_get_integer(ctx->spec, "idle_timeout_ms", 0);
     struct weir_expr *expr;
     enum weir_error_code code =
@@ -49,12 +52,14 @@ static enum weir_error_code create(struct weir_operator_context *ctx, struct wei
     return WEIR_OK;
 }
 
-static void advance(struct assigner *assigner)
+/* all: up to what the rows say; else what was due before the present row. */
+static void advance(struct assigner *assigner, bool all)
 {
     struct weir_operator_context *ctx = assigner->base.ctx;
-    if (ctx->bounded || assigner->current_ms <= assigner->emitted_ms) return;
-    assigner->emitted_ms = assigner->current_ms;
-    ctx->emit_watermark_ms = assigner->current_ms;
+    int64_t ms = all ? assigner->current_ms : assigner->due_ms;
+    if (ctx->bounded || ms <= assigner->emitted_ms) return;
+    assigner->due_ms = assigner->emitted_ms = ms;
+    ctx->emit_watermark_ms = ms;
 }
 
 static void note_activity(struct assigner *assigner)
@@ -80,7 +85,7 @@ static enum weir_operator_result process(
     }
     const struct weir_vector *rowtimes = &in->columns[assigner->rowtime];
     uint32_t first = assigner->position, i = first;
-    bool cut = false;
+    bool cut = false, late = false;
     for (; i < n && !cut; i++) {
         uint32_t row = weir_batch_row(in, i);
         if (weir_vector_is_null(rowtimes, row)) {
@@ -89,10 +94,16 @@ static enum weir_operator_result process(
                 op->ctx->task_name);
             return WEIR_OPERATOR_FAILED;
         }
+        if (!assigner->on_event && assigner->due_ms > assigner->emitted_ms && !op->ctx->bounded &&
+            ops_time_ms(rowtimes, row) <= assigner->due_ms) {
+            late = true;
+            break;
+        }
         int64_t ms = ops_time_ms(assigner->times, row);
         if (ms > assigner->current_ms) {
             assigner->current_ms = ms;
             cut = assigner->on_event;
+            if (ms - assigner->due_ms > assigner->interval_ms) assigner->due_ms = ms;
         }
     }
     weir_batch_reference(out, in);
@@ -101,7 +112,7 @@ static enum weir_operator_result process(
         for (uint32_t k = first; k < i; k++) selection[k - first] = (uint16_t)weir_batch_row(in, k);
         out->selected = i - first;
     }
-    advance(assigner);
+    advance(assigner, !late);
     assigner->position = i < n ? i : 0;
     return i < n ? WEIR_OPERATOR_HAVE_MORE : WEIR_OPERATOR_NEED_INPUT;
 }
