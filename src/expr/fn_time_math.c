@@ -85,6 +85,7 @@ static enum weir_error_code timestamp_add(WEIR_KERNEL_PARAMETERS)
 bool weir_infer_timestamp_add(WEIR_INFER_PARAMETERS)
 {
     (void)function, (void)count;
+    if (!weir_type_is_string(given[0])) return false;
     enum weir_time_unit unit = weir_time_unit_literal(literals[0], reterr);
     if (!is_countable(unit)) return false;
     const struct weir_type *time = given[2], *number = weir_type_of(WEIR_TYPE_BIGINT);
@@ -150,6 +151,7 @@ static enum weir_error_code timestamp_diff(WEIR_KERNEL_PARAMETERS)
 bool weir_infer_timestamp_diff(WEIR_INFER_PARAMETERS)
 {
     (void)function, (void)count;
+    if (!weir_type_is_string(given[0])) return false;
     enum weir_time_unit unit = weir_time_unit_literal(literals[0], reterr);
     if (!is_countable(unit)) return false;
     bool zoned[2], known[2];
