@@ -24,9 +24,9 @@ set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g")
 
 add_compile_options(-Wall -Wextra -Werror -Wshadow -Wno-unused-parameter -fno-strict-aliasing -fno-omit-frame-pointer -march=x86-64-v2)
 add_compile_options($<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes> $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes> -fwrapv)
-# Messages are cut to their buffers on purpose; gcc would have each of them proven to fit. Its guess at what is uninitialised
+# Messages are cut to their buffers on purpose; gcc would have each of them proven to fit. Its guess at what is uninitialised or out of bounds
 # depends on the level of optimisation and is often wrong: it is shown, but fails nothing.
-add_compile_options($<$<C_COMPILER_ID:GNU>:-Wno-format-truncation> $<$<C_COMPILER_ID:GNU>:-Wno-error=maybe-uninitialized>)
+add_compile_options($<$<C_COMPILER_ID:GNU>:-Wno-format-truncation> $<$<C_COMPILER_ID:GNU>:-Wno-error=array-bounds> $<$<C_COMPILER_ID:GNU>:-Wno-error=maybe-uninitialized>)
 # memcpy of no bytes from no address is fine here, as the next C standard has it: no null check is dropped because of it.
 add_compile_options(-fno-delete-null-pointer-checks)
 if(WEIR_SANITIZE)
