@@ -298,6 +298,22 @@ static const struct function_case formats[] = {
     { "PRINTF", { "STRING:NULL", "STRING:abc" }, "NULL", NULL },
 };
 
+static const struct function_case json[] = {
+    { "JSON_QUOTE", { "STRING:[1,\"2\"] \\ / \b\f\n\r\t\x01" },
+        "\"[1,\\\"2\\\"] \\\\ \\/ \\b\\f\\n\\r\\t\\u0001\"", "STRING" },
+    { "JSON_QUOTE", { "STRING:≠ 😀" }, "\"\\u2260 \\ud83d\\ude00\"", NULL },
+    { "JSON_QUOTE", { "STRING:" }, "\"\"", NULL },
+    { "JSON_QUOTE", { "INT:1" }, TAIL, NULL },
+    { "JSON_UNQUOTE", { "STRING:\"a\\t\\u0041\\/\\ud83d\\ude00\"" }, "a\tA/😀", "STRING" },
+    { "JSON_UNQUOTE", { "STRING:\"[\"abc\"]\"" }, "[\"abc\"]", NULL },
+    { "JSON_UNQUOTE", { "STRING:{\"key\":1}" }, "{\"key\":1}", NULL },
+    { "JSON_UNQUOTE", { "STRING:\"\\u23\"" }, "\"\\u23\"", NULL },
+    { "JSON_UNQUOTE", { "STRING:\"a" }, "\"a", NULL },
+    { "JSON_UNQUOTE", { "STRING:\"" }, "\"", NULL },
+    { "JSON_UNQUOTE", { "STRING:\"a\\\"" }, "\"a\\\"", NULL },
+    { "JSON_UNQUOTE", { "STRING:NULL" }, "NULL", NULL },
+};
+
 static const struct function_case hashes[] = {
     { "MD5", { "STRING:" }, "d41d8cd98f00b204e9800998ecf8427e", "STRING" },
     { "MD5", { "STRING:a" }, "0cc175b9c0f1b6a831c399e269772661", NULL },
@@ -331,6 +347,7 @@ CASE_TABLE_TEST(test_encodings, encodings)
 CASE_TABLE_TEST(test_urls, urls)
 CASE_TABLE_TEST(test_formats, formats)
 CASE_TABLE_TEST(test_hashes, hashes)
+CASE_TABLE_TEST(test_json, json)
 
 /* Any bytes may come: nothing reads or writes beyond what it was given (the sanitizers see to that), and what
  * is made of bytes that are no UTF-8 has an end. */
@@ -338,7 +355,7 @@ static void test_hostile_bytes(void **state)
 {
     static const char *const unary[] = { "UPPER", "LOWER", "INITCAP", "CHAR_LENGTH", "REVERSE", "TO_BASE64",
         "TRIM", "URL_ENCODE", "URL_DECODE", "INET_ATON", "MD5", "HASH_CODE", "ASCII", "TO_DATE",
-        "TO_TIMESTAMP", "UNIX_TIMESTAMP", "STR_TO_MAP" };
+        "TO_TIMESTAMP", "UNIX_TIMESTAMP", "STR_TO_MAP", "JSON_QUOTE", "JSON_UNQUOTE" };
     static const char *const binary[] = { "LIKE", "SIMILAR TO", "||", "POSITION", "INSTR", "LTRIM", "RTRIM",
         "BTRIM", "STARTSWITH", "ENDSWITH", "REGEXP", "REGEXP_COUNT", "REGEXP_EXTRACT", "REGEXP_EXTRACT_ALL",
         "REGEXP_INSTR", "SPLIT", "PARSE_URL", "PRINTF", "TO_DATE", "TO_TIMESTAMP", "DATE_FORMAT",
@@ -422,6 +439,7 @@ int main(void)
         cmocka_unit_test(test_formats),
         cmocka_unit_test(test_hashes),
         cmocka_unit_test(test_hostile_bytes),
+        cmocka_unit_test(test_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
