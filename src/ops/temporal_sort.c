@@ -22,7 +22,7 @@ struct temporal_sort {
     struct ops_sort_key *order; /* the row time first */
     uint32_t order_count;
     int32_t rowtime;
-    int64_t done_ms; /* rows up to here are out */
+    int64_t done_ms; /* time of the newest row that is out: what is not above it is late */
     struct weir_vector time;
 };
 
@@ -101,6 +101,7 @@ static enum weir_operator_result drain(struct temporal_sort *op, int64_t limit_m
            (op->rowtime < 0 || limit_ms == INT64_MAX || row_ms(op, ref) <= limit_ms);
          n++) {
         refs[n] = ref;
+        if (op->rowtime >= 0) op->done_ms = WEIR_MAX(op->done_ms, row_ms(op, ref));
         ops_mixer_put_state(&op->mixer, WEIR_ROW_INSERT, weir_table_read(op->rows.table, ref), 0);
         ref = weir_row_tree_next(&op->tree_order, ref);
     }
@@ -149,7 +150,6 @@ static enum weir_operator_result watermark(
     struct temporal_sort *op = (struct temporal_sort *)base;
     (void)forward_ms;
     if (op->rowtime < 0) return WEIR_OPERATOR_NEED_INPUT;
-    op->done_ms = watermark_ms;
     return drain(op, watermark_ms, out);
 }
 

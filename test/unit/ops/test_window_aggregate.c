@@ -21,7 +21,8 @@ static struct weir_spec *window_map(const char *kind, int64_t size, int64_t slid
 
 static struct weir_spec *make_spec(struct weir_spec *window)
 {
-    struct weir_spec *spec = weir_spec_map(&arena), *calls = weir_spec_list(&arena), *properties = weir_spec_list(&arena);
+    struct weir_spec *spec = weir_spec_map(&arena), *calls = weir_spec_list(&arena),
+                     *properties = weir_spec_list(&arena);
     weir_spec_put(&arena, spec, "window", window);
     weir_spec_put(&arena, spec, "keys", test_columns(&arena, 1, (uint32_t[]){ 0 }));
     test_add_call(&arena, calls, "COUNT", -1, &weir_type_bigint_not_null, -1, false);
@@ -41,7 +42,8 @@ static void make_rows(void)
     uint64_t seed = 7;
     for (uint32_t i = 0; i < ROWS; i++) {
         int64_t time = 10000 + (int64_t)i * 50 + (int64_t)(test_random(&seed) % 2000);
-        rows[i] = (struct test_row){ .values = { (int64_t)(test_random(&seed) % KEYS), (int64_t)(test_random(&seed) % 20), time } };
+        rows[i] = (struct test_row){ .values = { (int64_t)(test_random(&seed) % KEYS),
+                                         (int64_t)(test_random(&seed) % 20), time } };
     }
 }
 
@@ -49,7 +51,10 @@ struct expectation {
     int64_t key, start, end;
 };
 
-static int64_t floor_to(int64_t value, int64_t unit) { return value - ((value % unit) + unit) % unit; }
+static int64_t floor_to(int64_t value, int64_t unit)
+{
+    return value - ((value % unit) + unit) % unit;
+}
 
 /* What the rows of [start, end) of a key come to; NULL when there are none. */
 static const char *expected(int64_t key, int64_t start, int64_t end, char *text)
@@ -68,8 +73,8 @@ static const char *expected(int64_t key, int64_t start, int64_t end, char *text)
     for (int v = 0; v < 20; v++) distinct += seen[v];
     char key_text[64];
     test_string(key, key_text, sizeof key_text);
-    sprintf(text, "%s|%lld|%lld|%lld|%lld|%lld|%lld", key_text, (long long)count, (long long)sum, (long long)largest, (long long)distinct,
-        (long long)start, (long long)end);
+    sprintf(text, "%s|%lld|%lld|%lld|%lld|%lld|%lld", key_text, (long long)count, (long long)sum,
+        (long long)largest, (long long)distinct, (long long)start, (long long)end);
     return text;
 }
 
@@ -80,7 +85,8 @@ static uint64_t check_window(struct test_driver *d, int64_t start, int64_t end)
     for (int64_t key = 0; key < KEYS; key++) {
         if (!expected(key, start, end, text)) continue;
         found++;
-        if (test_count(d, text) != 1) fail_msg("expected once, is there %lld times: %s", (long long)test_count(d, text), text);
+        if (test_count(d, text) != 1)
+            fail_msg("expected once, is there %lld times: %s", (long long)test_count(d, text), text);
     }
     return found;
 }
@@ -104,8 +110,14 @@ static void for_all_runs(struct weir_spec *spec, void (*check)(struct test_drive
     for (uint32_t s = 0; s < 3; s++) {
         for (int encoding = 0; encoding < TEST_ENCODINGS; encoding++) {
             for (int snapshots = 0; snapshots < (s ? 3 : 1); snapshots++) {
-                struct test_run run = { .operator_name = "window_aggregate", .input_types = { "slt" }, .output_types = "slllltt", .spec = spec,
-                    .batch_rows = sizes[s], .encoding = (enum test_encoding)encoding, .snapshots = snapshots > 0, .rescale = snapshots > 1 };
+                struct test_run run = { .operator_name = "window_aggregate",
+                    .input_types = { "slt" },
+                    .output_types = "slllltt",
+                    .spec = spec,
+                    .batch_rows = sizes[s],
+                    .encoding = (enum test_encoding)encoding,
+                    .snapshots = snapshots > 0,
+                    .rescale = snapshots > 1 };
                 struct test_driver d;
                 test_open(&d, &run);
                 d.route = route;
@@ -135,7 +147,8 @@ static void check_hop(struct test_driver *d)
 static void check_cumulate(struct test_driver *d)
 {
     uint64_t total = 0;
-    for (int64_t end = 3000; end < 200000; end += 3000) total += check_window(d, floor_to(end - 1, 12000), end);
+    for (int64_t end = 3000; end < 200000; end += 3000)
+        total += check_window(d, floor_to(end - 1, 12000), end);
     assert_int_equal(d->rows_out, total);
 }
 
@@ -192,14 +205,19 @@ static void test_session(void **state)
 static void test_late(void **state)
 {
     (void)state;
-    struct test_run run = { .operator_name = "window_aggregate", .input_types = { "slt" }, .output_types = "slllltt",
-        .spec = make_spec(window_map("hop", 10000, 5000, 0, 0)), .batch_rows = 1, .keep_log = true };
+    struct test_run run = { .operator_name = "window_aggregate",
+        .input_types = { "slt" },
+        .output_types = "slllltt",
+        .spec = make_spec(window_map("hop", 10000, 5000, 0, 0)),
+        .batch_rows = 1,
+        .keep_log = true };
     struct test_driver d;
     test_open(&d, &run);
     test_send(&d, 0, (struct test_row[]){ { .values = { 1, 5, 7000 } } }, 1);
     test_watermark(&d, 9999);
     assert_string_equal(d.log, "+I 1|1|5|5|1|0|10000\n");
-    test_send(&d, 0, (struct test_row[]){ { .values = { 1, 6, 8000 } }, { .values = { 1, 9, 3000 } } }, 2); /* late for one window, late for all */
+    test_send(&d, 0, (struct test_row[]){ { .values = { 1, 6, 8000 } }, { .values = { 1, 9, 3000 } } },
+        2); /* late for one window, late for all */
     assert_int_equal(d.subtasks[0].metrics.late_records_dropped, 1);
     test_end(&d);
     assert_string_equal(d.log, "+I 1|1|5|5|1|0|10000\n+I 1|2|11|6|2|5000|15000\n");
