@@ -25,6 +25,13 @@ static uint32_t sequence_bytes(const char *text, uint32_t available)
     return count;
 }
 
+/* Columns count the bytes that begin a character, also in text that is none, so that all ways to count agree.
+ */
+static inline bool begins_character(char byte)
+{
+    return ((uint8_t)byte & 0xC0) != 0x80;
+}
+
 static inline bool at_end(const struct weir_sql_lexer *lexer)
 {
     return lexer->at >= lexer->length;
@@ -50,7 +57,7 @@ static bool step(struct weir_sql_lexer *lexer)
     }
     uint32_t count = sequence_bytes(at, lexer->length - lexer->at);
     lexer->at += count ? count : 1;
-    lexer->column++;
+    lexer->column += begins_character(*at);
     return count != 0;
 }
 
@@ -71,17 +78,18 @@ void weir_sql_lexer_skip_to(struct weir_sql_lexer *lexer, uint32_t offset)
         line_start = i + 1;
     }
     if (offset > lexer->at) lexer->at = offset;
-    for (uint32_t i = line_start; i < offset; i++) lexer->column += ((uint8_t)lexer->text[i] & 0xC0) != 0x80;
+    for (uint32_t i = line_start; i < offset; i++) lexer->column += begins_character(lexer->text[i]);
 }
 
 static enum weir_error_code not_text(const struct weir_sql_lexer *lexer, struct weir_error *reterr)
 {
     uint8_t byte = (uint8_t)lexer->text[lexer->at - 1];
+    uint32_t column = lexer->column - begins_character((char)byte);
     if (byte == 0)
         return weir_error_set_at(
-            reterr, WEIR_E_SQL_SYNTAX, lexer->line, lexer->column - 1, "SQL text contains a NUL byte");
-    return weir_error_set_at(reterr, WEIR_E_SQL_SYNTAX, lexer->line, lexer->column - 1,
-        "SQL text is not valid UTF-8: byte 0x%02X", byte);
+            reterr, WEIR_E_SQL_SYNTAX, lexer->line, column, "SQL text contains a NUL byte");
+    return weir_error_set_at(
+        reterr, WEIR_E_SQL_SYNTAX, lexer->line, column, "SQL text is not valid UTF-8: byte 0x%02X", byte);
 }
 
 static bool is_letter(char byte)
