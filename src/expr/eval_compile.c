@@ -208,7 +208,8 @@ enum weir_error_code weir_evaluator_new(struct weir_arena *arena, struct weir_me
         .reterr = reterr,
         .hashes = WEIR_ARENA_ARRAY(arena, uint64_t, capacity + 1) };
     for (uint32_t i = 0; i < expr_count; i++) {
-        enum weir_error_code code = compile(&compiler, exprs[i], &evaluator->roots[i]);
+        enum weir_error_code code =
+            compile(&compiler, weir_expr_gather_in(arena, exprs[i]), &evaluator->roots[i]);
         if (code != WEIR_OK) {
             weir_evaluator_free(evaluator);
             return code;

@@ -70,6 +70,8 @@ enum weir_error_code weir_node_run_coalesce(struct weir_evaluator *evaluator, st
 /* Rows of scope where a BOOLEAN vector is TRUE. selection has room for scope->count. */
 uint32_t weir_select_true(struct weir_evaluator *evaluator, const struct weir_vector *v,
     const struct weir_scope *scope, uint16_t *selection);
+/* ORs of many comparisons with constants as look-ups: fn_in.c. */
+struct weir_expr *weir_expr_gather_in(struct weir_arena *arena, struct weir_expr *expr);
 /* The vector that a node's result goes to: FLAT, all valid. */
 struct weir_vector *weir_node_output(
     struct weir_evaluator *evaluator, struct weir_node *node, uint32_t row_count);

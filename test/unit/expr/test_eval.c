@@ -281,6 +281,37 @@ static void test_rewriting(void **state)
     tear_down(&f);
 }
 
+/* a = 0 OR a = 10 OR ... OR b IS NULL: the comparisons become one look-up with the same answer; strings, too.
+ */
+static void test_in_list(void **state)
+{
+    struct fixture f;
+    set_up(&f);
+    struct weir_expr *parts[12], *texts[9];
+    for (int32_t i = 0; i < 11; i++) parts[i] = call(&f, "=", f.a, number(&f, i * 10));
+    parts[11] = call(&f, "IS NULL", f.b, NULL);
+    for (uint32_t i = 0; i < 9; i++) {
+        char text[sizeof long_text];
+        memcpy(text, long_text, sizeof text);
+        text[0] = (char)('a' + i);
+        const struct weir_vector *value =
+            weir_value_string(&f.arena, weir_arena_string(&f.arena, text), sizeof text - 1);
+        texts[i] = call(&f, "=", f.s, weir_expr_literal(&f.arena, value));
+    }
+    struct weir_expr *exprs[2] = { weir_expr_or(&f.arena, parts, 12), weir_expr_or(&f.arena, texts, 9) };
+    struct weir_evaluator *evaluator = compile(&f, exprs, 2);
+    const struct weir_vector *numbers, *strings;
+    struct weir_error error;
+    assert_int_equal(weir_evaluator_run(evaluator, 0, &f.batch, &numbers, &error), WEIR_OK);
+    assert_int_equal(weir_evaluator_run(evaluator, 1, &f.batch, &strings, &error), WEIR_OK);
+    for (uint32_t i = 0; i < FIXTURE_ROWS; i++) {
+        assert_int_equal(((const uint8_t *)numbers->data)[i], i % 10 == 0 || i % 7 == 3);
+        assert_int_equal(((const uint8_t *)strings->data)[i], i % 2);
+    }
+    weir_evaluator_free(evaluator);
+    tear_down(&f);
+}
+
 static void test_documentation(void **state)
 {
     struct fixture f;
@@ -307,6 +338,7 @@ int main(void)
         cmocka_unit_test(test_no_allocation),
         cmocka_unit_test(test_text_and_spec),
         cmocka_unit_test(test_rewriting),
+        cmocka_unit_test(test_in_list),
         cmocka_unit_test(test_documentation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
