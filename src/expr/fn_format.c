@@ -9,8 +9,6 @@
 #include "data/value.h"
 #include "expr/moment.h"
 
-#include <stdio.h>
-
 struct format_spec {
     uint32_t argument; /* 0-based */
     bool left, plus, space, zero, comma, parenthesis, alternate;
@@ -18,7 +16,7 @@ struct format_spec {
     char conversion;
 };
 
-enum { FORMAT_WIDTH_MAX = 100000, FORMAT_DIGITS_MAX = 400 };
+enum { FORMAT_WIDTH_MAX = 100000, FORMAT_DIGITS_MAX = 400, FORMAT_PRECISION_MAX = 300 };
 
 static bool take_count(const char **at, const char *end, int32_t *ret)
 {
@@ -178,7 +176,7 @@ static bool put_decimal(
     bool negative = value < 0;
     if (negative) value = -value;
     char text[WEIR_DECIMAL_TEXT_BYTES_MAX + FORMAT_DIGITS_MAX];
-    if (precision > 300) return false;
+    if (precision > FORMAT_PRECISION_MAX) return false;
     if (precision < scale && !weir_decimal_rescale(value, scale, WEIR_DECIMAL_DIGITS_MAX, precision, &value))
         return false;
     uint32_t shown = WEIR_MIN(scale, precision);
@@ -189,8 +187,81 @@ static bool put_decimal(
     return true;
 }
 
-/* Java rounds half up on the shortest decimal digits; printf rounds on the exact value: the digits decide
- * here, too. */
+/* --- floating point: rounded half up on the shortest decimal digits, as Java does --- */
+struct decimal_digits {
+    char text[24]; /* '0'..'9' */
+    int32_t count;
+    int32_t point; /* value = 0.text * 10^point */
+};
+
+static void digits_of_double(double value, struct decimal_digits *d)
+{
+    *d = (struct decimal_digits){ .count = 0 };
+    if (value == 0) return;
+    uint64_t digits;
+    int32_t exponent;
+    weir_double_shortest(value, &digits, &exponent);
+    d->count = (int32_t)weir_u64_print(digits, d->text);
+    d->point = d->count + exponent;
+}
+
+/* Keeps so many digits behind the leading "0.": 0 and less may leave nothing, or a one that was carried. */
+static void digits_round(struct decimal_digits *d, int64_t keep)
+{
+    if (keep >= d->count) return;
+    bool up = keep >= 0 && d->text[keep] >= '5';
+    d->count = keep > 0 ? (int32_t)keep : 0;
+    int32_t at = d->count;
+    while (up && at > 0) {
+        up = d->text[--at] == '9';
+        d->text[at] = up ? '0' : (char)(d->text[at] + 1);
+    }
+    if (!up) return;
+    d->text[0] = '1'; /* all were nines: 0.99 is now 0.10 of ten times as much */
+    d->count = 1;
+    d->point++;
+}
+
+static size_t print_fixed(struct decimal_digits *d, int32_t precision, char *to)
+{
+    size_t length = 0;
+    digits_round(d, (int64_t)d->point + precision);
+    for (int32_t k = 0; k < WEIR_MAX(d->point, 1); k++)
+        to[length++] = d->point > 0 && k < d->count ? d->text[k] : '0';
+    if (precision) to[length++] = '.';
+    for (int32_t k = 0; k < precision; k++) {
+        int32_t at = d->point + k;
+        to[length++] = at >= 0 && at < d->count ? d->text[at] : '0';
+    }
+    return length;
+}
+
+static size_t print_scientific(struct decimal_digits *d, int32_t precision, bool upper, char *to)
+{
+    size_t length = 0;
+    bool zero = d->count == 0;
+    digits_round(d, (int64_t)precision + 1);
+    for (int32_t k = 0; k <= precision; k++) {
+        if (k == 1) to[length++] = '.';
+        to[length++] = k < d->count ? d->text[k] : '0';
+    }
+    int32_t exponent = zero ? 0 : d->point - 1, absolute = exponent < 0 ? -exponent : exponent;
+    to[length++] = upper ? 'E' : 'e';
+    to[length++] = exponent < 0 ? '-' : '+';
+    if (absolute < 10) to[length++] = '0';
+    return length + weir_i64_print(absolute, to + length);
+}
+
+/* %g: fixed from 10^-4 up to 10^precision, else scientific; precision counts all digits. */
+static size_t print_general(struct decimal_digits *d, int32_t precision, bool upper, char *to)
+{
+    if (precision == 0) precision = 1;
+    if (d->count == 0) return print_fixed(d, precision - 1, to);
+    digits_round(d, precision);
+    if (d->point > -4 && d->point <= precision) return print_fixed(d, precision - d->point, to);
+    return print_scientific(d, precision - 1, upper, to);
+}
+
 static bool put_double(
     struct weir_text_builder *to, const struct format_spec *spec, const struct weir_vector *v, uint32_t row)
 {
@@ -206,19 +277,18 @@ static bool put_double(
         return true;
     }
     int32_t precision = spec->precision < 0 ? 6 : spec->precision;
-    if (precision > 300) return false;
-    char form[16], text[FORMAT_DIGITS_MAX * 2];
-    double magnitude = negative ? -value : value;
-    weir_int128 digits;
-    if (spec->conversion == 'f' && precision <= 18 &&
-        weir_decimal_from_double(magnitude, WEIR_DECIMAL_DIGITS_MAX, (uint32_t)precision, &digits)) {
-        put_number(to, spec, negative, text, weir_decimal_print(digits, (uint32_t)precision, text));
-        return true;
+    if (precision > FORMAT_PRECISION_MAX) return false;
+    char text[FORMAT_DIGITS_MAX * 2];
+    struct decimal_digits digits;
+    digits_of_double(negative ? -value : value, &digits);
+    size_t length;
+    switch (spec->conversion) {
+    case 'f': length = print_fixed(&digits, precision, text); break;
+    case 'e': length = print_scientific(&digits, precision, false, text); break;
+    case 'E': length = print_scientific(&digits, precision, true, text); break;
+    default: length = print_general(&digits, precision, spec->conversion == 'G', text); break;
     }
-    snprintf(form, sizeof form, "%%.%d%c", precision, spec->conversion == 'g' ? 'e' : spec->conversion);
-    int length = snprintf(text, sizeof text, form, magnitude);
-    if (length < 0 || (size_t)length >= sizeof text) return false;
-    put_number(to, spec, negative, text, (size_t)length);
+    put_number(to, spec, negative, text, length);
     return true;
 }
 
@@ -316,7 +386,8 @@ static bool put_one(struct weir_text_builder *to, const struct format_spec *spec
     case 'f':
     case 'e':
     case 'E':
-    case 'g': return put_double(to, spec, v, row);
+    case 'g':
+    case 'G': return put_double(to, spec, v, row);
     default: return false;
     }
 }
