@@ -1,6 +1,7 @@
 /* weir: one binary, one verb per job. Process set-up and the table of verbs. */
 #include "main.h"
 #include "os/file.h"
+#include "os/log.h"
 #include "os/memory.h"
 #include "os/process.h"
 #include "os/zone.h"
@@ -115,11 +116,15 @@ struct weir_config *load_config(char *const *definitions, uint32_t definition_co
         weir_config_free(config);
         return NULL;
     }
+    /* The words of the option are the levels, in their order. */
+    weir_log_level_set((enum weir_log_level)weir_config_get_enum(config, "weir.log.level", WEIR_LOG_WARN));
     for (size_t i = 0; with_notices && i < weir_config_notice_count(config); i++) {
         enum weir_config_notice_kind kind;
         const char *text = weir_config_notice(config, i, &kind);
         if (kind == WEIR_CONFIG_NOTICE_NO_MEANING || kind == WEIR_CONFIG_NOTICE_SKIPPED)
             fprintf(stderr, "[NOTICE] %s\n", text);
+        else
+            weir_log(WEIR_LOG_INFO, "weir.config", "%s", text);
     }
     return config;
 }
