@@ -91,9 +91,44 @@ static bool scan(const char *text, size_t length, struct scanned *s)
     return true;
 }
 
+/* Sign, digits and a point alone, at most 18 digits in all: in one word. False where that does not do. */
+static bool parse_short(
+    const char *text, size_t length, uint32_t precision, uint32_t scale, weir_int128 *value)
+{
+    if (length == 0 || length > 19 || precision > 18) return false;
+    size_t at = text[0] == '-' || text[0] == '+';
+    uint32_t behind = 0, digits = 0;
+    int64_t sum = 0;
+    bool point = false;
+    for (; at < length; at++) {
+        uint32_t digit = (uint32_t)(unsigned char)text[at] - '0';
+        if (digit <= 9) {
+            sum = sum * 10 + digit;
+            digits++;
+            behind += point;
+        } else if (text[at] == '.' && !point) {
+            point = true;
+        } else {
+            return false;
+        }
+    }
+    if (digits == 0 || digits > 18) return false;
+    if (behind <= scale) {
+        if (digits + scale - behind > 18) return false;
+        sum *= weir_decimal_power_64[scale - behind];
+    } else {
+        int64_t unit = weir_decimal_power_64[behind - scale];
+        sum = sum / unit + (sum % unit >= unit - sum % unit);
+    }
+    if (sum >= weir_decimal_power_64[precision]) return false;
+    *value = text[0] == '-' ? -sum : sum;
+    return true;
+}
+
 enum weir_decimal_parsed weir_decimal_parse(
     const char *text, size_t length, uint32_t precision, uint32_t scale, weir_int128 *value)
 {
+    if (parse_short(text, length, precision, scale, value)) return WEIR_DECIMAL_PARSED;
     struct scanned s;
     if (!scan(text, length, &s)) return WEIR_DECIMAL_MALFORMED;
     int64_t keep = (int64_t)s.count + s.exponent + scale; /* digits that count at scale */

@@ -30,15 +30,15 @@ enum weir_number_parsed weir_i64_parse(
     bool negative = false;
     if (length && (text[0] == '-' || text[0] == '+')) negative = text[at++] == '-';
     if (at == length) return WEIR_NUMBER_MALFORMED;
-    uint64_t limit = negative ? (uint64_t)INT64_MAX + 1 : (uint64_t)INT64_MAX, sum = 0;
-    bool over = false;
+    uint64_t sum = 0;
+    for (; at < length && text[at] == '0'; at++) {}
+    size_t significant = length - at;
     for (; at < length; at++) {
-        if (!is_digit(text[at])) return WEIR_NUMBER_MALFORMED;
-        uint64_t digit = (uint64_t)(text[at] - '0');
-        if (sum > (limit - digit) / 10) over = true;
-        if (!over) sum = sum * 10 + digit;
+        uint32_t digit = (uint32_t)(unsigned char)text[at] - '0';
+        if (digit > 9) return WEIR_NUMBER_MALFORMED;
+        sum = sum * 10 + digit; /* 19 digits fit; more are told apart below */
     }
-    if (over) return WEIR_NUMBER_OVERFLOW;
+    if (significant > 19 || sum > (uint64_t)INT64_MAX + negative) return WEIR_NUMBER_OVERFLOW;
     int64_t found = negative ? (int64_t)-sum : (int64_t)sum;
     if (found < min || found > max) return WEIR_NUMBER_OVERFLOW;
     *value = found;

@@ -46,9 +46,8 @@ struct weir_civil weir_date_civil(int64_t days)
     };
 }
 
-static void set_clock(struct weir_civil *civil, int64_t second_of_day)
+static void set_clock(struct weir_civil *civil, uint32_t seconds)
 {
-    uint32_t seconds = (uint32_t)second_of_day;
     civil->hour = (int32_t)(seconds / 3600);
     civil->minute = (int32_t)(seconds / 60 % 60);
     civil->second = (int32_t)(seconds % 60);
@@ -58,8 +57,9 @@ struct weir_civil weir_civil_from_us(int64_t us)
 {
     int64_t days = weir_floor_div(us, WEIR_DAY_US), rest = us - days * WEIR_DAY_US;
     struct weir_civil civil = weir_date_civil(days);
-    set_clock(&civil, rest / WEIR_SECOND_US);
-    civil.nanosecond = (int32_t)(rest % WEIR_SECOND_US) * 1000;
+    uint32_t seconds = (uint32_t)((uint64_t)rest / (uint64_t)WEIR_SECOND_US);
+    set_clock(&civil, seconds);
+    civil.nanosecond = (int32_t)((uint64_t)rest - seconds * (uint64_t)WEIR_SECOND_US) * 1000;
     return civil;
 }
 
@@ -71,7 +71,7 @@ struct weir_civil weir_civil_from_ns(weir_int128 ns)
         days--;
     }
     struct weir_civil civil = weir_date_civil(days);
-    set_clock(&civil, rest / WEIR_SECOND_NS);
+    set_clock(&civil, (uint32_t)(rest / WEIR_SECOND_NS));
     civil.nanosecond = (int32_t)(rest % WEIR_SECOND_NS);
     return civil;
 }

@@ -6,8 +6,9 @@
 
 static char *put_two(char *to, int32_t value)
 {
-    to[0] = (char)('0' + value / 10 % 10);
-    to[1] = (char)('0' + value % 10);
+    uint32_t two = (uint32_t)value;
+    to[0] = (char)('0' + two / 10);
+    to[1] = (char)('0' + two % 10);
     return to + 2;
 }
 
@@ -42,13 +43,19 @@ static char *put_clock(char *to, const struct weir_civil *civil, bool seconds)
     return put_two(to, civil->second);
 }
 
-static char *put_fraction(char *to, int32_t nanosecond, uint32_t digits)
+static char *put_fraction(char *to, uint32_t nanosecond, uint32_t digits)
 {
     if (!digits) return to;
+    char all[10];
+    uint32_t milliseconds = nanosecond / 1000000, rest = nanosecond % 1000000;
+    all[0] = (char)('0' + milliseconds / 100);
+    put_two(all + 1, (int32_t)(milliseconds % 100));
+    put_two(all + 3, (int32_t)(rest / 10000));
+    put_two(all + 5, (int32_t)(rest / 100 % 100));
+    put_two(all + 7, (int32_t)(rest % 100));
     *to++ = '.';
-    int32_t unit = 100000000;
-    for (uint32_t i = 0; i < digits; i++, unit /= 10) *to++ = (char)('0' + nanosecond / unit % 10);
-    return to;
+    for (uint32_t i = 0; i < digits; i++) to[i] = all[i];
+    return to + digits;
 }
 
 static struct weir_civil clock_of_ms(int64_t ms)
@@ -74,7 +81,7 @@ size_t weir_time_print(int64_t ms_of_day, uint32_t precision, char *to)
     uint32_t digits = 3;
     for (int32_t shown = civil.nanosecond / 1000000; digits > 1 && shown % 10 == 0; shown /= 10) digits--;
     digits = WEIR_MIN(digits, precision);
-    return (size_t)(put_fraction(at, civil.nanosecond, digits) - to);
+    return (size_t)(put_fraction(at, (uint32_t)civil.nanosecond, digits) - to);
 }
 
 size_t weir_timestamp_print(const struct weir_civil *civil, char separator, uint32_t precision, char *to)
@@ -83,14 +90,14 @@ size_t weir_timestamp_print(const struct weir_civil *civil, char separator, uint
     char *at = put_date(to, civil);
     *at++ = separator;
     at = put_clock(at, civil, true);
-    return (size_t)(put_fraction(at, civil->nanosecond, precision) - to);
+    return (size_t)(put_fraction(at, (uint32_t)civil->nanosecond, precision) - to);
 }
 
 static char *put_clock_java(char *to, const struct weir_civil *civil, bool always_seconds)
 {
     int32_t ns = civil->nanosecond;
     to = put_clock(to, civil, always_seconds || civil->second || ns);
-    return put_fraction(to, ns, ns == 0 ? 0 : ns % 1000000 == 0 ? 3 : ns % 1000 == 0 ? 6 : 9);
+    return put_fraction(to, (uint32_t)ns, ns == 0 ? 0 : ns % 1000000 == 0 ? 3 : ns % 1000 == 0 ? 6 : 9);
 }
 
 size_t weir_timestamp_print_java(const struct weir_civil *civil, bool always_seconds, char *to)
@@ -125,7 +132,7 @@ size_t weir_interval_print_ms(int64_t ms, char *to)
     at += weir_u64_print(magnitude / (uint64_t)WEIR_DAY_MS, at);
     *at++ = ' ';
     at = put_clock(at, &civil, true);
-    return (size_t)(put_fraction(at, civil.nanosecond, 3) - to);
+    return (size_t)(put_fraction(at, (uint32_t)civil.nanosecond, 3) - to);
 }
 
 static char *put_part(char *to, int64_t value, char unit)
@@ -168,7 +175,7 @@ size_t weir_duration_print_java(int64_t ms, char *to)
     at += weir_u64_print(magnitude / 1000, at);
     uint32_t fraction = (uint32_t)(magnitude % 1000);
     if (fraction) {
-        at = put_fraction(at, (int32_t)fraction * 1000000, 3);
+        at = put_fraction(at, fraction * 1000000, 3);
         while (at[-1] == '0') at--;
     }
     *at++ = 'S';

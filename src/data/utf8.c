@@ -33,27 +33,20 @@ static inline bool is_continuation(unsigned char byte)
 }
 
 /* Width of the well-formed sequence at text, 0 when there is none (Unicode, table 3-7). */
-static size_t well_formed(const unsigned char *text, size_t length)
+static inline size_t well_formed(const unsigned char *text, size_t length)
 {
     unsigned char first = text[0];
     if (first < 0x80) return 1;
-    if (first < 0xc2 || first > 0xf4) return 0;
-    size_t width = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    if (length < width) return 0;
-    unsigned char low = 0x80, high = 0xbf;
-    if (first == 0xe0)
-        low = 0xa0;
-    else if (first == 0xed)
-        high = 0x9f;
-    else if (first == 0xf0)
-        low = 0x90;
-    else if (first == 0xf4)
-        high = 0x8f;
-    if (text[1] < low || text[1] > high) return 0;
-    for (size_t i = 2; i < width; i++) {
-        if (!is_continuation(text[i])) return 0;
+    if (first < 0xe0) return first >= 0xc2 && length >= 2 && is_continuation(text[1]) ? 2 : 0;
+    if (first < 0xf0) {
+        if (length < 3 || !is_continuation(text[1]) || !is_continuation(text[2])) return 0;
+        bool overlong = first == 0xe0 && text[1] < 0xa0, surrogate = first == 0xed && text[1] > 0x9f;
+        return overlong || surrogate ? 0 : 3;
     }
-    return width;
+    if (first > 0xf4 || length < 4) return 0;
+    if (!is_continuation(text[1]) || !is_continuation(text[2]) || !is_continuation(text[3])) return 0;
+    bool overlong = first == 0xf0 && text[1] < 0x90, beyond = first == 0xf4 && text[1] > 0x8f;
+    return overlong || beyond ? 0 : 4;
 }
 
 size_t weir_utf8_valid_prefix(const char *text, size_t length)
@@ -61,10 +54,11 @@ size_t weir_utf8_valid_prefix(const char *text, size_t length)
     size_t at = 0;
     while (at < length) {
         at += ascii_prefix(text + at, length - at);
-        if (at == length) break;
-        size_t width = well_formed((const unsigned char *)text + at, length - at);
-        if (!width) break;
-        at += width;
+        while (at < length && text[at] & 0x80) {
+            size_t width = well_formed((const unsigned char *)text + at, length - at);
+            if (!width) return at;
+            at += width;
+        }
     }
     return at;
 }
