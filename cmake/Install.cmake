@@ -5,6 +5,7 @@ if(NOT TARGET weir)
 endif()
 
 set_property(TARGET weir PROPERTY INSTALL_RPATH "$ORIGIN/../lib")
+target_link_options(weir PRIVATE -Wl,--disable-new-dtags) # the path holds for the libraries of libraries, too
 install(TARGETS weir RUNTIME_DEPENDENCY_SET weir_dependencies RUNTIME DESTINATION bin)
 # The C library and the loader belong to the system and must fit its kernel; all others come along.
 install(RUNTIME_DEPENDENCY_SET weir_dependencies
