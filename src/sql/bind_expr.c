@@ -465,7 +465,8 @@ static enum weir_error_code bind_other(
         return weir_bind_error(
             context, WEIR_E_SQL_VALIDATION, ast->span, "'*' can only stand in a SELECT list and in COUNT(*)");
     case WEIR_SQL_EXPR_UNIQUE: return weir_bind_unsupported(context, ast->span, "UNIQUE");
-    case WEIR_SQL_EXPR_JSON_CALL: return weir_bind_unsupported(context, ast->span, "A JSON function");
+    case WEIR_SQL_EXPR_JSON_CALL:
+        return weir_bind_unsupported(context, ast->span, weir_bind_path_text(context, &ast->json.call->name));
     case WEIR_SQL_EXPR_MULTISET: return weir_bind_unsupported(context, ast->span, "The MULTISET constructor");
     case WEIR_SQL_EXPR_COLLECTION_QUERY:
         return weir_bind_unsupported(context, ast->span, "ARRAY, MAP or MULTISET of a query");

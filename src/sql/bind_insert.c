@@ -419,6 +419,8 @@ enum weir_error_code weir_sql_bind_statement(const struct weir_sql_binder_input 
     case WEIR_SQL_STATEMENT_INSERT: return bind_insert(&context, statement->insert, root);
     case WEIR_SQL_STATEMENT_STATEMENT_SET:
         return weir_sql_bind_statement_set(input, statement->statement_set, ret, ret_count, reterr);
+    case WEIR_SQL_STATEMENT_UPDATE: return weir_bind_unsupported(&context, statement->span, "UPDATE");
+    case WEIR_SQL_STATEMENT_DELETE: return weir_bind_unsupported(&context, statement->span, "DELETE");
     default:
         return weir_bind_error(&context, WEIR_E_SQL_VALIDATION, statement->span,
             "A query, an INSERT or a STATEMENT SET was expected");

@@ -13,6 +13,7 @@ struct items {
     uint32_t count, capacity;
     const char **names; /* of the SELECT list */
     uint32_t name_capacity, list_count;
+    uint32_t different; /* names of the list that are not repeated */
     /* indices into exprs */
     uint32_t first_having, having_count, qualify, first_order;
     /* IN and EXISTS of HAVING: operands start at first_semi[i] */
@@ -41,6 +42,10 @@ static uint32_t add_expr(struct items *items, struct weir_expr *expr)
 
 static void add_item(struct items *items, struct weir_expr *expr, const char *name)
 {
+    bool repeated = false;
+    for (uint32_t i = 0; i < items->list_count && !repeated; i++)
+        repeated = strcmp(items->names[i], name) == 0;
+    items->different += !repeated;
     uint32_t index = add_expr(items, expr);
     items->names =
         weir_bind_grow(items->context, items->names, index, &items->name_capacity, sizeof *items->names);
@@ -51,14 +56,7 @@ static void add_item(struct items *items, struct weir_expr *expr, const char *na
 /* Unnamed items are EXPR$n, where n counts the different names before. */
 static const char *unnamed(struct items *items)
 {
-    uint32_t different = 0;
-    for (uint32_t i = 0; i < items->list_count; i++) {
-        bool repeated = false;
-        for (uint32_t k = 0; k < i && !repeated; k++)
-            repeated = strcmp(items->names[k], items->names[i]) == 0;
-        different += !repeated;
-    }
-    return weir_arena_format(items->context->arena, "EXPR$%u", different);
+    return weir_arena_format(items->context->arena, "EXPR$%u", items->different);
 }
 
 static const char *item_name(struct items *items, const struct weir_sql_select_item *item)
