@@ -3,7 +3,7 @@
  * BINARY, VARBINARY (trim and pad, or error). Rows pass by reference; only columns that must be cut or padded
  * are copied.
  */
-#include "ops/common.h"
+#include "ops/constraint_nested.h"
 
 WEIR_OPERATOR(constraint_enforcer);
 
@@ -20,6 +20,7 @@ struct enforcer {
     const struct weir_spec *names;
     struct length_rule *rules;
     bool drops, fails_on_length;
+    struct ops_nested_rules *nested; /* NULL: nobody looks inside of values */
 };
 
 static enum weir_error_code read_rules(struct enforcer *op, const char *columns_name,
@@ -53,6 +54,7 @@ static enum weir_error_code create(struct weir_operator_context *ctx, struct wei
     op->names = weir_spec_get(ctx->spec, "not_null_names");
     op->drops = strcmp(weir_spec_get_text(ctx->spec, "not_null_policy", "error"), "drop") == 0;
     op->fails_on_length = strcmp(policy, "error") == 0;
+    op->nested = ops_nested_rules_read(ctx);
     *ret = &op->base;
     return code;
 }
@@ -153,6 +155,55 @@ static bool enforce_length(
     return true;
 }
 
+static bool fail_nested(struct enforcer *op, const struct ops_nested_violation *violation)
+{
+    if (violation->kind == OPS_VIOLATION_NULL)
+        weir_error_set(op->base.ctx->error, WEIR_E_CONSTRAINT,
+            "Column '%s' is NOT NULL, however, a null value is being written into it. You can set job "
+            "configuration "
+            "'table.exec.sink.not-null-enforcer'='DROP' to suppress this exception and drop such records "
+            "silently.",
+            violation->path);
+    else
+        weir_error_set(op->base.ctx->error, WEIR_E_CONSTRAINT,
+            "Column '%s' is %s, however, a string of length %u is being written into it. You can set job "
+            "configuration "
+            "'table.exec.sink.type-length-enforcer' to control this behaviour.",
+            violation->path,
+            weir_type_text(
+                op->base.ctx->arena, weir_type_nullable(op->base.ctx->arena, violation->type, true)),
+            violation->length);
+    return false;
+}
+
+/* The same inside of nested values; false: the job fails. */
+static bool enforce_nested(struct enforcer *op, const struct weir_batch *in, struct weir_batch *out)
+{
+    struct ops_nested_violation violation;
+    uint32_t n = weir_batch_selected(out), kept = 0;
+    uint16_t *selection = NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t row = weir_batch_row(out, i);
+        if (!ops_nested_find(op->nested, in, row, &violation)) {
+            if (selection) selection[kept] = (uint16_t)row;
+            kept++;
+            continue;
+        }
+        if (violation.kind != OPS_VIOLATION_NULL || !op->drops) return fail_nested(op, &violation);
+        if (selection) continue;
+        /* The first to be dropped: those before it stay. */
+        uint16_t rows[WEIR_BATCH_ROWS_MAX];
+        for (uint32_t k = 0; k < n; k++) rows[k] = (uint16_t)weir_batch_row(out, k);
+        selection = weir_batch_ensure_selection(out);
+        memcpy(selection, rows, n * sizeof *selection);
+        out->selected = n;
+    }
+    if (!selection) return true;
+    out->selected = kept;
+    op->base.ctx->metrics->null_records_dropped += n - kept;
+    return true;
+}
+
 static enum weir_operator_result process(
     struct weir_operator *base, uint32_t input, const struct weir_batch *in, struct weir_batch *out)
 {
@@ -164,6 +215,7 @@ static enum weir_operator_result process(
     out->columns = columns;
     for (uint32_t c = 0; c < in->column_count; c++) columns[c] = in->columns[c];
     if (!enforce_not_null(op, in, out)) return WEIR_OPERATOR_FAILED;
+    if (op->nested && !enforce_nested(op, in, out)) return WEIR_OPERATOR_FAILED;
     for (uint32_t r = 0; r < op->rule_count; r++) {
         if (!enforce_length(op, &op->rules[r], in, out)) return WEIR_OPERATOR_FAILED;
     }
