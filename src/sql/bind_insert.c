@@ -88,7 +88,7 @@ static enum weir_error_code bind_static_partition(struct insertion *insertion)
             weir_expr_fold(context->arena, context->input->memory, expr, context->input->environment, &value,
                 context->error),
             item->value->span));
-        target->expr = expr;
+        target->expr = weir_expr_literal(context->arena, value);
         if (!insertion->static_partition) insertion->static_partition = weir_spec_map(context->arena);
         struct weir_buffer text;
         weir_buffer_init(&text, context->input->memory, 1 << 20);
@@ -257,7 +257,9 @@ static enum weir_error_code sink_input(
                         "column VIRTUAL",
                         column->key, target->column->name, insertion->table->identifier_text);
                 }
-                WEIR_TRY(weir_bind_cast(context, expr, column->type, false, insertion->span, &expr));
+                if (!fits_as_it_is(expr->type, column->type)) {
+                    WEIR_TRY(weir_bind_cast(context, expr, column->type, false, insertion->span, &expr));
+                }
             }
             exprs[count] = expr;
             names[count++] = target->column->name;

@@ -344,9 +344,9 @@ static enum weir_error_code check_keys(
 enum weir_error_code weir_bind_check_table(
     struct bind_context *context, struct weir_sql_table *table, struct weir_sql_span span)
 {
+    WEIR_TRY(check_keys(context, table, span)); /* first: a key's columns become NOT NULL */
     WEIR_TRY(check_computed(context, table, span));
     WEIR_TRY(check_watermark(context, table, span));
-    WEIR_TRY(check_keys(context, table, span));
     if (weir_sql_table_physical_count(table) == 0) {
         return weir_bind_error(context, WEIR_E_SQL_VALIDATION, span, "Table '%s' has no physical columns",
             table->identifier_text);
