@@ -4,6 +4,9 @@
 
 #include "base/macros.h"
 
+/* "00" to "99", one behind the other. */
+extern const char weir_digit_pairs[201];
+
 enum { WEIR_DIGITS_MAX = 24 };
 struct weir_digits {
     uint8_t digits[WEIR_DIGITS_MAX]; /* 0..9 */

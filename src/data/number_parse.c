@@ -114,6 +114,10 @@ static bool scan(const char *text, size_t length, struct decimal *d)
     return true;
 }
 
+/* Powers of ten that a double holds exactly. */
+static const double exact_powers[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
+    1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+
 static double make_double(uint64_t mantissa, int32_t biased)
 {
     uint64_t bits = mantissa | (uint64_t)biased << 52;
@@ -124,12 +128,11 @@ static double make_double(uint64_t mantissa, int32_t biased)
 
 double weir_double_from_decimal(uint64_t digits, int64_t exponent)
 {
-    static const double exact[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13,
-        1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
     if (digits == 0 || exponent < WEIR_POWER_MIN) return 0;
     if (exponent > 308) return __builtin_inf();
     if (digits <= UINT64_C(1) << 53 && exponent >= -22 && exponent <= 22) {
-        return exponent < 0 ? (double)digits / exact[-exponent] : (double)digits * exact[exponent];
+        return exponent < 0 ? (double)digits / exact_powers[-exponent]
+                            : (double)digits * exact_powers[exponent];
     }
     int32_t q = (int32_t)exponent, zeros = __builtin_clzll(digits);
     uint64_t w = digits << zeros;
@@ -300,11 +303,38 @@ static bool prepare(const char *text, size_t length, struct decimal *d, bool *ne
     return scan(trimmed.data, trimmed.length, d);
 }
 
+/* Sign, digits and a point alone, few enough for one exact division: most of the numbers that there are. */
+static bool parse_plain(const char *text, size_t length, double *value)
+{
+    if (length == 0 || length > 18) return false;
+    size_t at = text[0] == '-';
+    uint64_t sum = 0;
+    uint32_t behind = 0, digits = 0;
+    bool point = false;
+    for (; at < length; at++) {
+        uint32_t digit = (uint32_t)(unsigned char)text[at] - '0';
+        if (digit <= 9) {
+            sum = sum * 10 + digit;
+            digits++;
+            behind += point;
+        } else if (text[at] == '.' && !point) {
+            point = true;
+        } else {
+            return false;
+        }
+    }
+    if (digits == 0 || sum > UINT64_C(1) << 53) return false;
+    double found = (double)sum / exact_powers[behind];
+    *value = text[0] == '-' ? -found : found;
+    return true;
+}
+
 enum weir_number_parsed weir_double_parse(const char *text, size_t length, double *value)
 {
     struct decimal d;
     bool negative;
     double found = 0;
+    if (parse_plain(text, length, value)) return WEIR_NUMBER_PARSED;
     if (!prepare(text, length, &d, &negative, &found)) return WEIR_NUMBER_MALFORMED;
     if (d.first) found = read_double(&d);
     *value = negative ? -found : found;

@@ -5,7 +5,7 @@
 #include "data/number_powers.h"
 #include <string.h>
 
-static const char digit_pairs[] =
+const char weir_digit_pairs[] =
     "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
     "49505152535455565758596061626364656667686970717273747576777879808182838485868788899091929394959697"
     "9899";
@@ -16,12 +16,12 @@ size_t weir_u64_print(uint64_t value, char *to)
     size_t at = sizeof text;
     while (value >= 100) {
         at -= 2;
-        memcpy(text + at, digit_pairs + value % 100 * 2, 2);
+        memcpy(text + at, weir_digit_pairs + value % 100 * 2, 2);
         value /= 100;
     }
     if (value >= 10) {
         at -= 2;
-        memcpy(text + at, digit_pairs + value * 2, 2);
+        memcpy(text + at, weir_digit_pairs + value * 2, 2);
     } else {
         text[--at] = (char)('0' + value);
     }

@@ -1,14 +1,13 @@
 /* Dates, times, timestamps and intervals to text. */
 #include "base/assert.h"
 #include "data/number.h"
+#include "data/number_internal.h"
 #include "data/time.h"
 #include <string.h>
 
 static char *put_two(char *to, int32_t value)
 {
-    uint32_t two = (uint32_t)value;
-    to[0] = (char)('0' + two / 10);
-    to[1] = (char)('0' + two % 10);
+    memcpy(to, weir_digit_pairs + (uint32_t)value * 2, 2);
     return to + 2;
 }
 
