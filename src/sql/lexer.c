@@ -452,6 +452,9 @@ enum weir_error_code weir_sql_token_text(struct weir_arena *arena, const char *s
     struct weir_error *reterr)
 {
     const char *at = source + token->span.begin, *end = source + token->span.end;
+    *ret = "";
+    *ret_length = 0;
+    if (token->kind < WEIR_SQL_TOKEN_WORD || token->kind > WEIR_SQL_TOKEN_APPROXIMATE) return WEIR_OK;
     if (token->kind == WEIR_SQL_TOKEN_WORD ||
         (token->kind >= WEIR_SQL_TOKEN_INTEGER && token->kind <= WEIR_SQL_TOKEN_APPROXIMATE)) {
         *ret_length = (size_t)(end - at);

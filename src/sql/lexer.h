@@ -85,8 +85,8 @@ void weir_sql_lexer_skip_to(struct weir_sql_lexer *lexer, uint32_t offset);
 enum weir_error_code weir_sql_lexer_next(
     struct weir_sql_lexer *lexer, struct weir_sql_token *ret, struct weir_error *reterr);
 
-/* The value of a word or string token, NUL-terminated. escape is the UESCAPE character of a UNICODE_STRING,
- * else '\\'. */
+/* The value of a word, string or number token, NUL-terminated; of other tokens "". escape is the UESCAPE
+ * character of a UNICODE_STRING, else '\\'. */
 enum weir_error_code weir_sql_token_text(struct weir_arena *arena, const char *source,
     const struct weir_sql_token *token, char escape, const char **ret, size_t *ret_length,
     struct weir_error *reterr);
