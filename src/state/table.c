@@ -362,6 +362,9 @@ void weir_table_delete(struct weir_table *table, weir_row_ref ref)
 static void look_ahead(const struct weir_table *table, const uint64_t *hashes, uint32_t count)
 {
     uint64_t mask = table->directory_mask;
+    __asm__ volatile(
+        "" ::
+            : "memory"); /* gcc takes a function that only prefetches for one without effect, and drops it */
     for (uint32_t i = 0; i < count; i++) __builtin_prefetch(&table->directory[short_hash(hashes[i]) & mask]);
     for (uint32_t i = 0; i < count; i++) {
         uint64_t hash = short_hash(hashes[i]);
