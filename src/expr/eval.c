@@ -224,6 +224,9 @@ static enum weir_error_code run_field(struct weir_evaluator *evaluator, struct w
 static enum weir_error_code run_kind(struct weir_evaluator *evaluator, struct weir_node *node,
     const struct weir_scope *scope, const struct weir_vector **ret)
 {
+    if (node->can_blend && weir_scope_is_dense(evaluator, scope)) {
+        return weir_node_run_blend(evaluator, node, scope, ret);
+    }
     switch (node->expr->kind) {
     case WEIR_EXPR_CALL:
         return node->is_field ? run_field(evaluator, node, scope, ret)

@@ -51,10 +51,6 @@ static enum weir_error_code prepare_call(struct compiler *compiler, struct weir_
     const struct weir_function *function = expr->function;
     struct weir_function_match match;
     struct weir_error own, *why = compiler->reterr ? compiler->reterr : &own;
-    if (strcmp(function->name, "$FIELD") == 0) {
-        node->is_field = true;
-        return WEIR_OK;
-    }
     if (!weir_expr_infer(
             evaluator->arena, function, expr->arguments, expr->argument_count, expr->type, &match, why) ||
         !match.kernel) {
@@ -67,6 +63,10 @@ static enum weir_error_code prepare_call(struct compiler *compiler, struct weir_
         return weir_error_set(why, WEIR_E_INTERNAL,
             "Function %s was planned to return %s, but returns %s here", function->name,
             weir_type_text(evaluator->arena, expr->type), weir_type_text(evaluator->arena, match.type));
+    }
+    if (strcmp(function->name, "$FIELD") == 0) {
+        node->is_field = true;
+        return WEIR_OK;
     }
     node->kernel = match.kernel;
     node->strict = !(function->flags & WEIR_FUNCTION_NULLS);
@@ -182,6 +182,7 @@ static enum weir_error_code compile(struct compiler *compiler, const struct weir
         enum weir_error_code code = prepare_call(compiler, node);
         if (code != WEIR_OK) return code;
     }
+    node->can_blend = weir_node_can_blend(evaluator, node);
     if (is_foldable(evaluator, node)) fold_node(compiler, node);
     *ret = index;
     return WEIR_OK;

@@ -25,6 +25,7 @@ struct weir_node {
     bool can_fault;         /* it or anything below */
     bool deterministic;     /* it and everything below */
     bool is_constant;       /* literal, or folded at compile time */
+    bool can_blend;         /* CASE, COALESCE: cheap operands, computed for all rows */
     bool costly;            /* it or anything below is worth guarding by a narrower selection */
     bool fixed_width;       /* call: arguments and result are primitive: any row may be computed */
     bool strict, faultable; /* call */
@@ -66,6 +67,11 @@ enum weir_error_code weir_node_run_junction(struct weir_evaluator *evaluator, st
 enum weir_error_code weir_node_run_case(struct weir_evaluator *evaluator, struct weir_node *node,
     const struct weir_scope *scope, const struct weir_vector **ret);
 enum weir_error_code weir_node_run_coalesce(struct weir_evaluator *evaluator, struct weir_node *node,
+    const struct weir_scope *scope, const struct weir_vector **ret);
+/* The dense way of CASE and COALESCE: eval_blend.c. */
+bool weir_node_can_blend(const struct weir_evaluator *evaluator, const struct weir_node *node);
+bool weir_scope_is_dense(const struct weir_evaluator *evaluator, const struct weir_scope *scope);
+enum weir_error_code weir_node_run_blend(struct weir_evaluator *evaluator, struct weir_node *node,
     const struct weir_scope *scope, const struct weir_vector **ret);
 /* Rows of scope where a BOOLEAN vector is TRUE. selection has room for scope->count. */
 uint32_t weir_select_true(struct weir_evaluator *evaluator, const struct weir_vector *v,

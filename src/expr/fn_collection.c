@@ -10,13 +10,20 @@ uint32_t weir_list_find(const struct weir_vector *haystack, uint32_t first, uint
     return UINT32_MAX;
 }
 
-/* Field access is answered by the evaluator without a copy; this line gives it a name and a type. */
+/* Field access is answered by the evaluator without a copy; its line gives it a name and a type. */
+static enum weir_error_code no_kernel(WEIR_KERNEL_PARAMETERS)
+{
+    return weir_error_set(call->error, WEIR_E_INTERNAL, "Field access has no kernel");
+}
+
 bool weir_infer_field(WEIR_INFER_PARAMETERS)
 {
-    if (given[0]->id != WEIR_TYPE_ROW || !literals[1]) return false;
+    if (given[0]->id != WEIR_TYPE_ROW || given[1]->id != WEIR_TYPE_INT) return false;
+    if (!literals[1] || weir_vector_is_null(literals[1], 0)) return false;
     uint32_t field = *(const uint32_t *)literals[1]->data;
     if (field >= given[0]->child_count) return false;
     ret->type = given[0]->children[field];
+    ret->kernel = no_kernel;
     return true;
 }
 
