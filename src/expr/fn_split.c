@@ -128,7 +128,7 @@ static enum weir_error_code split(WEIR_KERNEL_PARAMETERS)
 bool weir_infer_split(WEIR_INFER_PARAMETERS)
 {
     (void)function, (void)literals;
-    const struct weir_type *result = weir_type_array(arena, &weir_type_string_not_null, true);
+    const struct weir_type *result = weir_type_array(arena, &weir_type_string, true);
     if (weir_text_match(arena, given, count, "s", result, WEIR_TEXT_NULL_AS_ARGUMENTS, split, ret))
         return true;
     return weir_text_mismatch(reterr, "SPLIT(string <CHARACTER_STRING>, delimiter <CHARACTER_STRING>)");
