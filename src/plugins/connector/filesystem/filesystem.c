@@ -233,4 +233,6 @@ const struct weir_connector weir_connector_filesystem = {
     .metadata_count = WEIR_ARRAY_COUNT(metadata),
     .describe_source = describe_source,
     .source = &weir_filesystem_source_ops,
+    .describe_sink = filesystem_describe_sink,
+    .sink = &weir_filesystem_sink_ops,
 };
