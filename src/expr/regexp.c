@@ -124,6 +124,7 @@ enum weir_error_code weir_regexp_compile(struct weir_arena *arena, struct weir_s
     regexp->data = pcre2_match_data_create_from_pattern(regexp->code, general);
     regexp->context = pcre2_match_context_create(general);
     pcre2_set_match_limit(regexp->context, WEIR_REGEXP_MATCH_STEPS_MAX);
+    pcre2_set_heap_limit(regexp->context, WEIR_REGEXP_HEAP_KIB_MAX);
     return WEIR_OK;
 }
 
@@ -194,8 +195,13 @@ bool weir_regexp_find(struct weir_regexp *regexp, struct weir_slice subject, siz
     case SHAPE_KEY_VALUE: return find_key_value(regexp, subject, from);
     case SHAPE_ENGINE: break;
     }
-    int found = pcre2_match(
-        regexp->code, (PCRE2_SPTR)subject.data, subject.length, from, 0, regexp->data, regexp->context);
+    PCRE2_SPTR text = (PCRE2_SPTR)subject.data;
+    int found = pcre2_match(regexp->code, text, subject.length, from, 0, regexp->data, regexp->context);
+    if (found ==
+        PCRE2_ERROR_JIT_STACKLIMIT) { /* long subjects: the interpreter keeps its stack on the heap */
+        found = pcre2_match(
+            regexp->code, text, subject.length, from, PCRE2_NO_JIT, regexp->data, regexp->context);
+    }
     return found > 0;
 }
 

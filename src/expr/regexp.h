@@ -23,7 +23,8 @@ enum weir_regexp_flag {
 enum {
     WEIR_REGEXP_GROUPS_MAX = 99,
     WEIR_REGEXP_PATTERN_BYTES_MAX = 64 << 10,
-    WEIR_REGEXP_MATCH_STEPS_MAX = 20000000
+    WEIR_REGEXP_MATCH_STEPS_MAX = 20000000,
+    WEIR_REGEXP_HEAP_KIB_MAX = 32 << 10,
 };
 
 /* Memory comes from arena. An expression that is none: WEIR_E_ARGUMENT and what is wrong with it. */
