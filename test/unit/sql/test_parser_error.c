@@ -132,6 +132,35 @@ static void test_refusals(void **context)
     }
 }
 
+/* Text that stops being SQL in the middle of what was looked at already. */
+static void test_errors_of_the_lexer(void **context)
+{
+    struct fixture *f = *context;
+    static const struct {
+        const char *sql;
+        size_t length;
+        uint32_t column;
+    } cases[] = {
+        { "SELECT LOCALTIME\0STAMP", 22, 17 },
+        { "ALTER TABLE t MODIFY a BIG~NT", 29, 27 },
+        { "SELECT a.\xff", 10, 10 },
+        { "SELECT f(\x80", 10, 10 },
+        { "SET a = \"b\"", 11, 9 },
+        { "SELECT U&'x' UESCAPE ~", 22, 22 },
+        { "SELECT INTERVAL '1' DAY ~", 25, 25 },
+    };
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(cases); i++) {
+        const struct weir_sql_statement *statement;
+        struct weir_error error = { 0 };
+        size_t offset = 0;
+        enum weir_error_code code =
+            weir_sql_parse_statement(&f->arena, cases[i].sql, cases[i].length, &offset, &statement, &error);
+        assert_int_equal(code, WEIR_E_SQL_SYNTAX);
+        assert_int_equal(error.line, 1);
+        assert_int_equal(error.column, cases[i].column);
+    }
+}
+
 static const char *render(struct fixture *f, const char *sql)
 {
     const struct weir_sql_statement *statement;
@@ -272,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_messages, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_errors_of_the_lexer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_caret, setup, teardown),
         cmocka_unit_test_setup_teardown(test_caret_in_a_long_line, setup, teardown),
         cmocka_unit_test_setup_teardown(test_depth, setup, teardown),

@@ -121,6 +121,43 @@ static void test_error_at_the_end_of_a_script(void **context)
     assert_null(statement);
 }
 
+/* A script that remembers its line gives the same as counting from the start, and costs its length. */
+static void test_long_script(void **context)
+{
+    struct fixture *f = *context;
+    enum { STATEMENTS = 20000 };
+    struct weir_buffer text;
+    struct weir_sql_script script;
+    struct weir_error error = { 0 }, same_error = { 0 };
+    const struct weir_sql_statement *statement, *same;
+    weir_buffer_init(&text, &f->memory.base, 1 << 20);
+    for (int i = 0; i < STATEMENTS; i++)
+        weir_buffer_append_text(&text, i % 2 ? "USE \xc3\xa4;\n" : " USE b; ");
+    weir_buffer_append_text(&text, "\xc3\xa4 \xff; SELECT FROM");
+    weir_sql_script_init(&script, text.data, text.length);
+    size_t offset = 0;
+    for (uint32_t i = 0; i < STATEMENTS; i++) {
+        assert_int_equal(weir_sql_script_next(&script, &f->arena, &statement, &error), WEIR_OK);
+        assert_int_equal(statement->span.line, i / 2 + 1);
+        assert_int_equal(statement->span.column, i % 2 ? 9 : 2);
+        offset = script.offset;
+        if (i % 500 == 0) weir_arena_reset(&f->arena);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(weir_sql_script_next(&script, &f->arena, &statement, &error), WEIR_E_SQL_SYNTAX);
+        assert_int_equal(
+            weir_sql_parse_statement(&f->arena, text.data, text.length, &offset, &same, &same_error),
+            WEIR_E_SQL_SYNTAX);
+        assert_int_equal(offset, script.offset);
+        assert_int_equal(error.line, STATEMENTS / 2 + 1);
+        assert_int_equal(same_error.line, error.line);
+        assert_int_equal(same_error.column, error.column);
+    }
+    assert_int_equal(weir_sql_script_next(&script, &f->arena, &statement, &error), WEIR_OK);
+    assert_null(statement);
+    weir_buffer_done(&text);
+}
+
 static void test_precedence(void **context)
 {
     struct fixture *f = *context;
@@ -256,6 +293,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_spans, setup, teardown),
         cmocka_unit_test_setup_teardown(test_script, setup, teardown),
         cmocka_unit_test_setup_teardown(test_error_at_the_end_of_a_script, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_long_script, setup, teardown),
         cmocka_unit_test_setup_teardown(test_precedence, setup, teardown),
         cmocka_unit_test_setup_teardown(test_set_operations, setup, teardown),
         cmocka_unit_test_setup_teardown(test_types, setup, teardown),
