@@ -17,32 +17,31 @@ static int64_t fold(const struct weir_zone *zone, int64_t seconds)
     return seconds - cycles * WEIR_ZONE_CYCLE_SECONDS;
 }
 
-/* The offset after the last of switches that is not later than seconds. */
-static int32_t find_offset(const struct weir_zone *zone, const int64_t *switches, int64_t seconds)
+/* The offset after the last of switches that is not later than seconds. Few switches share an entry of the
+ * index. */
+static int32_t find_offset(
+    const struct weir_zone *zone, const int64_t *switches, const uint16_t *index, int64_t seconds)
 {
-    uint32_t low = 0, high = zone->count; /* the number of switches at or before seconds lies between */
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (switches[middle] <= seconds)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low ? zone->offsets[low - 1] : zone->first_offset;
+    if (seconds < switches[0]) return zone->first_offset;
+    uint64_t entry =
+        seconds < zone->index_start ? 0 : (uint64_t)(seconds - zone->index_start) >> zone->index_shift;
+    uint32_t after = index[WEIR_MIN(entry, (uint64_t)zone->index_count - 1)];
+    while (after < zone->count && switches[after] <= seconds) after++;
+    return zone->offsets[after - 1];
 }
 
 int32_t weir_zone_offset_at_utc(const struct weir_zone *zone, int64_t epoch_seconds)
 {
     if (!zone) return 0;
     if (!zone->count) return zone->first_offset;
-    return find_offset(zone, zone->utc_switches, fold(zone, epoch_seconds));
+    return find_offset(zone, zone->utc_switches, zone->utc_index, fold(zone, epoch_seconds));
 }
 
 int32_t weir_zone_offset_at_local(const struct weir_zone *zone, int64_t local_seconds)
 {
     if (!zone) return 0;
     if (!zone->count) return zone->first_offset;
-    return find_offset(zone, zone->local_switches, fold(zone, local_seconds));
+    return find_offset(zone, zone->local_switches, zone->local_index, fold(zone, local_seconds));
 }
 
 int64_t weir_zone_utc_to_local_us(const struct weir_zone *zone, int64_t utc_us)

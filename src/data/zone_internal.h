@@ -22,6 +22,11 @@ struct weir_zone {
     const int64_t *utc_switches;
     const int64_t *local_switches;
     const int32_t *offsets;
+    /* Where a search begins: entry b is the number of switches before second index_start + b * 2^index_shift.
+     */
+    int64_t index_start;
+    uint32_t index_shift, index_count;
+    const uint16_t *utc_index, *local_index;
     bool repeats;         /* the table ends with 400 years of a rule: later instants are folded into them */
     int64_t last_seconds; /* with repeats: the last instant that needs no folding */
 };

@@ -208,6 +208,34 @@ static void add_rule(struct building *b, const struct rule *rule)
     zone->last_seconds = weir_date_days(first_year + CYCLE_YEARS + 1, 1, 1) * WEIR_DAY_SECONDS;
 }
 
+enum { INDEX_SHIFT_MIN = 24 /* half a year */, INDEX_ENTRIES_MAX = 2048 };
+
+static const uint16_t *make_index(
+    const struct weir_zone *zone, const int64_t *switches, struct weir_arena *arena)
+{
+    uint16_t *index = WEIR_ARENA_ARRAY(arena, uint16_t, zone->index_count);
+    uint32_t before = 0;
+    for (uint32_t i = 0; i < zone->index_count; i++) {
+        int64_t start = zone->index_start + ((int64_t)i << zone->index_shift);
+        while (before < zone->count && switches[before] < start) before++;
+        index[i] = (uint16_t)before;
+    }
+    return index;
+}
+
+static void add_indices(struct building *b, struct weir_arena *arena)
+{
+    struct weir_zone *zone = b->zone;
+    if (!zone->count) return;
+    zone->index_start = WEIR_MIN(b->utc[0], b->local[0]);
+    uint64_t span = (uint64_t)(b->utc[zone->count - 1] - zone->index_start);
+    zone->index_shift = INDEX_SHIFT_MIN;
+    while (span >> zone->index_shift >= INDEX_ENTRIES_MAX) zone->index_shift++;
+    zone->index_count = (uint32_t)(span >> zone->index_shift) + 1;
+    zone->utc_index = make_index(zone, b->utc, arena);
+    zone->local_index = make_index(zone, b->local, arena);
+}
+
 static enum weir_error_code malformed(struct weir_error *reterr, const char *name, const char *what)
 {
     return weir_error_set(reterr, WEIR_E_FORMAT, "time zone '%s': malformed TZif file: %s", name, what);
@@ -267,6 +295,7 @@ struct weir_zone *weir_zone_parse_tzif(struct weir_arena *arena, const char *nam
             add_rule(&b, &rule);
         }
     }
+    add_indices(&b, arena);
     zone->utc_switches = b.utc;
     zone->local_switches = b.local;
     zone->offsets = b.offsets;
