@@ -133,6 +133,11 @@ static enum weir_error_code check_time(
 static enum weir_error_code bind_input(struct bind_context *context, const struct signature *signature,
     const struct weir_sql_expr *ast, struct weir_rel **ret, struct bind_scope *scope)
 {
+    if (ast->kind == WEIR_SQL_EXPR_SUBQUERY) { /* TUMBLE((query), ...) */
+        WEIR_TRY(weir_bind_plain_query(context, ast->query, false, ret));
+        weir_bind_scope_of(context, *ret, NULL, NULL, scope);
+        return WEIR_OK;
+    }
     if (ast->kind != WEIR_SQL_EXPR_TABLE) {
         return weir_bind_error(context, WEIR_E_SQL_VALIDATION, ast->span,
             "%s of %s must be a table: TABLE name or TABLE (query)", signature->parameters[0],
@@ -205,7 +210,9 @@ static enum weir_error_code bind_window(struct bind_context *context, const stru
     WEIR_TRY(find_descriptor(context, signature, arguments[1], input, &window.time_column));
     const struct weir_type *time = input->fields[window.time_column].type;
     WEIR_TRY(check_time(context, time, arguments[1]->span));
-    WEIR_TRY(bind_partition(&scope, &arguments[0]->table.partition_by, &window));
+    if (arguments[0]->kind == WEIR_SQL_EXPR_TABLE) {
+        WEIR_TRY(bind_partition(&scope, &arguments[0]->table.partition_by, &window));
+    }
     int64_t *targets[PARAMETERS_MAX] = { NULL, NULL, &window.size_ms, &window.offset_ms, NULL };
     if (signature->kind == WEIR_WINDOW_SESSION) targets[2] = &window.gap_ms;
     if (signature->kind == WEIR_WINDOW_HOP || signature->kind == WEIR_WINDOW_CUMULATE) {
