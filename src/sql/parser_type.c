@@ -308,10 +308,12 @@ static struct weir_sql_type *type_inner(struct weir_sql_parser *parser)
     }
     weir_sql_parser_leave(parser);
     end_span(parser, &type->span);
-    if (!failed(parser)) {
+    if (type->refused && !failed(parser)) {
         uint32_t length = type->span.end - type->span.begin;
-        if (type->refused)
-            type->text = weir_arena_copy(parser->arena, parser->text + type->span.begin, length);
+        type->text = weir_arena_copy(parser->arena, parser->text + type->span.begin, length);
+        if (strlen(type->text) != length)
+            weir_sql_parser_fail_at(
+                parser, type->span, WEIR_E_SQL_SYNTAX, "found a NUL character in the parameters of a type");
     }
     return type;
 }
