@@ -304,6 +304,26 @@ static enum weir_error_code check_aliases(
     return WEIR_OK;
 }
 
+/* STATE_TTL('a' = '1d', 'b' = '2d'), by the sides of this join: left_ttl, right_ttl. A side that is itself a
+ * join has no name. */
+static const struct weir_spec *side_hints(struct bind_context *context, const struct weir_spec *hints,
+    const struct bind_scope *left, const struct bind_scope *right)
+{
+    static const char *const names[] = { "left_ttl", "right_ttl" };
+    const struct weir_spec *ttl = weir_spec_get(hints, "STATE_TTL");
+    const struct bind_scope *sides[] = { left, right };
+    if (!ttl) return hints;
+    struct weir_spec *map = weir_spec_map(context->arena);
+    for (uint32_t i = 0; i < hints->count; i++)
+        weir_spec_put(context->arena, map, hints->names[i], hints->items[i]);
+    for (uint32_t s = 0; s < 2; s++) {
+        const char *alias = sides[s]->source_count == 1 ? sides[s]->sources[0].alias : NULL;
+        const char *value = alias ? weir_spec_get_text(ttl, alias, NULL) : NULL;
+        if (value) weir_spec_put(context->arena, map, names[s], weir_spec_text(context->arena, value));
+    }
+    return map;
+}
+
 static enum weir_error_code bind_join(struct bind_context *context, const struct weir_sql_table_ref *ref,
     const struct weir_spec *hints, struct bind_scope *ret)
 {
@@ -313,7 +333,7 @@ static enum weir_error_code bind_join(struct bind_context *context, const struct
     WEIR_TRY(weir_bind_from(context, ref->join.left, hints, &left));
     WEIR_TRY(weir_bind_from(context, ref->join.right, hints, &right));
     struct weir_rel *rel = weir_bind_join(context, type, left.rel, right.rel, NULL, ref->join.right->span);
-    rel->join.hints = hints;
+    rel->join.hints = side_hints(context, hints, &left, &right);
     combine(&left, &right, rel, ret);
     WEIR_TRY(check_aliases(context, ret, ref->join.right->span));
     struct weir_sql_names names = ref->join.using_;

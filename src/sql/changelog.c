@@ -482,10 +482,27 @@ static void materialize(
     node->field_count = input->field_count;
     node->keys = keys;
     node->key_count = count;
-    node->inputs[0] = weir_physical_exchange(planning, input, WEIR_EXCHANGE_HASH, keys, count);
+    node->parallelism = sink->parallelism;
+    node->inputs[0] = sink->parallelism
+                          ? weir_physical_exchange_always(planning, input, WEIR_EXCHANGE_HASH, keys, count)
+                          : weir_physical_exchange(planning, input, WEIR_EXCHANGE_HASH, keys, count);
     if (input->upsert_keys.count) node->strategy_key = input->upsert_keys.keys[0];
     weir_physical_finish(planning, node);
     sink->inputs[0] = node;
+}
+
+/* Changes of one key must reach one subtask of the sink, in order. */
+static void shuffle_by_key(
+    struct weir_planning *planning, struct weir_physical *sink, const uint32_t *keys, uint32_t count)
+{
+    const char *mode = weir_sql_config_text(planning->config, "table.exec.sink.keyed-shuffle", "AUTO");
+    uint32_t usual = weir_default_parallelism(planning);
+    bool differs =
+        sink->parallelism && sink->parallelism != usual && sink->inputs[0]->modify != WEIR_MODIFY_INSERT;
+    if (!count || strcmp(mode, "NONE") == 0 || (strcmp(mode, "FORCE") != 0 && !differs)) return;
+    if (sink->parallelism == 1 || (!sink->parallelism && usual == 1)) return;
+    sink->inputs[0] =
+        weir_physical_exchange_always(planning, sink->inputs[0], WEIR_EXCHANGE_HASH, keys, count);
 }
 
 static enum weir_error_code check_conflict(
@@ -544,6 +561,7 @@ static enum weir_error_code infer_updates(
         sink->input_count = 1;
         sink->materialized = materializer;
         sink->sink_update_count = (uint8_t)sink_updates(sink, key, sink->sink_updates);
+        if (!materializer) shuffle_by_key(planning, sink, keys, key_count);
         if (materializer) {
             materialize(planning, sink, keys, key_count);
             sink->sink_updates[0] = WEIR_UPDATE_BEFORE_AND_AFTER;

@@ -63,8 +63,10 @@ static void put_emit(struct builder *b)
 static void put_mini_batch(struct builder *b)
 {
     const struct weir_sql_config *config = b->planning->config;
-    bool enabled =
-        !b->planning->batch && weir_sql_config_boolean(config, "table.exec.mini-batch.enabled", false);
+    /* A bundle of one row is no bundle. */
+    bool enabled = !b->planning->batch &&
+                   weir_sql_config_boolean(config, "table.exec.mini-batch.enabled", false) &&
+                   weir_sql_config_integer(config, "table.exec.mini-batch.size", -1) != 1;
     put_boolean(b, "mini_batch", enabled);
     put_integer(b, "mini_batch_rows",
         enabled ? weir_sql_config_integer(config, "table.exec.mini-batch.size", -1) : -1);

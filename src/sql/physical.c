@@ -106,12 +106,9 @@ static bool distributed_by(
     }
 }
 
-struct weir_physical *weir_physical_exchange(struct weir_planning *planning, struct weir_physical *input,
-    enum weir_exchange exchange, const uint32_t *keys, uint32_t key_count)
+struct weir_physical *weir_physical_exchange_always(struct weir_planning *planning,
+    struct weir_physical *input, enum weir_exchange exchange, const uint32_t *keys, uint32_t key_count)
 {
-    if (exchange == WEIR_EXCHANGE_HASH && weir_rule_enabled(planning, WEIR_RULE_EXCHANGE_REMOVE) &&
-        distributed_by(input, exchange, keys, key_count))
-        return input;
     struct weir_physical *node = weir_physical_new(planning, WEIR_PHYSICAL_EXCHANGE, NULL, 1);
     node->inputs[0] = input;
     node->fields = input->fields;
@@ -121,6 +118,15 @@ struct weir_physical *weir_physical_exchange(struct weir_planning *planning, str
     node->key_count = key_count;
     weir_physical_finish(planning, node);
     return node;
+}
+
+struct weir_physical *weir_physical_exchange(struct weir_planning *planning, struct weir_physical *input,
+    enum weir_exchange exchange, const uint32_t *keys, uint32_t key_count)
+{
+    if (exchange == WEIR_EXCHANGE_HASH && weir_rule_enabled(planning, WEIR_RULE_EXCHANGE_REMOVE) &&
+        distributed_by(input, exchange, keys, key_count))
+        return input;
+    return weir_physical_exchange_always(planning, input, exchange, keys, key_count);
 }
 
 static struct weir_physical *hash(
@@ -199,11 +205,33 @@ static struct weir_physical *calc(struct converter *c, const struct weir_rel *re
 
 /* --- one function per rel kind --- */
 
+static enum weir_error_code check_window(struct converter *c, const struct weir_rel *rel)
+{
+    const struct weir_window *window = rel->aggregate.window;
+    if (rel->aggregate.attached) return WEIR_OK;
+    if (window->kind == WEIR_WINDOW_HOP && !window->legacy && window->slide_ms &&
+        window->size_ms % window->slide_ms)
+        return weir_error_set_at(c->planning->error, WEIR_E_SQL_VALIDATION, rel->line, rel->column,
+            "HOP table function based aggregate requires size must be an integral multiple of slide, but got "
+            "size %lld ms and "
+            "slide %lld ms",
+            (long long)window->size_ms, (long long)window->slide_ms);
+    if (window->kind == WEIR_WINDOW_CUMULATE && window->step_ms && window->size_ms % window->step_ms)
+        return weir_error_set_at(c->planning->error, WEIR_E_SQL_VALIDATION, rel->line, rel->column,
+            "CUMULATE table function based aggregate requires maxSize must be an integral multiple of step, "
+            "but got maxSize "
+            "%lld ms and step %lld ms",
+            (long long)window->size_ms, (long long)window->step_ms);
+    return WEIR_OK;
+}
+
 static enum weir_error_code convert_aggregate(
     struct converter *c, const struct weir_rel *rel, struct weir_physical *input, struct weir_physical **ret)
 {
     bool distinct = rel->kind == WEIR_REL_DISTINCT;
     bool windowed = rel->kind == WEIR_REL_WINDOW_AGGREGATE || (!distinct && rel->aggregate.window);
+    enum weir_error_code code = windowed ? check_window(c, rel) : WEIR_OK;
+    if (code) return code;
     struct weir_physical *node = weir_physical_new(
         c->planning, windowed ? WEIR_PHYSICAL_WINDOW_AGGREGATE : WEIR_PHYSICAL_GROUP_AGGREGATE, rel, 1);
     if (distinct) {
@@ -307,13 +335,31 @@ static struct weir_physical *plain(struct converter *c, enum weir_physical_kind 
     return node;
 }
 
-static enum weir_error_code convert_over(struct converter *c, const struct weir_rel *rel)
+/* A ranking function whose result nobody bounds is a Top-N without an end. */
+static enum weir_error_code convert_over(
+    struct converter *c, const struct weir_rel *rel, struct weir_physical *input, struct weir_physical **ret)
 {
-    const char *function = rel->over.call_count ? rel->over.calls[0].function : "OVER";
-    return weir_error_set_at(c->planning->error, WEIR_E_UNSUPPORTED, rel->line, rel->column,
-        "OVER aggregation (%s) is not implemented: ROW_NUMBER() with a filter on its result is (Top-N, "
-        "deduplication)",
-        function);
+    const struct weir_over_call *call = rel->over.call_count ? &rel->over.calls[0] : NULL;
+    if (!call || rel->over.call_count > 1 || call->aggregate)
+        return weir_error_set_at(c->planning->error, WEIR_E_UNSUPPORTED, rel->line, rel->column,
+            "OVER aggregation (%s) is not implemented: one ROW_NUMBER() is, with or without a filter on its "
+            "result (Top-N, "
+            "deduplication)",
+            call ? call->function : "OVER");
+    struct weir_rel *rank =
+        weir_rel_make(c->planning, WEIR_REL_RANK, rel->inputs, 1, rel->fields, rel->field_count);
+    rank->line = rel->line;
+    rank->column = rel->column;
+    rank->rank.partition = rel->over.partition;
+    rank->rank.partition_count = rel->over.partition_count;
+    rank->rank.order = rel->over.order;
+    rank->rank.order_count = rel->over.order_count;
+    rank->rank.start = 1;
+    rank->rank.end = INT64_MAX;
+    rank->rank.end_column = -1;
+    rank->rank.with_rank = true;
+    rank->rank.function = call->function;
+    return convert_rank(c, rank, input, ret);
 }
 
 static struct weir_physical *convert_tvf(
@@ -324,11 +370,36 @@ static struct weir_physical *convert_tvf(
     return plain(c, WEIR_PHYSICAL_WINDOW_TVF, rel, &input);
 }
 
+/* scan.parallelism, or no more subtasks than the source can use. A changelog must not be torn apart behind
+ * it: rows of one key travel together. */
+static enum weir_error_code convert_scan(
+    struct converter *c, const struct weir_rel *rel, struct weir_physical **ret)
+{
+    struct weir_physical *node = plain(c, WEIR_PHYSICAL_SCAN, rel, NULL);
+    uint32_t most = rel->scan.source ? rel->scan.source->parallelism_max : 0;
+    bool wanted = weir_spec_get(rel->scan.options, "scan.parallelism") != NULL;
+    uint32_t usual = weir_default_parallelism(c->planning);
+    *ret = node;
+    if (!most || (!wanted && most >= usual)) return WEIR_OK;
+    node->parallelism = most;
+    if (node->modify == WEIR_MODIFY_INSERT || most == usual) return WEIR_OK;
+    if (!node->upsert_keys.count && most > 1)
+        return weir_error_set_at(c->planning->error, WEIR_E_SQL_VALIDATION, rel->line, rel->column,
+            "scan.parallelism of %s is %u, but a source of changes that runs at another parallelism than the "
+            "job's needs a "
+            "primary key",
+            rel->scan.table->identifier_text, most);
+    if (node->upsert_keys.count)
+        *ret = weir_physical_exchange(c->planning, node, WEIR_EXCHANGE_HASH,
+            node->upsert_keys.keys[0].columns, node->upsert_keys.keys[0].count);
+    return WEIR_OK;
+}
+
 static enum weir_error_code convert_one(struct converter *c, const struct weir_rel *rel,
     struct weir_physical **inputs, struct weir_physical **ret)
 {
     switch (rel->kind) {
-    case WEIR_REL_SCAN: *ret = plain(c, WEIR_PHYSICAL_SCAN, rel, inputs); return WEIR_OK;
+    case WEIR_REL_SCAN: return convert_scan(c, rel, ret);
     case WEIR_REL_VALUES: *ret = plain(c, WEIR_PHYSICAL_VALUES, rel, inputs); return WEIR_OK;
     case WEIR_REL_PROJECT:
         *ret = calc(c, rel, inputs[0], rel->project.exprs, rel->field_count, rel->fields, NULL);
@@ -346,7 +417,7 @@ static enum weir_error_code convert_one(struct converter *c, const struct weir_r
     case WEIR_REL_JOIN: return weir_physical_join(c->planning, rel, inputs[0], inputs[1], ret);
     case WEIR_REL_INTERVAL_JOIN: return convert_interval_join(c, rel, inputs[0], inputs[1], ret);
     case WEIR_REL_SORT: return convert_sort(c, rel, inputs[0], ret);
-    case WEIR_REL_OVER: return convert_over(c, rel);
+    case WEIR_REL_OVER: return convert_over(c, rel, inputs[0], ret);
     case WEIR_REL_RANK: return convert_rank(c, rel, inputs[0], ret);
     case WEIR_REL_DEDUPLICATE:
         *ret = keyed(

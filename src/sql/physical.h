@@ -109,6 +109,10 @@ void weir_physical_finish(struct weir_planning *planning, struct weir_physical *
 struct weir_physical *weir_physical_exchange(struct weir_planning *planning, struct weir_physical *input,
     enum weir_exchange exchange, const uint32_t *keys, uint32_t key_count);
 
+/* Where the consumer runs at another parallelism, the same distribution is not enough. */
+struct weir_physical *weir_physical_exchange_always(struct weir_planning *planning,
+    struct weir_physical *input, enum weir_exchange exchange, const uint32_t *keys, uint32_t key_count);
+
 /* physical.c */
 enum weir_error_code weir_physical_convert(struct weir_planning *planning, struct weir_rel *const *roots,
     uint32_t root_count, struct weir_physical ***ret);

@@ -121,6 +121,14 @@ const char *weir_sql_config_text(const struct weir_sql_config *config, const cha
     return text ? text : otherwise;
 }
 
+uint32_t weir_default_parallelism(const struct weir_planning *planning)
+{
+    int64_t parallelism =
+        weir_sql_config_integer(planning->config, "table.exec.resource.default-parallelism", -1);
+    if (parallelism <= 0) parallelism = weir_sql_config_integer(planning->config, "parallelism.default", 1);
+    return parallelism > 0 ? (uint32_t)parallelism : 1;
+}
+
 /* --- rules --- */
 
 static const struct {

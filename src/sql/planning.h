@@ -64,6 +64,8 @@ const char *weir_sql_config_text(
     const struct weir_sql_config *config, const char *key, const char *otherwise);
 int64_t weir_sql_duration_parse(const char *text, int64_t otherwise); /* "5 s" -> 5000 */
 
+uint32_t weir_default_parallelism(const struct weir_planning *planning);
+
 /* --- phases --- */
 enum weir_error_code weir_optimize(
     struct weir_planning *planning, struct weir_rel **roots, uint32_t root_count);

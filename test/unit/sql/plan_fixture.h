@@ -42,6 +42,13 @@ static inline uint32_t fixture_kinds(
     return otherwise;
 }
 
+static inline uint32_t fixture_number(const struct weir_sql_table_descriptor *table, const char *key)
+{
+    for (uint32_t i = 0; i < table->option_count; i++)
+        if (strcmp(table->options[i].key, key) == 0) return (uint32_t)(table->options[i].value[0] - '0');
+    return 0;
+}
+
 static inline bool fixture_option(const struct weir_sql_table_descriptor *table, const char *key)
 {
     for (uint32_t i = 0; i < table->option_count; i++)
@@ -57,6 +64,7 @@ static inline enum weir_error_code fixture_source(void *context,
                                                      fixture_kinds(table, "source-mode", WEIR_SQL_KIND_I),
         .deletes_by_key = fixture_option(table, "delete-by-key"),
         .bounded = true,
+        .parallelism_max = fixture_number(table, "scan.parallelism"),
         .reads_projected = true,
         .reads_nested = true };
     return WEIR_OK;
@@ -66,6 +74,7 @@ static inline enum weir_error_code fixture_sink(void *context, const struct weir
     struct weir_sql_sink_description *ret, struct weir_error *reterr)
 {
     *ret = (struct weir_sql_sink_description){ .accepted_kinds = fixture_kinds(table, "sink-mode", 15),
+        .parallelism = fixture_number(table, "sink.parallelism"),
         .takes_deletes_by_key = fixture_option(table, "takes-delete-by-key") };
     return WEIR_OK;
 }

@@ -7,7 +7,10 @@ static const char *const tables =
     "SECOND) WITH ('connector' = 'x',"
     " 'path' = '/p', 'scan.watermark.emit.strategy' = 'on-event');"
     "CREATE TABLE u (a INT, e BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'x');"
-    "CREATE TABLE o (a INT NOT NULL, n BIGINT, t CHAR(3)) WITH ('connector' = 'y');";
+    "CREATE TABLE o (a INT NOT NULL, n BIGINT, t CHAR(3)) WITH ('connector' = 'y');"
+    "CREATE TABLE k (a INT PRIMARY KEY NOT ENFORCED, n BIGINT) WITH ('connector' = 'z', 'source-mode' = "
+    "'I,UA,D',"
+    " 'scan.parallelism' = '3', 'sink.parallelism' = '2');";
 
 static int set_up(void **state)
 {
@@ -114,6 +117,49 @@ static void join(void **state)
     assert_int_equal(node->inputs[1].key_count, 2);
 }
 
+static void state_ttl_hints(void **state)
+{
+    fixture_set(*state, "table.exec.state.ttl", "1 h");
+    const struct weir_plan_node *node = find(
+        fixture_graph(*state, "SELECT /*+ STATE_TTL('x' = '1d') */ x.c, u.e FROM s AS x JOIN u ON x.a = u.a"),
+        "join");
+    assert_int_equal(weir_spec_get_integer(node->spec, "left_ttl_ms", 0), 86400000);
+    assert_int_equal(weir_spec_get_integer(node->spec, "right_ttl_ms", 0), 3600000);
+}
+
+/* Changes of one key go to one subtask of a sink that runs at a parallelism of its own. */
+static void sink_parallelism(void **state)
+{
+    fixture_set(*state, "parallelism.default", "4");
+    const char *sql = "INSERT INTO k SELECT a, COUNT(*) FROM s GROUP BY a";
+    const struct weir_plan_node *node = find(fixture_graph(*state, sql), "z");
+    assert_int_equal(node->parallelism, 2);
+    /* The aggregate's rows are distributed by the same key, but for four subtasks. */
+    assert_int_equal(node->inputs[0].exchange, WEIR_EXCHANGE_HASH);
+    fixture_set(*state, "table.exec.sink.keyed-shuffle", "NONE");
+    node = find(fixture_graph(*state, sql), "z");
+    assert_int_equal(node->inputs[0].exchange, WEIR_EXCHANGE_FORWARD);
+}
+
+static void scan_parallelism(void **state)
+{
+    fixture_set(*state, "parallelism.default", "4");
+    const struct weir_stream_graph *graph = fixture_graph(*state, "SELECT * FROM k");
+    assert_int_equal(find(graph, "z")->parallelism, 3);
+    assert_int_equal(find(graph, "changelog_normalize")->inputs[0].exchange, WEIR_EXCHANGE_HASH);
+}
+
+static void windows_must_divide(void **state)
+{
+    struct plan_fixture *f = *state;
+    assert_null(fixture_explain_all(f,
+        "SELECT COUNT(*) FROM TABLE(HOP(TABLE s, DESCRIPTOR(ts), INTERVAL '2' SECOND, INTERVAL '5' SECOND)) "
+        "GROUP BY window_start, window_end",
+        0));
+    assert_non_null(strstr(f->error.message,
+        "size must be an integral multiple of slide, but got size 5000 ms and slide 2000 ms"));
+}
+
 static void interval_join_strict_bounds(void **state)
 {
     const struct weir_plan_node *node =
@@ -215,6 +261,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(aggregate, set_up, tear_down),
         cmocka_unit_test_setup_teardown(source_and_sink, set_up, tear_down),
         cmocka_unit_test_setup_teardown(join, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(state_ttl_hints, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(sink_parallelism, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(scan_parallelism, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(windows_must_divide, set_up, tear_down),
         cmocka_unit_test_setup_teardown(interval_join_strict_bounds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(windows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(window_degrades, set_up, tear_down),

@@ -65,7 +65,7 @@ static const struct {
     { "scan-nested-projection", "SELECT f.y.w FROM u", "f_y_w", NULL },
     { "over-to-rank",
         "SELECT a FROM (SELECT a, ROW_NUMBER() OVER (PARTITION BY a ORDER BY e) AS n FROM p) WHERE n <= 2",
-        "Rank(", NULL },
+        "rankEnd=2]", "where=" },
     { "rank-number-remove",
         "SELECT a FROM (SELECT a, ROW_NUMBER() OVER (PARTITION BY a ORDER BY e) AS n FROM p) WHERE n <= 2",
         NULL, "=ROW_NUMBER" },
