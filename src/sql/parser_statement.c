@@ -184,6 +184,9 @@ static void set_bare(struct weir_sql_parser *parser, struct weir_sql_set *set)
     set->bare = true;
     set->key = weir_arena_copy(parser->arena, parser->text + key.begin, key.end - key.begin);
     set->value = weir_arena_copy(parser->arena, parser->text + value.begin, value.end - value.begin);
+    if (strlen(set->key) != key.end - key.begin || strlen(set->value) != value.end - value.begin)
+        weir_sql_parser_fail_at(
+            parser, key, WEIR_E_SQL_SYNTAX, "found a NUL character in a key or value of SET");
 }
 
 static struct weir_sql_statement *set_option(struct weir_sql_parser *parser)
