@@ -35,13 +35,12 @@ struct weir_batch {
     uint32_t row_count; /* rows in the columns */
     uint32_t column_count;
     struct weir_vector *columns;
-    uint8_t *kinds;               /* enum weir_row_kind per row; NULL = all +I */
-    uint16_t *selection;          /* NULL = all rows */
-    uint32_t selected;            /* valid with selection */
-    struct weir_arena arena;      /* column buffers and scratch of this batch */
-    struct weir_heap_writer heap; /* where strings made for this batch go */
-    struct weir_heap
-        *heaps[WEIR_BATCH_HEAPS_MAX]; /* referred to by the columns' strings, beside heap's own */
+    uint8_t *kinds;                                /* enum weir_row_kind per row; NULL = all +I */
+    uint16_t *selection;                           /* NULL = all rows */
+    uint32_t selected;                             /* valid with selection */
+    struct weir_arena arena;                       /* column buffers and scratch of this batch */
+    struct weir_heap_writer heap;                  /* where strings made for this batch go */
+    struct weir_heap *heaps[WEIR_BATCH_HEAPS_MAX]; /* referred to by columns' strings, beside heap's own */
     uint32_t heap_count;
     const struct weir_type *const *types; /* column types, borrowed from the plan */
     struct weir_vector *own_columns;      /* what columns pointed to before weir_batch_reference() */
@@ -50,8 +49,7 @@ struct weir_batch {
     struct weir_vector *fresh_columns;   /* the columns as after init, deep: what reset goes back to */
     struct weir_arena_block *mark_block; /* the arena behind the column buffers: where reset rewinds to */
     char *mark_cursor, *mark_end;
-    bool heaps_incomplete; /* views of a referenced batch whose heaps did not fit: share_heaps from here says
-                              no */
+    bool heaps_incomplete; /* of a referenced batch whose heaps did not fit: share_heaps from here says no */
 };
 
 static inline uint32_t weir_batch_selected(const struct weir_batch *b)

@@ -30,9 +30,8 @@ struct weir_vector {
     void *data;                     /* FLAT, CONSTANT: values; NULL for ROW */
     uint32_t *indices;              /* DICTIONARY */
     struct weir_vector *dictionary; /* DICTIONARY: flat */
-    struct weir_vector
-        *children; /* ARRAY 1, MAP 2, MULTISET 2, ROW child_count; always FLAT or CONSTANT for ROW children */
-    uint32_t child_rows; /* ARRAY MAP MULTISET: rows used in the children */
+    struct weir_vector *children;   /* ARRAY 1, MAP 2, MULTISET 2, ROW child_count (FLAT or CONSTANT) */
+    uint32_t child_rows;            /* ARRAY MAP MULTISET: rows used in the children */
 };
 
 enum { WEIR_VALIDITY_BITS = 64 };
