@@ -30,8 +30,7 @@ struct weir_heap_writer {
     struct weir_memory *memory;
     struct weir_heap **blocks; /* block_count used */
     uint32_t block_count, block_capacity;
-    struct weir_heap
-        *spares[WEIR_HEAP_SPARES_MAX]; /* of earlier rounds; reused once nobody else reads them */
+    struct weir_heap *spares[WEIR_HEAP_SPARES_MAX]; /* of earlier rounds; reused once nobody reads them */
     uint32_t spare_count;
 };
 void weir_heap_writer_init(struct weir_heap_writer *writer, struct weir_memory *memory);
