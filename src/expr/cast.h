@@ -18,6 +18,7 @@ struct weir_cast {
     weir_cast_value value;
     struct weir_cast *children; /* nested types */
     struct weir_call *call;     /* arenas, heap, environment */
+    bool is_try;                /* TRY_CAST: what cannot be converted is NULL */
 };
 
 /* The converter for a pair that weir_cast_is_allowed() admits. */
@@ -34,6 +35,11 @@ enum weir_cast_result weir_cast_child(const struct weir_cast *cast, const struct
 /* Stores text as CHAR(n) (padded, cut) or VARCHAR(n) (cut); data is copied. */
 void weir_cast_store_text(
     const struct weir_cast *cast, struct weir_vector *to, uint32_t row, const char *data, size_t length);
+/* Casts one row of the call's only argument the general way; CAST fails, TRY_CAST makes the row NULL. */
+enum weir_error_code weir_cast_row(
+    struct weir_call *call, const struct weir_vector *v, struct weir_vector *out, uint32_t row);
+/* A loop between integers and strings; NULL: there is none for these types. */
+weir_kernel weir_cast_text_kernel(const struct weir_type *from, const struct weir_type *to);
 /* Milliseconds of the day, cut to precision digits of the second. */
 int32_t weir_time_cut(int32_t ms, uint32_t precision);
 

@@ -93,28 +93,26 @@ static enum weir_error_code report(struct weir_call *call, const struct weir_vec
     return code;
 }
 
-static enum weir_error_code run(WEIR_KERNEL_PARAMETERS, bool try_cast)
+enum weir_error_code weir_cast_row(
+    struct weir_call *call, const struct weir_vector *v, struct weir_vector *out, uint32_t row)
 {
     const struct weir_cast *cast = call->prepared;
-    const struct weir_vector *v = arguments[0];
-    WEIR_FOR_ROWS(i, rows, count)
-    {
-        enum weir_cast_result result = cast->value(cast, v, weir_argument_row(v, i), out, i);
-        if (result == WEIR_CAST_DONE) continue;
-        if (result == WEIR_CAST_FAILED && !try_cast) return report(call, v, i);
-        weir_call_set_null(call, out, i);
-    }
+    enum weir_cast_result result = cast->value(cast, v, weir_argument_row(v, row), out, row);
+    if (result == WEIR_CAST_DONE) return WEIR_OK;
+    if (result == WEIR_CAST_FAILED && !cast->is_try) return report(call, v, row);
+    weir_call_set_null(call, out, row);
     return WEIR_OK;
 }
 
 static enum weir_error_code cast_rows(WEIR_KERNEL_PARAMETERS)
 {
-    return run(call, arguments, out, rows, count, false);
-}
-
-static enum weir_error_code try_cast_rows(WEIR_KERNEL_PARAMETERS)
-{
-    return run(call, arguments, out, rows, count, true);
+    enum weir_error_code code = WEIR_OK;
+    WEIR_FOR_ROWS(i, rows, count)
+    {
+        code = weir_cast_row(call, arguments[0], out, i);
+        if (code != WEIR_OK) break;
+    }
+    return code;
 }
 
 /* Nothing changes but the type's outside: which elements may be NULL, the unit of an interval, a time
@@ -142,15 +140,27 @@ bool weir_infer_cast(WEIR_INFER_PARAMETERS)
     if (!ret->type || !weir_cast_is_allowed(given[0], ret->type, &can_fail)) return false;
     ret->kernel = is_shareable(given[0], ret->type) ? retype : number_kernel(given[0], ret->type);
     if (!ret->kernel) ret->kernel = scale_kernel(given[0], ret->type);
-    if (!ret->kernel) ret->kernel = function->name[0] == 'T' ? try_cast_rows : cast_rows;
+    if (!ret->kernel) ret->kernel = weir_cast_text_kernel(given[0], ret->type);
+    if (!ret->kernel) ret->kernel = cast_rows;
     return true;
 }
 
-enum weir_error_code weir_cast_bind(struct weir_call *call)
+static enum weir_error_code prepare(struct weir_call *call, bool is_try)
 {
     if (call->argument_types[0]->id == WEIR_TYPE_NULL) return WEIR_OK;
     struct weir_cast *cast = WEIR_ARENA_NEW(call->arena, struct weir_cast);
     weir_cast_prepare(cast, call->argument_types[0], call->type, call);
+    cast->is_try = is_try;
     call->prepared = cast;
     return WEIR_OK;
+}
+
+enum weir_error_code weir_cast_bind(struct weir_call *call)
+{
+    return prepare(call, false);
+}
+
+enum weir_error_code weir_try_cast_bind(struct weir_call *call)
+{
+    return prepare(call, true);
 }
