@@ -86,9 +86,19 @@ bool weir_expr_is_dynamic(const struct weir_expr *expr)
     return has_flags(expr, WEIR_FUNCTION_DYNAMIC);
 }
 
+static bool only_first_varies(const struct weir_expr *call)
+{
+    for (uint32_t i = 1; i < call->argument_count; i++) {
+        if (call->arguments[i]->kind != WEIR_EXPR_LITERAL) return false;
+    }
+    return true;
+}
+
 bool weir_call_can_fault(const struct weir_expr *call)
 {
-    if (!(call->function->flags & WEIR_FUNCTION_FAULTABLE)) return false;
+    uint32_t flags = call->function->flags;
+    if (!(flags & WEIR_FUNCTION_FAULTABLE)) return false;
+    if (flags & WEIR_FUNCTION_CHECKED && only_first_varies(call)) return false;
     const char *name = call->function->name;
     bool can_fail = true;
     if (strcmp(name, "CAST") == 0) weir_cast_is_allowed(call->arguments[0]->type, call->type, &can_fail);

@@ -53,6 +53,16 @@ static enum weir_error_code bind_pattern(
     return code;
 }
 
+/* A literal pattern is looked at before anything runs. */
+static bool check_pattern(struct weir_arena *arena, const struct weir_vector *const *literals, uint32_t count,
+    enum weir_date_dialect dialect, struct weir_error *reterr)
+{
+    struct weir_slice text;
+    struct weir_date_pattern *pattern;
+    if (count < 2 || !weir_literal_text(literals[1], &text)) return true;
+    return weir_date_pattern_compile(arena, text, dialect, &pattern, reterr) == WEIR_OK;
+}
+
 static enum weir_date_dialect dialect_of(const struct weir_type *type)
 {
     return weir_type_is_timestamp(type) ? WEIR_DATE_FORMATTER : WEIR_DATE_SIMPLE;
@@ -121,7 +131,7 @@ static enum weir_error_code date_format(WEIR_KERNEL_PARAMETERS)
 
 bool weir_infer_date_format(WEIR_INFER_PARAMETERS)
 {
-    (void)function, (void)literals, (void)reterr;
+    (void)function;
     const struct weir_type *type = given[0];
     bool fits = weir_type_is_string(type) || weir_type_is_timestamp(type) || type->id == WEIR_TYPE_DATE ||
                 type->id == WEIR_TYPE_NULL;
@@ -129,7 +139,7 @@ bool weir_infer_date_format(WEIR_INFER_PARAMETERS)
                      arena, given, count, "AS", &weir_type_string, WEIR_TEXT_NULL_ALWAYS, date_format, ret))
         return false;
     if (type->id == WEIR_TYPE_NULL) ret->argument_types[0] = &weir_type_string;
-    return true;
+    return check_pattern(arena, literals, count, dialect_of(ret->argument_types[0]), reterr);
 }
 
 enum weir_error_code weir_bind_date_format(struct weir_call *call)
@@ -164,9 +174,10 @@ static enum weir_error_code from_unixtime(WEIR_KERNEL_PARAMETERS)
 
 bool weir_infer_from_unixtime(WEIR_INFER_PARAMETERS)
 {
-    (void)function, (void)literals, (void)reterr;
-    return weir_text_match(
-        arena, given, count, "LS", &weir_type_string, WEIR_TEXT_NULL_AS_ARGUMENTS, from_unixtime, ret);
+    (void)function;
+    return check_pattern(arena, literals, count, WEIR_DATE_SIMPLE, reterr) &&
+           weir_text_match(
+               arena, given, count, "LS", &weir_type_string, WEIR_TEXT_NULL_AS_ARGUMENTS, from_unixtime, ret);
 }
 
 enum weir_error_code weir_bind_from_unixtime(struct weir_call *call)
@@ -217,10 +228,11 @@ static enum weir_error_code unix_timestamp(WEIR_KERNEL_PARAMETERS)
 
 bool weir_infer_unix_timestamp(WEIR_INFER_PARAMETERS)
 {
-    (void)function, (void)literals, (void)reterr;
+    (void)function;
     const struct weir_type *bigint = weir_type_of(WEIR_TYPE_BIGINT);
     weir_kernel kernel = count ? unix_timestamp : unix_timestamp_now;
-    return weir_text_match(arena, given, count, "S", bigint, WEIR_TEXT_NULL_AS_ARGUMENTS, kernel, ret);
+    return check_pattern(arena, literals, count, WEIR_DATE_SIMPLE, reterr) &&
+           weir_text_match(arena, given, count, "S", bigint, WEIR_TEXT_NULL_AS_ARGUMENTS, kernel, ret);
 }
 
 enum weir_error_code weir_bind_unix_timestamp(struct weir_call *call)
@@ -256,9 +268,10 @@ static enum weir_error_code to_date(WEIR_KERNEL_PARAMETERS)
 
 bool weir_infer_to_date(WEIR_INFER_PARAMETERS)
 {
-    (void)function, (void)literals, (void)reterr;
-    return weir_text_match(
-        arena, given, count, "S", weir_type_of(WEIR_TYPE_DATE), WEIR_TEXT_NULL_ALWAYS, to_date, ret);
+    (void)function;
+    return check_pattern(arena, literals, count, WEIR_DATE_SIMPLE, reterr) &&
+           weir_text_match(
+               arena, given, count, "S", weir_type_of(WEIR_TYPE_DATE), WEIR_TEXT_NULL_ALWAYS, to_date, ret);
 }
 
 enum weir_error_code weir_bind_to_date(struct weir_call *call)
@@ -310,9 +323,10 @@ static enum weir_error_code to_timestamp(WEIR_KERNEL_PARAMETERS)
 
 bool weir_infer_to_timestamp(WEIR_INFER_PARAMETERS)
 {
-    (void)function, (void)literals, (void)reterr;
+    (void)function;
     const struct weir_type *result = weir_type_with_precision(arena, WEIR_TYPE_TIMESTAMP, 3, true);
-    return weir_text_match(arena, given, count, "S", result, WEIR_TEXT_NULL_ALWAYS, to_timestamp, ret);
+    return check_pattern(arena, literals, count, WEIR_DATE_FORMATTER, reterr) &&
+           weir_text_match(arena, given, count, "S", result, WEIR_TEXT_NULL_ALWAYS, to_timestamp, ret);
 }
 
 enum weir_error_code weir_bind_to_timestamp(struct weir_call *call)
@@ -451,6 +465,7 @@ bool weir_infer_to_timestamp_ltz(WEIR_INFER_PARAMETERS)
         if (!weir_text_match(
                 arena, given, count, "s", result, WEIR_TEXT_NULL_ALWAYS, to_timestamp_ltz_text, ret))
             return false;
+        if (!check_pattern(arena, literals, count, WEIR_DATE_FORMATTER, reterr)) return false;
         return count < 3 || check_zone(literals[2], reterr);
     }
     if (!weir_type_is_numeric(type) && type->id != WEIR_TYPE_NULL) return false;

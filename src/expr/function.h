@@ -18,6 +18,7 @@ enum weir_function_flag {
     WEIR_FUNCTION_DYNAMIC = 1 << 3,           /* CURRENT_TIMESTAMP ...: constant per record in streaming, per statement in batch */
     WEIR_FUNCTION_OPERATOR = 1 << 4,          /* written infix or with special syntax; not callable by its name */
     WEIR_FUNCTION_NULLABLE = 1 << 5,          /* result is nullable even if no argument is (beside what infer says) */
+    WEIR_FUNCTION_CHECKED = 1 << 6,           /* FAULTABLE by its pattern only: infer checks literals, a call with literals behind the first argument cannot fail */
 };
 
 /* What a call knows at run time. */

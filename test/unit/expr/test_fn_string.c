@@ -358,6 +358,26 @@ CASE_TABLE_TEST(test_formats, formats)
 CASE_TABLE_TEST(test_hashes, hashes)
 CASE_TABLE_TEST(test_json, json)
 
+/* A pattern that was looked at before cannot fail a row; one from a column can. */
+static void test_faults(void **state)
+{
+    static const char *const names[] = { "LIKE", "SIMILAR TO", "DATE_FORMAT", "TO_TIMESTAMP", "TO_DATE" };
+    struct weir_arena arena;
+    weir_arena_init(&arena, weir_test_memory_shared());
+    for (size_t k = 0; k < WEIR_ARRAY_COUNT(names); k++) {
+        struct weir_error error;
+        struct weir_expr *call;
+        struct weir_expr *arguments[2] = { weir_expr_column(&arena, 0, &weir_type_string),
+            case_literal(&arena, "STRING:yyyy") };
+        assert_int_equal(weir_expr_call(&arena, names[k], arguments, 2, &call, &error), WEIR_OK);
+        assert_false(weir_expr_can_fault(call));
+        arguments[1] = weir_expr_column(&arena, 1, &weir_type_string);
+        assert_int_equal(weir_expr_call(&arena, names[k], arguments, 2, &call, &error), WEIR_OK);
+        assert_true(weir_expr_can_fault(call));
+    }
+    weir_arena_done(&arena);
+}
+
 /* Any bytes may come: nothing reads or writes beyond what it was given (the sanitizers see to that), and what
  * is made of bytes that are no UTF-8 has an end. */
 static void test_hostile_bytes(void **state)
@@ -449,6 +469,7 @@ int main(void)
         cmocka_unit_test(test_hashes),
         cmocka_unit_test(test_hostile_bytes),
         cmocka_unit_test(test_json),
+        cmocka_unit_test(test_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
