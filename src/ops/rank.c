@@ -5,9 +5,13 @@
  * A partition's rows hang on a tree ordered by the sort keys, ties by arrival. "append" and "update" keep the
  * first `end` rows, "retract" keeps all. What the consumer sees are the ranks start..end: with numbers (or an
  * offset) every shifted row is an update, without numbers only the row that leaves and the row that comes.
+ *
+ * With `window_end` (partitions of a window) nothing is emitted before the window closes: then its rows come
+ * out once, as +I, and the partition goes. Rows of a window that has closed are late.
  */
 #include "ops/rank.h"
 #include "ops/rows.h"
+#include "ops/window.h"
 
 WEIR_OPERATOR(rank);
 WEIR_OPERATOR(sort_limit);
@@ -21,7 +25,8 @@ enum { SWEEP_ROWS = 64 };
 
 struct partition { /* payload of a partition's row */
     struct weir_row_tree tree;
-    int64_t end; /* from a column; 0: not known yet */
+    int64_t end;        /* from a column; 0: not known yet */
+    int64_t window_end; /* in window time; 0: not known yet */
 };
 struct member { /* payload of a row */
     struct weir_row_node node;
@@ -38,6 +43,10 @@ struct rank {
     struct weir_tree_order tree_order;
     int64_t start, end;
     int32_t end_column;
+    int32_t window_end; /* column, -1: not windowed */
+    struct ops_window window;
+    struct ops_heap heap; /* (window end, partition) */
+    bool heap_built;
     bool with_rank, shifts; /* shifts: rows that change their rank are updates */
     bool emit_update_before;
     enum strategy strategy;
@@ -75,7 +84,8 @@ static enum weir_error_code create_common(
 {
     struct rank *op = WEIR_ARENA_NEW(ctx->arena, struct rank);
     op->base = (struct weir_operator){ ops, ctx };
-    op->end_column = -1;
+    op->end_column = op->window_end = -1;
+    op->heap.memory = ctx->memory;
     op->start = 1;
     op->end = INT64_MAX;
     op->emit_update_before = weir_spec_get_boolean(ctx->spec, "emit_ub", false);
@@ -140,6 +150,9 @@ static enum weir_error_code create_rank(struct weir_operator_context *ctx, struc
     op->end = weir_spec_get_integer(ctx->spec, "end", INT64_MAX);
     op->end_column = (int32_t)weir_spec_get_integer(ctx->spec, "end_column", -1);
     op->with_rank = weir_spec_get_boolean(ctx->spec, "with_rank", false);
+    op->window_end = (int32_t)weir_spec_get_integer(ctx->spec, "window_end", -1);
+    if (weir_spec_get_boolean(ctx->spec, "local_zone", false)) op->window.zone = ctx->local_zone;
+    if (op->window_end >= (int32_t)ctx->input_column_counts[0]) op->window_end = -1;
     const char *function = weir_spec_get_text(ctx->spec, "function", "row_number");
     if (strcmp(function, "rank") == 0) op->function = FUNCTION_RANK;
     if (strcmp(function, "dense_rank") == 0) op->function = FUNCTION_DENSE_RANK;
@@ -182,7 +195,9 @@ enum weir_error_code ops_rank_create_limited(struct weir_operator_context *ctx, 
 
 static void close_rank(struct weir_operator *base)
 {
-    ops_mixer_done(&((struct rank *)base)->mixer);
+    struct rank *op = (struct rank *)base;
+    ops_mixer_done(&op->mixer);
+    ops_heap_done(&op->heap);
 }
 
 /* --- rows of a partition --- */
@@ -457,6 +472,41 @@ static bool update_row(struct rank *op, struct partition *partition, weir_row_re
     return true;
 }
 
+/* --- windows --- */
+
+static void build_heap(struct rank *op)
+{
+    if (op->heap_built) return;
+    op->heap_built = true;
+    struct weir_table_cursor cursor = { 0 };
+    const uint8_t *row;
+    weir_row_ref ref;
+    while (weir_table_scan(op->partitions, &cursor, &row, &ref, 1)) {
+        if (partition_of(op, row)->window_end)
+            ops_heap_push(&op->heap, partition_of(op, row)->window_end, ref);
+    }
+}
+
+/* false: the row is late, or has no window. */
+static bool note_window(
+    struct rank *op, struct partition *partition, weir_row_ref ref, const struct weir_batch *in, uint32_t at)
+{
+    struct weir_operator_context *ctx = op->base.ctx;
+    build_heap(op);
+    int64_t end = ops_time_ms(&in->columns[op->window_end], at);
+    if (end == INT64_MIN) return false;
+    if (!ctx->bounded && ctx->watermark_ms != INT64_MIN &&
+        ops_window_utc_ms(&op->window, end - 1) <= ctx->watermark_ms) {
+        ctx->metrics->late_records_dropped++;
+        return false;
+    }
+    if (partition->window_end == 0) {
+        partition->window_end = end;
+        ops_heap_push(&op->heap, end, ref);
+    }
+    return true;
+}
+
 static bool handle_row(struct rank *op, const struct weir_batch *in, uint32_t i, struct weir_batch *out)
 {
     uint32_t at = weir_batch_row(in, i), room = ops_room(out);
@@ -466,7 +516,8 @@ static bool handle_row(struct rank *op, const struct weir_batch *in, uint32_t i,
     if (op->end_column >= 0 && partition->end == 0)
         partition->end = ops_time_ms(&in->columns[op->end_column], at);
     int64_t end = op->end_column >= 0 ? partition->end : op->end;
-    bool quiet = op->base.ctx->bounded;
+    bool quiet = op->base.ctx->bounded || op->window_end >= 0;
+    if (op->window_end >= 0 && !note_window(op, partition, partition_ref, in, at)) return true;
     if (quiet && op->strategy != STRATEGY_UPDATE) { /* nothing is emitted before the end */
         int64_t rank;
         weir_row_ref ref = add ? 0 : find_equal(op, partition, in, at);
@@ -562,6 +613,67 @@ static void number_row(struct rank *op, weir_row_ref previous)
     op->ending_dense++;
 }
 
+static void begin_partition(struct rank *op, const uint8_t *row)
+{
+    op->ending_row = weir_row_tree_first(&op->tree_order, &partition_of(op, row)->tree);
+    op->ending_number = op->ending_rank = op->ending_dense = 0;
+    if (op->ending_row) number_row(op, 0);
+}
+
+/* The rows of the partition `ending` within the range, from ending_row on; false: out is full. */
+static bool put_ranked(struct rank *op, struct weir_batch *out)
+{
+    const struct partition *partition = partition_of(op, weir_table_read(op->partitions, op->ending));
+    int64_t end = op->end_column >= 0 ? partition->end : op->end;
+    while (op->ending_row) {
+        if (out->row_count + op->mixer.count == WEIR_BATCH_ROWS_MAX) {
+            ops_mixer_flush(&op->mixer, NULL, out);
+            return false;
+        }
+        int64_t rank = op->function == FUNCTION_RANK         ? op->ending_rank
+                       : op->function == FUNCTION_DENSE_RANK ? op->ending_dense
+                                                             : op->ending_number;
+        if (rank > end) break;
+        if (rank >= op->start)
+            ops_mixer_put_state(
+                &op->mixer, WEIR_ROW_INSERT, weir_table_read(op->rows.table, op->ending_row), rank);
+        weir_row_ref previous = op->ending_row;
+        op->ending_row = weir_row_tree_next(&op->tree_order, op->ending_row);
+        if (op->ending_row) number_row(op, previous);
+    }
+    return true;
+}
+
+static enum weir_operator_result watermark(
+    struct weir_operator *base, int64_t watermark_ms, struct weir_batch *out, int64_t *forward_ms)
+{
+    struct rank *op = (struct rank *)base;
+    (void)forward_ms;
+    if (op->window_end < 0 || base->ctx->bounded) return WEIR_OPERATOR_NEED_INPUT;
+    build_heap(op);
+    for (;;) {
+        if (!op->ending) {
+            if (!op->heap.count) break;
+            if (watermark_ms != INT64_MAX &&
+                ops_window_utc_ms(&op->window, op->heap.entries[0].time - 1) > watermark_ms)
+                break;
+            struct ops_heap_entry entry = ops_heap_pop(&op->heap);
+            if (!weir_table_is_live(op->partitions, entry.row)) continue;
+            const uint8_t *row = weir_table_read(op->partitions, entry.row);
+            if (partition_of(op, row)->window_end != entry.time)
+                continue; /* another partition has the slot now */
+            op->ending = entry.row;
+            begin_partition(op, row);
+        }
+        if (!put_ranked(op, out)) return WEIR_OPERATOR_HAVE_MORE;
+        ops_mixer_flush(&op->mixer, NULL, out);
+        clear_partition(op, weir_table_write(op->partitions, op->ending));
+        weir_table_delete(op->partitions, op->ending);
+        op->ending = 0;
+    }
+    return WEIR_OPERATOR_NEED_INPUT;
+}
+
 static enum weir_operator_result end_input(struct weir_operator *base, uint32_t input, struct weir_batch *out)
 {
     struct rank *op = (struct rank *)base;
@@ -571,41 +683,25 @@ static enum weir_operator_result end_input(struct weir_operator *base, uint32_t 
         const uint8_t *row;
         if (!op->ending) {
             if (weir_table_scan(op->partitions, &op->cursor, &row, &op->ending, 1) == 0) break;
-            op->ending_row = weir_row_tree_first(&op->tree_order, &partition_of(op, row)->tree);
-            op->ending_number = op->ending_rank = op->ending_dense = 0;
-            if (op->ending_row) number_row(op, 0);
+            begin_partition(op, row);
         }
-        const struct partition *partition = partition_of(op, weir_table_read(op->partitions, op->ending));
-        int64_t end = op->end_column >= 0 ? partition->end : op->end;
-        while (op->ending_row) {
-            if (out->row_count + op->mixer.count == WEIR_BATCH_ROWS_MAX) {
-                ops_mixer_flush(&op->mixer, NULL, out);
-                return WEIR_OPERATOR_HAVE_MORE;
-            }
-            int64_t rank = op->function == FUNCTION_RANK         ? op->ending_rank
-                           : op->function == FUNCTION_DENSE_RANK ? op->ending_dense
-                                                                 : op->ending_number;
-            if (rank > end) break;
-            if (rank >= op->start)
-                ops_mixer_put_state(
-                    &op->mixer, WEIR_ROW_INSERT, weir_table_read(op->rows.table, op->ending_row), rank);
-            weir_row_ref previous = op->ending_row;
-            op->ending_row = weir_row_tree_next(&op->tree_order, op->ending_row);
-            if (op->ending_row) number_row(op, previous);
-        }
+        if (!put_ranked(op, out)) return WEIR_OPERATOR_HAVE_MORE;
         op->ending = 0;
     }
     ops_mixer_flush(&op->mixer, NULL, out);
     return WEIR_OPERATOR_NEED_INPUT;
 }
 
-#define RANK_OPERATOR(name_, create_)                                                                      \
-    const struct weir_operator_ops weir_##name_##_operator_ops = {                                         \
-        .name = #name_, .create = create_, .process = process, .end_input = end_input, .close = close_rank \
-    }
+#define RANK_OPERATOR(name_, create_)                                              \
+    const struct weir_operator_ops weir_##name_##_operator_ops = { .name = #name_, \
+        .create = create_,                                                         \
+        .process = process,                                                        \
+        .watermark = watermark,                                                    \
+        .end_input = end_input,                                                    \
+        .close = close_rank }
 RANK_OPERATOR(rank, create_rank);
 RANK_OPERATOR(sort_limit, create_sort_limit);
 RANK_OPERATOR(sort, create_sort);
 static const struct weir_operator_ops limited_ops = {
-    .name = "limit", .process = process, .end_input = end_input, .close = close_rank
+    .name = "limit", .process = process, .watermark = watermark, .end_input = end_input, .close = close_rank
 };
