@@ -11,4 +11,6 @@ INSERT INTO f VALUES (1, 'x', 1.5), (2, CAST(NULL AS STRING), 2.25);
 
 SELECT * FROM f;
 !sorted
++I[1, x, 1.50]
++I[2, null, 2.25]
 !end
