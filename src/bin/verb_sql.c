@@ -177,7 +177,7 @@ static int set_output(struct weir_config *config, const struct sql_arguments *ar
     if (!mode) return 0;
     if (weir_config_set(config, WEIR_CONFIG_COMMAND_LINE, "sql-client.execution.result-mode", mode, &error)) {
         if (arguments->output)
-            return usage_error("sql", "--output %s: expected tableau, changelog, csv or json", mode);
+            return usage_error("sql", "--output %s: expected tableau, table, changelog, csv or json", mode);
         return print_error(&error);
     }
     return 0;

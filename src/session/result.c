@@ -130,12 +130,123 @@ static enum weir_error_code open_encoder(struct weir_result *r, struct weir_erro
     return r->format->encoder_new(ctx, &r->encoder, reterr);
 }
 
+/* --- a live table --- */
+
+enum { LIVE_ROWS_SHOWN_MAX = 20, LIVE_DRAW_MS = 100, LIVE_ROWS_MAX = 1000000 };
+
+static enum weir_error_code live_begin(struct weir_result *r)
+{
+    r->widths = WEIR_ARENA_ARRAY(&r->arena, uint32_t, r->column_count + 1);
+    for (uint32_t c = 0; c < r->column_count; c++)
+        r->widths[c] = display_width(r->names[c], strlen(r->names[c]));
+    r->live_hole = SIZE_MAX;
+    return WEIR_OK;
+}
+
+static void live_add(struct weir_result *r, const char *text, size_t bytes)
+{
+    if (r->live_count >= LIVE_ROWS_MAX)
+        return; /* sql-client.execution.max-table-result.rows: what is shown is bounded */
+    if (r->live_count == r->live_capacity) {
+        size_t capacity = r->live_capacity ? r->live_capacity * 2 : 64;
+        r->live = weir_memory_reallocate(
+            r->memory, r->live, r->live_capacity * sizeof *r->live, capacity * sizeof *r->live);
+        r->live_capacity = capacity;
+    }
+    size_t at = r->live_hole == SIZE_MAX ? r->live_count : r->live_hole;
+    memmove(r->live + at + 1, r->live + at, (r->live_count - at) * sizeof *r->live);
+    r->live[at] = (struct weir_live_row){ weir_memory_allocate(r->memory, bytes), bytes };
+    memcpy(r->live[at].text, text, bytes);
+    r->live_count++;
+    r->live_hole = SIZE_MAX;
+}
+
+static void live_remove(struct weir_result *r, const char *text, size_t bytes, bool update)
+{
+    r->live_hole = SIZE_MAX;
+    for (size_t i = r->live_count; i > 0; i--) {
+        if (r->live[i - 1].bytes != bytes || memcmp(r->live[i - 1].text, text, bytes) != 0) continue;
+        weir_memory_release(r->memory, r->live[i - 1].text, bytes);
+        memmove(r->live + i - 1, r->live + i, (r->live_count - i) * sizeof *r->live);
+        r->live_count--;
+        if (update) r->live_hole = i - 1;
+        return;
+    }
+}
+
+static void live_draw(struct weir_result *r, bool final)
+{
+    if (r->lines_drawn) weir_buffer_format(&r->text, "\033[%uA\033[J", r->lines_drawn);
+    size_t first = !final && r->live_count > LIVE_ROWS_SHOWN_MAX ? r->live_count - LIVE_ROWS_SHOWN_MAX : 0;
+    for (size_t i = first; i < r->live_count; i++) {
+        const char *text = r->live[i].text;
+        for (uint32_t c = 0; c < r->column_count; c++, text += strlen(text) + 1)
+            r->widths[c] =
+                WEIR_MAX(r->widths[c], WEIR_MIN(display_width(text, strlen(text)), r->column_width_max));
+    }
+    header(r->names, r->widths, r->column_count, false, &r->text);
+    for (size_t i = first; i < r->live_count; i++) {
+        const char *text = r->live[i].text;
+        weir_buffer_append_byte(&r->text, '|');
+        for (uint32_t c = 0; c < r->column_count; c++, text += strlen(text) + 1)
+            cell(text, r->widths[c], &r->text);
+        weir_buffer_append_byte(&r->text, '\n');
+    }
+    rule(r->widths, r->column_count, false, &r->text);
+    weir_buffer_format(&r->text, "%zu %s, %llu changes%s\n", r->live_count,
+        r->live_count == 1 ? "row" : "rows", (unsigned long long)r->row_count,
+        first ? " (the last rows are shown)" : "");
+    r->lines_drawn = (uint32_t)(r->live_count - first) + 5;
+    r->drawn_changes = r->row_count;
+    flush(r);
+}
+
+static void live_rows(struct weir_result *r, const struct weir_batch *batch)
+{
+    struct weir_buffer text;
+    weir_buffer_init(&text, r->memory, RESULT_TEXT_BYTES_MAX);
+    for (uint32_t i = 0; i < weir_batch_selected(batch); i++) {
+        uint32_t row = weir_batch_row(batch, i);
+        weir_buffer_clear(&text);
+        for (uint32_t c = 0; c < batch->column_count; c++) {
+            if (weir_vector_is_null(&batch->columns[c], row))
+                weir_buffer_append_text(&text, "<NULL>");
+            else
+                weir_value_print(&batch->columns[c], row, WEIR_TEXT_CAST, r->zone, &text);
+            weir_buffer_append_byte(&text, 0);
+        }
+        uint8_t kind = weir_batch_kind(batch, row);
+        if (weir_row_kind_is_add(kind))
+            live_add(r, text.data ? text.data : "", text.length);
+        else
+            live_remove(r, text.data ? text.data : "", text.length, kind == WEIR_ROW_UPDATE_BEFORE);
+    }
+    weir_buffer_done(&text);
+    int64_t now_ms = r->now_ms ? r->now_ms() : 0;
+    if (now_ms - r->drawn_ms < LIVE_DRAW_MS) return;
+    r->drawn_ms = now_ms;
+    live_draw(r, false);
+}
+
+void weir_result_refresh(struct weir_result *r)
+{
+    if (r->mode == WEIR_RESULT_TABLE && r->drawn_changes != r->row_count) live_draw(r, false);
+}
+
+static void live_done(struct weir_result *r)
+{
+    for (size_t i = 0; i < r->live_count; i++)
+        weir_memory_release(r->memory, r->live[i].text, r->live[i].bytes);
+    weir_memory_release(r->memory, r->live, r->live_capacity * sizeof *r->live);
+}
+
 enum weir_error_code weir_result_begin(struct weir_result *r, struct weir_error *reterr)
 {
     weir_arena_init(&r->arena, r->memory);
     weir_arena_init(&r->scratch, r->memory);
     weir_buffer_init(&r->text, r->memory, RESULT_TEXT_BYTES_MAX);
     switch (r->mode) {
+    case WEIR_RESULT_TABLE: return live_begin(r);
     case WEIR_RESULT_TABLEAU:
         r->widths = WEIR_ARENA_ARRAY(&r->arena, uint32_t, r->column_count + 1);
         for (uint32_t c = 0; c < r->column_count; c++) {
@@ -243,6 +354,7 @@ bool weir_result_rows(struct weir_result *r, const struct weir_batch *batch)
     r->row_count += weir_batch_selected(batch);
     enum weir_error_code code = WEIR_OK;
     switch (r->mode) {
+    case WEIR_RESULT_TABLE: live_rows(r, batch); break;
     case WEIR_RESULT_TABLEAU: tableau_rows(r, batch); break;
     case WEIR_RESULT_CHANGELOG: changelog_rows(r, batch); break;
     case WEIR_RESULT_CSV: code = csv_rows(r, batch); break;
@@ -283,6 +395,7 @@ enum weir_error_code weir_result_end(struct weir_result *r, bool complete, struc
         if (reterr) *reterr = r->error;
         return r->error.code;
     }
+    if (r->mode == WEIR_RESULT_TABLE) live_draw(r, true);
     if (r->mode == WEIR_RESULT_TABLEAU) tableau_end(r, complete);
     flush(r);
     if (r->gone)
@@ -295,6 +408,7 @@ void weir_result_done(struct weir_result *r)
 {
     if (r->encoder && r->format->encoder_free) r->format->encoder_free(r->encoder);
     weir_memory_release(r->memory, (void *)r->cells, r->cell_capacity * sizeof *r->cells);
+    live_done(r);
     weir_buffer_done(&r->text);
     weir_arena_done(&r->scratch);
     weir_arena_done(&r->arena);
@@ -351,7 +465,7 @@ static void answer_tableau(const char *const *names, uint32_t column_count, cons
 void weir_result_answer(enum weir_result_mode mode, const char *const *names, uint32_t column_count,
     const char *const *cells, uint32_t row_count, struct weir_buffer *to)
 {
-    if (mode == WEIR_RESULT_TABLEAU || mode == WEIR_RESULT_CHANGELOG) {
+    if (mode != WEIR_RESULT_CSV && mode != WEIR_RESULT_JSON) {
         answer_tableau(names, column_count, cells, row_count, to);
         return;
     }

@@ -8,6 +8,7 @@
 #include "sql/binder.h"
 #include "sql/parser.h"
 #include "sql/planner.h"
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -91,9 +92,10 @@ static enum weir_error_code begin(struct statement *s, struct weir_error *reterr
     s->batch = weir_config_get_enum(config, "execution.runtime-mode", 0) == 1;
     size_t mode = weir_config_get_enum(
         config, "sql-client.execution.result-mode", 0); /* TABLE CHANGELOG TABLEAU CSV JSON */
-    static const enum weir_result_mode modes[] = { WEIR_RESULT_TABLEAU, WEIR_RESULT_CHANGELOG,
+    static const enum weir_result_mode modes[] = { WEIR_RESULT_TABLE, WEIR_RESULT_CHANGELOG,
         WEIR_RESULT_TABLEAU, WEIR_RESULT_CSV, WEIR_RESULT_JSON };
     s->mode = modes[WEIR_MIN(mode, WEIR_ARRAY_COUNT(modes) - 1)];
+    if (s->mode == WEIR_RESULT_TABLE && (s->batch || !s->session->config.live)) s->mode = WEIR_RESULT_TABLEAU;
     s->environment = (struct weir_eval_environment){ .local_zone = s->zone,
         .now_us = wall_clock_us,
         .statement_start_us = s->batch ? weir_clock_epoch_us() : 0,
@@ -166,12 +168,24 @@ static enum weir_error_code run_set(struct statement *s, struct weir_error *rete
 /* --- jobs --- */
 
 struct reader {
+    pthread_mutex_t mutex; /* rows come on a slot thread, refreshing from ours */
     struct weir_result *result;
 };
 
 static bool on_rows(void *context, const struct weir_batch *batch)
 {
-    return weir_result_rows(((struct reader *)context)->result, batch);
+    struct reader *reader = context;
+    pthread_mutex_lock(&reader->mutex);
+    bool more = weir_result_rows(reader->result, batch);
+    pthread_mutex_unlock(&reader->mutex);
+    return more;
+}
+
+static void refresh(struct reader *reader)
+{
+    pthread_mutex_lock(&reader->mutex);
+    if (reader->result) weir_result_refresh(reader->result);
+    pthread_mutex_unlock(&reader->mutex);
 }
 
 static void on_console(void *context, const char *bytes, size_t length, bool to_stderr)
@@ -254,7 +268,7 @@ static enum weir_error_code run_graph(struct statement *s, const struct weir_str
     if (code) return code;
     struct weir_local_job_config job_config;
     fill_job(s, graph, &job_config);
-    struct reader reader = { result };
+    struct reader reader = { PTHREAD_MUTEX_INITIALIZER, result };
     if (result) {
         job_config.on_rows = on_rows;
         job_config.reader = &reader;
@@ -270,6 +284,7 @@ static enum weir_error_code run_graph(struct statement *s, const struct weir_str
             *ret_canceled = true;
             weir_local_job_cancel(job);
         }
+        refresh(&reader);
         if (live && (uint64_t)weir_clock_monotonic_ms() - last_ms >= 500)
             print_live(session, job, started_ms, &last_in, &last_ms, false);
     }
@@ -325,6 +340,7 @@ static enum weir_error_code run_select(struct statement *s, struct weir_error *r
             (int64_t)1),
         .connectors = s->session->config.connectors,
         .memory = s->session->config.memory,
+        .now_ms = weir_clock_monotonic_ms,
         .write = s->session->config.write,
         .owner = s->session->config.owner };
     bool canceled = false;
