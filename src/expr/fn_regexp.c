@@ -292,15 +292,50 @@ static bool next_part(
     return true;
 }
 
-/* A later pair replaces the value of an equal key. */
-static void put_pair(struct weir_call *call, struct weir_vector *out, uint32_t first,
-    struct weir_text_writer *writer, struct weir_slice key, const struct weir_slice *value)
+/* Keys of one map by their hash, for texts with many pairs; slots hold index + 1. */
+struct key_table {
+    uint32_t *slots, mask; /* NULL: few keys, looked through one by one */
+};
+
+enum { KEY_TABLE_TEXT_BYTES_MIN = 512 };
+
+static void key_table_init(struct key_table *table, struct weir_call *call, size_t text_bytes)
+{
+    *table = (struct key_table){ 0 };
+    if (text_bytes < KEY_TABLE_TEXT_BYTES_MIN) return;
+    uint32_t slots = 1024;
+    while (slots < text_bytes + 2)
+        slots *= 2; /* a pair takes a byte at least, half of the slots stay free mostly */
+    table->slots = WEIR_ARENA_ARRAY(call->scratch, uint32_t, slots);
+    table->mask = slots - 1;
+}
+
+/* The row of an equal key from first on; else next. */
+static uint32_t find_key(struct key_table *table, const struct weir_vector *keys, uint32_t first,
+    uint32_t next, struct weir_slice key)
 {
     struct weir_string view = weir_string_view(key.data, (uint32_t)key.length);
-    uint32_t at = first;
-    while (at < out->child_rows &&
-           !weir_string_equal(&WEIR_RESULT(struct weir_string, &out->children[0], at), &view))
-        at++;
+    const struct weir_string *known = keys->data;
+    if (!table->slots) {
+        uint32_t at = first;
+        while (at < next && !weir_string_equal(&known[at], &view)) at++;
+        return at;
+    }
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    for (size_t k = 0; k < key.length; k++) hash = (hash ^ (uint8_t)key.data[k]) * 1099511628211u;
+    uint32_t slot = (uint32_t)(hash >> 32 ^ hash) & table->mask;
+    for (; table->slots[slot]; slot = (slot + 1) & table->mask) {
+        if (weir_string_equal(&known[table->slots[slot] - 1], &view)) return table->slots[slot] - 1;
+    }
+    table->slots[slot] = next + 1;
+    return next;
+}
+
+/* A later pair replaces the value of an equal key. */
+static void put_pair(struct weir_call *call, struct weir_vector *out, struct key_table *table, uint32_t first,
+    struct weir_text_writer *writer, struct weir_slice key, const struct weir_slice *value)
+{
+    uint32_t at = find_key(table, &out->children[0], first, out->child_rows, key);
     if (at == out->child_rows) {
         weir_vector_reserve_children(out, 1, call->scratch);
         WEIR_RESULT(struct weir_string, &out->children[0], at) = weir_text_copy(writer, key.data, key.length);
@@ -320,6 +355,8 @@ static void map_row(struct weir_call *call, struct weir_vector *out, struct weir
     const struct map_delimiters *by, struct weir_slice s)
 {
     uint32_t first = out->child_rows;
+    struct key_table table;
+    key_table_init(&table, call, s.length);
     size_t at = 0, empties = 0;
     bool done = false;
     struct weir_slice part;
@@ -328,16 +365,17 @@ static void map_row(struct weir_call *call, struct weir_vector *out, struct weir
             empties++;
             continue;
         }
-        if (empties) put_pair(call, out, first, writer, (struct weir_slice){ "", 0 }, NULL), empties = 0;
+        if (empties)
+            put_pair(call, out, &table, first, writer, (struct weir_slice){ "", 0 }, NULL), empties = 0;
         size_t key_at = 0;
         bool key_done = false;
         struct weir_slice key, value;
         next_part(by->keys, part, &key_at, &key_done, &key);
         if (key_done) {
-            put_pair(call, out, first, writer, part, NULL);
+            put_pair(call, out, &table, first, writer, part, NULL);
         } else {
             value = (struct weir_slice){ part.data + key_at, part.length - key_at };
-            put_pair(call, out, first, writer, key, &value);
+            put_pair(call, out, &table, first, writer, key, &value);
         }
     }
 }

@@ -467,6 +467,20 @@ static int32_t position_from_end(struct weir_slice s, struct weir_slice needle, 
     }
 }
 
+/* Position of the nth occurrence at or behind the 1-based start; each search goes on one code point further.
+ */
+static int32_t position_of_nth(struct weir_slice s, struct weir_slice needle, int32_t start, int32_t nth)
+{
+    size_t skip = weir_text_offset(s.data, s.length, (size_t)start - 1);
+    for (;;) {
+        const char *hit = weir_text_find(s.data + skip, s.length - skip, needle.data, needle.length);
+        if (!hit) return 0;
+        skip = (size_t)(hit - s.data);
+        if (--nth == 0) return (int32_t)weir_text_length(s.data, skip) + 1;
+        skip += weir_text_offset(hit, s.length - skip, 1);
+    }
+}
+
 static enum weir_error_code instr(WEIR_KERNEL_PARAMETERS)
 {
     WEIR_FOR_ROWS(i, rows, count)
@@ -480,12 +494,7 @@ static enum weir_error_code instr(WEIR_KERNEL_PARAMETERS)
         }
         int32_t at = 0;
         if (start > 0) {
-            int64_t from = (int64_t)start - 1;
-            for (int32_t k = 0; k < nth; k++) {
-                at = position_of(s, needle, from);
-                if (at == 0 || needle.length == 0) break;
-                from = at;
-            }
+            at = needle.length ? position_of_nth(s, needle, start, nth) : 1;
         } else if (start < 0) {
             at = needle.length ? position_from_end(s, needle, -(int64_t)start, nth)
                                : (int32_t)weir_text_length(s.data, s.length) + 1;

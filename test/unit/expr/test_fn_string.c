@@ -358,6 +358,38 @@ CASE_TABLE_TEST(test_formats, formats)
 CASE_TABLE_TEST(test_hashes, hashes)
 CASE_TABLE_TEST(test_json, json)
 
+/* Time grows with the text, not with its square. */
+static void test_long_texts(void **state)
+{
+    enum { PAIRS = 60000, BYTES = 1000000 };
+    struct weir_arena arena;
+    weir_arena_init(&arena, weir_test_memory_shared());
+    char *text = malloc(BYTES);
+    size_t length = 0;
+    for (uint32_t k = 0; k < PAIRS; k++)
+        length += (size_t)snprintf(text + length, BYTES - length, "%u=%u,", k % (PAIRS / 2), k);
+    struct weir_expr *argument = weir_expr_literal(&arena, weir_value_string(&arena, text, length)), *call;
+    struct weir_error error;
+    struct weir_vector *result;
+    assert_int_equal(weir_expr_call(&arena, "STR_TO_MAP", &argument, 1, &call, &error), WEIR_OK);
+    assert_int_equal(weir_expr_fold(&arena, arena.memory, call, NULL, &result, &error), WEIR_OK);
+    assert_int_equal(((struct weir_list *)result->data)->length, PAIRS / 2);
+    struct weir_list pairs = ((struct weir_list *)result->data)[0];
+    const struct weir_string *last =
+        &((struct weir_string *)result->children[1].data)[pairs.offset + pairs.length - 1];
+    assert_int_equal(last->length, 5);
+    assert_memory_equal(weir_string_data(last), "59999", 5);
+
+    memset(text, 'a', BYTES);
+    struct weir_expr *arguments[4] = { weir_expr_literal(&arena, weir_value_string(&arena, text, BYTES)),
+        case_literal(&arena, "STRING:a"), case_literal(&arena, "INT:1"), case_literal(&arena, "INT:999999") };
+    assert_int_equal(weir_expr_call(&arena, "INSTR", arguments, 4, &call, &error), WEIR_OK);
+    assert_int_equal(weir_expr_fold(&arena, arena.memory, call, NULL, &result, &error), WEIR_OK);
+    assert_int_equal(*(int32_t *)result->data, 999999);
+    free(text);
+    weir_arena_done(&arena);
+}
+
 /* A pattern that was looked at before cannot fail a row; one from a column can. */
 static void test_faults(void **state)
 {
@@ -470,6 +502,7 @@ int main(void)
         cmocka_unit_test(test_hostile_bytes),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_long_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
