@@ -71,9 +71,9 @@ static enum weir_cast_result integer_to_string(const struct weir_cast *cast, con
     return WEIR_CAST_DONE;
 }
 
-enum { VALUE_TEXT_BYTES_MAX = 64 << 20 };
+enum { VALUE_TEXT_BYTES_MAX = 64 << 20, SHORT_TEXT_BYTES_MAX = 512 };
 
-static enum weir_cast_result any_to_string(const struct weir_cast *cast, const struct weir_vector *from,
+static enum weir_cast_result long_to_string(const struct weir_cast *cast, const struct weir_vector *from,
     uint32_t at, struct weir_vector *to, uint32_t row)
 {
     struct weir_buffer text;
@@ -83,6 +83,18 @@ static enum weir_cast_result any_to_string(const struct weir_cast *cast, const s
     if (!overflowed) weir_cast_store_text(cast, to, row, text.data, text.length);
     weir_buffer_done(&text);
     return overflowed ? WEIR_CAST_FAILED : WEIR_CAST_DONE;
+}
+
+/* Most texts fit a buffer on the stack, which its maximum keeps from growing. */
+static enum weir_cast_result any_to_string(const struct weir_cast *cast, const struct weir_vector *from,
+    uint32_t at, struct weir_vector *to, uint32_t row)
+{
+    char room[SHORT_TEXT_BYTES_MAX + 1];
+    struct weir_buffer text = { .data = room, .capacity = sizeof room, .bytes_max = SHORT_TEXT_BYTES_MAX };
+    weir_value_print(from, at, WEIR_TEXT_CAST, cast->call->environment->local_zone, &text);
+    if (text.overflowed) return long_to_string(cast, from, at, to, row);
+    weir_cast_store_text(cast, to, row, text.data, text.length);
+    return WEIR_CAST_DONE;
 }
 
 weir_cast_value weir_cast_choose_to_string(const struct weir_type *from, const struct weir_type *to)
