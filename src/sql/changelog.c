@@ -77,7 +77,7 @@ void weir_physical_modify_kinds(struct weir_planning *planning, struct weir_phys
     case WEIR_PHYSICAL_LIMIT:
         node->modify = input == WEIR_MODIFY_INSERT ? WEIR_MODIFY_INSERT : WEIR_MODIFY_ALL;
         return;
-    case WEIR_PHYSICAL_RANK:
+    case WEIR_PHYSICAL_RANK: node->modify = node->windowed ? WEIR_MODIFY_INSERT : WEIR_MODIFY_ALL; return;
     case WEIR_PHYSICAL_SORT_LIMIT:
     case WEIR_PHYSICAL_CHANGELOG_NORMALIZE:
     case WEIR_PHYSICAL_MATERIALIZER: node->modify = WEIR_MODIFY_ALL; return;

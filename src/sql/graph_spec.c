@@ -355,6 +355,10 @@ static void rank_spec(struct builder *b)
     put_integer(b, "end", rel->rank.end);
     if (rel->rank.end_column >= 0) put_integer(b, "end_column", rel->rank.end_column);
     put_boolean(b, "with_rank", rel->rank.with_rank);
+    if (b->node->windowed) {
+        put_integer(b, "window_end", b->node->window_end);
+        put_boolean(b, "local_zone", b->node->window_local);
+    }
     put_strategy(b);
     put_text(b, "function",
         strcmp(function, "RANK") == 0         ? "rank"

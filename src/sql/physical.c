@@ -335,6 +335,35 @@ static struct weir_physical *plain(struct converter *c, enum weir_physical_kind 
     return node;
 }
 
+/* Top-1 by row time within a window: its rows come when the window closes. */
+static bool is_window_deduplicate(
+    const struct converter *c, const struct weir_rel *rel, const struct weir_physical *input)
+{
+    uint32_t end;
+    return !c->planning->batch && rel->deduplicate.rowtime >= 0 &&
+           weir_physical_window(input, rel->deduplicate.keys, rel->deduplicate.key_count, &end);
+}
+
+static enum weir_error_code convert_window_deduplicate(
+    struct converter *c, const struct weir_rel *rel, struct weir_physical *input, struct weir_physical **ret)
+{
+    struct weir_rel *rank =
+        weir_rel_make(c->planning, WEIR_REL_RANK, rel->inputs, 1, rel->fields, rel->field_count);
+    struct weir_sort_key *order = WEIR_ARENA_NEW(c->planning->arena, struct weir_sort_key);
+    *order = (struct weir_sort_key){ .column = (uint32_t)rel->deduplicate.rowtime,
+        .descending = rel->deduplicate.keep_last,
+        .nulls_first = !rel->deduplicate.keep_last };
+    rank->rank.partition = rel->deduplicate.keys;
+    rank->rank.partition_count = rel->deduplicate.key_count;
+    rank->rank.order = order;
+    rank->rank.order_count = 1;
+    rank->rank.start = rank->rank.end = 1;
+    rank->rank.end_column = -1;
+    rank->rank.with_rank = false;
+    rank->rank.function = "ROW_NUMBER";
+    return convert_rank(c, rank, input, ret);
+}
+
 /* A ranking function whose result nobody bounds is a Top-N without an end. */
 static enum weir_error_code convert_over(
     struct converter *c, const struct weir_rel *rel, struct weir_physical *input, struct weir_physical **ret)
@@ -420,6 +449,7 @@ static enum weir_error_code convert_one(struct converter *c, const struct weir_r
     case WEIR_REL_OVER: return convert_over(c, rel, inputs[0], ret);
     case WEIR_REL_RANK: return convert_rank(c, rel, inputs[0], ret);
     case WEIR_REL_DEDUPLICATE:
+        if (is_window_deduplicate(c, rel, inputs[0])) return convert_window_deduplicate(c, rel, inputs[0], ret);
         *ret = keyed(
             c, WEIR_PHYSICAL_DEDUPLICATE, rel, inputs[0], rel->deduplicate.keys, rel->deduplicate.key_count);
         return WEIR_OK;

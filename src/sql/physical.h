@@ -79,6 +79,9 @@ struct weir_physical {
     uint32_t join_key_count;
     const bool *null_safe;
     enum weir_rank_strategy strategy;    /* RANK, SORT_LIMIT */
+    bool windowed;                       /* RANK: partitions are of a window, rows come when it closes */
+    bool window_local;                   /* ... which counts in local wall time */
+    uint32_t window_end;                 /* ... whose end is this column of the input */
     struct weir_column_set strategy_key; /* RANK: the key of UPDATE; MATERIALIZER: the input's upsert key */
     const struct weir_spec *spec;        /* ENFORCER: made with the node */
     uint32_t parallelism;                /* 0 = the job's */
@@ -101,6 +104,9 @@ struct weir_physical {
     struct weir_physical *merged; /* reuse.c: what stands for it */
 };
 
+/* The window whose start and end are among the columns of node's rows, and which column its end is; NULL: there is none. */
+const struct weir_window *weir_physical_window(
+    const struct weir_physical *node, const uint32_t *columns, uint32_t count, uint32_t *end);
 struct weir_physical *weir_physical_new(struct weir_planning *planning, enum weir_physical_kind kind,
     const struct weir_rel *rel, uint32_t input_count);
 /* Once inputs and parameters are set: modify kinds, upsert keys. */

@@ -45,6 +45,50 @@ static bool moves_to_the_top(
     return count > 0;
 }
 
+/* The window that a column is the start or the end of. */
+static const struct weir_window *window_of(
+    const struct weir_physical *node, uint32_t column, enum weir_window_property *property)
+{
+    const struct weir_rel *rel = node->rel;
+    switch (node->kind) {
+    case WEIR_PHYSICAL_EXCHANGE: return window_of(node->inputs[0], column, property);
+    case WEIR_PHYSICAL_CALC: {
+        const struct weir_expr *expr = node->projections[column];
+        return expr->kind == WEIR_EXPR_COLUMN ? window_of(node->inputs[0], expr->column, property) : NULL;
+    }
+    case WEIR_PHYSICAL_WINDOW_TVF: {
+        uint32_t own = node->inputs[0]->field_count;
+        if (column < own) return window_of(node->inputs[0], column, property);
+        if (column > own + 1) return NULL;
+        *property = column == own ? WEIR_WINDOW_START : WEIR_WINDOW_END;
+        return &rel->tvf.window;
+    }
+    case WEIR_PHYSICAL_WINDOW_AGGREGATE: {
+        uint32_t first = rel->aggregate.key_count + rel->aggregate.call_count;
+        if (column < first || column - first >= rel->aggregate.property_count) return NULL;
+        *property = rel->aggregate.properties[column - first];
+        return rel->aggregate.window->legacy ? NULL : rel->aggregate.window;
+    }
+    default: return NULL;
+    }
+}
+
+const struct weir_window *weir_physical_window(
+    const struct weir_physical *node, const uint32_t *columns, uint32_t count, uint32_t *end)
+{
+    const struct weir_window *starts = NULL, *ends = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        enum weir_window_property property = WEIR_WINDOW_PROCTIME;
+        const struct weir_window *window = window_of(node, columns[i], &property);
+        if (!window || window->processing_time) continue;
+        if (property == WEIR_WINDOW_START) starts = window;
+        if (property != WEIR_WINDOW_END) continue;
+        ends = window;
+        *end = columns[i];
+    }
+    return starts && starts == ends ? ends : NULL;
+}
+
 void weir_physical_choose_strategy(struct weir_planning *planning, struct weir_physical *rank)
 {
     const struct weir_physical *input = rank->inputs[0];
@@ -55,6 +99,11 @@ void weir_physical_choose_strategy(struct weir_planning *planning, struct weir_p
     rank->strategy = WEIR_RANK_RETRACT;
     if (input->modify == WEIR_MODIFY_INSERT) {
         rank->strategy = WEIR_RANK_APPEND;
+        if (sort || planning->batch) return;
+        const struct weir_window *window =
+            weir_physical_window(input, rank->keys, rank->key_count, &rank->window_end);
+        rank->windowed = window != NULL;
+        rank->window_local = window && window->local_zone;
         return;
     }
     if ((input->modify & WEIR_MODIFY_DELETE) || planning->batch) return;
