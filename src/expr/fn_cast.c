@@ -59,11 +59,41 @@ SCALE_KERNEL(scale_i32_i128, int32_t, weir_int128)
 SCALE_KERNEL(scale_i64_i128, int64_t, weir_int128)
 SCALE_KERNEL(scale_i128_i128, weir_int128, weir_int128)
 
+/* To a DECIMAL of 18 digits that may be too small: what does not fit is NULL. */
+#define CHECKED_KERNEL(name, from_type)                                                                      \
+    static enum weir_error_code name(WEIR_KERNEL_PARAMETERS)                                                 \
+    {                                                                                                        \
+        uint32_t up = (uint32_t)(out->type->scale - arguments[0]->type->scale);                              \
+        int64_t power = weir_decimal_power_64[up], limit = weir_decimal_power_64[out->type->precision - up]; \
+        const from_type *from = arguments[0]->data;                                                          \
+        int64_t *restrict to = out->data;                                                                    \
+        WEIR_FOR_ROWS(i, rows, count)                                                                        \
+        {                                                                                                    \
+            int64_t x = from[weir_argument_row(arguments[0], i)];                                            \
+            if (WEIR_LIKELY(x > -limit && x < limit)) {                                                      \
+                to[i] = x * power;                                                                           \
+            } else {                                                                                         \
+                weir_call_set_null(call, out, i);                                                            \
+            }                                                                                                \
+        }                                                                                                    \
+        return WEIR_OK;                                                                                      \
+    }
+CHECKED_KERNEL(checked_i32, int32_t)
+CHECKED_KERNEL(checked_i64, int64_t)
+
+static weir_kernel checked_kernel(const struct weir_type *from, const struct weir_type *to)
+{
+    if (from->scale > to->scale || weir_type_is_wide_decimal(to)) return NULL;
+    if (to->precision < to->scale - from->scale) return NULL;
+    if (weir_physical_of(from) == WEIR_PHYSICAL_I32) return checked_i32;
+    return weir_physical_of(from) == WEIR_PHYSICAL_I64 ? checked_i64 : NULL;
+}
+
 static weir_kernel scale_kernel(const struct weir_type *from, const struct weir_type *to)
 {
     uint8_t precision, scale;
     if (to->id != WEIR_TYPE_DECIMAL || !weir_type_integer_as_decimal(from, &precision, &scale)) return NULL;
-    if (to->scale < scale || to->precision - to->scale < precision - scale) return NULL;
+    if (to->scale < scale || to->precision - to->scale < precision - scale) return checked_kernel(from, to);
     bool wide = weir_type_is_wide_decimal(to);
     switch (weir_physical_of(from)) {
     case WEIR_PHYSICAL_I32: return wide ? scale_i32_i128 : scale_i32_i64;
