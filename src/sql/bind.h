@@ -174,6 +174,9 @@ void weir_bind_unique_names(struct bind_context *context, const char **names, ui
 void *weir_bind_grow(
     struct bind_context *context, void *items, uint32_t count, uint32_t *capacity, size_t bytes);
 bool weir_bind_uses(const struct weir_expr *expr, uint32_t base); /* a column beyond that base */
+/* Refuses columns of the outer query where they cannot be turned into a join's condition. */
+enum weir_error_code weir_bind_no_outer(
+    struct bind_context *context, struct weir_expr *const *exprs, uint32_t count, struct weir_sql_span span);
 struct weir_expr *weir_bind_without_time_attribute(struct bind_context *context, struct weir_expr *expr);
 struct weir_expr *weir_bind_shift(struct bind_context *context, struct weir_expr *expr, uint32_t by);
 /* Words of SQL, in whatever case. */

@@ -153,6 +153,27 @@ bool weir_bind_uses(const struct weir_expr *expr, uint32_t base)
     return uses.found;
 }
 
+static bool find_outer(void *context, const struct weir_expr *expr)
+{
+    const struct weir_expr **found = context;
+    if (expr->kind == WEIR_EXPR_COLUMN && (expr->column & BIND_MASK) == BIND_OUTER) *found = expr;
+    return !*found;
+}
+
+enum weir_error_code weir_bind_no_outer(
+    struct bind_context *context, struct weir_expr *const *exprs, uint32_t count, struct weir_sql_span span)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct weir_expr *found = NULL;
+        weir_expr_visit(exprs[i], find_outer, &found);
+        if (!found) continue;
+        if (found->line) span.line = found->line, span.column = found->column_position;
+        return weir_bind_unsupported(
+            context, span, "A column of the outer query that does not stand in the WHERE of its sub-query");
+    }
+    return WEIR_OK;
+}
+
 struct weir_expr *weir_bind_without_time_attribute(struct bind_context *context, struct weir_expr *expr)
 {
     if (expr->type->time_attribute == WEIR_TIME_ATTRIBUTE_NONE) return expr;

@@ -169,11 +169,14 @@ static enum weir_error_code find_nested(struct bind_scope *scope, const struct w
     return WEIR_OK;
 }
 
-static struct weir_expr *as_outer(void *unused, struct weir_arena *arena, struct weir_expr *expr)
+static struct weir_expr *as_outer(void *context, struct weir_arena *arena, struct weir_expr *expr)
 {
-    (void)unused;
+    const struct weir_sql_span *span = context;
     if (expr->kind != WEIR_EXPR_COLUMN) return expr;
-    return weir_expr_column(arena, BIND_OUTER | expr->column, expr->type);
+    struct weir_expr *outer = weir_expr_column(arena, BIND_OUTER | expr->column, expr->type);
+    outer->line = span->line;
+    outer->column_position = span->column;
+    return outer;
 }
 
 enum weir_error_code weir_bind_path(struct bind_scope *scope, const struct weir_sql_path *path,
@@ -205,7 +208,7 @@ enum weir_error_code weir_bind_path(struct bind_scope *scope, const struct weir_
     }
     struct weir_expr *expr = column->expr;
     if (level) {
-        expr = weir_expr_rewrite(context->arena, expr, as_outer, NULL);
+        expr = weir_expr_rewrite(context->arena, expr, as_outer, &span);
         scope->correlated = true;
     } else {
         struct weir_expr *copy = WEIR_ARENA_NEW(context->arena, struct weir_expr);

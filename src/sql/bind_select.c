@@ -511,6 +511,30 @@ static bool is_bare_count(const struct items *items)
     return strcmp(items->scope->select->aggregates[index]->function->name, "COUNT") == 0;
 }
 
+static enum weir_error_code check_outer(struct items *items)
+{
+    struct bind_context *context = items->context;
+    const struct bind_select *select = items->scope->select;
+    WEIR_TRY(weir_bind_no_outer(context, items->exprs, items->count, items->span));
+    for (uint32_t i = 0; i < select->aggregate_count; i++) {
+        struct bind_aggregate *aggregate = select->aggregates[i];
+        WEIR_TRY(weir_bind_no_outer(context, aggregate->arguments, aggregate->argument_count, items->span));
+        if (aggregate->filter) WEIR_TRY(weir_bind_no_outer(context, &aggregate->filter, 1, items->span));
+    }
+    for (uint32_t i = 0; i < select->over_count; i++) {
+        struct bind_over *over = select->overs[i];
+        WEIR_TRY(weir_bind_no_outer(context, over->partition, over->partition_count, items->span));
+        WEIR_TRY(weir_bind_no_outer(context, over->order, over->order_count, items->span));
+        if (!over->aggregate) continue;
+        WEIR_TRY(weir_bind_no_outer(
+            context, over->aggregate->arguments, over->aggregate->argument_count, items->span));
+        if (over->aggregate->filter)
+            WEIR_TRY(weir_bind_no_outer(context, &over->aggregate->filter, 1, items->span));
+    }
+    if (select->window_time) return weir_bind_no_outer(context, &select->window_time, 1, items->span);
+    return WEIR_OK;
+}
+
 static enum weir_error_code make_nodes(
     struct items *items, const struct weir_sql_query *query, bool top, struct bind_result *ret)
 {
@@ -518,6 +542,7 @@ static enum weir_error_code make_nodes(
     struct bind_scope *scope = items->scope;
     struct bind_select *select = scope->select;
     struct weir_rel *rel = scope->rel;
+    WEIR_TRY(check_outer(items));
     if (select->aggregated) {
         ret->single_row =
             select->key_count == 0 && !select->set_count && !select->window && !items->ast->having;

@@ -75,7 +75,7 @@ enum weir_error_code weir_bind_semi_operands(
     *ret = WEIR_ARENA_ARRAY(scope->context->arena, struct weir_expr *, count + 1);
     for (uint32_t i = 0; i < count; i++) WEIR_TRY(weir_bind_expr(scope, items[i], &(*ret)[i]));
     *ret_count = count;
-    return WEIR_OK;
+    return weir_bind_no_outer(scope->context, *ret, count, ast->span);
 }
 
 /* left = right, or for NOT IN "not known to be different". */
@@ -364,6 +364,7 @@ enum weir_error_code weir_bind_membership(
     WEIR_TRY(column_count(context, ast, query.visible_count, 1));
     struct weir_expr *of;
     WEIR_TRY(weir_bind_expr(scope, ast->in.of, &of));
+    WEIR_TRY(weir_bind_no_outer(context, &of, 1, ast->in.of->span));
     WEIR_TRY(in_value(scope, ast, of, query.rel, ret));
     if (ast->in.negated) *ret = weir_expr_not(context->arena, *ret);
     return WEIR_OK;

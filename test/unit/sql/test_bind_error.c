@@ -167,6 +167,12 @@ static void test_what_is_not_implemented(void **state)
             "1:26 ALL, ANY and SOME with a sub-query is not implemented" },
         { "CREATE TABLE z (a VARIANT) WITH ('connector' = 'x')",
             "1:19 The data type VARIANT is not implemented" },
+        { "SELECT name FROM t WHERE amount > (SELECT SUM(k + t.amount) FROM s)",
+            "1:51 A column of the outer query that does not stand in the WHERE of its sub-query is not "
+            "implemented" },
+        { "SELECT name FROM t WHERE amount IN (SELECT t.amount FROM s)",
+            "1:44 A column of the outer query that does not stand in the WHERE of its sub-query is not "
+            "implemented" },
         { "DELETE FROM s WHERE k = 1", "1:1 DELETE is not implemented" },
         { "SELECT name FROM t WHERE EXISTS (SELECT 1 FROM s WHERE EXISTS (SELECT 1 FROM s WHERE k = "
           "t.amount))",
