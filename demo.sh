@@ -12,7 +12,7 @@ here=$(pwd)
 [ "${1:-sql}" = sql ] || { echo "usage: ./demo.sh [sql]" >&2; exit 2; }
 [ $# -le 1 ] || { echo "usage: ./demo.sh [sql]" >&2; exit 2; }
 
-rounds=${WEIR_DEMO_ROUNDS:-3}
+rounds=${WEIR_DEMO_ROUNDS:-2}
 wanted="tree hello sl cowsay figlet toilet pv bc dc ed jq libjq1 libonig5 rename dos2unix moreutils ncdu dialog units bsdgames
  lolcat boxes cmatrix banner sysvbanner filters an beep bb aview multitail most par pwgen rolldice fortune-mod fortunes-min"
 
@@ -55,9 +55,9 @@ echo "$(wc -l <"$work/packages.json") records"
 say "2. Packages for dpkg to unpack"
 mkdir "$work/debs"
 chmod 777 "$work/debs"
-for package in $wanted; do
-    (cd "$work/debs" && apt-get download -qq "$package" >/dev/null 2>&1) || true
-done
+known=$(for package in $wanted; do grep -q "^{\"package\":\"$package\"," "$work/packages.json" && echo "$package"; done)
+# shellcheck disable=SC2086
+(cd "$work/debs" && apt-get download -qq $known >/dev/null 2>&1) || true
 if [ -z "$(find "$work/debs" -name '*.deb' | head -1)" ]; then
     find /var/cache/apt/archives -maxdepth 1 -name '*.deb' -size -4096k 2>/dev/null | head -40 | while read -r deb; do cp "$deb" "$work/debs"; done
 fi
@@ -72,12 +72,12 @@ feed() { # dpkg works: unpacks and removes, again and again
     for round in $(seq "$rounds"); do
         for deb in "$work"/debs/*.deb; do
             dpkg --root="$root" --log="$log" --force-all --no-triggers --unpack "$deb" >/dev/null 2>&1 || true
-            sleep 0.1
+            sleep 0.05
         done
         [ "$round" = "$rounds" ] && break
         for package in $(dpkg-query --admindir="$root/var/lib/dpkg" -W -f '${Package} '); do
             dpkg --root="$root" --log="$log" --force-all --purge "$package" >/dev/null 2>&1 || true
-            sleep 0.05
+            sleep 0.02
         done
     done
 }

@@ -42,7 +42,19 @@ static void print_interval(struct weir_buffer *to, const struct weir_vector *val
     int64_t amount = value->type->id == WEIR_TYPE_INTERVAL_YEAR_MONTH ? *(const int32_t *)value->data
                                                                       : *(const int64_t *)value->data;
     weir_buffer_format(to, "%lld:", (long long)amount);
-    print_type(value->type, to);
+    struct weir_type nullable = *value->type;
+    nullable.nullable = true;
+    size_t begin = to->length;
+    weir_type_print(&nullable, false, to);
+    /* Precisions are no part of it: INTERVAL SECOND, not INTERVAL SECOND(3). */
+    size_t kept = begin;
+    bool inside = false;
+    for (size_t i = begin; i < to->length; i++) {
+        inside |= to->data[i] == '(';
+        if (!inside) to->data[kept++] = to->data[i];
+        if (to->data[i] == ')') inside = false;
+    }
+    to->length = kept;
 }
 
 static void print_literal(const struct printer *printer, const struct weir_expr *expr)

@@ -135,7 +135,7 @@ static void build_heap(struct deduplicate *op)
     struct weir_vector time;
     weir_vector_init(&time, op->base.ctx->input_types[0][op->rowtime], 1, op->base.ctx->arena);
     while (weir_table_scan(op->rows.table, &cursor, &row, &ref, 1)) {
-        if (keyed_of(op, row)->emitted) continue;
+        if (keyed_of(op, row)->emitted || !keyed_of(op, row)->present) continue;
         weir_table_column_load(
             op->rows.table, &row, 1, op->rows.place[op->rowtime], &time, 0, op->base.ctx->arena, NULL);
         ops_heap_push(&op->heap, ops_time_ms(&time, 0), ref);
@@ -154,12 +154,7 @@ static void remember_first(struct deduplicate *op, const struct weir_batch *in)
         int64_t ms = ops_time_ms(times, at);
         bool late = !ctx->bounded && ctx->watermark_ms != INT64_MIN && ms <= ctx->watermark_ms;
         if (late) {
-            ctx->metrics->late_records_dropped++;
-            if (!keyed->present && weir_table_is_live(op->rows.table, op->refs[i])) {
-                /* The look-up made it; a later row of the batch may still want it, so it stays as a key that
-                 * is not there. */
-                continue;
-            }
+            ctx->metrics->late_records_dropped++; /* the key that the look-up made stays, as one that is not there */
             continue;
         }
         uint32_t c = op->rows.place[op->rowtime];

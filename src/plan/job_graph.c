@@ -40,11 +40,10 @@ static const char *short_name(struct weir_arena *arena, const struct weir_plan_n
     const char *table = last ? last + 1 : identifier;
     if (table && node->kind == WEIR_PLAN_SOURCE) return weir_arena_format(arena, "Source: %s", table);
     if (table && node->kind == WEIR_PLAN_SINK) return weir_arena_format(arena, "Sink: %s", table);
+    if (node->kind == WEIR_PLAN_SINK) return "Sink: Collect table sink";
     size_t length = strcspn(node->description, "([");
     const char *name = weir_arena_copy(arena, node->description, length);
     if (node->kind == WEIR_PLAN_SOURCE) return weir_arena_format(arena, "Source: %s", name);
-    if (node->kind == WEIR_PLAN_SINK && strncmp(name, "Sink", 4) != 0)
-        return weir_arena_format(arena, "Sink: %s", name);
     return name;
 }
 

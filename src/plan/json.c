@@ -29,6 +29,7 @@ static void print_type(const struct weir_plan_node *node, struct weir_buffer *to
     static const char *const prefixes[] = { "Source: ", "", "Sink: " };
     char name[512];
     const char *table = node->kind == WEIR_PLAN_OPERATOR ? NULL : table_of(node);
+    if (!table && node->kind == WEIR_PLAN_SINK) table = "Collect table sink";
     size_t length = table ? strlen(table) : strcspn(node->description, "([");
     length = WEIR_MIN(length, (size_t)400);
     size_t prefix = strlen(prefixes[node->kind]);
@@ -56,16 +57,25 @@ static void print_node(
     weir_buffer_format(to, "{\n    \"id\" : %u,\n    \"type\" : ", node->id);
     print_type(node, to);
     weir_buffer_format(to, ",\n    \"pact\" : \"%s\",\n    \"contents\" : ", pacts[node->kind]);
+    weir_buffer_format(to, "\"[%u]:", node->id);
+    size_t quote = to->length;
     json_text(node->description, to);
+    /* The text goes on in the quotes that are open. */
+    if (!to->overflowed && to->length > quote) {
+        memmove(to->data + quote, to->data + quote + 1, to->length - quote - 1);
+        to->length--;
+    }
     weir_buffer_format(to, ",\n    \"parallelism\" : %u", parallelism_of(graph, node));
     if (node->input_edge_count) {
         weir_buffer_append_text(to, ",\n    \"predecessors\" : [ ");
+        bool two = false;
+        for (uint32_t e = 0; e < node->input_edge_count; e++) two |= node->inputs[e].input > 0;
         for (uint32_t e = 0; e < node->input_edge_count; e++) {
             const struct weir_plan_edge *edge = &node->inputs[e];
             weir_buffer_format(to,
                 "%s{\n      \"id\" : %u,\n      \"ship_strategy\" : \"%s\",\n      \"side\" : \"%s\"\n    }",
                 e ? ", " : "", graph->stream_graph->nodes[edge->from].id, weir_exchange_name(edge->exchange),
-                edge->input ? "second" : "first");
+                two && !edge->input ? "first" : "second"); /* a lone input is "second" in Flink, too */
         }
         weir_buffer_append_text(to, " ]");
     }

@@ -1,5 +1,6 @@
 /* EXPLAIN: the abstract syntax tree as bound, the optimised physical plan, the execution plan with what is
  * reused. */
+#include "data/number.h"
 #include "plan/job_graph.h"
 #include "sql/catalog.h"
 #include "sql/explain.h"
@@ -37,6 +38,88 @@ static bool leaves_out(const struct tree *tree, const struct weir_physical *node
            (tree->execution && node->kind == WEIR_PHYSICAL_ENFORCER);
 }
 
+/* --- estimates: there are no statistics, so they only compare plans of one query with each other --- */
+
+struct cost {
+    double rows, cpu, io, network, memory;
+};
+
+static double row_count(const struct weir_physical *node)
+{
+    double input = node->input_count ? row_count(node->inputs[0]) : 0;
+    switch (node->kind) {
+    case WEIR_PHYSICAL_SCAN: return 1e8;
+    case WEIR_PHYSICAL_VALUES: return node->rel->values.row_count;
+    case WEIR_PHYSICAL_CALC: return node->condition ? input / 2 : input;
+    case WEIR_PHYSICAL_GROUP_AGGREGATE: return node->key_count ? input / 10 : 1;
+    case WEIR_PHYSICAL_WINDOW_AGGREGATE: return input / 10;
+    case WEIR_PHYSICAL_EXPAND: return input * node->rel->expand.list_count;
+    case WEIR_PHYSICAL_SORT_LIMIT:
+    case WEIR_PHYSICAL_LIMIT:
+        return node->rel->sort.limit >= 0 && (double)node->rel->sort.limit < input ? (double)node->rel->sort.limit : input;
+    case WEIR_PHYSICAL_JOIN:
+    case WEIR_PHYSICAL_INTERVAL_JOIN: {
+        double right = row_count(node->inputs[1]);
+        return input > right ? input : right;
+    }
+    case WEIR_PHYSICAL_UNION: {
+        double sum = 0;
+        for (uint32_t i = 0; i < node->input_count; i++) sum += row_count(node->inputs[i]);
+        return sum;
+    }
+    default: return input;
+    }
+}
+
+static double row_bytes(const struct weir_physical *node)
+{
+    double bytes = 0;
+    for (uint32_t f = 0; f < node->field_count; f++) bytes += weir_type_is_view(node->fields[f].type) ? 12 : 8;
+    return bytes;
+}
+
+static struct cost cost_of(const struct weir_physical *node)
+{
+    struct cost cost = { 0 };
+    double rows = row_count(node), input = node->input_count ? row_count(node->inputs[0]) : rows;
+    for (uint32_t i = 0; i < node->input_count; i++) {
+        struct cost below = cost_of(node->inputs[i]);
+        cost.rows += below.rows;
+        cost.cpu += below.cpu;
+        cost.io += below.io;
+        cost.network += below.network;
+        cost.memory += below.memory;
+    }
+    cost.rows += rows;
+    if (node->kind == WEIR_PHYSICAL_SCAN) cost.io += rows * row_bytes(node);
+    if (node->kind == WEIR_PHYSICAL_EXCHANGE) cost.network += rows * row_bytes(node);
+    if (node->kind == WEIR_PHYSICAL_JOIN || node->kind == WEIR_PHYSICAL_GROUP_AGGREGATE ||
+        node->kind == WEIR_PHYSICAL_WINDOW_AGGREGATE || node->kind == WEIR_PHYSICAL_RANK)
+        cost.memory += rows * row_bytes(node);
+    if (node->kind != WEIR_PHYSICAL_SCAN) cost.cpu += input;
+    return cost;
+}
+
+static void print_number(struct weir_buffer *to, double value, const char *behind)
+{
+    char text[64];
+    size_t length = weir_double_print(value, text);
+    weir_buffer_append(to, text, length);
+    weir_buffer_append_text(to, behind);
+}
+
+static void print_cost(struct weir_buffer *to, const struct weir_physical *node)
+{
+    struct cost cost = cost_of(node);
+    weir_buffer_append_text(to, ": rowcount = ");
+    print_number(to, row_count(node), ", cumulative cost = {");
+    print_number(to, cost.rows, " rows, ");
+    print_number(to, cost.cpu, " cpu, ");
+    print_number(to, cost.io, " io, ");
+    print_number(to, cost.network, " network, ");
+    print_number(to, cost.memory, " memory}");
+}
+
 static void print_physical(
     struct tree *tree, struct weir_physical *node, const char *prefix, bool root, bool last)
 {
@@ -57,6 +140,7 @@ static void print_physical(
     } else {
         weir_buffer_append_text(to, text);
     }
+    if (tree->details & WEIR_EXPLAIN_ESTIMATED_COST) print_cost(to, node);
     if (shared) {
         node->reference_id = ++tree->reused_count;
         weir_buffer_format(to, "(reuse_id=[%u])", node->reference_id);

@@ -193,7 +193,7 @@ static void json_plan(void **state)
     weir_job_graph_print_json(build(&m, 2, 0, true), &text);
     const char *json = weir_buffer_text(&text);
     assert_non_null(strstr(json, "\"type\" : \"Source: orders[1]\",\n    \"pact\" : \"Data Source\""));
-    assert_non_null(strstr(json, "\"contents\" : \"Calc(select=[a, \\\"b\\\"])\""));
+    assert_non_null(strstr(json, "\"contents\" : \"[2]:Calc(select=[a, \\\"b\\\"])\""));
     assert_non_null(strstr(json, "\"id\" : 2,\n      \"ship_strategy\" : \"HASH\""));
     assert_non_null(strstr(json, "\"parallelism\" : 2"));
     weir_buffer_done(&text);
