@@ -155,7 +155,8 @@ static bool parse_iso_duration_ns(struct weir_slice text, int64_t *value_ns)
         }
         uint64_t number, fraction = 0, fraction_scale = 1000000000;
         size_t used;
-        if (!parse_digits((struct weir_slice){ text.data + at, text.length - at }, &number, &used)) return false;
+        if (!parse_digits((struct weir_slice){ text.data + at, text.length - at }, &number, &used))
+            return false;
         at += used;
         if (at < text.length && text.data[at] == '.') {
             for (at++; at < text.length && text.data[at] >= '0' && text.data[at] <= '9'; at++) {
