@@ -154,7 +154,8 @@ static void remember_first(struct deduplicate *op, const struct weir_batch *in)
         int64_t ms = ops_time_ms(times, at);
         bool late = !ctx->bounded && ctx->watermark_ms != INT64_MIN && ms <= ctx->watermark_ms;
         if (late) {
-            ctx->metrics->late_records_dropped++; /* the key that the look-up made stays, as one that is not there */
+            ctx->metrics
+                ->late_records_dropped++; /* the key that the look-up made stays, as one that is not there */
             continue;
         }
         uint32_t c = op->rows.place[op->rowtime];

@@ -101,7 +101,8 @@ static enum weir_operator_result drain(struct temporal_sort *op, int64_t limit_m
            (op->rowtime < 0 || limit_ms == INT64_MAX || row_ms(op, ref) <= limit_ms);
          n++) {
         refs[n] = ref;
-        if (op->rowtime >= 0) op->done_ms = WEIR_MAX(op->done_ms, row_ms(op, ref));
+        int64_t ms = op->rowtime >= 0 ? row_ms(op, ref) : INT64_MIN;
+        op->done_ms = WEIR_MAX(op->done_ms, ms);
         ops_mixer_put_state(&op->mixer, WEIR_ROW_INSERT, weir_table_read(op->rows.table, ref), 0);
         ref = weir_row_tree_next(&op->tree_order, ref);
     }
@@ -170,7 +171,8 @@ static enum weir_error_code restore(struct weir_operator *base, const struct wei
         struct weir_reader reader = { .data = blobs[b].bytes, .length = blobs[b].length };
         if (blobs[b].length < 8) continue;
         struct temporal_sort *op = (struct temporal_sort *)base;
-        op->done_ms = WEIR_MAX(op->done_ms, (int64_t)weir_reader_u64(&reader));
+        int64_t done_ms = (int64_t)weir_reader_u64(&reader);
+        op->done_ms = WEIR_MAX(op->done_ms, done_ms);
     }
     return WEIR_OK;
 }
