@@ -215,11 +215,9 @@ static bool visit_rank(struct weir_planning *planning, struct weir_physical *nod
     return visit_inputs(planning, node, WEIR_UPDATE_BEFORE_AND_AFTER);
 }
 
-/* True when the consumer gets what it requires, if need be through a DROP_UPDATE_BEFORE. */
-static bool visit_update(
+static bool decide_update(
     struct weir_planning *planning, struct weir_physical *node, enum weir_update_kind required)
 {
-    if (node->force_before && required == WEIR_UPDATE_ONLY_AFTER) required = WEIR_UPDATE_BEFORE_AND_AFTER;
     enum weir_update_kind provided = or_none(node, required);
     bool fits = true;
     switch (node->kind) {
@@ -250,6 +248,26 @@ static bool visit_update(
     default: fits = visit_inputs(planning, node, WEIR_UPDATE_BEFORE_AND_AFTER); break;
     }
     node->update_kind = (uint8_t)provided;
+    return fits;
+}
+
+/* True when the consumer gets what it requires, if need be through a DROP_UPDATE_BEFORE. */
+static bool visit_update(
+    struct weir_planning *planning, struct weir_physical *node, enum weir_update_kind required)
+{
+    if (node->force_before && required == WEIR_UPDATE_ONLY_AFTER) required = WEIR_UPDATE_BEFORE_AND_AFTER;
+    if (node->update_round[required] == planning->round) {
+        /* What lies below was last arranged for another answer: with -U it does for both. */
+        if (node->update_asked != required && node->update_fits[required]) {
+            node->force_before = true;
+            planning->update_conflict = true;
+        }
+        return node->update_fits[required];
+    }
+    bool fits = decide_update(planning, node, required);
+    node->update_round[required] = planning->round;
+    node->update_fits[required] = fits;
+    node->update_asked = (uint8_t)required;
     return fits;
 }
 
@@ -355,7 +373,7 @@ static bool normalize_is_needless(
     return required == WEIR_DELETE_BY_KEY || !scan->rel->scan.source->deletes_by_key;
 }
 
-static bool visit_delete(
+static bool decide_delete(
     struct weir_planning *planning, struct weir_physical *node, enum weir_delete_kind required)
 {
     enum weir_delete_kind provided = node->modify & WEIR_MODIFY_DELETE ? required : WEIR_DELETE_NONE;
@@ -390,6 +408,16 @@ static bool visit_delete(
     default: fits = delete_inputs(planning, node, WEIR_DELETE_FULL); break;
     }
     node->delete_kind = (uint8_t)provided;
+    return fits;
+}
+
+static bool visit_delete(
+    struct weir_planning *planning, struct weir_physical *node, enum weir_delete_kind required)
+{
+    if (node->delete_round[required] == planning->round) return node->delete_fits[required];
+    bool fits = decide_delete(planning, node, required);
+    node->delete_round[required] = planning->round;
+    node->delete_fits[required] = fits;
     return fits;
 }
 
@@ -442,15 +470,17 @@ static bool key_within(const struct weir_key_list *list, struct weir_column_set 
 
 /* DO ERROR and DO NOTHING can only judge once no more rows of a time can come. The first source without a
  * watermark. */
-static const char *source_without_watermark(const struct weir_physical *node)
+static const char *source_without_watermark(struct weir_physical *node, uint32_t mark)
 {
+    if (node->mark == mark) return NULL;
+    node->mark = mark;
     if (node->kind == WEIR_PHYSICAL_SCAN) {
         const struct weir_sql_table *table = node->rel->scan.table;
         return table->has_watermark ? NULL : table->identifier_text;
     }
     const char *found = NULL;
     for (uint32_t i = 0; i < node->input_count && !found; i++)
-        found = source_without_watermark(node->inputs[i]);
+        found = source_without_watermark(node->inputs[i], mark);
     return found;
 }
 
@@ -506,10 +536,11 @@ static void shuffle_by_key(
 }
 
 static enum weir_error_code check_conflict(
-    struct weir_planning *planning, const struct weir_physical *sink, bool materializer)
+    struct weir_planning *planning, struct weir_physical *sink, bool materializer)
 {
     const struct weir_rel *rel = sink->rel;
-    const char *source = materializer && waits_for_watermark(rel) ? source_without_watermark(sink) : NULL;
+    const char *source =
+        materializer && waits_for_watermark(rel) ? source_without_watermark(sink, ++planning->mark) : NULL;
     if (source)
         return weir_error_set_at(planning->error, WEIR_E_SQL_VALIDATION, rel->line, rel->column,
             "ON CONFLICT DO %s requires all source tables to define watermarks: %s has none",
@@ -568,7 +599,7 @@ static enum weir_error_code infer_updates(
             sink->sink_update_count = 1;
         }
     }
-    for (uint32_t i = 0; i < sink->sink_update_count; i++)
+    for (uint32_t i = 0; i < sink->sink_update_count; i++, planning->round++)
         if (visit_input(planning, sink, 0, sink->sink_updates[i])) return WEIR_OK;
     return no_plan(planning, sink);
 }
@@ -581,7 +612,9 @@ static enum weir_error_code infer_deletes(struct weir_planning *planning, struct
     const struct weir_sql_sink_description *description = sink->rel->sink.sink;
     bool by_key = description && description->takes_deletes_by_key && !sink->materialized &&
                   (!key.count || has_key_exactly(&sink->inputs[0]->upsert_keys, key));
+    planning->round++;
     if (by_key && delete_inputs(planning, sink, WEIR_DELETE_BY_KEY)) return WEIR_OK;
+    planning->round++;
     return delete_inputs(planning, sink, WEIR_DELETE_FULL) ? WEIR_OK : no_plan(planning, sink);
 }
 
@@ -594,12 +627,14 @@ enum weir_error_code weir_changelog_infer(
     if (code) return code;
     bool again = true;
     for (uint32_t round = 0; again; round++) {
-        again = false;
+        again = planning->update_conflict = false;
+        planning->round++;
         for (uint32_t r = 0; r < root_count && !code; r++)
             code = infer_updates(planning, roots[r], round == 0);
         if (code) return code;
         planning->mark++;
         for (uint32_t r = 0; r < root_count; r++) again |= find_conflicts(roots[r], planning->mark);
+        again |= planning->update_conflict;
     }
     planning->mark++;
     for (uint32_t r = 0; r < root_count; r++) reconcile(planning, roots[r], planning->mark);

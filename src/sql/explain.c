@@ -44,7 +44,9 @@ struct cost {
     double rows, cpu, io, network, memory;
 };
 
-static double row_count(const struct weir_physical *node)
+static double row_count(struct weir_physical *node);
+
+static double estimate_rows(struct weir_physical *node)
 {
     double input = node->input_count ? row_count(node->inputs[0]) : 0;
     switch (node->kind) {
@@ -56,7 +58,9 @@ static double row_count(const struct weir_physical *node)
     case WEIR_PHYSICAL_EXPAND: return input * node->rel->expand.list_count;
     case WEIR_PHYSICAL_SORT_LIMIT:
     case WEIR_PHYSICAL_LIMIT:
-        return node->rel->sort.limit >= 0 && (double)node->rel->sort.limit < input ? (double)node->rel->sort.limit : input;
+        return node->rel->sort.limit >= 0 && (double)node->rel->sort.limit < input
+                   ? (double)node->rel->sort.limit
+                   : input;
     case WEIR_PHYSICAL_JOIN:
     case WEIR_PHYSICAL_INTERVAL_JOIN: {
         double right = row_count(node->inputs[1]);
@@ -71,24 +75,45 @@ static double row_count(const struct weir_physical *node)
     }
 }
 
+static struct cost cost_of(struct weir_physical *node);
+
+/* Rows and cost are computed once for each node. */
+static void estimate(struct weir_physical *node)
+{
+    if (node->estimated) return;
+    node->estimate[0] = estimate_rows(node);
+    node->estimated = true;
+    struct cost cost = cost_of(node);
+    const double parts[] = { cost.rows, cost.cpu, cost.io, cost.network, cost.memory };
+    memcpy(node->estimate + 1, parts, sizeof parts);
+}
+
+static double row_count(struct weir_physical *node)
+{
+    estimate(node);
+    return node->estimate[0];
+}
+
 static double row_bytes(const struct weir_physical *node)
 {
     double bytes = 0;
-    for (uint32_t f = 0; f < node->field_count; f++) bytes += weir_type_is_view(node->fields[f].type) ? 12 : 8;
+    for (uint32_t f = 0; f < node->field_count; f++)
+        bytes += weir_type_is_view(node->fields[f].type) ? 12 : 8;
     return bytes;
 }
 
-static struct cost cost_of(const struct weir_physical *node)
+static struct cost cost_of(struct weir_physical *node)
 {
     struct cost cost = { 0 };
     double rows = row_count(node), input = node->input_count ? row_count(node->inputs[0]) : rows;
     for (uint32_t i = 0; i < node->input_count; i++) {
-        struct cost below = cost_of(node->inputs[i]);
-        cost.rows += below.rows;
-        cost.cpu += below.cpu;
-        cost.io += below.io;
-        cost.network += below.network;
-        cost.memory += below.memory;
+        estimate(node->inputs[i]);
+        const double *below = node->inputs[i]->estimate + 1;
+        cost.rows += below[0];
+        cost.cpu += below[1];
+        cost.io += below[2];
+        cost.network += below[3];
+        cost.memory += below[4];
     }
     cost.rows += rows;
     if (node->kind == WEIR_PHYSICAL_SCAN) cost.io += rows * row_bytes(node);
@@ -108,21 +133,23 @@ static void print_number(struct weir_buffer *to, double value, const char *behin
     weir_buffer_append_text(to, behind);
 }
 
-static void print_cost(struct weir_buffer *to, const struct weir_physical *node)
+static void print_cost(struct weir_buffer *to, struct weir_physical *node)
 {
-    struct cost cost = cost_of(node);
+    estimate(node);
+    const double *cost = node->estimate + 1;
     weir_buffer_append_text(to, ": rowcount = ");
     print_number(to, row_count(node), ", cumulative cost = {");
-    print_number(to, cost.rows, " rows, ");
-    print_number(to, cost.cpu, " cpu, ");
-    print_number(to, cost.io, " io, ");
-    print_number(to, cost.network, " network, ");
-    print_number(to, cost.memory, " memory}");
+    print_number(to, cost[0], " rows, ");
+    print_number(to, cost[1], " cpu, ");
+    print_number(to, cost[2], " io, ");
+    print_number(to, cost[3], " network, ");
+    print_number(to, cost[4], " memory}");
 }
 
 static void print_physical(
     struct tree *tree, struct weir_physical *node, const char *prefix, bool root, bool last)
 {
+    if (tree->to->overflowed) return; /* shared parts are printed each time: such a tree may have no end */
     while (leaves_out(tree, node)) node = node->inputs[0];
     struct weir_buffer *to = tree->to;
     branch(to, prefix, root);
@@ -170,6 +197,7 @@ static void print_plans(struct weir_planning *planning, struct weir_physical **p
 static void print_logical(struct weir_planning *planning, const struct weir_rel *rel, struct weir_buffer *to,
     const char *prefix, bool root, bool last)
 {
+    if (to->overflowed) return;
     branch(to, prefix, root);
     weir_rel_describe(planning, rel, to);
     weir_buffer_append_byte(to, '\n');

@@ -65,7 +65,7 @@ static struct weir_rel *rewrite(struct pass *pass, struct weir_rel *rel)
         if (result == rel) result = weir_rel_copy(pass->planning, rel);
         ((struct weir_rel **)result->inputs)[i] = input;
     }
-    for (uint32_t r = 0; r < pass->rule_count; r++) {
+    for (uint32_t r = 0; r < pass->rule_count && pass->planning->rel_id < pass->planning->rel_id_limit; r++) {
         if (!weir_rule_enabled(pass->planning, pass->rules[r].rule)) continue;
         struct weir_rel *next = pass->rules[r].apply(pass->planning, result);
         if (!next || next == result) continue;
@@ -165,14 +165,14 @@ bool weir_expr_literal_integer(const struct weir_expr *expr, int64_t *ret)
     }
 }
 
-static bool inputs_append(const struct weir_planning *planning, const struct weir_rel *rel)
+static bool inputs_append(struct weir_planning *planning, const struct weir_rel *rel)
 {
     for (uint32_t i = 0; i < rel->input_count; i++)
         if (!weir_rel_is_append(planning, rel->inputs[i])) return false;
     return true;
 }
 
-bool weir_rel_is_append(const struct weir_planning *planning, const struct weir_rel *rel)
+static bool is_append(struct weir_planning *planning, const struct weir_rel *rel)
 {
     switch (rel->kind) {
     case WEIR_REL_SCAN: return !rel->scan.source || rel->scan.source->changelog_kinds == WEIR_SQL_KIND_I;
@@ -194,6 +194,20 @@ bool weir_rel_is_append(const struct weir_planning *planning, const struct weir_
     case WEIR_REL_SINK: return false;
     default: return inputs_append(planning, rel);
     }
+}
+
+bool weir_rel_is_append(struct weir_planning *planning, const struct weir_rel *rel)
+{
+    static char yes, no;
+    if (!planning->append) {
+        planning->append = WEIR_ARENA_NEW(planning->arena, struct weir_rel_map);
+        weir_rel_map_init(planning->append, planning->arena);
+    }
+    void *known = weir_rel_map_get(planning->append, rel);
+    if (known) return known == &yes;
+    bool append = is_append(planning, rel);
+    weir_rel_map_put(planning->append, rel, append ? &yes : &no);
+    return append;
 }
 
 /* --- phases --- */

@@ -33,7 +33,7 @@ struct weir_rel *weir_rel_map_exprs(struct weir_planning *planning, struct weir_
     struct weir_expr *(*map)(struct weir_planning *planning, struct weir_expr *expr, bool condition));
 
 /* Every row that the rel makes is an insertion. */
-bool weir_rel_is_append(const struct weir_planning *planning, const struct weir_rel *rel);
+bool weir_rel_is_append(struct weir_planning *planning, const struct weir_rel *rel);
 bool weir_expr_literal_integer(const struct weir_expr *expr, int64_t *ret);
 bool weir_expr_is_call(const struct weir_expr *expr, const char *name);
 

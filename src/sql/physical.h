@@ -90,9 +90,15 @@ struct weir_physical {
     uint8_t update_kind;   /* enum weir_update_kind */
     uint8_t delete_kind;   /* enum weir_delete_kind */
     uint8_t *input_update; /* per input: the enum weir_update_kind asked of it */
-    bool force_before;     /* some consumer needs -U, so all get it */
-    bool skipped;          /* CHANGELOG_NORMALIZE that nobody needs */
-    bool materialized;     /* SINK */
+    /* Answers of this round, by what was required: a node with many consumers is visited once for each. */
+    uint32_t update_round[3], delete_round[3];
+    bool update_fits[3], delete_fits[3];
+    uint8_t update_asked; /* last required */
+    bool estimated;       /* explain.c */
+    double estimate[6];
+    bool force_before; /* some consumer needs -U, so all get it */
+    bool skipped;      /* CHANGELOG_NORMALIZE that nobody needs */
+    bool materialized; /* SINK */
     uint8_t sink_update_count;
     enum weir_update_kind sink_updates[2];
     struct weir_key_list upsert_keys;
@@ -104,7 +110,8 @@ struct weir_physical {
     struct weir_physical *merged; /* reuse.c: what stands for it */
 };
 
-/* The window whose start and end are among the columns of node's rows, and which column its end is; NULL: there is none. */
+/* The window whose start and end are among the columns of node's rows, and which column its end is; NULL:
+ * there is none. */
 const struct weir_window *weir_physical_window(
     const struct weir_physical *node, const uint32_t *columns, uint32_t count, uint32_t *end);
 struct weir_physical *weir_physical_new(struct weir_planning *planning, enum weir_physical_kind kind,

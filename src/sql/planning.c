@@ -164,6 +164,7 @@ enum weir_error_code weir_planning_start(
         .batch = input->batch,
         .error = reterr };
     planning->rel_id = 1u << 20; /* above what the binder gave */
+    planning->rel_id_limit = planning->rel_id + WEIR_PLANNING_RELS_MAX;
     planning->rules_off = WEIR_ARENA_ARRAY(input->arena, uint8_t, WEIR_RULE_COUNT);
     for (uint32_t r = 0; r < WEIR_RULE_COUNT; r++) {
         const char *key = weir_arena_format(input->arena, "table.optimizer.rule.%s", rules[r].name);

@@ -13,6 +13,11 @@
 #include "sql/planner.h"
 
 struct weir_physical;
+struct weir_rel_map;
+
+/* A query whose parts share parts can unfold without end when filters go down each way: past this many new
+ * rels, rules rest. */
+enum { WEIR_PLANNING_RELS_MAX = 100000 };
 
 struct weir_planning {
     const struct weir_sql_planner_input *input;
@@ -20,11 +25,15 @@ struct weir_planning {
     struct weir_memory *memory;
     const struct weir_sql_config *config;
     bool batch;
-    uint32_t rel_id;          /* last one given */
-    uint32_t physical_id;     /* last one given */
-    uint32_t mark;            /* of the last walk over physical nodes */
-    uint8_t *rules_off;       /* per line of rules.def */
-    struct weir_error *error; /* of the first failure within a phase; phases return a code */
+    uint32_t rel_id;             /* last one given */
+    uint32_t physical_id;        /* last one given */
+    uint32_t round;              /* of the last question to all nodes, changelog.c */
+    uint32_t mark;               /* of the last walk over physical nodes */
+    uint32_t rel_id_limit;       /* rules rest beyond it */
+    struct weir_rel_map *append; /* what weir_rel_is_append found */
+    bool update_conflict;        /* changelog.c: a node was asked for different things */
+    uint8_t *rules_off;          /* per line of rules.def */
+    struct weir_error *error;    /* of the first failure within a phase; phases return a code */
 };
 
 /* --- rules --- */
