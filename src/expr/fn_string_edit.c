@@ -365,7 +365,7 @@ static enum weir_error_code chr(WEIR_KERNEL_PARAMETERS)
     WEIR_FOR_ROWS(i, rows, count)
     {
         int64_t value = WEIR_ARGUMENT(int64_t, arguments[0], i);
-        char bytes[4];
+        char bytes[WEIR_STRING_INLINE_MAX];
         uint32_t length = value < 0 ? 0 : weir_text_encode((uint32_t)(value & 0xFF), bytes);
         WEIR_RESULT(struct weir_string, out, i) = weir_string_view(bytes, length);
     }

@@ -73,7 +73,7 @@ static const struct weir_type *common_numeric(
     }
     if (a->id != WEIR_TYPE_DECIMAL && b->id != WEIR_TYPE_DECIMAL)
         return plain(arena, WEIR_MAX(a->id, b->id), nullable);
-    uint8_t precision_a, precision_b, scale_a, scale_b;
+    uint8_t precision_a = 0, precision_b = 0, scale_a = 0, scale_b = 0;
     weir_type_integer_as_decimal(a, &precision_a, &scale_a);
     weir_type_integer_as_decimal(b, &precision_b, &scale_b);
     int digits = WEIR_MIN(WEIR_MAX(precision_a - scale_a, precision_b - scale_b), WEIR_DECIMAL_PRECISION_MAX);

@@ -328,7 +328,7 @@ static enum weir_error_code bind_join(struct bind_context *context, const struct
     const struct weir_spec *hints, struct bind_scope *ret)
 {
     struct bind_scope left, right;
-    enum weir_join_type type;
+    enum weir_join_type type = WEIR_JOIN_INNER;
     WEIR_TRY(join_type(context, ref, &type));
     WEIR_TRY(weir_bind_from(context, ref->join.left, hints, &left));
     WEIR_TRY(weir_bind_from(context, ref->join.right, hints, &right));

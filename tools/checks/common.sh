@@ -22,7 +22,7 @@ build_preset() {
         rm -f "$log"
         return 0
     fi
-    grep -E -A 6 'error|warning: |FAILED|CMake Error|undefined reference' "$log" | head -60
+    grep -E -A 6 'error|FAILED|CMake Error|undefined reference' "$log" | head -60
     echo "the build of preset '$preset' failed"
     rm -f "$log"
     return 1
