@@ -201,6 +201,7 @@ int verb_sql(int argument_count, char **arguments)
             .find_source = weir_operator_source_find,
             .write = on_write,
             .interrupted = on_interrupted,
+            .terminal = isatty(STDOUT_FILENO),
             .live = isatty(STDERR_FILENO) && isatty(STDOUT_FILENO) };
         struct weir_session *session = weir_session_new(&session_config);
         bool quit = false;

@@ -25,6 +25,7 @@ struct weir_session_config {
     bool (*write)(void *owner, const char *bytes, size_t length, bool to_stderr);
     bool (*interrupted)(void *owner); /* asked about ten times a second */
     void *owner;
+    bool terminal; /* standard output is one: result mode table draws there */
     bool live; /* a terminal watches: a running INSERT shows a line of progress on stderr */
 };
 
