@@ -40,6 +40,8 @@ enum weir_error_code weir_cast_row(
     struct weir_call *call, const struct weir_vector *v, struct weir_vector *out, uint32_t row);
 /* A loop between integers and strings; NULL: there is none for these types. */
 weir_kernel weir_cast_text_kernel(const struct weir_type *from, const struct weir_type *to);
+/* A loop among dates and timestamps; NULL: there is none for these types. */
+weir_kernel weir_cast_time_kernel(const struct weir_type *from, const struct weir_type *to);
 /* Milliseconds of the day, cut to precision digits of the second. */
 int32_t weir_time_cut(int32_t ms, uint32_t precision);
 

@@ -171,6 +171,7 @@ bool weir_infer_cast(WEIR_INFER_PARAMETERS)
     ret->kernel = is_shareable(given[0], ret->type) ? retype : number_kernel(given[0], ret->type);
     if (!ret->kernel) ret->kernel = scale_kernel(given[0], ret->type);
     if (!ret->kernel) ret->kernel = weir_cast_text_kernel(given[0], ret->type);
+    if (!ret->kernel) ret->kernel = weir_cast_time_kernel(given[0], ret->type);
     if (!ret->kernel) ret->kernel = cast_rows;
     return true;
 }
