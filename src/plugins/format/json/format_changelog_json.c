@@ -144,6 +144,7 @@ static enum weir_error_code decode(struct weir_decoder *decoder, const char *byt
 {
     struct json_decoder *d = &decoder->json;
     size_t at = 0;
+    struct weir_error error; /* large: not cleared per record, json_fail() sets all of it */
     *consumed = 0;
     while (out->row_count < WEIR_BATCH_ROWS_MAX) {
         size_t line, used;
@@ -152,7 +153,6 @@ static enum weir_error_code decode(struct weir_decoder *decoder, const char *byt
             at += used;
             continue;
         }
-        struct weir_error error = { 0 };
         struct json_scanner s;
         json_scanner_begin(&s, d, bytes + at, line, out, &error);
         uint8_t kind = WEIR_ROW_INSERT;

@@ -52,11 +52,11 @@ static enum weir_error_code decode(struct weir_decoder *decoder, const char *byt
 {
     struct json_decoder *d = &decoder->json;
     size_t at = 0;
+    struct weir_error error; /* large: not cleared per record, json_fail() sets all of it */
     *consumed = 0;
     while (out->row_count < WEIR_BATCH_ROWS_MAX && at < WEIR_BATCH_BYTES_MAX * 4) {
         size_t line, used;
         if (!json_record_end(bytes + at, length - at, final, &line, &used)) break;
-        struct weir_error error = { 0 };
         if (!is_blank(bytes + at, WEIR_MIN(line, (size_t)1)) || !is_blank(bytes + at, line)) {
             if (decode_line(d, bytes + at, line, out, &error)) {
                 out->row_count++;
