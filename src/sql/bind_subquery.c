@@ -1,5 +1,6 @@
 /* WHERE and HAVING with their sub-queries: IN and EXISTS become semi and anti joins, scalar ones left joins.
  */
+#include "expr/function.h"
 #include "sql/bind.h"
 
 #include <string.h>
@@ -232,15 +233,86 @@ static bool is_late(const struct bind_scope *scope)
     return scope->select && scope->select->aggregated && !scope->in_aggregate;
 }
 
+static bool uses_inner(void *context, const struct weir_expr *expr)
+{
+    bool *found = context;
+    *found = *found || (expr->kind == WEIR_EXPR_COLUMN && !(expr->column & BIND_MASK));
+    return !*found;
+}
+
+/* inner = outer, either way round: *inner has no outer column, *outer no inner one. */
+static bool split_equality(
+    const struct weir_expr *condition, struct weir_expr **inner, struct weir_expr **outer)
+{
+    if (condition->kind != WEIR_EXPR_CALL || strcmp(condition->function->name, "=") != 0) return false;
+    for (int side = 0; side < 2; side++) {
+        bool mixed = false;
+        *inner = condition->arguments[side];
+        *outer = condition->arguments[1 - side];
+        weir_expr_visit(*outer, uses_inner, &mixed);
+        if (!mixed && !weir_bind_uses(*inner, BIND_OUTER) && weir_bind_uses(*outer, BIND_OUTER)) return true;
+    }
+    return false;
+}
+
+/* Without an aggregate of its own: at most one row for each value of what is compared with the outer query.
+ */
+static enum weir_error_code single_value_by_key(
+    struct bind_context *context, struct bind_result *query, struct weir_sql_span span)
+{
+    uint32_t count = query->condition_count;
+    struct weir_expr **exprs = WEIR_ARENA_ARRAY(context->arena, struct weir_expr *, count + 1);
+    struct weir_expr **outer = WEIR_ARENA_ARRAY(context->arena, struct weir_expr *, count + 1);
+    const char **names = WEIR_ARENA_ARRAY(context->arena, const char *, count + 1);
+    uint32_t *keys = WEIR_ARENA_ARRAY(context->arena, uint32_t, count + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!split_equality(query->conditions[i], &exprs[i], &outer[i])) {
+            return weir_bind_unsupported(
+                context, span, "A correlated condition other than inner = outer in a scalar sub-query");
+        }
+        keys[i] = i;
+        names[i] = weir_arena_format(context->arena, "$f%u", i);
+    }
+    exprs[count] = weir_bind_column(context, query->rel, 0);
+    names[count] = query->rel->fields[0].name;
+    struct weir_rel *input = weir_bind_project(context, query->rel, exprs, names, count + 1, span);
+    struct weir_aggregate_call *call = WEIR_ARENA_NEW(context->arena, struct weir_aggregate_call);
+    WEIR_TRY(aggregate_call(context, "SINGLE_VALUE", input, (int32_t)count, span, call));
+    struct weir_rel *rel = weir_bind_rel1(context, WEIR_REL_AGGREGATE, input, span);
+    rel->aggregate.keys = keys;
+    rel->aggregate.key_count = count;
+    rel->aggregate.calls = call;
+    rel->aggregate.call_count = 1;
+    struct weir_rel_field *fields = WEIR_ARENA_ARRAY(context->arena, struct weir_rel_field, count + 1);
+    memcpy(fields, input->fields, count * sizeof *fields);
+    fields[count] = (struct weir_rel_field){ names[count], call->type };
+    rel->fields = fields;
+    /* The value first, as with every scalar sub-query. */
+    struct weir_expr **columns = WEIR_ARENA_ARRAY(context->arena, struct weir_expr *, count + 1);
+    const char **column_names = WEIR_ARENA_ARRAY(context->arena, const char *, count + 1);
+    columns[0] = weir_bind_column(context, rel, count);
+    column_names[0] = names[count];
+    for (uint32_t i = 0; i < count; i++) {
+        columns[i + 1] = weir_bind_column(context, rel, i);
+        column_names[i + 1] = names[i];
+    }
+    query->rel = weir_bind_project(context, rel, columns, column_names, count + 1, span);
+    for (uint32_t i = 0; i < count; i++) {
+        struct weir_expr *key = weir_bind_column(context, query->rel, i + 1);
+        WEIR_TRY(
+            weir_bind_compare(context, WEIR_SQL_OPERATOR_EQUAL, key, outer[i], span, &query->conditions[i]));
+    }
+    return WEIR_OK;
+}
+
 static enum weir_error_code correlated_scalar(struct bind_scope *scope, const struct weir_sql_expr *ast,
     struct bind_result *query, struct weir_expr **ret)
 {
     struct bind_context *context = scope->context;
-    if (!query->single_row || is_late(scope)) {
-        return weir_bind_unsupported(context, ast->span,
-            is_late(scope) ? "A correlated scalar sub-query beside aggregates"
-                           : "A correlated scalar sub-query without an aggregate");
+    if (is_late(scope)) {
+        return weir_bind_unsupported(context, ast->span, "A correlated scalar sub-query beside aggregates");
     }
+    if (!query->single_row) WEIR_TRY(single_value_by_key(context, query, ast->span));
     struct weir_expr **parts =
         WEIR_ARENA_ARRAY(context->arena, struct weir_expr *, query->condition_count + 1);
     uint32_t count = 0, column = scope->rel->field_count;

@@ -75,7 +75,8 @@ static void test_literals(void **state)
         fields(&f, "SELECT DATE '2024-02-29', TIME '10:20:30', TIMESTAMP '2024-01-02 03:04:05.678', X'0AFF'"),
         "EXPR$0 DATE NOT NULL, EXPR$1 TIME(0) NOT NULL, EXPR$2 TIMESTAMP(3) NOT NULL, EXPR$3 BINARY(2) NOT "
         "NULL");
-    const char *intervals = bound(&f, "SELECT INTERVAL '1 02:03:04.5' DAY TO SECOND, INTERVAL -'1-2' YEAR TO MONTH");
+    const char *intervals =
+        bound(&f, "SELECT INTERVAL '1 02:03:04.5' DAY TO SECOND, INTERVAL -'1-2' YEAR TO MONTH");
     assert_non_null(strstr(intervals, "Project[93784500:INTERVAL DAY"));
     assert_non_null(strstr(intervals, " -14:INTERVAL YEAR"));
     assert_string_equal(
@@ -205,6 +206,9 @@ static void test_subqueries(void **state)
     assert_string_equal(bound(&f, "SELECT v FROM s WHERE EXISTS (SELECT 1 FROM q) OR k = 1"),
         "Project[$1](Filter[(($2 > 0:BIGINT) IS TRUE OR ($0 = 1))](Join[left](Scan s, Aggregate[; "
         "COUNT()](Project[1](Scan q)))))");
+    assert_string_equal(bound(&f, "SELECT (SELECT v FROM s WHERE s.k = q.k) FROM q"),
+        "Project[$4](Join[left ($5 = $0)](Scan q, Project[$1, $0](Aggregate[0; SINGLE_VALUE(1)]"
+        "(Project[$1, $0](Project[$1, $0](Scan s))))))");
 }
 
 static void test_order_and_limit(void **state)
