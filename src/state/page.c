@@ -141,7 +141,8 @@ uint64_t weir_heap_allocate(struct weir_table *table, uint32_t key_group, uint32
     uint32_t last = group->heap.count - 1;
     struct page *page = group->heap.count ? group->heap.pages[last] : NULL;
     if (!page || page->bytes - page->used < rounded) {
-        static const uint32_t sizes[] = { 1 << 10, 4 << 10, 16 << 10 };
+        static const uint32_t sizes[] = { 256, 1 << 10, 4 << 10,
+            16 << 10 }; /* many slices, few keys: stay small */
         uint32_t size =
             group->heap.count < WEIR_ARRAY_COUNT(sizes) ? sizes[group->heap.count] : (uint32_t)PAGE_BYTES;
         page = weir_page_list_add(state, &group->heap, WEIR_MAX(size, rounded));

@@ -321,7 +321,8 @@ uint8_t *weir_table_insert(struct weir_table *table, uint32_t key_group, uint64_
         struct page_list *list = &group->rows;
         struct page *page = list->count ? list->pages[list->count - 1] : NULL;
         if (!page || page->bytes - (size_t)page->used * family->stride < family->stride) {
-            static const uint32_t sizes[] = { 1 << 10, 4 << 10, 16 << 10 };
+            static const uint32_t sizes[] = { 256, 1 << 10, 4 << 10,
+                16 << 10 }; /* many slices, few keys: stay small */
             uint32_t size = list->count < WEIR_ARRAY_COUNT(sizes) ? sizes[list->count] : (uint32_t)PAGE_BYTES;
             page = weir_page_list_add(state, list, WEIR_MAX(size, family->stride));
             WEIR_ASSERT(list->count <= GROUP_PAGES_MAX);
