@@ -407,6 +407,9 @@ static bool decide_delete(
         break;
     default: fits = delete_inputs(planning, node, WEIR_DELETE_FULL); break;
     }
+    /* What just passes is what came. */
+    if (forwards(node) && node->input_count && provided != WEIR_DELETE_NONE)
+        provided = (enum weir_delete_kind)node->inputs[0]->delete_kind;
     node->delete_kind = (uint8_t)provided;
     return fits;
 }

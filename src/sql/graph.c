@@ -162,7 +162,8 @@ enum weir_error_code weir_physical_to_graph(struct weir_planning *planning,
     struct weir_physical *const *roots, uint32_t root_count, const struct weir_stream_graph **ret)
 {
     struct writer w = { .planning = planning, .arena = planning->arena };
-    w.nodes = WEIR_ARENA_ARRAY(planning->arena, struct weir_plan_node, WEIR_PLAN_NODES_MAX);
+    uint32_t room = WEIR_MIN(planning->physical_id, (uint32_t)WEIR_PLAN_NODES_MAX);
+    w.nodes = WEIR_ARENA_ARRAY(planning->arena, struct weir_plan_node, room + 1);
     for (uint32_t r = 0; r < root_count; r++) {
         uint32_t index;
         enum weir_error_code code = write_node(&w, roots[r], &index);

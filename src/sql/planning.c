@@ -1,10 +1,7 @@
 /* Helpers that all phases of the planner share: configuration, rule switches, making rels. */
 #include "sql/planning.h"
 
-#include "base/assert.h"
 #include "sql/catalog.h"
-
-enum { CONJUNCTS_MAX = 4096 };
 
 /* --- configuration --- */
 
@@ -241,15 +238,23 @@ bool weir_rel_project_is_identity(const struct weir_rel *project)
     return true;
 }
 
+static uint32_t count_conjuncts(const struct weir_expr *condition)
+{
+    uint32_t count = 0;
+    if (condition->kind != WEIR_EXPR_AND) return 1;
+    for (uint32_t i = 0; i < condition->argument_count; i++)
+        count += count_conjuncts(condition->arguments[i]);
+    return count;
+}
+
 static void collect_conjuncts(struct weir_expr *condition, struct weir_expr **to, uint32_t *count)
 {
-    if (condition->kind == WEIR_EXPR_AND && *count + condition->argument_count <= CONJUNCTS_MAX) {
-        for (uint32_t i = 0; i < condition->argument_count; i++)
-            collect_conjuncts(condition->arguments[i], to, count);
-    } else {
-        WEIR_ASSERT(*count < 2 * CONJUNCTS_MAX);
+    if (condition->kind != WEIR_EXPR_AND) {
         to[(*count)++] = condition;
+        return;
     }
+    for (uint32_t i = 0; i < condition->argument_count; i++)
+        collect_conjuncts(condition->arguments[i], to, count);
 }
 
 uint32_t weir_expr_conjuncts(struct weir_arena *arena, struct weir_expr *condition, struct weir_expr ***ret)
@@ -257,8 +262,7 @@ uint32_t weir_expr_conjuncts(struct weir_arena *arena, struct weir_expr *conditi
     uint32_t count = 0;
     *ret = NULL;
     if (!condition) return 0;
-    uint32_t room = condition->kind == WEIR_EXPR_AND ? 2 * CONJUNCTS_MAX : 1;
-    *ret = WEIR_ARENA_ARRAY(arena, struct weir_expr *, room);
+    *ret = WEIR_ARENA_ARRAY(arena, struct weir_expr *, count_conjuncts(condition) + 1);
     collect_conjuncts(condition, *ret, &count);
     return count;
 }

@@ -60,7 +60,7 @@ struct weir_rel *weir_rel_project(struct weir_planning *planning, struct weir_re
 /* Columns 0..count-1 of input as expressions. */
 struct weir_expr **weir_rel_identity(struct weir_planning *planning, const struct weir_rel *input);
 bool weir_rel_project_is_identity(const struct weir_rel *project);
-/* ANDed parts of a condition (NULL: none); returns their number, at most 4096 are split. */
+/* ANDed parts of a condition (NULL: none), in an array of the caller's own; returns their number. */
 uint32_t weir_expr_conjuncts(struct weir_arena *arena, struct weir_expr *condition, struct weir_expr ***ret);
 /* Whether every column of the expression lies in [from, to). */
 bool weir_expr_columns_within(

@@ -4,6 +4,7 @@
 #include "sql/optimizer.h"
 
 struct range {
+    const struct weir_rel *over;
     int64_t start, end;
     int32_t end_column;
     bool bounded_above;
@@ -18,12 +19,21 @@ static const char *flipped(const char *name)
     return NULL;
 }
 
+/* A bound that is a column: BIGINT, and the same for all rows of a partition. */
+static bool is_bound_column(const struct weir_rel *over, const struct weir_expr *expr)
+{
+    if (expr->kind != WEIR_EXPR_COLUMN || expr->type->id != WEIR_TYPE_BIGINT) return false;
+    for (uint32_t p = 0; p < over->over.partition_count; p++)
+        if (over->over.partition[p] == expr->column) return true;
+    return false;
+}
+
 /* Narrows the range by "number <operator> other"; false: the conjunct says nothing that a rank can use. */
 static bool narrow(const char *operator, const struct weir_expr * other, uint32_t number, struct range *range)
 {
     int64_t value;
-    if (other->kind == WEIR_EXPR_COLUMN && other->column != number && range->end_column < 0) {
-        if (strcmp(operator, "<=") != 0 || range->bounded_above || !weir_type_is_integer(other->type))
+    if (other->kind == WEIR_EXPR_COLUMN) {
+        if (strcmp(operator, "<=") != 0 || range->bounded_above || !is_bound_column(range->over, other))
             return false;
         range->end_column = (int32_t)other->column;
         range->bounded_above = true;
@@ -42,7 +52,7 @@ static bool narrow(const char *operator, const struct weir_expr * other, uint32_
 
 static const struct weir_expr *through_cast(const struct weir_expr *expr)
 {
-    return weir_expr_is_call(expr, "CAST") && weir_type_is_integer(expr->type) ? expr->arguments[0] : expr;
+    return weir_expr_is_call(expr, "CAST") && expr->type->id == WEIR_TYPE_BIGINT ? expr->arguments[0] : expr;
 }
 
 static bool takes_part(const struct weir_expr *conjunct, uint32_t number, struct range *range)
@@ -89,7 +99,7 @@ static struct weir_rel *over_to_rank(struct weir_planning *planning, struct weir
     if (project) condition = weir_expr_substitute(planning->arena, condition, project->project.exprs);
     struct weir_expr **conjuncts;
     uint32_t count = weir_expr_conjuncts(planning->arena, condition, &conjuncts), rest = 0;
-    struct range range = { .start = 1, .end = INT64_MAX, .end_column = -1 };
+    struct range range = { .over = over, .start = 1, .end = INT64_MAX, .end_column = -1 };
     for (uint32_t i = 0; i < count; i++)
         if (!takes_part(conjuncts[i], over->field_count - 1, &range)) conjuncts[rest++] = conjuncts[i];
     if (!range.bounded_above) return NULL;
