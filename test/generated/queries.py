@@ -1,0 +1,389 @@
+"""Random queries over the tables of a world: what a SELECT is made of, from FROM to LIMIT."""
+from grammar import IDENTITY, Grammar, Text, NUMERIC, TYPES, comma, join, plain
+
+AGGREGATED = ('INT', 'BIGINT', 'DOUBLE', 'DECIMAL', 'STRING', 'DATE', 'TIMESTAMP')
+
+
+def text_of(parts, template, **more):
+    return join(None, parts, template, **more)
+
+
+class Relation:
+    """What may stand in FROM: its text, its columns [(name, type)], and the column of event time if it still is one."""
+
+    def __init__(self, text, columns, rowtime=None):
+        self.text, self.columns, self.rowtime = text, columns, rowtime
+
+    def scope(self, alias):
+        return [(alias, n, t) for n, t in self.columns]
+
+
+class Queries(Grammar):
+    def query(self):
+        """-> (the query, its columns); CTEs go in front of it."""
+        text, columns = self.select(2, top=True)
+        return text, columns
+
+    def with_clause(self):
+        if not self.with_:
+            return plain('')
+        return join(None, [comma([join(None, [n, t], '{} AS ({})') for n, t, _ in self.with_])], 'WITH {} ')
+
+    # ---- FROM
+
+    def relation(self, depth):
+        c = self.c
+        kind = c.of(('table', 'table', 'table', 'query', 'cte')) if depth > 0 else 'table'
+        if kind == 'cte' and self.with_ and c.some(50):
+            name, _, columns = c.of(self.with_)
+            c.note('cte again')
+            return Relation(plain(name), columns)
+        if kind == 'table':
+            table = c.of(self.world)
+            return Relation(plain(table.name), table.columns, table.rowtime)
+        text, columns = self.select(depth - 1)
+        if kind == 'cte':
+            name = self.name('w')
+            self.with_.append((name, text, columns))
+            c.note('cte')
+            return Relation(plain(name), columns)
+        return Relation(text_of([text], '({})'), columns)
+
+    def item(self, depth):
+        """-> (text with its alias, scope)"""
+        relation, alias = self.relation(depth), self.name('r')
+        return text_of([relation.text, alias], '{} AS {}'), relation.scope(alias)
+
+    def equality(self, left, right):
+        pairs = [(a, b) for a in left for b in right if a[2] == b[2]]
+        if not pairs:
+            return None
+        a, b = self.c.of(pairs)
+        self.c.note('key ' + a[2])
+        return plain('%s.%s = %s.%s' % (a[0], a[1], b[0], b[1]), 'BOOLEAN')
+
+    def source(self, depth):
+        """The FROM clause: one relation or a few joined ones."""
+        c = self.c
+        text, scope = self.item(depth)
+        for _ in range(c.of((0, 0, 1, 1, 2)) if depth > 0 else 0):
+            other, right = self.item(depth - 1)
+            kind = c.of(('JOIN', 'LEFT JOIN', 'RIGHT JOIN', 'FULL JOIN', 'CROSS JOIN'))
+            condition = self.equality(scope, right)
+            if condition is None:
+                kind = 'CROSS JOIN'
+            c.note(kind.lower())
+            if kind == 'CROSS JOIN':
+                text = text_of([text, other], '{} CROSS JOIN {}')
+            else:
+                if c.some(30):
+                    extra = self.equality(scope, right) if c.draw(2) == 0 else self.condition(scope + right)
+                    condition = text_of([condition, extra], '{} AND {}')
+                text = text_of([text, kind, other, condition], '{} {} {} ON {}')
+            scope = scope + right
+        return text, scope
+
+    def condition(self, scope):
+        """A predicate that speaks of a column at least."""
+        result = self.expression('BOOLEAN', scope, 3)
+        if result.constant or '.' not in (result.forms[0] or '.'):
+            alias, name, _ = self.c.of(scope)
+            result = plain('%s.%s IS NOT NULL' % (alias, name), 'BOOLEAN')
+        return result
+
+    def where(self, scope, depth):
+        c = self.c
+        parts = []
+        if c.some(60):
+            parts.append(self.condition(scope))
+        if depth > 0 and c.some(25):
+            parts.append(self.subquery_condition(scope, depth))
+        if not parts:
+            return plain('')
+        c.note('where')
+        return text_of([text_of(parts, ' AND '.join(['{}'] * len(parts)))], ' WHERE {}')
+
+    def subquery_condition(self, scope, depth):
+        c = self.c
+        text, inner = self.item(depth - 1)
+        no = c.of(('', 'NOT '))
+        local = text_of([self.condition(inner)], '{}') if c.some(40) else None
+        if c.draw(2) == 0:
+            pairs = [(a, b) for a in scope for b in inner if a[2] == b[2]]
+            if pairs:
+                c.note('%sin' % no.lower())
+                a, b = c.of(pairs)
+                parts = ['%s.%s %sIN' % (a[0], a[1], no), '%s.%s' % (b[0], b[1]), text]
+                return text_of(parts + [local], '{} (SELECT {} FROM {} WHERE {})') if local else text_of(parts, '{} (SELECT {} FROM {})')
+        c.note('%sexists' % no.lower())
+        condition = self.equality(scope, inner) or self.condition(inner)
+        if local:
+            condition = text_of([condition, local], '{} AND {}')
+        return text_of([no, text, condition], '{}EXISTS (SELECT 1 FROM {} WHERE {})')
+
+    # ---- SELECT
+
+    def select(self, depth, top=False):
+        c = self.c
+        kinds = ['plain', 'plain', 'aggregate', 'aggregate', 'distinct']
+        if depth > 0:
+            kinds += ['union', 'topn', 'window', 'interval', 'limit', 'grouping', 'first']
+        kind = c.of(kinds)
+        c.note('select ' + kind)
+        return getattr(self, '_select_' + kind)(depth)
+
+    def outputs(self, texts):
+        """-> (the list of a SELECT, its columns)"""
+        names = [self.name('c') for _ in texts]
+        return comma([text_of([t, n], '{} AS {}') for t, n in zip(texts, names)]), [(n, t.type) for t, n in zip(texts, names)]
+
+    def _select_plain(self, depth, types=None, distinct=''):
+        c = self.c
+        text, scope = self.source(depth)
+        where = self.where(scope, depth)
+        if types is None and c.some(10):
+            where = plain('') if c.draw(2) else where
+        types = types or [c.of(TYPES) if c.some(60) else c.of(scope)[2] for _ in range(1 + c.draw(4))]
+        chosen, columns = self.outputs([self.expression(t, scope) for t in types])
+        return text_of([distinct, chosen, text, where], 'SELECT {}{} FROM {}{}'), columns
+
+    def _select_distinct(self, depth):
+        return self._select_plain(depth, distinct='DISTINCT ')
+
+    def _select_union(self, depth):
+        c = self.c
+        a, columns = self._select_plain(depth - 1)
+        result = a
+        for _ in range(1 + c.draw(2)):
+            b, _ = self._select_plain(depth - 1, [t for _, t in columns])
+            word = c.of(('UNION ALL', 'UNION'))
+            c.note(word.lower())
+            # PostgreSQL and SQLite read a chain from the left, as Weir does
+            result = text_of([result, word, b], '{} {} {}')
+        return result, columns
+
+    def call(self, scope):
+        """One aggregate call over the columns of scope."""
+        c = self.c
+        kind = c.of(('count all', 'count', 'sum', 'min', 'max', 'average', 'count', 'sum'))
+        alias, name, t = c.of(scope)
+        x = plain('%s.%s' % (alias, name), t)
+        if c.some(25):
+            x = self.expression(t, scope, 1)
+        x.type = t
+        distinct = 'DISTINCT ' if kind in ('count', 'sum') and c.some(35) else ''
+        if kind in ('sum', 'average') and t not in NUMERIC or kind in ('min', 'max') and t not in AGGREGATED:
+            kind = 'count'
+        if kind == 'average':
+            kind, distinct = ('average', '') if t == 'DOUBLE' else ('sum', distinct)
+        if kind == 'count all':
+            result, t = plain('COUNT(*)'), 'BIGINT'
+        elif kind == 'count':
+            result, t = text_of([distinct, x], 'COUNT({}{})'), 'BIGINT'
+        elif kind == 'sum':
+            result = text_of([distinct, x], 'SUM({}{})')
+        else:
+            result = text_of([{'min': 'MIN', 'max': 'MAX', 'average': 'AVG'}[kind], x], '{}({})')
+        c.note('aggregate ' + kind + (' distinct' if distinct else ''))
+        if c.some(20):
+            c.note('aggregate filter')
+            result = text_of([result, self.condition(scope)], '{} FILTER (WHERE {})')
+        if kind == 'sum' and t in ('INT', 'BIGINT'):
+            result = text_of([result], '{}', postgres='CAST({} AS %s)' % t)
+        result.type = t
+        return result
+
+    def calls(self, scope):
+        return [self.call(scope) for _ in range(1 + self.c.draw(3))]
+
+    def having(self, scope):
+        c = self.c
+        if not c.some(25):
+            return plain('')
+        c.note('having')
+        call = self.call(scope)
+        return text_of([call, c.of(('>', '<=', '<>')), self.literal(call.type)], ' HAVING {} {} {}')
+
+    def _select_aggregate(self, depth, source=None, keys=None):
+        c = self.c
+        text, scope = source or self.source(depth)
+        where = self.where(scope, depth)
+        keys = list(keys or [])
+        for _ in range(c.draw(3)):
+            alias, name, t = c.of(scope)
+            if t != 'BOOLEAN' or c.draw(2) == 0:
+                keys.append(plain('%s.%s' % (alias, name), t))
+        for k in keys:
+            c.note('group by ' + k.type)
+        having = self.having(scope) if keys else plain(' HAVING COUNT(*) > 0')
+        shown = [k for k in keys if c.some(85) or c.draw(2)]
+        calls = self.calls(scope) if not keys or c.some(90) else []
+        chosen, columns = self.outputs(shown + calls or keys)
+        if not keys:
+            return text_of([chosen, text, where, having], 'SELECT {} FROM {}{}{}'), columns
+        return text_of([chosen, text, where, comma(keys), having], 'SELECT {} FROM {}{} GROUP BY {}{}'), columns
+
+    def _select_grouping(self, depth):
+        c = self.c
+        text, scope = self.source(depth - 1)
+        where = self.where(scope, 0)
+        chosen = []
+        for _ in range(1 + c.draw(3)):
+            s = c.of(scope)
+            if s not in chosen:
+                chosen.append(s)
+        keys = [plain('%s.%s' % (s[0], s[1]), s[2]) for s in chosen]
+        kind = c.of(('ROLLUP', 'CUBE', 'GROUPING SETS'))
+        c.note(kind.lower())
+        if kind == 'GROUPING SETS':
+            sets = [[k.forms[0] for k in keys]]
+            for _ in range(1 + c.draw(3)):
+                sets.append([k.forms[0] for k in keys if c.draw(2)])
+            group = '%s (%s)' % (kind, ', '.join('(%s)' % ', '.join(s) for s in sets))
+        else:
+            group = '%s (%s)' % (kind, ', '.join(k.forms[0] for k in keys))
+        outputs = keys + self.calls(scope)
+        if c.some(40):
+            c.note('grouping()')
+            outputs.append(join('BIGINT', [keys[0]], 'GROUPING({})'))
+        chosen, columns = self.outputs(outputs)
+        return join(None, [chosen, text, where, group], 'SELECT {} FROM {}{} GROUP BY {} HAVING COUNT(*) > 0', sqlite=''), columns
+
+    def ordering(self, scope, first=()):
+        """ORDER BY every column (so that ties are rows that are the same), NULLs where Weir has them by itself or as told."""
+        c = self.c
+        rest = [s for s in scope if s not in first]
+        for i in range(len(rest)):
+            j = c.draw(len(rest) - i) + i
+            rest[i], rest[j] = rest[j], rest[i]
+        parts = []
+        for alias, name, _ in list(first) + rest:
+            word, nulls = c.of((('ASC', 'FIRST'), ('DESC', 'LAST')))
+            if c.some(20):
+                nulls = c.of(('FIRST', 'LAST'))
+                parts.append(plain('%s.%s %s NULLS %s' % (alias, name, word, nulls)))
+            else:
+                parts.append(join(None, [], '%s.%s %s' % (alias, name, word), '%s.%s %s NULLS %s' % (alias, name, word, nulls)))
+        return comma(parts)
+
+    def _select_limit(self, depth):
+        c = self.c
+        relation = self.relation(depth)
+        alias = self.name('r')
+        scope = relation.scope(alias)
+        where = self.where(scope, 0)
+        chosen, columns = self.outputs([plain('%s.%s' % (a, n), t) for a, n, t in scope])
+        offset = ' OFFSET %d' % c.draw(4) if c.some(25) else ''
+        text = text_of([chosen, relation.text, alias, where, self.ordering(scope), 1 + c.draw(6), offset],
+                       'SELECT {} FROM {} AS {}{} ORDER BY {} LIMIT {}{}')
+        return text_of([text, self.name('r')], 'SELECT * FROM ({}) AS {}'), columns
+
+    def _select_topn(self, depth):
+        c = self.c
+        relation = self.relation(depth)
+        alias, outer, rank = self.name('r'), self.name('r'), self.name('n')
+        scope = relation.scope(alias)
+        by = ', '.join('%s.%s' % (a, n) for a, n, _ in [c.of(scope) for _ in range(c.draw(3))])
+        chosen, columns = self.outputs([plain('%s.%s' % (a, n), t) for a, n, t in scope])
+        where = self.where(scope, 0)
+        inner = text_of([chosen, 'PARTITION BY ' + by if by else '', self.ordering(scope), rank, relation.text, alias, where],
+                        'SELECT {}, ROW_NUMBER() OVER ({} ORDER BY {}) AS {} FROM {} AS {}{}')
+        limit = c.of(('{0}.{1} <= 2', '{0}.{1} = 1', '{0}.{1} <= 1', '{0}.{1} < 4', '{0}.{1} <= 3 AND {0}.{1} >= 2')).format(outer, rank)
+        if c.some(30):
+            limit += ' AND ' + self.condition_text([(outer, n, t) for n, t in columns])
+        shown = columns[:]
+        if c.some(50):
+            shown.append((rank, 'BIGINT'))
+        return text_of([', '.join('%s.%s' % (outer, n) for n, _ in shown), inner, outer, limit], 'SELECT {} FROM ({}) AS {} WHERE {}'), shown
+
+    def condition_text(self, scope):
+        alias, name, _ = self.c.of(scope)
+        return '%s.%s IS %sNULL' % (alias, name, self.c.of(('NOT ', '')))
+
+    # ---- time
+
+    def events(self):
+        return self.c.of([t for t in self.world if t.rowtime])
+
+    def _select_first(self, depth):
+        """The first or last row of a key by event time (which no two rows of a table share)."""
+        c = self.c
+        table, alias, outer, rank = self.events(), self.name('r'), self.name('r'), self.name('n')
+        keys = [c.of(table.columns[:-1])[0] for _ in range(1 + c.draw(2))]
+        word = c.of(('ASC', 'DESC'))
+        inner = 'SELECT *, ROW_NUMBER() OVER (PARTITION BY %s ORDER BY ts %s) AS %s FROM %s AS %s' % (', '.join(keys), word, rank, table.name, alias)
+        shown = [s for s in table.columns if s[0] != 'ts'] + ([(rank, 'BIGINT')] if c.some(30) else [])
+        return plain('SELECT %s FROM (%s) AS %s WHERE %s.%s = 1' % (', '.join('%s.%s' % (outer, n) for n, _ in shown), inner, outer, outer, rank)), shown
+
+    def window(self):
+        """-> (text of a window table function, scope of its rows)"""
+        c = self.c
+        table, alias = self.events(), self.name('r')
+        kind = c.of(('TUMBLE', 'HOP', 'CUMULATE'))
+        step, count = c.of((60, 30, 7, 3600)), 1 + c.draw(4)
+        size = step * count
+        offset = c.of((10, 15)) if c.some(20) else 0
+        if kind == 'TUMBLE':
+            step, count = size, 1
+        c.note('window ' + kind)
+        interval = "INTERVAL '%d' SECOND(4)"
+        data, end = table.name, ", " + interval % offset if offset else ''
+        argument = 'TABLE %s, DESCRIPTOR(ts)' % data
+        steps = {'TUMBLE': (size,), 'HOP': (step, size), 'CUMULATE': (step, size)}[kind]
+        function = '%s(%s, %s%s)' % (kind, argument, ', '.join(interval % s for s in steps), end)
+        identity = function
+        if kind == 'TUMBLE' or step == size:
+            name = {'TUMBLE': c.of(('HOP', 'CUMULATE')), 'HOP': 'TUMBLE', 'CUMULATE': 'HOP'}[kind]
+            identity = '%s(%s, %s%s)' % (name, argument, ', '.join([interval % size] * (1 if name == 'TUMBLE' else 2)), end)
+        weir = 'TABLE({}) AS %s' % alias
+        slices = ', '.join('(%d)' % i for i in range(count))
+        base = size if kind == 'CUMULATE' else step
+        origin = "TIMESTAMP '1970-01-01 00:00:00' + INTERVAL '%d second'" % offset
+        start = "date_bin(INTERVAL '%d second', x.ts, %s)" % (base, origin)
+        second = "INTERVAL '%d second'"
+        if kind == 'CUMULATE':
+            first, last, keep = start, start + ' + (s.i + 1) * ' + second % step, 'x.ts < window_end'
+        else:
+            first, last, keep = start + ' - s.i * ' + second % step, start + ' - s.i * ' + second % step + ' + ' + second % size, 'TRUE'
+        oracle = ('(SELECT * FROM (SELECT x.*, %s AS window_start, %s AS window_end FROM %s AS x CROSS JOIN (VALUES %s) AS s(i)) AS x WHERE %s) AS %s'
+                  % (first, last, data, slices, keep, alias))
+        low = 'bin(x.ts, %d, %d, ' % (base * 1000, offset * 1000)
+        if kind == 'CUMULATE':
+            first, last = low + '0)', low + '(s.i + 1) * %d)' % (step * 1000)
+        else:
+            first, last = low + '- s.i * %d)' % (step * 1000), low + '- s.i * %d + %d)' % (step * 1000, size * 1000)
+        lite = ('(SELECT * FROM (SELECT x.*, %s AS window_start, %s AS window_end FROM %s AS x CROSS JOIN (SELECT column1 AS i FROM (VALUES %s)) AS s) AS x WHERE %s) AS %s'
+                % (first, last, data, slices, keep, alias))
+        columns = table.columns + [('window_start', 'TIMESTAMP'), ('window_end', 'TIMESTAMP')]
+        return Text([weir.format(function), weir.format(identity), oracle, lite]), [(alias, n, t) for n, t in columns]
+
+    def _select_window(self, depth):
+        c = self.c
+        text, scope = self.window()
+        keys = [plain('%s.%s' % (a, n), t) for a, n, t in scope if n in ('window_start', 'window_end')]
+        if c.some(15):
+            c.note('window rows')
+            where = self.where(scope, 0)
+            chosen, columns = self.outputs([plain('%s.%s' % (a, n), t) for a, n, t in scope])
+            return text_of([chosen, text, where], 'SELECT {} FROM {}{}'), columns
+        return self._select_aggregate(0, (text, scope), keys)
+
+    def _select_interval(self, depth):
+        c = self.c
+        left, right, a, b = self.events(), self.events(), self.name('r'), self.name('r')
+        scope = [(a, n, t) for n, t in left.columns] + [(b, n, t) for n, t in right.columns]
+        kind = c.of(('JOIN', 'LEFT JOIN', 'RIGHT JOIN', 'FULL JOIN'))
+        c.note('interval ' + kind.lower())
+        key = self.equality(scope[:len(left.columns) - 1], scope[len(left.columns):-1]) or plain('%s.k = %s.k' % (a, b))
+        low, high = c.of((0, 30, 600, 4000)), c.of((0, 20, 900))
+        weir = "%s.ts BETWEEN %s.ts - INTERVAL '%d' SECOND(4) AND %s.ts + INTERVAL '%d' SECOND(4)" % (a, b, low, b, high)
+        other = "%s.ts BETWEEN %s.ts - INTERVAL '%d second' AND %s.ts + INTERVAL '%d second'" % (a, b, low, b, high)
+        lite = "%s.ts BETWEEN later(%s.ts, %d) AND later(%s.ts, %d)" % (a, b, -low * 1000, b, high * 1000)
+        condition = Text([weir, weir, other, lite])
+        if c.some(25):
+            key = text_of([key, self.condition([s for s in scope if s[1] != 'ts'])], '{} AND {}')
+        shown = [plain('%s.%s' % (x, n), t) for x, n, t in [c.of(scope) for _ in range(1 + c.draw(4))]]
+        chosen, columns = self.outputs(shown)
+        where = self.where(scope, 0)
+        return text_of([chosen, left.name, a, kind, right.name, b, key, condition, where],
+                       'SELECT {} FROM {} AS {} {} {} AS {} ON {} AND {}{}'), columns
