@@ -587,24 +587,59 @@ static enum weir_error_code query_columns(
     return WEIR_OK;
 }
 
-/* Declared columns without those bare names that only order the query's columns. */
+static bool is_bare(const struct weir_sql_column *column)
+{
+    return !column->type && column->kind == WEIR_SQL_COLUMN_PHYSICAL;
+}
+
+/* CREATE TABLE t (b, a) AS query: the query's columns in that order. */
+static enum weir_error_code order_columns(
+    struct bind_context *context, const struct weir_sql_create_table *create, struct weir_sql_table *table)
+{
+    uint32_t count = create->elements.column_count;
+    struct weir_sql_table_column *columns =
+        WEIR_ARENA_ARRAY(&table->arena, struct weir_sql_table_column, count + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct weir_sql_column *column = &create->elements.columns[i];
+        uint32_t at = weir_sql_table_find_column(table, column->name.parts[0].text);
+        if (!is_bare(column)) {
+            return weir_bind_unsupported(
+                context, column->span, "A list of columns of which some have a type and some have none");
+        }
+        if (at == UINT32_MAX) {
+            return weir_bind_error(context, WEIR_E_SQL_VALIDATION, column->span,
+                "Column '%s' not found in the source schema.", column->name.parts[0].text);
+        }
+        for (uint32_t k = 0; k < i; k++) {
+            if (strcmp(columns[k].name, table->columns[at].name) != 0) continue;
+            return weir_bind_error(context, WEIR_E_SQL_VALIDATION, column->span,
+                "A column named '%s' already exists in the table.", columns[k].name);
+        }
+        columns[i] = table->columns[at];
+    }
+    if (count != table->column_count) {
+        return weir_bind_error(context, WEIR_E_SQL_VALIDATION, create->name.span,
+            "The number of columns in the column list must match the number of columns in the source schema: "
+            "%u and %u",
+            count, table->column_count);
+    }
+    table->columns = columns;
+    return WEIR_OK;
+}
+
 static enum weir_error_code fill_table(
     struct bind_context *context, const struct weir_sql_create_table *create, struct weir_sql_table *table)
 {
-    for (uint32_t i = 0; i < create->elements.column_count; i++) {
-        const struct weir_sql_column *column = &create->elements.columns[i];
-        if (!column->type && column->kind == WEIR_SQL_COLUMN_PHYSICAL && create->query) {
-            return weir_bind_unsupported(
-                context, column->span, "A list of bare column names in CREATE TABLE AS");
-        }
-    }
+    bool ordered = create->query && create->elements.column_count && is_bare(&create->elements.columns[0]);
     struct weir_sql_table_elements columns = { .column_count = create->elements.column_count,
         .columns = create->elements.columns };
     struct weir_sql_table_elements rest = create->elements;
     rest.column_count = 0;
+    if (ordered) columns.column_count = 0;
     if (create->like) WEIR_TRY(apply_like(context, create, table));
     WEIR_TRY(weir_bind_add_elements(context, table, &columns, false));
     if (create->query) WEIR_TRY(query_columns(context, create, table));
+    if (ordered) WEIR_TRY(order_columns(context, create, table));
     WEIR_TRY(weir_bind_add_elements(context, table, &rest, false));
     set_options(table, &create->options);
     table->comment = copy_text(table, create->comment);

@@ -351,6 +351,13 @@ static void test_create_table_as(void **state)
     assert_int_equal(weir_sql_execute_ddl(&input, statement, &insert, &f.error), WEIR_OK);
     assert_non_null(insert);
     assert_int_equal(insert->inputs[0]->kind, WEIR_REL_PROJECT);
+    fixture_run(&f, "CREATE TABLE o (w, k) WITH ('connector' = 'x') AS SELECT k, w FROM q");
+    assert_string_equal(fields(&f, "TABLE o"), "w ROW<`x` INT, `y` ROW<`z` STRING>>, k INT NOT NULL");
+    assert_non_null(
+        strstr(refused(&f, "CREATE TABLE e (w, z) WITH ('connector' = 'x') AS SELECT k, w FROM q"),
+            "1:20 Column 'z' not found"));
+    assert_non_null(strstr(refused(&f, "CREATE TABLE e (w) WITH ('connector' = 'x') AS SELECT k, w FROM q"),
+        "must match the number of columns"));
     assert_string_equal(
         fields(&f, "TABLE n"), "extra INT, k INT NOT NULL, w ROW<`x` INT, `y` ROW<`z` STRING>>");
 }
