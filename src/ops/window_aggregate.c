@@ -421,18 +421,23 @@ static enum weir_operator_result fire(struct window_aggregate *op, int64_t limit
     }
 }
 
+/* The largest end, in window time, whose trigger has come. Triggers never go back as ends grow, so it can be
+ * searched for. */
 static int64_t end_limit(const struct window_aggregate *op, int64_t watermark_ms)
 {
+    enum { SHIFT_MS_MAX = 3 * 3600 * 1000 }; /* more than any change of an offset */
     if (watermark_ms == INT64_MAX) return INT64_MAX - 1;
-    /* Local time is not monotonous: look for the largest end whose trigger has come. */
-    int64_t limit = ops_window_local_ms(&op->window, watermark_ms) + 1;
-    if (!op->window.zone) return limit;
-    int64_t step = WEIR_MAX(1, op->window.slice_ms);
-    if (op->window.attached || step > 3600 * 1000) step = 15 * 60 * 1000;
-    for (limit += 2 * 3600 * 1000; ops_window_utc_ms(&op->window, limit - 1) > watermark_ms;) {
-        limit -= WEIR_MIN(step, WEIR_MAX(1, ops_window_utc_ms(&op->window, limit - 1) - watermark_ms));
+    int64_t local = ops_window_local_ms(&op->window, watermark_ms) + 1;
+    if (!op->window.zone) return local;
+    int64_t low = local - SHIFT_MS_MAX, high = local + SHIFT_MS_MAX; /* low has come, high has not */
+    while (high - low > 1) {
+        int64_t middle = low + (high - low) / 2;
+        if (ops_window_utc_ms(&op->window, middle - 1) <= watermark_ms)
+            low = middle;
+        else
+            high = middle;
     }
-    return limit;
+    return low;
 }
 
 static enum weir_operator_result watermark(

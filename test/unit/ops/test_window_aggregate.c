@@ -224,6 +224,45 @@ static void test_late(void **state)
     test_close(&d);
 }
 
+static void call_timer(struct test_driver *d, int64_t now_ms)
+{
+    struct test_subtask *s = &d->subtasks[0];
+    d->clock_us = now_ms * 1000;
+    TEST_CALL(d, s, s->op->ops->timer(s->op, now_ms, &s->out));
+}
+
+static void test_processing_time(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = { "tumble", "session" };
+    for (int k = 0; k < 2; k++) {
+        struct weir_spec *window = window_map(kinds[k], 1000, 0, 0, 700);
+        weir_spec_put(&arena, window, "processing_time", weir_spec_boolean(&arena, true));
+        struct test_run run = { .operator_name = "window_aggregate",
+            .input_types = { "slt" },
+            .output_types = "slllltt",
+            .spec = make_spec(window),
+            .batch_rows = 1,
+            .keep_log = true };
+        struct test_driver d;
+        test_open(&d, &run);
+        int64_t *timer = d.subtasks[0].ctx.timer_owner;
+        *timer = INT64_MAX;
+        d.clock_us = 10200 * 1000;
+        test_send(&d, 0, (struct test_row[]){ { .values = { 1, 5, OPS_NULL } } }, 1);
+        assert_int_equal(*timer, k ? 10900 : 11000);
+        d.clock_us = 10800 * 1000;
+        test_send(&d, 0, (struct test_row[]){ { .values = { 1, 6, OPS_NULL } } }, 1);
+        test_watermark(&d, 20000); /* says nothing about the clock */
+        assert_null(d.log);
+        call_timer(&d, *timer);
+        if (k) call_timer(&d, *timer); /* the session was extended: asked again */
+        assert_string_equal(d.log, k ? "+I 1|2|11|6|2|10200|11500\n" : "+I 1|2|11|6|2|10000|11000\n");
+        assert_int_equal(*timer, INT64_MAX);
+        test_close(&d);
+    }
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -244,6 +283,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_late),
+        cmocka_unit_test(test_processing_time),
         cmocka_unit_test(test_tumble),
         cmocka_unit_test(test_hop),
         cmocka_unit_test(test_cumulate),
