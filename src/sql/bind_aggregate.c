@@ -337,9 +337,8 @@ static struct weir_rel *aggregate_node(struct builder *builder)
     if (select->window) {
         select->window->time_column = time_column;
         rel->aggregate.window = select->window;
-        rel->aggregate.properties =
-            memcpy(weir_arena_allocate(context->arena, sizeof select->properties), select->properties,
-                sizeof select->properties);
+        rel->aggregate.properties = memcpy(weir_arena_allocate(context->arena, sizeof select->properties),
+            select->properties, sizeof select->properties);
         rel->aggregate.property_count = select->property_count;
     }
     aggregate_fields(builder, rel, input);

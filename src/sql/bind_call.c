@@ -465,7 +465,8 @@ static enum weir_error_code bind_scalar(
             call->name.parts[0].text);
     }
     if (call->without_parentheses && !weir_function_find(call->name.parts[0].text)) {
-        return weir_bind_path(scope, &call->name, ast->span, ret); /* USER: a function elsewhere, a name here */
+        return weir_bind_path(
+            scope, &call->name, ast->span, ret); /* USER: a function elsewhere, a name here */
     }
     struct weir_expr **arguments;
     WEIR_TRY(bind_arguments(scope, call, &arguments));

@@ -134,7 +134,8 @@ struct peek {
     struct weir_expr *expr;
 };
 
-static void peek_fields(struct bind_context *context, struct peek *peek, struct weir_expr *row, uint32_t depth)
+static void peek_fields(
+    struct bind_context *context, struct peek *peek, struct weir_expr *row, uint32_t depth)
 {
     const struct weir_type *type = row->type;
     if (type->id != WEIR_TYPE_ROW) return;
@@ -196,8 +197,7 @@ enum weir_error_code weir_bind_path(struct bind_scope *scope, const struct weir_
         WEIR_TRY(find_nested(scope, path, span, &nested));
         if (!nested) return not_found(scope, path, span);
         for (uint32_t i = 1; i < path->count; i++) {
-            WEIR_TRY(
-                weir_bind_field(context, nested, path->parts[i].text, path->parts[i].span, &nested));
+            WEIR_TRY(weir_bind_field(context, nested, path->parts[i].text, path->parts[i].span, &nested));
         }
         *ret = nested;
         return WEIR_OK;

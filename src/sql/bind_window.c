@@ -239,7 +239,8 @@ enum weir_error_code weir_bind_table_function(
     const struct weir_sql_call *call = ast->call;
     const char *name = call->name.parts[call->name.count - 1].text;
     for (uint32_t i = 0; call->name.count == 1 && i < WEIR_ARRAY_COUNT(signatures); i++) {
-        if (weir_bind_same_word(name, signatures[i].name)) return bind_window(context, ast, &signatures[i], ret);
+        if (weir_bind_same_word(name, signatures[i].name))
+            return bind_window(context, ast, &signatures[i], ret);
     }
     for (uint32_t i = 0; i < WEIR_ARRAY_COUNT(later); i++) {
         if (!weir_bind_same_word(name, later[i])) continue;
