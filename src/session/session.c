@@ -76,7 +76,7 @@ static enum weir_error_code find_zone(
     if (strcmp(name, "default") == 0) {
         /* The machine's: TZ, else the link that the system keeps; UTC where neither says a known name. */
         name = weir_os_local_zone_name();
-        if (weir_zone_find(name, strlen(name), ret, NULL)) *ret = NULL;
+        if (strcmp(name, "Etc/UTC") == 0 || weir_zone_find(name, strlen(name), ret, NULL)) *ret = NULL;
         return WEIR_OK;
     }
     enum weir_error_code code = weir_zone_find(name, strlen(name), ret, reterr);
