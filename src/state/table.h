@@ -113,7 +113,8 @@ static inline void *weir_row_payload(uint8_t *row, size_t payload_offset)
     return row + payload_offset;
 }
 void weir_table_touch(struct weir_table *table, uint8_t *row); /* renews the time to live */
-bool weir_table_is_live(const struct weir_table *table, weir_row_ref ref); /* the slot of a once valid reference is in use */
+bool weir_table_is_live(
+    const struct weir_table *table, weir_row_ref ref); /* the slot of a once valid reference is in use */
 bool weir_table_expired(const struct weir_table *table, const uint8_t *row);
 
 size_t weir_table_rows(const struct weir_table *table); /* live rows, expired ones included */
