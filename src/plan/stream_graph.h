@@ -1,6 +1,7 @@
 /*
- * StreamGraph: what the planner makes of a statement set: operators and the edges between them, not yet chained.
- * JobGraph (job_graph.h): the same, chained into vertices. Both are constant once built and live in one arena.
+ * StreamGraph: what the planner makes of a statement set: operators and the edges between them, not yet
+ * chained. JobGraph (job_graph.h): the same, chained into vertices. Both are constant once built and live in
+ * one arena.
  */
 #ifndef WEIR_PLAN_STREAM_GRAPH_H
 #define WEIR_PLAN_STREAM_GRAPH_H
@@ -10,34 +11,36 @@
 #include "data/spec.h"
 
 enum weir_exchange {
-    WEIR_EXCHANGE_FORWARD,   /* same subtask; chainable */
-    WEIR_EXCHANGE_HASH,      /* key columns -> key group -> subtask; no key columns: all to subtask 0 (singleton) */
+    WEIR_EXCHANGE_FORWARD, /* same subtask; chainable */
+    WEIR_EXCHANGE_HASH, /* key columns -> key group -> subtask; no key columns: all to subtask 0 (singleton)
+                         */
     WEIR_EXCHANGE_REBALANCE, /* batches round-robin */
     WEIR_EXCHANGE_BROADCAST,
-    WEIR_EXCHANGE_GLOBAL     /* all to subtask 0 */
+    WEIR_EXCHANGE_GLOBAL /* all to subtask 0 */
 };
-const char *weir_exchange_name(enum weir_exchange exchange); /* as EXPLAIN and the web UI write it: FORWARD, HASH ... */
+const char *weir_exchange_name(
+    enum weir_exchange exchange); /* as EXPLAIN and the web UI write it: FORWARD, HASH ... */
 
 enum weir_plan_operator_kind { WEIR_PLAN_SOURCE, WEIR_PLAN_OPERATOR, WEIR_PLAN_SINK };
 
 struct weir_plan_edge {
-    uint32_t from;               /* node index */
-    uint32_t input;              /* which input of the consumer (0, 1); several edges into one input are a UNION ALL */
+    uint32_t from;  /* node index */
+    uint32_t input; /* which input of the consumer (0, 1); several edges into one input are a UNION ALL */
     enum weir_exchange exchange;
-    const uint32_t *keys;        /* HASH: columns of the producer's output */
+    const uint32_t *keys; /* HASH: columns of the producer's output */
     uint32_t key_count;
 };
 
 struct weir_plan_node {
-    uint32_t id;                 /* 1-based, stable: uid is "<id>_<operator>" */
+    uint32_t id; /* 1-based, stable: uid is "<id>_<operator>" */
     enum weir_plan_operator_kind kind;
-    const char *operator_name;   /* line in ops.def, or connector name for SOURCE and SINK */
-    const char *description;     /* "GroupAggregate(groupBy=[a], select=[a, COUNT(*) AS cnt])" */
+    const char *operator_name; /* line in ops.def, or connector name for SOURCE and SINK */
+    const char *description;   /* "GroupAggregate(groupBy=[a], select=[a, COUNT(*) AS cnt])" */
     const struct weir_spec *spec;
-    uint32_t column_count;       /* output */
+    uint32_t column_count; /* output */
     const struct weir_type *const *types;
     const char *const *names;
-    uint32_t parallelism;        /* 0 = the job's default; 1 for singletons */
+    uint32_t parallelism; /* 0 = the job's default; 1 for singletons */
     struct weir_plan_edge *inputs;
     uint32_t input_edge_count;
 };
@@ -47,7 +50,7 @@ enum { WEIR_PLAN_NODES_MAX = 4096 };
 struct weir_stream_graph {
     struct weir_plan_node *nodes; /* topological order: producers first */
     uint32_t node_count;
-    bool bounded;                 /* batch mode */
+    bool bounded; /* batch mode */
 };
 
 #endif

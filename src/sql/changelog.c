@@ -131,11 +131,24 @@ static uint8_t accepted_modify(const struct weir_physical *node)
     }
 }
 
+/* In batch mode nothing keeps what it would need to take rows back. */
+static enum weir_error_code check_scan(struct weir_planning *planning, const struct weir_physical *node)
+{
+    if (!planning->batch || node->kind != WEIR_PHYSICAL_SCAN || node->modify == WEIR_MODIFY_INSERT)
+        return WEIR_OK;
+    return weir_error_set_at(planning->error, WEIR_E_SQL_VALIDATION, node->rel->line, node->rel->column,
+        "Querying a table in batch mode is currently only possible for INSERT-only table sources. But the "
+        "source "
+        "for table '%s' produces other changelog messages than INSERT",
+        node->rel->scan.table->identifier_text);
+}
+
 static enum weir_error_code check_kinds(
     struct weir_planning *planning, struct weir_physical *node, uint32_t mark)
 {
     if (node->mark == mark) return WEIR_OK;
     node->mark = mark;
+    WEIR_TRY(check_scan(planning, node));
     for (uint32_t i = 0; i < node->input_count; i++) {
         enum weir_error_code code = check_kinds(planning, node->inputs[i], mark);
         if (!code) code = check_accepted(planning, node, node->inputs[i], accepted_modify(node));

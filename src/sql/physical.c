@@ -449,7 +449,8 @@ static enum weir_error_code convert_one(struct converter *c, const struct weir_r
     case WEIR_REL_OVER: return convert_over(c, rel, inputs[0], ret);
     case WEIR_REL_RANK: return convert_rank(c, rel, inputs[0], ret);
     case WEIR_REL_DEDUPLICATE:
-        if (is_window_deduplicate(c, rel, inputs[0])) return convert_window_deduplicate(c, rel, inputs[0], ret);
+        if (is_window_deduplicate(c, rel, inputs[0]))
+            return convert_window_deduplicate(c, rel, inputs[0], ret);
         *ret = keyed(
             c, WEIR_PHYSICAL_DEDUPLICATE, rel, inputs[0], rel->deduplicate.keys, rel->deduplicate.key_count);
         return WEIR_OK;
