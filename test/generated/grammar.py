@@ -123,17 +123,19 @@ class Table:
     def copy(self, rows, changes):
         return Table(self.name, self.columns, rows, self.rowtime, changes=changes)
 
-    def weir(self, folder):
+    def weir(self, folder, final=False):
+        """Writes the file; -> DDL. With final, a table that changes is what it is at the end (batch mode reads nothing else)."""
+        changes = None if final else self.changes
         path = '%s/%s.json' % (folder, self.name)
         with open(path, 'w', encoding='utf-8') as f:
-            for kind, row in self.changes if self.changes is not None else [(None, r) for r in self.rows]:
+            for kind, row in changes if changes is not None else [(None, r) for r in self.rows]:
                 data = {n: v for (n, _), v in zip(self.columns, row)}
                 f.write(json.dumps(data if kind is None else {'op': kind, 'data': data}, ensure_ascii=False) + '\n')
         columns = ['%s %s' % (n, DDL[t]) for n, t in self.columns]
         if self.rowtime:
             columns.append("WATERMARK FOR %s AS %s - INTERVAL '1' SECOND" % (self.rowtime, self.rowtime))
         return "CREATE TABLE %s (%s) WITH ('connector' = 'filesystem', 'path' = '%s', 'format' = '%s');" % (
-            self.name, ', '.join(columns), path, 'json' if self.changes is None else 'changelog-json')
+            self.name, ', '.join(columns), path, 'json' if changes is None else 'changelog-json')
 
 
 def tables(c):

@@ -322,7 +322,7 @@ class Queries(Grammar):
         kind = c.of(('TUMBLE', 'HOP', 'CUMULATE'))
         step, count = c.of((60, 30, 7, 3600)), 1 + c.draw(4)
         size = step * count
-        offset = c.of((10, 15)) if c.some(20) else 0
+        offset = c.of((1, 5)) if c.some(20) else 0
         if kind == 'TUMBLE':
             step, count = size, 1
         c.note('window ' + kind)

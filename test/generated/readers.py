@@ -64,7 +64,7 @@ class Weir:
 
     def lines(self, world, statements, settings):
         """-> for each statement the lines it printed, or Refused; one process for all while none fails."""
-        ddl = '\n'.join(t.weir(self.folder) for t in world)
+        ddl = '\n'.join(t.weir(self.folder, settings.get('execution.runtime-mode') == 'batch') for t in world)
         answers, start = [], 0
         while start < len(statements):
             text = [ddl]
