@@ -148,7 +148,8 @@ static enum weir_error_code check_kinds(
 {
     if (node->mark == mark) return WEIR_OK;
     node->mark = mark;
-    WEIR_TRY(check_scan(planning, node));
+    enum weir_error_code scan = check_scan(planning, node);
+    if (scan) return scan;
     for (uint32_t i = 0; i < node->input_count; i++) {
         enum weir_error_code code = check_kinds(planning, node->inputs[i], mark);
         if (!code) code = check_accepted(planning, node, node->inputs[i], accepted_modify(node));
