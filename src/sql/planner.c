@@ -30,3 +30,13 @@ enum weir_error_code weir_sql_plan(const struct weir_sql_planner_input *input,
     if (!code) code = weir_physical_to_graph(&planning, physical, input->root_count, ret);
     return code;
 }
+
+const char *weir_sql_rule_name(uint32_t rule)
+{
+    return weir_rule_name(rule);
+}
+
+const char *weir_sql_rule_description(uint32_t rule)
+{
+    return weir_rule_description(rule);
+}

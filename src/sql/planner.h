@@ -32,6 +32,10 @@ struct weir_sql_planner_input {
 enum weir_error_code weir_sql_plan(const struct weir_sql_planner_input *input,
     const struct weir_stream_graph **ret, struct weir_error *reterr);
 
+/* The rewrite rules, for whoever checks `table.optimizer.rule.<name>` or lists them; NULL past the last. */
+const char *weir_sql_rule_name(uint32_t rule);
+const char *weir_sql_rule_description(uint32_t rule);
+
 /* EXPLAIN in Flink's layout: "== Abstract Syntax Tree ==", "== Optimized Physical Plan ==", "== Optimized
  * Execution Plan ==". */
 enum weir_explain_detail {
