@@ -160,9 +160,10 @@ static enum weir_operator_result process(
     (void)input;
     uint32_t n = weir_batch_selected(in);
     if (op->position == 0 && begin_batch(op, in)) return WEIR_OPERATOR_FAILED;
-    while (op->position < n && out->row_count == 0) {
+    while (op->position < n && ops_room(out) >= 2) { /* a row in makes at most two out */
+        uint32_t rows_max = WEIR_MIN((uint32_t)BUNDLE_ROWS, ops_room(out) / 2);
         op->touched_count = 0;
-        for (; op->position < n && op->touched_count < BUNDLE_ROWS; op->position++) {
+        for (; op->position < n && op->touched_count < rows_max; op->position++) {
             uint8_t *row = op->state_rows[op->position];
             struct keyed *keyed = keyed_of(op, row);
             uint32_t at = weir_batch_row(in, op->position);

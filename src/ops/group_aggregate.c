@@ -141,12 +141,12 @@ static bool is_touched(const struct group_aggregate *op, const struct ops_group 
 }
 
 /* Takes input rows from the position on into the bundle; returns their number. */
-static uint32_t take_rows(struct group_aggregate *op, const struct weir_batch *in)
+static uint32_t take_rows(struct group_aggregate *op, const struct weir_batch *in, uint32_t rows_max)
 {
     uint32_t n = weir_batch_selected(in), taken = 0;
     op->touched_count = 0;
     bool transitions = !op->base.ctx->bounded;
-    for (; op->position < n && taken < BUNDLE_ROWS; op->position++) {
+    for (; op->position < n && taken < rows_max; op->position++) {
         uint32_t at = weir_batch_row(in, op->position);
         uint8_t *row = op->rows[op->position];
         struct ops_group *group = group_of(op, row);
@@ -208,20 +208,20 @@ static void emit(struct group_aggregate *op, struct weir_batch *out)
     uint8_t kinds[WEIR_BATCH_ROWS_MAX];
     const uint8_t *groups[WEIR_BATCH_ROWS_MAX];
     uint32_t results[WEIR_BATCH_ROWS_MAX];
-    uint32_t n = plan_output(op, kinds, groups, results);
+    uint32_t first = out->row_count, n = plan_output(op, kinds, groups, results);
     if (n == 0) return;
     bool inserts = true;
     for (uint32_t i = 0; i < n && inserts; i++) inserts = kinds[i] == WEIR_ROW_INSERT;
-    if (!inserts) memcpy(weir_batch_ensure_kinds(out), kinds, n);
+    if (!inserts || out->kinds) memcpy(weir_batch_ensure_kinds(out) + first, kinds, n);
     for (uint32_t c = 0; c < op->keys.count; c++) {
-        weir_table_column_load(op->table, groups, n, c, &out->columns[c], 0, &out->arena, &out->heap);
+        weir_table_column_load(op->table, groups, n, c, &out->columns[c], first, &out->arena, &out->heap);
     }
     bool shared = weir_batch_share_heaps(out, &op->results);
     for (uint32_t c = 0; c < op->set.count; c++) {
-        weir_vector_gather(&out->columns[op->keys.count + c], 0, &op->results.columns[c], results, n,
+        weir_vector_gather(&out->columns[op->keys.count + c], first, &op->results.columns[c], results, n,
             &out->arena, shared ? NULL : &out->heap);
     }
-    out->row_count = n;
+    out->row_count = first + n;
 }
 
 static void delete_dead(struct group_aggregate *op)
@@ -256,8 +256,8 @@ static enum weir_operator_result process(
         if (find_groups(op, in)) return WEIR_OPERATOR_FAILED;
     }
     uint32_t n = weir_batch_selected(in);
-    while (op->position < n && out->row_count == 0) {
-        uint32_t taken = take_rows(op, in);
+    while (op->position < n && ops_room(out) >= 2) { /* a row in makes at most two out */
+        uint32_t taken = take_rows(op, in, WEIR_MIN((uint32_t)BUNDLE_ROWS, ops_room(out) / 2));
         uint32_t count = op->touched_count;
         weir_batch_reset(&op->results);
         restart_groups(op);

@@ -79,6 +79,7 @@ enum weir_error_code join_side_init(struct join_side *side, struct weir_operator
         ctx->bounded ? 0 : weir_spec_get_integer(ctx->spec, weir_arena_format(arena, "%s_ttl_ms", prefix), 0);
     bool append = weir_spec_get_boolean(ctx->spec, weir_arena_format(arena, "%s_append", prefix), false);
     side->layout = append ? JOIN_APPEND : unique_count > 0 ? JOIN_UNIQUE : JOIN_MULTISET;
+    side->chained = append && side->ttl_ms == 0;
     ops_keys_init(&side->keys, ctx, columns, count);
     side->order = WEIR_ARENA_ARRAY(arena, uint32_t, side->column_count + 1);
     side->position = WEIR_ARENA_ARRAY(arena, uint32_t, side->column_count + 1);
@@ -133,8 +134,14 @@ static void link_row(struct join_side *side, weir_row_ref ref, uint8_t *row, uin
     payload->key = key_ref;
     payload->copies = 1;
     payload->degree = degree;
-    weir_row_list_append(side->row_table, side->link_offset,
-        &((struct join_key_payload *)(key_row + side->key_payload))->rows, ref);
+    struct weir_row_list *list = &((struct join_key_payload *)(key_row + side->key_payload))->rows;
+    if (!side->chained) {
+        weir_row_list_append(side->row_table, side->link_offset, list, ref);
+        return;
+    }
+    payload->link.next = list->first;
+    list->first = ref;
+    list->count++;
 }
 
 enum weir_error_code join_side_add_all(
@@ -209,13 +216,32 @@ enum weir_error_code join_side_add(
     return code;
 }
 
+/* Out of a singly linked chain: only where an insert-only source broke its promise. */
+static void unchain_row(struct join_side *side, struct weir_row_list *list, weir_row_ref ref)
+{
+    weir_row_ref next = join_row(side, weir_table_read(side->row_table, ref))->link.next;
+    list->count--;
+    if (list->first == ref) {
+        list->first = next;
+        return;
+    }
+    weir_row_ref at = list->first;
+    while (join_row(side, weir_table_read(side->row_table, at))->link.next != ref)
+        at = join_row(side, weir_table_read(side->row_table, at))->link.next;
+    ((struct join_row_payload *)(weir_table_write(side->row_table, at) + side->row_payload))->link.next =
+        next;
+}
+
 static void unlink_row(struct join_side *side, weir_row_ref ref)
 {
     const struct join_row_payload *payload = join_row(side, weir_table_read(side->row_table, ref));
     weir_row_ref key_ref = payload->key;
     struct join_key_payload *key =
         (struct join_key_payload *)(weir_table_write(side->key_table, key_ref) + side->key_payload);
-    weir_row_list_remove(side->row_table, side->link_offset, &key->rows, ref);
+    if (side->chained)
+        unchain_row(side, &key->rows, ref);
+    else
+        weir_row_list_remove(side->row_table, side->link_offset, &key->rows, ref);
     weir_table_delete(side->row_table, ref);
     if (key->rows.count == 0) weir_table_delete(side->key_table, key_ref);
 }
@@ -282,6 +308,9 @@ void join_side_find(struct join_side *side, struct join_side *other, const struc
         lists[i] = found ? &((const struct join_key_payload *)(rows[i] + side->key_payload))->rows : NULL;
         if (found) __builtin_prefetch(lists[i]);
     }
+    for (uint32_t i = 0; i < n; i++)
+        if (lists[i] && lists[i]->first)
+            __builtin_prefetch(weir_table_read(side->row_table, lists[i]->first));
 }
 
 static void expire(void *context, struct weir_table *table, weir_row_ref ref)

@@ -32,6 +32,8 @@ struct join_side {
     uint32_t input, column_count;
     enum join_layout layout;
     bool keeps_degree;
+    bool chained; /* rows never go: new ones are put in front of a singly linked chain, which touches no other
+                     row */
     int64_t ttl_ms;
     const bool *null_safe; /* per key column */
     struct ops_keys keys;  /* of this side's batches */
