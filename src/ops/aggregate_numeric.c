@@ -70,7 +70,7 @@ static inline bool is_valid(const struct weir_vector *flat, uint32_t at)
         }                                                                                 \
     } while (0)
 
-static void store_integer(struct weir_vector *to, uint32_t at, int64_t value)
+static inline void store_integer(struct weir_vector *to, uint32_t width, uint32_t at, int64_t value)
 {
     if (weir_type_is_approximate(to->type)) {
         if (to->type->id == WEIR_TYPE_FLOAT)
@@ -79,7 +79,7 @@ static void store_integer(struct weir_vector *to, uint32_t at, int64_t value)
             ((double *)to->data)[at] = (double)value;
         return;
     }
-    switch (weir_type_width(to->type)) {
+    switch (width) {
     case 1: ((int8_t *)to->data)[at] = (int8_t)value; return;
     case 2: ((int16_t *)to->data)[at] = (int16_t)value; return;
     case 4: ((int32_t *)to->data)[at] = (int32_t)value; return;
@@ -96,7 +96,7 @@ static void store_wide(struct weir_vector *to, uint32_t at, weir_int128 value)
     if (weir_type_width(to->type) == 16)
         memcpy((char *)to->data + (size_t)at * 16, &value, 16);
     else
-        store_integer(to, at, (int64_t)value);
+        store_integer(to, weir_type_width(to->type), at, (int64_t)value);
 }
 
 static void store_double(struct weir_vector *to, uint32_t at, double value, struct weir_batch *owner)
@@ -111,7 +111,7 @@ static void store_double(struct weir_vector *to, uint32_t at, double value, stru
         else
             weir_vector_set_null(to, at, &owner->arena);
         return;
-    default: store_integer(to, at, (int64_t)value); return;
+    default: store_integer(to, weir_type_width(to->type), at, (int64_t)value); return;
     }
 }
 
@@ -178,8 +178,7 @@ static enum weir_error_code sum_accumulate(
     case WEIR_TYPE_BIGINT:
     case WEIR_TYPE_INTERVAL_DAY_TIME: EACH_VALUE(int64_t, struct sum_state, ADD_INTEGER); break;
     case WEIR_TYPE_FLOAT:
-        if (aggregate->call.type->id == WEIR_TYPE_FLOAT &&
-            strcmp(aggregate->call.function->name, "AVG") != 0) {
+        if (aggregate->call.type->id == WEIR_TYPE_FLOAT && !aggregate->averages) {
             EACH_VALUE(float, struct sum_state, state->count += sign;
                        state->number = (double)(float)(state->number + (double)sign * (double)value););
         } else {
@@ -201,8 +200,8 @@ static void sum_finish(struct ops_aggregate *aggregate, const uint8_t *const *ro
 {
     (void)refs;
     bool approximate = weir_type_is_approximate(aggregate->argument_type);
-    bool average = strcmp(aggregate->call.function->name, "AVG") == 0,
-         zero = strcmp(aggregate->call.function->name, "$SUM0") == 0;
+    uint32_t width = weir_type_width(to->type);
+    bool average = aggregate->averages, zero = aggregate->zeroes;
     for (uint32_t i = 0; i < n; i++) {
         const struct sum_state *state = (const struct sum_state *)(rows[i] + aggregate->offset);
         if (state->count == 0 && !zero)
@@ -212,7 +211,7 @@ static void sum_finish(struct ops_aggregate *aggregate, const uint8_t *const *ro
         else if (average && weir_type_is_approximate(to->type))
             store_double(to, at + i, (double)state->integer / (double)state->count, owner);
         else
-            store_integer(to, at + i, average ? state->integer / state->count : state->integer);
+            store_integer(to, width, at + i, average ? state->integer / state->count : state->integer);
     }
 }
 
@@ -249,8 +248,7 @@ static void wide_finish(struct ops_aggregate *aggregate, const uint8_t *const *r
     uint32_t n, struct weir_vector *to, uint32_t at, struct weir_batch *owner)
 {
     (void)refs;
-    bool average = strcmp(aggregate->call.function->name, "AVG") == 0,
-         zero = strcmp(aggregate->call.function->name, "$SUM0") == 0;
+    bool average = aggregate->averages, zero = aggregate->zeroes;
     uint32_t scale = aggregate->argument_type->scale;
     for (uint32_t i = 0; i < n; i++) {
         const struct wide_state *state = (const struct wide_state *)(rows[i] + aggregate->offset);
@@ -322,6 +320,7 @@ static void extreme_finish(struct ops_aggregate *aggregate, const uint8_t *const
     const weir_row_ref *refs, uint32_t n, struct weir_vector *to, uint32_t at, struct weir_batch *owner)
 {
     (void)refs;
+    uint32_t width = weir_type_width(to->type);
     bool approximate = weir_type_is_approximate(aggregate->argument_type);
     for (uint32_t i = 0; i < n; i++) {
         const struct sum_state *state = (const struct sum_state *)(rows[i] + aggregate->offset);
@@ -330,7 +329,7 @@ static void extreme_finish(struct ops_aggregate *aggregate, const uint8_t *const
         else if (approximate)
             store_double(to, at + i, state->number, owner);
         else
-            store_integer(to, at + i, state->integer);
+            store_integer(to, width, at + i, state->integer);
     }
 }
 

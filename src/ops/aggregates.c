@@ -39,6 +39,8 @@ static enum weir_error_code compile_call(struct ops_aggregates *set, struct ops_
     aggregate->value_column = UINT32_MAX;
     aggregate->value_type = aggregate->argument_type;
     const char *name = call->function->name;
+    aggregate->averages = strcmp(name, "AVG") == 0;
+    aggregate->zeroes = strcmp(name, "$SUM0") == 0;
     aggregate->largest = strcmp(name, "MAX") == 0 || strcmp(name, "LAST_VALUE") == 0;
     if (strcmp(name, "APPROX_COUNT_DISTINCT") == 0) call->distinct = true;
     if (call->distinct && call->argument_count && !ignores_duplicates(name)) {

@@ -61,6 +61,7 @@ struct ops_aggregate {
     uint32_t value_column;              /* in the table; UINT32_MAX: none */
     const struct weir_type *value_type; /* of that column */
     bool largest;                       /* MAX, LAST_VALUE */
+    bool averages, zeroes;              /* AVG; $SUM0 */
     struct weir_table *side, *side_any; /* selected partition; any partition */
     struct ops_distinct *distinct;      /* NULL: not distinct */
     uint32_t distinct_index;
