@@ -226,8 +226,12 @@ static struct weir_rel *over_node(struct bind_context *context, struct weir_rel 
     struct weir_sort_key *order =
         WEIR_ARENA_ARRAY(context->arena, struct weir_sort_key, first->order_count + 1);
     struct weir_over_call *calls = WEIR_ARENA_ARRAY(context->arena, struct weir_over_call, group_count);
-    for (uint32_t i = 0; i < first->partition_count; i++)
-        partition[i] = inputs_add(&inputs, first->partition[i]);
+    uint32_t partition_count = 0; /* a set: what is named twice is one key */
+    for (uint32_t i = 0; i < first->partition_count; i++) {
+        uint32_t column = inputs_add(&inputs, first->partition[i]), known = 0;
+        while (known < partition_count && partition[known] != column) known++;
+        if (known == partition_count) partition[partition_count++] = column;
+    }
     for (uint32_t i = 0; i < first->order_count; i++) {
         order[i] = (struct weir_sort_key){ inputs_add(&inputs, first->order[i]), first->descending[i],
             first->nulls_first[i] };
@@ -268,7 +272,7 @@ static struct weir_rel *over_node(struct bind_context *context, struct weir_rel 
     rel->fields = fields;
     rel->field_count = input->field_count + group_count;
     rel->over.partition = partition;
-    rel->over.partition_count = first->partition_count;
+    rel->over.partition_count = partition_count;
     rel->over.order = order;
     rel->over.order_count = first->order_count;
     rel->over.calls = calls;

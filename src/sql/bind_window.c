@@ -159,6 +159,7 @@ static enum weir_error_code bind_partition(
 {
     struct bind_context *context = scope->context;
     uint32_t *columns = WEIR_ARENA_ARRAY(context->arena, uint32_t, list->count + 1);
+    uint32_t count = 0;
     scope->no_subqueries = true;
     for (uint32_t i = 0; i < list->count; i++) {
         struct weir_expr *expr;
@@ -167,10 +168,12 @@ static enum weir_error_code bind_partition(
             return weir_bind_unsupported(
                 context, list->items[i]->span, "PARTITION BY of an expression that is no column");
         }
-        columns[i] = expr->column;
+        bool repeated = false;
+        for (uint32_t k = 0; k < count; k++) repeated |= columns[k] == expr->column;
+        if (!repeated) columns[count++] = expr->column;
     }
     window->partition = columns;
-    window->partition_count = list->count;
+    window->partition_count = count;
     return WEIR_OK;
 }
 

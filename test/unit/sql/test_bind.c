@@ -233,6 +233,21 @@ static void test_over(void **state)
         "Project[$0, $2](Over[RANK o1+ ](Aggregate[0; SUM(1)](Project[$1, $0](Scan s))))");
 }
 
+static void test_keys_that_are_repeated(void **state)
+{
+    assert_string_equal(
+        bound(&f, "SELECT k, ROW_NUMBER() OVER (PARTITION BY v, v, k + 1, k + 1 ORDER BY k) FROM s"),
+        "Project[$0, $3](Over[ROW_NUMBER p1 p2 o0+ ](Project[$0, $1, ($0 + 1)](Scan s)))");
+    assert_string_equal(
+        bound(&f, "SELECT k FROM s GROUP BY k, v, k"), "Project[$0](Aggregate[0 1;](Scan s))");
+    struct weir_sql_planner_input input;
+    struct weir_sql_config config;
+    const char *session =
+        "SELECT a FROM TABLE(SESSION(TABLE t PARTITION BY (a, b, a), DESCRIPTOR(ts), INTERVAL '5' SECOND))";
+    assert_int_equal(fixture_bind(&f, session, &input, &config), WEIR_OK);
+    assert_int_equal(input.roots[0]->inputs[0]->inputs[0]->tvf.window.partition_count, 2);
+}
+
 static void test_set_operations_and_values(void **state)
 {
     assert_string_equal(bound(&f, "SELECT k FROM s UNION ALL SELECT c FROM t UNION ALL SELECT k FROM q"),
@@ -378,6 +393,7 @@ int main(void)
         TEST(test_subqueries),
         TEST(test_order_and_limit),
         TEST(test_over),
+        TEST(test_keys_that_are_repeated),
         TEST(test_set_operations_and_values),
         TEST(test_with_and_views),
         TEST(test_batch),
