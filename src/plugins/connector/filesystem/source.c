@@ -56,6 +56,10 @@ struct filesystem_source {
     int64_t monitor_ms; /* 0 = no listing after the first */
     int64_t next_list_ms;
     bool listed;
+    /* Followed by name: the file that had it last. Looked at more often than directories are listed. */
+    bool follows_name;
+    uint64_t name_device, name_inode;
+    int64_t next_name_ms;
     struct source_file *files;
     uint32_t file_count, file_capacity, current;
     struct weir_arena names; /* paths, kept */
@@ -203,7 +207,10 @@ static enum weir_error_code list_files(struct filesystem_source *s)
         code = list_directory(s, s->table.path, 0);
     } else {
         meet(s, s->table.path, &status);
+        s->name_device = status.device;
+        s->name_inode = status.inode;
     }
+    s->follows_name = s->follow && !(status.exists && status.is_directory);
     if (!code && s->follow && !status.is_directory) list_siblings(s);
     for (uint32_t i = 0; i < s->file_count; i++) {
         struct source_file *f = &s->files[i];
@@ -216,6 +223,16 @@ static enum weir_error_code list_files(struct filesystem_source *s)
     s->next_list_ms =
         now_ms(s) + (s->follow ? (s->monitor_ms ? s->monitor_ms : FOLLOW_LIST_MS) : s->monitor_ms);
     return code;
+}
+
+/* Another file stands under the followed name: it may be rotated away again soon, so it is met at once. */
+static bool name_changed(struct filesystem_source *s)
+{
+    if (!s->follows_name || now_ms(s) < s->next_name_ms) return false;
+    s->next_name_ms = now_ms(s) + FOLLOW_POLL_MS;
+    struct weir_file_status status;
+    if (s->fs->status(s->fs, s->table.path, &status, NULL) || !status.exists) return false;
+    return status.device != s->name_device || status.inode != s->name_inode;
 }
 
 /* --- creation --- */
@@ -562,7 +579,7 @@ static enum weir_source_result source_poll(
 {
     struct filesystem_source *s = (struct filesystem_source *)source;
     bool watching = s->follow || s->monitor_ms > 0;
-    if ((!s->listed || (watching && now_ms(s) >= s->next_list_ms)) && list_files(s))
+    if ((!s->listed || (watching && now_ms(s) >= s->next_list_ms) || name_changed(s)) && list_files(s))
         return WEIR_SOURCE_FAILED;
     weir_batch_reset(&s->decoded);
     /* Bounded: the first file that is not done. Followed: each in turn, beginning behind the last one. */
