@@ -47,20 +47,24 @@ static enum weir_error_code least_string(WEIR_KERNEL_PARAMETERS)
 static const weir_kernel greatest_kernels[WEIR_PHYSICAL_NESTED + 1] = FORMS(greatest);
 static const weir_kernel least_kernels[WEIR_PHYSICAL_NESTED + 1] = FORMS(least);
 
-/* Folds the arguments from left to right, the result so far being the left operand. */
+/* Folds the arguments, the result so far being the left operand. It starts with one that is no constant:
+ * kernels do not take two constants for many rows. */
 static enum weir_error_code fold(WEIR_KERNEL_PARAMETERS, const weir_kernel *kernels)
 {
     weir_kernel kernel = kernels[weir_physical_of(call->type)];
-    const struct weir_vector *pair[2] = { arguments[0], arguments[0] };
+    uint32_t first = 0;
+    while (first + 1 < call->argument_count && arguments[first]->encoding == WEIR_ENCODING_CONSTANT) first++;
+    const struct weir_vector *pair[2] = { arguments[first], arguments[first] };
     struct weir_vector so_far = *out;
-    for (uint32_t i = 0; i < call->argument_count; i++) {
+    enum weir_error_code code = kernel(call, pair, out, rows, count);
+    so_far.encoding = WEIR_ENCODING_FLAT;
+    pair[0] = &so_far;
+    for (uint32_t i = 0; i < call->argument_count && !code; i++) {
+        if (i == first) continue;
         pair[1] = arguments[i];
-        enum weir_error_code code = kernel(call, pair, out, rows, count);
-        if (code != WEIR_OK) return code;
-        so_far.encoding = WEIR_ENCODING_FLAT;
-        pair[0] = &so_far;
+        code = kernel(call, pair, out, rows, count);
     }
-    return WEIR_OK;
+    return code;
 }
 
 static enum weir_error_code greatest_all(WEIR_KERNEL_PARAMETERS)

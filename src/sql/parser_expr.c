@@ -215,7 +215,8 @@ bool weir_sql_interval_unit_parse(struct weir_sql_parser *parser, enum weir_inte
     *unit = (enum weir_interval_unit)from->unit;
     *multiplier = from->multiplier;
     *leading_precision = unit_precision(parser, 10);
-    if (*leading_precision >= 0 && accept(parser, T(COMMA))) {
+    bool open = *leading_precision >= 0 && parser->previous.kind != T(RIGHT_PARENTHESIS);
+    if (open && accept(parser, T(COMMA))) {
         *fraction_precision = (int8_t)weir_sql_number_parse(parser, "a fractional precision", 9);
         expect(parser, T(RIGHT_PARENTHESIS));
         if (from->unit != WEIR_INTERVAL_UNIT_SECOND)

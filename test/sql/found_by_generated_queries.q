@@ -1,0 +1,37 @@
+-- What generated queries found.
+
+CREATE VIEW v AS SELECT * FROM (VALUES (1, 0.5), (2, 0.25), (5, 1.5)) AS t(k, d);
+
+SELECT LEAST(3, k) AS a, GREATEST(1, 2, k) AS b, LEAST(2.00, d) AS c FROM v;
+!sorted
++I[1, 2, 0.50]
++I[2, 2, 0.25]
++I[3, 5, 1.50]
+!end
+
+CREATE TABLE e (k INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'filesystem', 'path' = '${TMP}/e', 'format' = 'json');
+
+INSERT INTO e VALUES (1, TIMESTAMP '2024-01-01 00:00:00'), (1, TIMESTAMP '2024-01-01 00:00:01'), (2, TIMESTAMP '2024-01-01 00:02:02');
+
+SELECT k, ts FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k, k ORDER BY ts) AS n FROM e) WHERE n = 1;
+!sorted
++I[1, 2024-01-01T00:00]
++I[2, 2024-01-01T00:02:02]
+!end
+
+SELECT window_end, COUNT(*) AS n FROM TABLE(HOP(TABLE e, DESCRIPTOR(ts), INTERVAL '60' SECOND(2), INTERVAL '120' SECOND(3))) GROUP BY window_start, window_end;
+!sorted
++I[2024-01-01T00:01, 2]
++I[2024-01-01T00:02, 2]
++I[2024-01-01T00:03, 1]
++I[2024-01-01T00:04, 1]
+!end
+
+SET 'execution.runtime-mode' = 'batch';
+
+CREATE TABLE c (k INT, v STRING) WITH ('connector' = 'filesystem', 'path' = '${DATA}/changes.json', 'format' = 'changelog-json');
+
+SELECT * FROM c;
+!error
+Querying a table in batch mode is currently only possible for INSERT-only table sources
+!end
