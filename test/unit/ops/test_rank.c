@@ -225,6 +225,43 @@ static void test_sort(void **state)
     expect_log("sort_limit", "lll", spec, input, 5, true, "+I 1|5|1\n");
 }
 
+/* Column 1 is the end of the row's window: rows come out once, when it closes. */
+static void test_windowed(void **state)
+{
+    (void)state;
+    static const struct test_row input[] = { { 0, { 1, 100, 5 } }, { 0, { 1, 100, 9 } }, { 0, { 2, 100, 7 } },
+        { 0, { 1, 200, 1 } }, { 0, { 1, 100, 8 } }, { 0, { 1, 100, 3 } } };
+    struct weir_spec *spec = rank_spec("append", 1, 2, true);
+    weir_spec_put(&arena, spec, "partition", test_columns(&arena, 2, (uint32_t[]){ 0, 1 }));
+    weir_spec_put(&arena, spec, "order", order_spec(2, true));
+    weir_spec_put(&arena, spec, "window_end", weir_spec_integer(&arena, 1));
+    for (int restarts = 0; restarts < 2; restarts++) {
+        struct test_run run = { .operator_name = "rank",
+            .input_types = { "ltl" },
+            .output_types = "ltll",
+            .spec = spec,
+            .batch_rows = 1,
+            .keep_log = true,
+            .snapshots = restarts > 0 };
+        struct test_driver d;
+        test_open(&d, &run);
+        test_send_all(&d, 0, input, 5);
+        test_watermark(&d, 98);
+        assert_null(d.log);
+        test_watermark(&d, 99);
+        assert_int_equal(test_live(&d), 3);
+        assert_int_equal(test_count(&d, "1|100|9|1"), 1);
+        assert_int_equal(test_count(&d, "1|100|8|2"), 1);
+        assert_int_equal(test_count(&d, "2|100|7|1"), 1);
+        test_send(&d, 0, input + 5, 1);
+        assert_int_equal(d.subtasks[0].metrics.late_records_dropped, 1);
+        test_end(&d);
+        assert_int_equal(test_live(&d), 4);
+        assert_int_equal(test_count(&d, "1|200|1|1"), 1);
+        test_close(&d);
+    }
+}
+
 static void test_limit(void **state)
 {
     (void)state;
@@ -264,6 +301,7 @@ int main(void)
         cmocka_unit_test(test_update_strategy),
         cmocka_unit_test(test_sort),
         cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_windowed),
         cmocka_unit_test(test_append),
         cmocka_unit_test(test_retract),
         cmocka_unit_test(test_bounded),
