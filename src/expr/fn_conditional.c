@@ -8,35 +8,30 @@
 
 /* --- GREATEST, LEAST --- */
 
-#define EXTREME_KERNELS(suffix, type)                                      \
-    WEIR_KERNEL_BINARY(greatest_##suffix, type, type, type, x > y ? x : y) \
-    WEIR_KERNEL_BINARY(least_##suffix, type, type, type, x < y ? x : y)
+/* As Flink compares: a NaN that comes first stays, a later one is passed over. */
+#define EXTREME_KERNEL(name, type, IS_BETTER)                              \
+    static enum weir_error_code name(WEIR_KERNEL_PARAMETERS)               \
+    {                                                                      \
+        WEIR_FOR_ROWS(i, rows, count)                                      \
+        {                                                                  \
+            const type *best = &WEIR_ARGUMENT(type, arguments[0], i);      \
+            for (uint32_t k = 1; k < call->argument_count; k++) {          \
+                const type *other = &WEIR_ARGUMENT(type, arguments[k], i); \
+                if (IS_BETTER) best = other;                               \
+            }                                                              \
+            WEIR_RESULT(type, out, i) = *best;                             \
+        }                                                                  \
+        return WEIR_OK;                                                    \
+    }
+#define EXTREME_KERNELS(suffix, type)                       \
+    EXTREME_KERNEL(greatest_##suffix, type, *other > *best) \
+    EXTREME_KERNEL(least_##suffix, type, *other < *best)
 EXTREME_KERNELS(u8, uint8_t)
 WEIR_FOR_INTEGERS(EXTREME_KERNELS)
 EXTREME_KERNELS(i128, weir_int128)
 WEIR_FOR_FLOATS(EXTREME_KERNELS)
-
-static enum weir_error_code extreme_string(WEIR_KERNEL_PARAMETERS, int wanted)
-{
-    WEIR_FOR_ROWS(i, rows, count)
-    {
-        const struct weir_string *x = &WEIR_ARGUMENT(struct weir_string, arguments[0], i);
-        const struct weir_string *y = &WEIR_ARGUMENT(struct weir_string, arguments[1], i);
-        int order = weir_string_compare(x, y);
-        WEIR_RESULT(struct weir_string, out, i) = order * wanted >= 0 ? *x : *y;
-    }
-    return WEIR_OK;
-}
-
-static enum weir_error_code greatest_string(WEIR_KERNEL_PARAMETERS)
-{
-    return extreme_string(call, arguments, out, rows, count, 1);
-}
-
-static enum weir_error_code least_string(WEIR_KERNEL_PARAMETERS)
-{
-    return extreme_string(call, arguments, out, rows, count, -1);
-}
+EXTREME_KERNEL(greatest_string, struct weir_string, weir_string_compare(other, best) > 0)
+EXTREME_KERNEL(least_string, struct weir_string, weir_string_compare(other, best) < 0)
 
 #define FORMS(o)                                                                                        \
     {                                                                                                   \
@@ -47,43 +42,13 @@ static enum weir_error_code least_string(WEIR_KERNEL_PARAMETERS)
 static const weir_kernel greatest_kernels[WEIR_PHYSICAL_NESTED + 1] = FORMS(greatest);
 static const weir_kernel least_kernels[WEIR_PHYSICAL_NESTED + 1] = FORMS(least);
 
-/* Folds the arguments, the result so far being the left operand. It starts with one that is no constant:
- * kernels do not take two constants for many rows. */
-static enum weir_error_code fold(WEIR_KERNEL_PARAMETERS, const weir_kernel *kernels)
-{
-    weir_kernel kernel = kernels[weir_physical_of(call->type)];
-    uint32_t first = 0;
-    while (first + 1 < call->argument_count && arguments[first]->encoding == WEIR_ENCODING_CONSTANT) first++;
-    const struct weir_vector *pair[2] = { arguments[first], arguments[first] };
-    struct weir_vector so_far = *out;
-    enum weir_error_code code = kernel(call, pair, out, rows, count);
-    so_far.encoding = WEIR_ENCODING_FLAT;
-    pair[0] = &so_far;
-    for (uint32_t i = 0; i < call->argument_count && !code; i++) {
-        if (i == first) continue;
-        pair[1] = arguments[i];
-        code = kernel(call, pair, out, rows, count);
-    }
-    return code;
-}
-
-static enum weir_error_code greatest_all(WEIR_KERNEL_PARAMETERS)
-{
-    return fold(call, arguments, out, rows, count, greatest_kernels);
-}
-
-static enum weir_error_code least_all(WEIR_KERNEL_PARAMETERS)
-{
-    return fold(call, arguments, out, rows, count, least_kernels);
-}
-
 bool weir_infer_extreme(WEIR_INFER_PARAMETERS)
 {
     const struct weir_type *type = weir_expr_common_type(arena, given, count);
     if (!type || weir_type_is_nested(type) || type->id == WEIR_TYPE_NULL) return false;
     for (uint32_t i = 0; i < count; i++) ret->argument_types[i] = type;
     ret->type = type;
-    ret->kernel = function->name[0] == 'G' ? greatest_all : least_all;
+    ret->kernel = (function->name[0] == 'G' ? greatest_kernels : least_kernels)[weir_physical_of(type)];
     return true;
 }
 

@@ -69,6 +69,8 @@ static const struct function_case conditional_cases[] = {
     { "GREATEST", { "STRING:hello, hello, hello", "STRING:world, world, world", "STRING:a" },
         "world, world, world", NULL },
     { "LEAST", { "INT:NULL", "INT:2" }, "NULL", NULL },
+    { "LEAST", { "FLOAT:NaN", "SMALLINT:32767" }, "NaN", NULL },
+    { "GREATEST", { "DOUBLE:1", "DOUBLE:NaN", "DOUBLE:2" }, "2.0", NULL },
     { "GREATEST", { "INT:1", "STRING:a" }, "!Invalid function call", NULL },
     { "GREATEST", { "TIMESTAMP(3):2020-01-01 00:00:00", "TIMESTAMP(3):2021-01-01 00:00:00" },
         "2021-01-01 00:00:00.000", NULL },
