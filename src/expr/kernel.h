@@ -89,9 +89,9 @@ bool weir_types_any_nullable(const struct weir_type *const *types, uint32_t coun
         TR *restrict to = out->data;                                        \
         bool a_constant = arguments[0]->encoding == WEIR_ENCODING_CONSTANT; \
         bool b_constant = arguments[1]->encoding == WEIR_ENCODING_CONSTANT; \
-        if (rows) {                                                         \
+        if (rows || (a_constant && b_constant)) {                           \
             for (uint32_t p = 0; p < count; p++) {                          \
-                uint32_t i = rows[p];                                       \
+                uint32_t i = rows ? rows[p] : p;                            \
                 TX x = a[a_constant ? 0 : i];                               \
                 TY y = b[b_constant ? 0 : i];                               \
                 to[i] = (TR)(EXPRESSION);                                   \

@@ -71,7 +71,7 @@ static const char *const pool[] = {
     "@ROW|INT:1|STRING:x",
 
 };
-enum { POOL_COUNT = WEIR_ARRAY_COUNT(pool), TRIES_DEFAULT = 300, VARIANTS = 4 };
+enum { POOL_COUNT = WEIR_ARRAY_COUNT(pool), TRIES_DEFAULT = 300, VARIANTS = 6 /* from 4 on: a mixture */ };
 
 static uint64_t random_state;
 
@@ -128,7 +128,8 @@ static void compare_forms(struct weir_arena *arena, const char *title, struct we
         struct weir_vector vectors[3];
         uint16_t selection[1] = { 3 };
         for (uint32_t i = 0; i < count; i++) {
-            vectors[i] = case_column(arena, literals[i]->literal, encoding);
+            enum weir_encoding own = variant < 4 ? encoding : (enum weir_encoding)next_random(3);
+            vectors[i] = case_column(arena, literals[i]->literal, own);
             columns[i] = weir_expr_column(arena, i, weir_type_nullable(arena, literals[i]->type, true));
         }
         struct weir_expr *over_columns = build(arena, what, columns, count);
