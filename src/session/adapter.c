@@ -139,11 +139,7 @@ static enum weir_error_code unknown_option(const char *table, const char *connec
 static const struct weir_option_definition common_options[] = {
     { .key = "connector", .type = "String" },
     { .key = "scan.watermark.emit.strategy", .type = "Enum(on-periodic|on-event)" },
-    { .key = "scan.watermark.emit.on-event.gap", .type = "Integer" },
     { .key = "scan.watermark.idle-timeout", .type = "Duration" },
-    { .key = "scan.watermark.alignment.group", .type = "String" },
-    { .key = "scan.watermark.alignment.max-drift", .type = "Duration" },
-    { .key = "scan.watermark.alignment.update-interval", .type = "Duration" },
     { .key = "scan.parallelism", .type = "Integer" },
 };
 static const struct weir_option_definition format_option[] = { { .key = "format", .type = "String" } };
@@ -162,6 +158,10 @@ static enum weir_error_code check_options(const struct weir_sql_table_descriptor
     for (uint32_t i = 0; i < table->option_count; i++) {
         const char *key = table->options[i].key, *value = table->options[i].value;
         const struct weir_option_definition *definition = find_definition(sets, WEIR_ARRAY_COUNT(sets), key);
+        if (!definition && (strncmp(key, "scan.watermark.alignment.", 25) == 0 ||
+                               strcmp(key, "scan.watermark.emit.on-event.gap") == 0))
+            return weir_error_set(reterr, WEIR_E_UNSUPPORTED, "table %s: option '%s' is not implemented",
+                table->identifier, key);
         if (!definition) return unknown_option(table->identifier, connector->name, key, sets, 3, reterr);
         if (!value_fits(definition->type, value))
             return weir_error_set(reterr, WEIR_E_SQL_VALIDATION,

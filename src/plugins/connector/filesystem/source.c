@@ -187,7 +187,8 @@ static void list_siblings(struct filesystem_source *s)
         struct source_file *f = find_file(s, "", entries[i].status.device, entries[i].status.inode);
         if (f && entries[i].status.is_regular) {
             f->named = true;
-            if (!f->file) f->path = weir_arena_format(&s->names, "%s/%s", directory, entries[i].name);
+            const char *path = weir_arena_format(&s->scratch, "%s/%s", directory, entries[i].name);
+            if (!f->file && strcmp(f->path, path) != 0) f->path = weir_arena_string(&s->names, path);
         }
     }
 }
