@@ -68,12 +68,13 @@ int verb_functions(int argument_count, char **arguments)
     const struct weir_function *function = weir_function_find(arguments[0]);
     if (!function) {
         const char *nearest = weir_function_nearest(arguments[0]);
-        fprintf(stderr, "weir functions: there is no function \"%s\"%s%s\n", arguments[0], nearest ? "; did you mean " : "",
-            nearest ? nearest : "");
+        fprintf(stderr, "weir functions: there is no function \"%s\"%s%s\n", arguments[0],
+            nearest ? "; did you mean " : "", nearest ? nearest : "");
         weir_buffer_done(&text);
         return 1;
     }
-    weir_buffer_format(&text, "%s (%s)\n    %s\n", function->signature, function->family, function->description);
+    weir_buffer_format(
+        &text, "%s (%s)\n    %s\n", function->signature, function->family, function->description);
     return print_and_free(&text);
 }
 

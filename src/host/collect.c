@@ -21,7 +21,8 @@ static enum weir_operator_result collect_process(
     struct weir_operator *op, uint32_t input, const struct weir_batch *in, struct weir_batch *out)
 {
     struct weir_local_job *job = ((struct collect *)op)->job;
-    pthread_mutex_lock(&job->mutex); /* subtasks of the sink take turns: the reader knows one caller at a time */
+    pthread_mutex_lock(
+        &job->mutex); /* subtasks of the sink take turns: the reader knows one caller at a time */
     bool more = job->config.on_rows(job->config.reader, in);
     pthread_mutex_unlock(&job->mutex);
     return more ? WEIR_OPERATOR_NEED_INPUT : WEIR_OPERATOR_FINISHED;

@@ -95,7 +95,8 @@ static enum weir_error_code begin(struct statement *s, struct weir_error *reterr
     static const enum weir_result_mode modes[] = { WEIR_RESULT_TABLE, WEIR_RESULT_CHANGELOG,
         WEIR_RESULT_TABLEAU, WEIR_RESULT_CSV, WEIR_RESULT_JSON };
     s->mode = modes[WEIR_MIN(mode, WEIR_ARRAY_COUNT(modes) - 1)];
-    if (s->mode == WEIR_RESULT_TABLE && (s->batch || !s->session->config.terminal)) s->mode = WEIR_RESULT_TABLEAU;
+    if (s->mode == WEIR_RESULT_TABLE && (s->batch || !s->session->config.terminal))
+        s->mode = WEIR_RESULT_TABLEAU;
     s->environment = (struct weir_eval_environment){ .local_zone = s->zone,
         .now_us = wall_clock_us,
         .statement_start_us = s->batch ? weir_clock_epoch_us() : 0,

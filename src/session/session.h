@@ -26,7 +26,7 @@ struct weir_session_config {
     bool (*interrupted)(void *owner); /* asked about ten times a second */
     void *owner;
     bool terminal; /* standard output is one: result mode table draws there */
-    bool live; /* a terminal watches: a running INSERT shows a line of progress on stderr */
+    bool live;     /* a terminal watches: a running INSERT shows a line of progress on stderr */
 };
 
 struct weir_session;
