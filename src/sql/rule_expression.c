@@ -47,31 +47,52 @@ static struct weir_rel *constant_folding(struct weir_planning *planning, struct 
 
 /* --- booleans --- */
 
-static bool among(struct weir_expr *const *exprs, uint32_t count, const struct weir_expr *expr)
+/* Operands that were kept, found by hash: lists of tens of thousands of constants come as one OR. */
+struct operand_set {
+    struct weir_expr **kept;
+    uint32_t count;
+    uint32_t *slots; /* index + 1 into kept; 0 = free */
+    uint32_t slot_count;
+};
+
+static bool add_operand(struct operand_set *set, struct weir_expr *expr)
 {
-    for (uint32_t i = 0; i < count; i++)
-        if (weir_expr_equal(exprs[i], expr)) return true;
-    return false;
+    uint32_t at = (uint32_t)weir_expr_hash(expr) & (set->slot_count - 1);
+    for (; set->slots[at]; at = (at + 1) & (set->slot_count - 1))
+        if (weir_expr_equal(set->kept[set->slots[at] - 1], expr)) return false;
+    set->kept[set->count++] = expr;
+    set->slots[at] = set->count;
+    return true;
+}
+
+static void operand_set_init(struct operand_set *set, struct weir_arena *arena, uint32_t capacity)
+{
+    set->count = 0;
+    for (set->slot_count = 4; set->slot_count < capacity * 2; set->slot_count *= 2) {
+    }
+    set->kept = WEIR_ARENA_ARRAY(arena, struct weir_expr *, capacity + 1);
+    set->slots = WEIR_ARENA_ARRAY(arena, uint32_t, set->slot_count);
 }
 
 /* AND: FALSE decides, TRUE goes; OR: the other way round. Doubles go. */
 static struct weir_expr *simplify_nary(struct weir_arena *arena, struct weir_expr *expr)
 {
     bool is_and = expr->kind == WEIR_EXPR_AND;
-    struct weir_expr **kept = WEIR_ARENA_ARRAY(arena, struct weir_expr *, expr->argument_count + 1);
-    uint32_t count = 0;
+    struct operand_set set;
+    operand_set_init(&set, arena, expr->argument_count);
     for (uint32_t i = 0; i < expr->argument_count; i++) {
         struct weir_expr *argument = expr->arguments[i];
         bool literal = weir_expr_is_literal(argument) && argument->type->id == WEIR_TYPE_BOOLEAN &&
                        !weir_vector_is_null(argument->literal, 0);
         bool value = literal && weir_expr_is_literal_true(argument);
         if (literal && value != is_and) return argument;
-        if (literal || (weir_expr_is_deterministic(argument) && among(kept, count, argument))) continue;
-        kept[count++] = argument;
+        if (literal) continue;
+        if (weir_expr_is_deterministic(argument)) add_operand(&set, argument);
+        else set.kept[set.count++] = argument;
     }
-    if (count == expr->argument_count) return expr;
-    if (!count) return boolean(arena, is_and);
-    return is_and ? weir_expr_and(arena, kept, count) : weir_expr_or(arena, kept, count);
+    if (set.count == expr->argument_count) return expr;
+    if (!set.count) return boolean(arena, is_and);
+    return is_and ? weir_expr_and(arena, set.kept, set.count) : weir_expr_or(arena, set.kept, set.count);
 }
 
 static struct weir_expr *simplify_not(struct weir_arena *arena, struct weir_expr *expr)
