@@ -200,7 +200,8 @@ enum weir_error_code weir_bind_aggregate_call(
     if (call->filter) WEIR_TRY(weir_bind_boolean(scope, call->filter, "FILTER", &aggregate->filter));
     aggregate->distinct = call->quantifier == WEIR_SQL_QUANTIFIER_DISTINCT;
     aggregate->ignore_nulls = call->null_treatment == WEIR_SQL_NULLS_IGNORE;
-    bool grouped = call->over || (scope->select && scope->select->key_count);
+    /* A FILTER may leave a group without any row. */
+    bool grouped = !call->filter && (call->over || (scope->select && scope->select->key_count));
     WEIR_TRY(infer_aggregate(scope, ast, aggregate, grouped));
     *ret = aggregate;
     return WEIR_OK;

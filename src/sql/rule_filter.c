@@ -235,24 +235,32 @@ static struct weir_rel *out_of_condition(struct weir_planning *planning, struct 
     return distribute(planning, rel, rel->join.condition, false);
 }
 
-/* The expression cannot be TRUE when the columns in [from, to) are all NULL. */
+static bool is_strict(const struct weir_expr *expr)
+{
+    return expr->kind == WEIR_EXPR_CALL && !(expr->function->flags & WEIR_FUNCTION_NULLS);
+}
+
+/* The expression is NULL when the columns in [from, to) are all NULL. */
+static bool becomes_null(const struct weir_expr *expr, uint32_t from, uint32_t to)
+{
+    if (expr->kind == WEIR_EXPR_COLUMN) return expr->column >= from && expr->column < to;
+    if (!is_strict(expr)) return false;
+    for (uint32_t i = 0; i < expr->argument_count; i++)
+        if (becomes_null(expr->arguments[i], from, to)) return true;
+    return false;
+}
+
+/* The expression cannot be TRUE then: less than being NULL, which alone survives a NOT. */
 static bool rejects_nulls(const struct weir_expr *expr, uint32_t from, uint32_t to)
 {
+    if (becomes_null(expr, from, to)) return true;
     if (expr->kind == WEIR_EXPR_AND) {
         for (uint32_t i = 0; i < expr->argument_count; i++)
             if (rejects_nulls(expr->arguments[i], from, to)) return true;
         return false;
     }
-    if (expr->kind == WEIR_EXPR_COLUMN) return expr->column >= from && expr->column < to;
-    if (expr->kind != WEIR_EXPR_CALL) return false;
-    bool strict = !(expr->function->flags & WEIR_FUNCTION_NULLS);
-    if (!strict && strcmp(expr->function->name, "IS NOT NULL") != 0 &&
-        strcmp(expr->function->name, "IS TRUE") != 0)
-        return false;
-    /* IS NOT NULL(x + 1): x NULL makes it FALSE, so a strict argument passes it on. */
-    for (uint32_t i = 0; i < expr->argument_count; i++)
-        if (rejects_nulls(expr->arguments[i], from, to)) return true;
-    return false;
+    if (weir_expr_is_call(expr, "IS NOT NULL")) return becomes_null(expr->arguments[0], from, to);
+    return weir_expr_is_call(expr, "IS TRUE") && rejects_nulls(expr->arguments[0], from, to);
 }
 
 static struct weir_rel *simplify_outer(struct weir_planning *planning, struct weir_rel *rel)

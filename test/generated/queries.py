@@ -1,5 +1,5 @@
 """Random queries over the tables of a world: what a SELECT is made of, from FROM to LIMIT."""
-from grammar import IDENTITY, Grammar, Text, NUMERIC, TYPES, comma, join, plain
+from grammar import DDL, NUMERIC, POSTGRES_DDL, TYPES, Grammar, Text, comma, join, plain
 
 AGGREGATED = ('INT', 'BIGINT', 'DOUBLE', 'DECIMAL', 'STRING', 'DATE', 'TIMESTAMP')
 
@@ -127,10 +127,15 @@ class Queries(Grammar):
         c = self.c
         kinds = ['plain', 'plain', 'aggregate', 'aggregate', 'distinct']
         if depth > 0:
-            kinds += ['union', 'topn', 'window', 'interval', 'limit', 'grouping', 'first']
+            kinds += ['union', 'topn', 'window', 'interval', 'limit', 'grouping', 'first', 'shape', 'shape', 'shape', 'shape']
         kind = c.of(kinds)
         c.note('select ' + kind)
         return getattr(self, '_select_' + kind)(depth)
+
+    def _select_shape(self, depth):
+        shape = self.c.of(('filter', 'constant', 'twice', 'same', 'cast', 'literal', 'alternatives', 'computed', 'chain', 'reuse', 'slots', 'keyed', 'rows'))
+        self.c.note('shape ' + shape)
+        return getattr(self, '_shape_' + shape)(depth)
 
     def outputs(self, texts):
         """-> (the list of a SELECT, its columns)"""
@@ -299,6 +304,145 @@ class Queries(Grammar):
     def condition_text(self, scope):
         alias, name, _ = self.c.of(scope)
         return '%s.%s IS %sNULL' % (alias, name, self.c.of(('NOT ', '')))
+
+    # ---- shapes that optimizer rules are for
+
+    def named(self, scope):
+        return self.outputs([plain('%s.%s' % (a, n), t) for a, n, t in scope])
+
+    def key_of(self, scope):
+        return self.c.of([s for s in scope if s[2] == 'INT'] or scope)
+
+    def _shape_filter(self, depth):
+        text, columns = self.select(depth - 1)
+        alias = self.name('r')
+        scope = [(alias, n, t) for n, t in columns]
+        chosen, shown = self.named(scope)
+        return text_of([chosen, text, alias, self.condition(scope)], 'SELECT {} FROM ({}) AS {} WHERE {}'), shown
+
+    def _shape_constant(self, depth):
+        text, scope = self.source(depth - 1)
+        chosen, shown = self.named(scope[:3])
+        condition = self.c.of(('TRUE', '1 = 2', 'FALSE', '1 < 2', 'NOT FALSE'))
+        return text_of([chosen, text, condition], 'SELECT {} FROM {} WHERE {}'), shown
+
+    def _shape_twice(self, depth):
+        text, scope = self.item(0)
+        chosen, columns = self.named(scope)
+        outer = self.name('r')
+        over = [(outer, n, t) for n, t in columns]
+        shown, result = self.named(over)
+        return text_of([shown, chosen, text, self.condition(scope), outer, self.condition(over)],
+                       'SELECT {} FROM (SELECT {} FROM {} WHERE {}) AS {} WHERE {}'), result
+
+    def _shape_same(self, depth):
+        """Equal aggregate calls under other names."""
+        c = self.c
+        text, scope = self.item(0)
+        key, x, outer = self.key_of(scope), self.c.of(scope), self.name('r')
+        inner, columns = self.named([key, x, x])
+        over = [plain('%s.%s' % (outer, n), t) for n, t in columns]
+        word, type_ = c.of((('COUNT', 'BIGINT'), ('MAX', x[2]) if x[2] != 'BOOLEAN' else ('COUNT', 'BIGINT')))
+        calls = [text_of([o], word + '({})') for o in over[1:]]
+        for call in calls:
+            call.type = type_
+        chosen, shown = self.outputs([over[0]] + calls)
+        return text_of([chosen, inner, text, outer, over[0]], 'SELECT {} FROM (SELECT {} FROM {}) AS {} GROUP BY {}'), shown
+
+    def _shape_cast(self, depth):
+        text, scope = self.item(depth - 1)
+        key, c = self.key_of(scope), self.c
+        to = c.of(('BIGINT', 'INT') if key[2] == 'INT' else (key[2],))
+        operand = join(to, ['%s.%s' % key[:2]], 'CAST({} AS %s)' % DDL[to], 'CAST({} AS %s)' % POSTGRES_DDL[to], '{}')
+        condition = text_of([operand, c.of(('>', '=', '<=', '<>')), self.literal(to)], '{} {} {}')
+        chosen, shown = self.named(scope[:3])
+        return text_of([chosen, text, condition], 'SELECT {} FROM {} WHERE {}'), shown
+
+    def joined(self, depth):
+        a, left = self.item(depth - 1)
+        b, right = self.item(depth - 1)
+        return a, left, b, right
+
+    def _shape_literal(self, depth):
+        """A join key that is told to be a constant."""
+        c = self.c
+        a, left, b, right = self.joined(0)
+        x, y = self.key_of(left), self.key_of(right)
+        kind = c.of(('JOIN', 'LEFT JOIN', 'RIGHT JOIN'))
+        told = y if kind == 'RIGHT JOIN' else x
+        if x[2] != y[2]:
+            return self._shape_filter(depth)
+        chosen, shown = self.named([x, y, c.of(left + right)])
+        return text_of([chosen, a, kind, b, '%s.%s = %s.%s' % (x[:2] + y[:2]), '%s.%s' % told[:2], self.literal(told[2])],
+                       'SELECT {} FROM {} {} {} ON {} WHERE {} = {}'), shown
+
+    def _shape_alternatives(self, depth):
+        c = self.c
+        a, left, b, right = self.joined(depth)
+        key = self.equality(left, right)
+        if key is None:
+            return self._shape_filter(depth)
+        branches = [text_of([self.condition(left), self.condition(right)], '({} AND {})') for _ in range(2)]
+        chosen, shown = self.named([c.of(left), c.of(right)])
+        kind = c.of(('JOIN', 'LEFT JOIN', 'RIGHT JOIN', 'FULL JOIN'))
+        return text_of([chosen, a, kind, b, key] + branches, 'SELECT {} FROM {} {} {} ON {} AND ({} OR {})'), shown
+
+    def _shape_computed(self, depth):
+        """A join by expressions."""
+        c = self.c
+        a, left, b, right = self.joined(depth)
+        x, y = self.key_of(left), self.key_of(right)
+        if x[2] != 'INT' or y[2] != 'INT':
+            return self._shape_filter(depth)
+        chosen, shown = self.named([x, y, c.of(left + right)])
+        key = c.of(('{0} + 1 = {1}', '{0} + 1 = {1} - 1', '{0} = MOD({1}, 3)', 'COALESCE({0}, 1) = COALESCE({1}, 1)'))
+        lite = key.replace('MOD({1}, 3)', '{1} % 3')
+        condition = join('BOOLEAN', ['%s.%s' % x[:2], '%s.%s' % y[:2]], key, sqlite=lite)
+        return text_of([chosen, a, c.of(('JOIN', 'LEFT JOIN', 'RIGHT JOIN', 'FULL JOIN')), b, condition], 'SELECT {} FROM {} {} {} ON {}'), shown
+
+    def _shape_chain(self, depth):
+        """By the same key twice: no second exchange."""
+        c = self.c
+        a, left, b, right = self.joined(0)
+        x, y = self.key_of(left), self.key_of(right)
+        if x[2] != y[2]:
+            return self._shape_filter(depth)
+        key = plain('%s.%s' % c.of((x, y))[:2], x[2])
+        chosen, shown = self.outputs([key] + self.calls(left + right))
+        return text_of([chosen, a, c.of(('JOIN', 'LEFT JOIN', 'FULL JOIN')), b, '%s.%s = %s.%s' % (x[:2] + y[:2]), key],
+                       'SELECT {} FROM {} {} {} ON {} GROUP BY {}'), shown
+
+    def _shape_reuse(self, depth):
+        c = self.c
+        inner, columns = self._select_aggregate(0)
+        a, b = self.name('r'), self.name('r')
+        name, type_ = c.of(columns)
+        chosen, shown = self.named([(a, n, t) for n, t in columns] + [(b,) + columns[-1]])
+        return text_of([chosen, inner, a, c.of(('JOIN', 'LEFT JOIN', 'FULL JOIN')), inner, b, '%s.%s = %s.%s' % (a, name, b, name)],
+                       'SELECT {} FROM ({}) AS {} {} ({}) AS {} ON {}'), shown
+
+    def _shape_slots(self, depth):
+        text, scope = self.window()
+        chosen, shown = self.named([s for s in scope if s[1].startswith('window_')] + [self.c.of(scope[:-2])])
+        return text_of([chosen, text], 'SELECT DISTINCT {} FROM {}'), shown
+
+    def _shape_rows(self, depth):
+        text, scope = self.window()
+        chosen, shown = self.named(scope)
+        return text_of([chosen, text, self.condition(scope[:-3])], 'SELECT {} FROM {} WHERE {}'), shown
+
+    def _shape_keyed(self, depth):
+        """The partition of a Top-N, told from above."""
+        c = self.c
+        text, scope = self.item(depth - 1)
+        key, outer, rank = self.key_of(scope), self.name('r'), self.name('n')
+        inner, columns = self.named(scope)
+        over = [(outer, n, t) for n, t in columns]
+        told = plain('%s.%s' % over[scope.index(key)][:2], key[2])
+        chosen, shown = self.named(over)
+        condition = text_of([told, c.of(('=', '>', '<>')), self.literal(key[2])], '{} {} {}')
+        return text_of([chosen, inner, '%s.%s' % key[:2], self.ordering(scope), rank, text, outer, '%s.%s' % (outer, rank), c.draw(3) + 1, condition],
+                       'SELECT {} FROM (SELECT {}, ROW_NUMBER() OVER (PARTITION BY {} ORDER BY {}) AS {} FROM {}) AS {} WHERE {} <= {} AND {}'), shown
 
     # ---- time
 

@@ -29,6 +29,24 @@ SELECT window_end, COUNT(*) AS n FROM TABLE(HOP(TABLE e, DESCRIPTOR(ts), INTERVA
 
 SET 'execution.runtime-mode' = 'batch';
 
+SELECT k FROM (SELECT k, SUM(1) FILTER (WHERE k > 1) AS s FROM v GROUP BY k) WHERE s IS NOT NULL;
+!sorted
++I[2]
++I[5]
+!end
+
+SELECT v.k FROM v LEFT JOIN (VALUES (7)) AS w(x) ON v.k = w.x WHERE 2 NOT BETWEEN w.x AND v.k;
+!sorted
++I[1]
+!end
+
+SELECT v.k FROM v LEFT JOIN (VALUES (7)) AS w(x) ON v.k = w.x WHERE NOT (w.x IS NOT NULL AND v.k > 2);
+!sorted
++I[1]
++I[2]
++I[5]
+!end
+
 CREATE TABLE c (k INT, v STRING) WITH ('connector' = 'filesystem', 'path' = '${DATA}/changes.json', 'format' = 'changelog-json');
 
 SELECT * FROM c;
