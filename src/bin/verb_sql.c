@@ -43,12 +43,12 @@ static bool on_interrupted(void *owner)
 /* Runs all statements of text; at the first failure prints it and returns its exit code. */
 static int run_text(struct weir_session *session, const char *text, size_t length, bool *ret_quit)
 {
-    size_t offset = 0;
+    struct weir_sql_script script;
+    weir_sql_script_init(&script, text, length);
     for (;;) {
         bool done;
         struct weir_error error = { 0 };
-        if (weir_session_execute(session, text, length, &offset, &done, ret_quit, &error))
-            return print_error(&error);
+        if (weir_session_execute_next(session, &script, &done, ret_quit, &error)) return print_error(&error);
         if (weir_os_stop_requested()) return 128 + weir_os_stop_signal();
         if (done || *ret_quit) return 0;
     }

@@ -199,6 +199,28 @@ static enum weir_error_code unknown_connector(const struct weir_connectors *all,
         nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'" : "", names);
 }
 
+static enum weir_error_code unknown_format(const struct weir_connectors *all,
+    const struct weir_sql_table_descriptor *table, const char *name, struct weir_error *reterr)
+{
+    char names[1024] = "";
+    const char *nearest = NULL;
+    uint32_t best = DISTANCE_MAX + 1;
+    size_t used = 0;
+    for (uint32_t i = 0; i < all->format_count; i++) {
+        uint32_t distance = weir_session_edit_distance(all->formats[i]->name, name);
+        if (distance < best) {
+            best = distance;
+            nearest = all->formats[i]->name;
+        }
+        int wrote =
+            snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", all->formats[i]->name);
+        used = WEIR_MIN(used + (size_t)WEIR_MAX(wrote, 0), sizeof names - 1);
+    }
+    return weir_error_set(reterr, WEIR_E_SQL_VALIDATION,
+        "table %s: format '%s' is not implemented%s%s%s; there are: %s", table->identifier, name,
+        nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'" : "", names);
+}
+
 static enum weir_error_code resolve(const struct weir_connectors *all,
     const struct weir_sql_table_descriptor *table, const struct weir_connector **ret,
     const struct weir_format **ret_format, struct weir_error *reterr)
@@ -216,9 +238,7 @@ static enum weir_error_code resolve(const struct weir_connectors *all,
             return weir_error_set(reterr, WEIR_E_SQL_VALIDATION,
                 "table %s: connector '%s' requires the option 'format'", table->identifier, name);
         format = weir_session_find_format(all, format_name);
-        if (!format)
-            return weir_error_set(reterr, WEIR_E_SQL_VALIDATION, "table %s: format '%s' is not implemented",
-                table->identifier, format_name);
+        if (!format) return unknown_format(all, table, format_name, reterr);
     }
     *ret = connector;
     *ret_format = format;

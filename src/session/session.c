@@ -462,6 +462,35 @@ static void render(struct weir_session *session, const char *text, size_t length
     weir_buffer_done(&to);
 }
 
+static enum weir_error_code execute(
+    struct statement *s, bool *ret_done, bool *ret_quit, struct weir_error *reterr)
+{
+    if (!s->ast) {
+        *ret_done = true;
+        return WEIR_OK;
+    }
+    if (s->ast->kind == WEIR_SQL_STATEMENT_CLIENT) {
+        *ret_quit =
+            strcmp(s->ast->client.command, "QUIT") == 0 || strcmp(s->ast->client.command, "EXIT") == 0;
+        return WEIR_OK;
+    }
+    enum weir_error_code code = begin(s, reterr);
+    return code ? code : dispatch(s, reterr);
+}
+
+enum weir_error_code weir_session_execute_next(struct weir_session *session, struct weir_sql_script *script,
+    bool *ret_done, bool *ret_quit, struct weir_error *reterr)
+{
+    struct statement s = { .session = session };
+    weir_arena_init(&s.arena, session->config.memory);
+    *ret_done = *ret_quit = false;
+    enum weir_error_code code = weir_sql_script_next(script, &s.arena, &s.ast, reterr);
+    if (!code) code = execute(&s, ret_done, ret_quit, reterr);
+    if (code) render(session, script->text, script->length, reterr);
+    weir_arena_done(&s.arena);
+    return code;
+}
+
 enum weir_error_code weir_session_execute(struct weir_session *session, const char *text, size_t length,
     size_t *offset, bool *ret_done, bool *ret_quit, struct weir_error *reterr)
 {
@@ -469,15 +498,7 @@ enum weir_error_code weir_session_execute(struct weir_session *session, const ch
     weir_arena_init(&s.arena, session->config.memory);
     *ret_done = *ret_quit = false;
     enum weir_error_code code = weir_sql_parse_statement(&s.arena, text, length, offset, &s.ast, reterr);
-    if (!code && !s.ast)
-        *ret_done = true;
-    else if (!code && s.ast->kind == WEIR_SQL_STATEMENT_CLIENT) {
-        if (strcmp(s.ast->client.command, "QUIT") == 0 || strcmp(s.ast->client.command, "EXIT") == 0)
-            *ret_quit = true;
-    } else if (!code) {
-        code = begin(&s, reterr);
-        if (!code) code = dispatch(&s, reterr);
-    }
+    if (!code) code = execute(&s, ret_done, ret_quit, reterr);
     if (code) render(session, text, length, reterr);
     weir_arena_done(&s.arena);
     return code;

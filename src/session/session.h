@@ -41,5 +41,9 @@ void weir_session_free(struct weir_session *session);
  */
 enum weir_error_code weir_session_execute(struct weir_session *session, const char *text, size_t length,
     size_t *offset, bool *ret_done, bool *ret_quit, struct weir_error *reterr);
+/* The same for the next statement of a script: all of a script in time that is linear in its length. */
+struct weir_sql_script;
+enum weir_error_code weir_session_execute_next(struct weir_session *session, struct weir_sql_script *script,
+    bool *ret_done, bool *ret_quit, struct weir_error *reterr);
 
 #endif

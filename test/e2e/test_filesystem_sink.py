@@ -13,7 +13,7 @@ FAST = {'sink__rolling_policy__rollover_interval': '50 ms', 'sink__rolling_polic
 
 
 def numbers(count):
-    return ("CREATE TABLE n (id BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '%d', "
+    return ("CREATE TABLE n (id BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '%d', 'rows-per-second' = '100000000', "
             "'fields.id.kind' = 'sequence', 'fields.id.start' = '0', 'fields.id.end' = '%d');\n" % (count, count - 1))
 
 
