@@ -7,8 +7,9 @@
 #include "state/table.h"
 
 enum {
-    PAGE_BYTES = 64 << 10, /* data bytes of a page, once a key group holds more than the small first ones */
     PAGE_HEADER_BYTES = 32,
+    /* Data bytes of a page, once a key group holds more than the small first ones: with its header 64 KiB. */
+    PAGE_BYTES = (64 << 10) - PAGE_HEADER_BYTES,
     GROUP_PAGES_MAX = 1 << 17, /* 17 bits of a reference */
     PAGE_SLOTS_MAX = 65535,    /* 16 bits, slot 0 unused */
     HEAP_UNIT_BYTES = 16,
@@ -173,6 +174,9 @@ static inline uint8_t *row_at(const struct weir_table *table, weir_row_ref ref)
 static inline struct page *own_page(struct weir_state *state, struct page_list *list, uint32_t index)
 {
     struct page *page = list->pages[index];
+    /* Without a pending snapshot nothing is copied, and the header, a cache line far from the row, is not read: a page whose
+     * epoch is old then is taken for unwritten by the next snapshot, which is right. */
+    if (WEIR_LIKELY(!state->pending)) return page;
     return WEIR_LIKELY(page->epoch == state->epoch) ? page : weir_page_own(state, list, index);
 }
 static inline uint8_t *row_for_writing(struct weir_table *table, weir_row_ref ref)
