@@ -1,7 +1,8 @@
 /*
- * Connectors and formats. A connector is a folder src/plugins/connector/<name>/ with one const struct weir_connector and a
- * line in plugins.def; a format likewise. The planner asks describe_*() once per table use (options are checked there, with
- * texts that name the option); the operators "source" and "sink" then create the run-time halves from the stored spec.
+ * Connectors and formats. A connector is a folder src/plugins/connector/<name>/ with one const struct
+ * weir_connector and a line in plugins.def; a format likewise. The planner asks describe_*() once per table
+ * use (options are checked there, with texts that name the option); the operators "source" and "sink" then
+ * create the run-time halves from the stored spec.
  */
 #ifndef WEIR_SPI_CONNECTOR_H
 #define WEIR_SPI_CONNECTOR_H
@@ -13,14 +14,20 @@ struct weir_option_value {
     const char *key, *value;
 };
 
-/* Documentation of an option and the check of its form. type: "String" "Integer" "Long" "Boolean" "Duration" "MemorySize" "Enum(a|b)" "Double" "Map". */
+/* Documentation of an option and the check of its form. type: "String" "Integer" "Long" "Boolean" "Duration"
+ * "MemorySize" "Enum(a|b)" "Double" "Map". */
 struct weir_option_definition {
     const char *key; /* "fields.#.min": # stands for a name; "properties.*": any rest */
     const char *type, *default_value, *description;
     bool required;
 };
 
-enum weir_changelog_kind_bit { WEIR_KIND_BIT_I = 1, WEIR_KIND_BIT_UB = 2, WEIR_KIND_BIT_UA = 4, WEIR_KIND_BIT_D = 8 };
+enum weir_changelog_kind_bit {
+    WEIR_KIND_BIT_I = 1,
+    WEIR_KIND_BIT_UB = 2,
+    WEIR_KIND_BIT_UA = 4,
+    WEIR_KIND_BIT_D = 8
+};
 
 /* A table as the catalog knows it, for describe_*(). */
 struct weir_table_descriptor {
@@ -62,11 +69,12 @@ struct weir_sink_description {
 
 /*
  * Scan spec, made by the planner: {
- *   "connector": text, "identifier": text, "options": map of texts, "columns": list of {"name","type"} (physical schema),
- *   "projection": list of {"column": physical index, "path": [field indices] } | {"metadata": key} one per output column,
- *   "partition_keys": [..], "primary_key": [..] }
- * Sink spec: the same without projection: input columns are the physical columns in order, then the persisted metadata
- *   columns listed in "metadata": [keys]; plus "overwrite": bool, "static_partition": map, "changelog_kinds": bits of the input.
+ *   "connector": text, "identifier": text, "options": map of texts, "columns": list of {"name","type"}
+ * (physical schema), "projection": list of {"column": physical index, "path": [field indices] } |
+ * {"metadata": key} one per output column, "partition_keys": [..], "primary_key": [..] } Sink spec: the same
+ * without projection: input columns are the physical columns in order, then the persisted metadata columns
+ * listed in "metadata": [keys]; plus "overwrite": bool, "static_partition": map, "changelog_kinds": bits of
+ * the input.
  */
 struct weir_connector {
     const char *name, *description;
@@ -76,8 +84,12 @@ struct weir_connector {
     const struct weir_metadata_column *metadata;
     uint32_t metadata_count;
     /* NULL: not a source / not a sink. */
-    enum weir_error_code (*describe_source)(const struct weir_connectors *all, const struct weir_table_descriptor *table, struct weir_source_description *ret, struct weir_error *reterr);
-    enum weir_error_code (*describe_sink)(const struct weir_connectors *all, const struct weir_table_descriptor *table, struct weir_sink_description *ret, struct weir_error *reterr);
+    enum weir_error_code (*describe_source)(const struct weir_connectors *all,
+        const struct weir_table_descriptor *table, struct weir_source_description *ret,
+        struct weir_error *reterr);
+    enum weir_error_code (*describe_sink)(const struct weir_connectors *all,
+        const struct weir_table_descriptor *table, struct weir_sink_description *ret,
+        struct weir_error *reterr);
     const struct weir_source_ops *source;
     const struct weir_operator_ops *sink; /* an operator without output columns */
 };
@@ -86,12 +98,13 @@ struct weir_connector {
 struct weir_decoder;
 struct weir_encoder;
 
-/* One output column of a decoder: physical column `column` of the schema, field path into it, or a metadata key of the format. */
+/* One output column of a decoder: physical column `column` of the schema, field path into it, or a metadata
+ * key of the format. */
 struct weir_decoder_column {
-    const char *name;             /* of the physical column */
+    const char *name; /* of the physical column */
     uint32_t column;
     const struct weir_type *column_type; /* of the whole physical column */
-    const uint32_t *path;         /* field indices below, path_length 0 = the column itself */
+    const uint32_t *path;                /* field indices below, path_length 0 = the column itself */
     uint32_t path_length;
     const struct weir_type *type; /* of the output */
     const char *metadata;         /* format metadata key or NULL */
@@ -120,22 +133,29 @@ struct weir_format {
     uint32_t accepted_kinds;  /* what an encoder takes */
     const struct weir_metadata_column *metadata;
     uint32_t metadata_count;
-    /* Checks options and schema at planning; *ret_kinds: what this configuration emits (decoder) or takes (encoder). */
-    enum weir_error_code (*describe)(const struct weir_format_context *ctx, bool decode, const uint32_t *primary_key, uint32_t primary_key_count,
-        uint32_t *ret_kinds, bool *ret_deletes_by_key, struct weir_error *reterr);
-    enum weir_error_code (*decoder_new)(const struct weir_format_context *ctx, struct weir_decoder **ret, struct weir_error *reterr);
+    /* Checks options and schema at planning; *ret_kinds: what this configuration emits (decoder) or takes
+     * (encoder). */
+    enum weir_error_code (*describe)(const struct weir_format_context *ctx, bool decode,
+        const uint32_t *primary_key, uint32_t primary_key_count, uint32_t *ret_kinds,
+        bool *ret_deletes_by_key, struct weir_error *reterr);
+    enum weir_error_code (*decoder_new)(
+        const struct weir_format_context *ctx, struct weir_decoder **ret, struct weir_error *reterr);
     /*
-     * Decodes whole records out of bytes[0..length) into out, until out is full (rows, bytes) or no whole record is left.
-     * *consumed: bytes used up. final: no more bytes come, an unterminated last record counts as whole. A record may give several
-     * rows (both halves of an update are never split between calls). On a bad record: error with "at byte N of the input" where N
-     * counts from ctx start given by `position` - unless the format's ignore-parse-errors drops and counts it.
-     * Record bytes up to 1 GiB: the caller grows its buffer when *consumed is 0 and out is empty.
+     * Decodes whole records out of bytes[0..length) into out, until out is full (rows, bytes) or no whole
+     * record is left. *consumed: bytes used up. final: no more bytes come, an unterminated last record counts
+     * as whole. A record may give several rows (both halves of an update are never split between calls). On a
+     * bad record: error with "at byte N of the input" where N counts from ctx start given by `position` -
+     * unless the format's ignore-parse-errors drops and counts it. Record bytes up to 1 GiB: the caller grows
+     * its buffer when *consumed is 0 and out is empty.
      */
-    enum weir_error_code (*decode)(struct weir_decoder *decoder, const char *bytes, size_t length, bool final, struct weir_batch *out, size_t *consumed, struct weir_error *reterr);
+    enum weir_error_code (*decode)(struct weir_decoder *decoder, const char *bytes, size_t length, bool final,
+        struct weir_batch *out, size_t *consumed, struct weir_error *reterr);
     void (*decoder_free)(struct weir_decoder *decoder);
-    enum weir_error_code (*encoder_new)(const struct weir_format_context *ctx, struct weir_encoder **ret, struct weir_error *reterr);
+    enum weir_error_code (*encoder_new)(
+        const struct weir_format_context *ctx, struct weir_encoder **ret, struct weir_error *reterr);
     /* Appends selected rows of in (columns = schema) to to, record separators included. */
-    enum weir_error_code (*encode)(struct weir_encoder *encoder, const struct weir_batch *in, struct weir_buffer *to, struct weir_error *reterr);
+    enum weir_error_code (*encode)(struct weir_encoder *encoder, const struct weir_batch *in,
+        struct weir_buffer *to, struct weir_error *reterr);
     void (*encoder_free)(struct weir_encoder *encoder);
 };
 

@@ -1,6 +1,7 @@
 /*
- * Files as connectors and snapshot writers see them. os implements it on POSIX (host path scheme "file"), the simulator with
- * power-loss semantics. Paths are UTF-8, "file:///x", "file:/x" or plain; the connector passes them on as the user wrote them.
+ * Files as connectors and snapshot writers see them. os implements it on POSIX (host path scheme "file"), the
+ * simulator with power-loss semantics. Paths are UTF-8, "file:///x", "file:/x" or plain; the connector passes
+ * them on as the user wrote them.
  * @thread any, one file handle has one owner. Blocking calls: slot threads of file sources and sinks only.
  */
 #ifndef WEIR_SPI_FILESYSTEM_H
@@ -24,19 +25,30 @@ struct weir_directory_entry {
 };
 
 struct weir_filesystem {
-    enum weir_error_code (*status)(struct weir_filesystem *fs, const char *path, struct weir_file_status *ret, struct weir_error *reterr); /* absent: OK, exists = false */
-    enum weir_error_code (*list)(struct weir_filesystem *fs, struct weir_arena *arena, const char *path, struct weir_directory_entry **ret, uint32_t *ret_count, struct weir_error *reterr); /* sorted by name */
-    enum weir_error_code (*open_read)(struct weir_filesystem *fs, const char *path, struct weir_file **ret, struct weir_error *reterr);
+    enum weir_error_code (*status)(struct weir_filesystem *fs, const char *path, struct weir_file_status *ret,
+        struct weir_error *reterr); /* absent: OK, exists = false */
+    enum weir_error_code (*list)(struct weir_filesystem *fs, struct weir_arena *arena, const char *path,
+        struct weir_directory_entry **ret, uint32_t *ret_count,
+        struct weir_error *reterr); /* sorted by name */
+    enum weir_error_code (*open_read)(
+        struct weir_filesystem *fs, const char *path, struct weir_file **ret, struct weir_error *reterr);
     /* replace false: fails with ALREADY_EXISTS when the name is taken. */
-    enum weir_error_code (*open_write)(struct weir_filesystem *fs, const char *path, bool replace, struct weir_file **ret, struct weir_error *reterr);
-    enum weir_error_code (*read_at)(struct weir_file *file, int64_t offset, void *bytes, size_t length, size_t *ret_read, struct weir_error *reterr); /* 0 = end */
-    enum weir_error_code (*append)(struct weir_file *file, const void *bytes, size_t length, struct weir_error *reterr); /* all or an error */
-    enum weir_error_code (*file_status)(struct weir_file *file, struct weir_file_status *ret, struct weir_error *reterr); /* of the open file, whatever its name is now */
+    enum weir_error_code (*open_write)(struct weir_filesystem *fs, const char *path, bool replace,
+        struct weir_file **ret, struct weir_error *reterr);
+    enum weir_error_code (*read_at)(struct weir_file *file, int64_t offset, void *bytes, size_t length,
+        size_t *ret_read, struct weir_error *reterr); /* 0 = end */
+    enum weir_error_code (*append)(struct weir_file *file, const void *bytes, size_t length,
+        struct weir_error *reterr); /* all or an error */
+    enum weir_error_code (*file_status)(struct weir_file *file, struct weir_file_status *ret,
+        struct weir_error *reterr); /* of the open file, whatever its name is now */
     enum weir_error_code (*sync)(struct weir_file *file, struct weir_error *reterr);
     void (*close)(struct weir_file *file);
-    enum weir_error_code (*make_directories)(struct weir_filesystem *fs, const char *path, struct weir_error *reterr);
-    enum weir_error_code (*rename)(struct weir_filesystem *fs, const char *from, const char *to, bool replace, struct weir_error *reterr); /* syncs the directories */
-    enum weir_error_code (*remove)(struct weir_filesystem *fs, const char *path, bool recursive, struct weir_error *reterr); /* absent: OK */
+    enum weir_error_code (*make_directories)(
+        struct weir_filesystem *fs, const char *path, struct weir_error *reterr);
+    enum weir_error_code (*rename)(struct weir_filesystem *fs, const char *from, const char *to, bool replace,
+        struct weir_error *reterr); /* syncs the directories */
+    enum weir_error_code (*remove)(struct weir_filesystem *fs, const char *path, bool recursive,
+        struct weir_error *reterr); /* absent: OK */
 };
 
 #endif
