@@ -84,10 +84,34 @@ static enum weir_error_code find_zone(
     return code;
 }
 
+/* The configuration knows the pattern of these keys, the planner the names. */
+static enum weir_error_code check_rule_names(struct weir_config *config, struct weir_error *reterr)
+{
+    static const char prefix[] = "table.optimizer.rule.";
+    struct weir_config_item item;
+    for (size_t index = 0; weir_config_next(config, &index, &item);) {
+        if (strncmp(item.key, prefix, sizeof prefix - 1) != 0) continue;
+        const char *wanted = item.key + sizeof prefix - 1, *nearest = "", *name;
+        uint32_t best = UINT32_MAX;
+        for (uint32_t i = 0; best > 0 && (name = weir_sql_rule_name(i)); i++) {
+            uint32_t distance = weir_session_edit_distance(name, wanted);
+            if (distance >= best) continue;
+            best = distance;
+            nearest = name;
+        }
+        if (best > 0)
+            return weir_error_set(reterr, WEIR_E_CONFIGURATION,
+                "unknown key '%s': there is no such rule; the nearest is '%s%s'", item.key, prefix, nearest);
+    }
+    return WEIR_OK;
+}
+
 static enum weir_error_code begin(struct statement *s, struct weir_error *reterr)
 {
     struct weir_config *config = s->session->config.config;
     enum weir_error_code code = find_zone(s->session, &s->zone, reterr);
+    /* RESET must go on working, or a wrong name could not be taken back. */
+    if (!code && s->ast->kind != WEIR_SQL_STATEMENT_RESET) code = check_rule_names(config, reterr);
     if (code) return code;
     s->batch = weir_config_get_enum(config, "execution.runtime-mode", 0) == 1;
     size_t mode = weir_config_get_enum(

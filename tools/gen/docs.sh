@@ -14,13 +14,19 @@ case ${1:-} in
     ;;
 esac
 generator=${1:-build/release}/bin/weir_docs
+weir=${1:-build/release}/bin/weir
+pages() { # connectors.md comes from the program itself: only it knows all plug-ins
+    "$generator" --list
+    echo connectors.md
+}
+page() { if [ "$1" = connectors.md ]; then "$weir" connectors --markdown; else "$generator" "$1"; fi; }
 case $mode in
-list) "$generator" --list ;;
-print) "$generator" "${2:?a page is expected}" ;;
+list) pages ;;
+print) page "${2:?a page is expected}" ;;
 write)
     mkdir -p docs
-    for page in $("$generator" --list); do
-        "$generator" "$page" >"docs/$page"
+    for page in $(pages); do
+        page "$page" >"docs/$page"
         echo "docs/$page"
     done
     ;;
