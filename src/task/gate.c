@@ -182,6 +182,9 @@ struct weir_gate_event weir_gate_poll(struct weir_gate *gate)
 {
     WEIR_ASSERT(!gate->current && !gate->barrier_pending);
     struct weir_gate_event event = { .kind = WEIR_GATE_NOTHING };
+    /* When the last channel went idle the watermark may have advanced too: that was told, the idleness was
+     * not. */
+    if (combine(gate, &event)) return event;
     /* A cancel or an end may have left an alignment that is complete now. */
     if (aligned(gate, &event)) return event;
     if (gate->open_count == 0) {
