@@ -486,6 +486,25 @@ static void render(struct weir_session *session, const char *text, size_t length
     weir_buffer_done(&to);
 }
 
+static enum weir_error_code run_client(struct statement *s, bool *ret_quit, struct weir_error *reterr)
+{
+    static const char help[] =
+        "Statements end with ';' and may span lines.\n"
+        "  CREATE TABLE, CREATE VIEW, DROP, ALTER      tables over connectors (weir connectors lists them)\n"
+        "  SELECT, INSERT INTO, EXECUTE STATEMENT SET  run a query; Ctrl-C ends one that has no end\n"
+        "  EXPLAIN, DESCRIBE, SHOW TABLES              look at plans and tables\n"
+        "  SET 'key' = 'value', SET, RESET             configuration, such as execution.runtime-mode\n"
+        "  CLEAR, HELP, QUIT\n";
+    const char *command = s->ast->client.command;
+    if (strcmp(command, "QUIT") == 0 || strcmp(command, "EXIT") == 0)
+        *ret_quit = true;
+    else if (strcmp(command, "HELP") == 0 && !say(s->session, help, sizeof help - 1))
+        return gone(reterr);
+    else if (strcmp(command, "CLEAR") == 0 && s->session->config.terminal)
+        say(s->session, "\033[H\033[2J", 7);
+    return WEIR_OK;
+}
+
 static enum weir_error_code execute(
     struct statement *s, bool *ret_done, bool *ret_quit, struct weir_error *reterr)
 {
@@ -493,11 +512,7 @@ static enum weir_error_code execute(
         *ret_done = true;
         return WEIR_OK;
     }
-    if (s->ast->kind == WEIR_SQL_STATEMENT_CLIENT) {
-        *ret_quit =
-            strcmp(s->ast->client.command, "QUIT") == 0 || strcmp(s->ast->client.command, "EXIT") == 0;
-        return WEIR_OK;
-    }
+    if (s->ast->kind == WEIR_SQL_STATEMENT_CLIENT) return run_client(s, ret_quit, reterr);
     enum weir_error_code code = begin(s, reterr);
     return code ? code : dispatch(s, reterr);
 }
