@@ -10,6 +10,7 @@ struct writer {
     struct weir_planning *planning;
     struct weir_arena *arena;
     struct weir_plan_node *nodes;
+    bool *changes; /* per node: its rows may be taken back */
     uint32_t node_count;
 };
 
@@ -58,7 +59,7 @@ static uint32_t parallelism_of(
     const struct writer *w, const struct weir_physical *node, const struct edges *edges)
 {
     if (node->parallelism) return node->parallelism;
-    bool forward_only = edges->count > 0, single = false;
+    bool forward_only = edges->count > 0, single = false, order_kept = true;
     uint32_t inherited = UINT32_MAX;
     for (uint32_t e = 0; e < edges->count; e++) {
         const struct weir_plan_edge *edge = &edges->items[e];
@@ -67,7 +68,11 @@ static uint32_t parallelism_of(
         uint32_t parallelism = w->nodes[edge->from].parallelism;
         if (inherited == UINT32_MAX) inherited = parallelism;
         if (inherited != parallelism) forward_only = false;
+        order_kept &= edge->exchange != WEIR_EXCHANGE_FORWARD || parallelism != 1 || !w->changes[edge->from];
     }
+    /* The changes of one subtask must not be dealt out to several: a row could be taken back before it comes.
+     */
+    if (!order_kept) return 1;
     if (single || node->kind == WEIR_PHYSICAL_VALUES) return 1;
     /* A source's own parallelism ends with it. */
     bool from_scan = forward_only && w->nodes[edges->items[0].from].kind == WEIR_PLAN_SOURCE &&
@@ -153,6 +158,7 @@ static enum weir_error_code write_node(struct writer *w, struct weir_physical *n
     to->parallelism = parallelism_of(w, node, &edges);
     to->inputs = edges.items;
     to->input_edge_count = edges.count;
+    w->changes[w->node_count] = node->modify & ~WEIR_MODIFY_INSERT;
     *ret_index = w->node_count++;
     node->node_index = *ret_index + 1;
     return WEIR_OK;
@@ -164,6 +170,7 @@ enum weir_error_code weir_physical_to_graph(struct weir_planning *planning,
     struct writer w = { .planning = planning, .arena = planning->arena };
     uint32_t room = WEIR_MIN(planning->physical_id, (uint32_t)WEIR_PLAN_NODES_MAX);
     w.nodes = WEIR_ARENA_ARRAY(planning->arena, struct weir_plan_node, room + 1);
+    w.changes = WEIR_ARENA_ARRAY(planning->arena, bool, room + 1);
     for (uint32_t r = 0; r < root_count; r++) {
         uint32_t index;
         enum weir_error_code code = write_node(&w, roots[r], &index);

@@ -184,20 +184,29 @@ static bool call_uses(const struct weir_rel *rel, uint32_t column)
     return false;
 }
 
-/* The aggregate's partition must be the session's: sessions are found per partition. */
-static bool session_fits(const struct weir_rel *tvf, const struct weir_rel *rel, const struct grouping *g,
-    const struct chain *chain)
+static bool is_partition_column(const struct weir_window *window, uint32_t column)
+{
+    for (uint32_t p = 0; p < window->partition_count; p++)
+        if (window->partition[p] == column) return true;
+    return false;
+}
+
+/* The aggregate's partition must be the session's: sessions are found per partition. A filter may go below
+ * only when it takes or leaves whole partitions: a session is made of the rows that it drops, too. */
+static bool session_fits(struct weir_planning *planning, const struct weir_rel *tvf,
+    const struct weir_rel *rel, const struct grouping *g, const struct chain *chain)
 {
     const struct weir_window *window = &tvf->tvf.window;
     uint32_t others = 0;
     if (window->kind != WEIR_WINDOW_SESSION) return true;
+    bool *used = WEIR_ARENA_ARRAY(planning->arena, bool, tvf->field_count + 1);
+    if (chain->condition) weir_expr_columns_used(chain->condition, used);
+    for (uint32_t c = 0; c < tvf->field_count; c++)
+        if (used[c] && !is_partition_column(window, c)) return false;
     for (uint32_t k = 0; k < rel->aggregate.key_count; k++) {
         if (is_window_key(g, k)) continue;
         const struct weir_expr *expr = chain->exprs[rel->aggregate.keys[k]];
-        bool found = false;
-        for (uint32_t p = 0; p < window->partition_count; p++)
-            found |= expr->kind == WEIR_EXPR_COLUMN && expr->column == window->partition[p];
-        if (!found) return false;
+        if (expr->kind != WEIR_EXPR_COLUMN || !is_partition_column(window, expr->column)) return false;
         others++;
     }
     return others == window->partition_count;
@@ -217,7 +226,7 @@ static bool pulls_up(struct weir_planning *planning, const struct weir_rel *rel,
             if (call_uses(rel, f) || uses_column(rel, f)) return false;
         }
     }
-    return session_fits(tvf, rel, g, chain);
+    return session_fits(planning, tvf, rel, g, chain);
 }
 
 static struct weir_rel *pull_up(

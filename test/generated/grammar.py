@@ -245,6 +245,8 @@ class Grammar:
             return join('INT', [at], cast, sqlite="CAST(strftime('%s', {}) AS INTEGER)" % code)
         if form == 'flag':
             return join('INT', [sub('BOOLEAN')], 'CAST({} AS INT)')
+        if form == 'day of year':
+            return join('INT', [sub('TIMESTAMP')], 'CAST(EXTRACT(DOY FROM {}) AS INT)', sqlite="CAST(strftime('%j', {}) AS INTEGER)")
         if form == 'position':
             return join('INT', [self.literal('STRING'), sub('STRING')], 'POSITION({0} IN {1})', sqlite='INSTR({1}, {0})')
         return self._number('INT', form, sub)
@@ -281,8 +283,11 @@ class Grammar:
         return join('DOUBLE', [sub()], 'ABS({})')
 
     def _decimal(self, form, sub):
+        c = self.c
         if form == 'widen':
             return join('DECIMAL', [sub('INT')], 'CAST({} AS DECIMAL(10, 2))', sqlite='CAST({} AS REAL)')
+        if form == 'round':
+            return join('DECIMAL', [sub()], c.of(('ROUND({}, 1)', 'ROUND({}, 0)')), sqlite='')
         if form == 'product':
             return join('DECIMAL', [sub(), self.literal('DECIMAL')], '({} * {})')
         return self._number('DECIMAL', form, sub)
@@ -298,6 +303,12 @@ class Grammar:
         if form == 'trim':
             where, function = c.of((('BOTH', 'TRIM'), ('LEADING', 'LTRIM'), ('TRAILING', 'RTRIM')))
             return join('STRING', [sub()], 'TRIM(%s FROM {})' % where, sqlite=function + '({})')
+        if form == 'cut':
+            return join('STRING', [c.of(('LEFT', 'RIGHT')), sub(), c.draw(3)], '{}({}, {})', sqlite='')
+        if form == 'turn':
+            return join('STRING', [sub()], c.of(('REVERSE({})', 'REPEAT({}, 2)')), sqlite='')
+        if form == 'fill':
+            return join('STRING', [c.of(('LPAD', 'RPAD')), sub(), c.draw(5), self.literal('STRING')], '{}({}, {}, {})', sqlite='')
         if form == 'digits':
             return join('STRING', [sub('INT')], 'CAST({} AS STRING)', 'CAST({} AS TEXT)')
         return join('STRING', [sub(), c.of(('a', 'b', 'aB'))], "REPLACE({}, '{}', 'xy')")
@@ -348,8 +359,8 @@ class Grammar:
 
 
 NUMBER_FORMS = ('arithmetic', 'product', 'sign')
-FORMS = {'INT': NUMBER_FORMS + ('modulo', 'quotient', 'length', 'extract', 'flag', 'position'),
+FORMS = {'INT': NUMBER_FORMS + ('modulo', 'quotient', 'length', 'extract', 'flag', 'position', 'day of year'),
          'BIGINT': NUMBER_FORMS + ('modulo', 'quotient', 'widen'), 'DOUBLE': ('arithmetic', 'absolute', 'scale', 'widen', 'floor', 'half'),
-         'DECIMAL': NUMBER_FORMS + ('widen',), 'STRING': ('case of letters', 'concatenate', 'substring', 'trim', 'digits', 'replace'),
+         'DECIMAL': NUMBER_FORMS + ('widen', 'round'), 'STRING': ('case of letters', 'concatenate', 'substring', 'trim', 'digits', 'replace', 'cut', 'turn', 'fill'),
          'DATE': ('of time', 'add'), 'TIMESTAMP': ('midnight', 'floor', 'add'),
          'BOOLEAN': ('compare', 'compare', 'compare', 'and', 'or', 'not', 'like', 'null', 'truth', 'between', 'in', 'distinct')}

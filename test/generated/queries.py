@@ -1,5 +1,5 @@
 """Random queries over the tables of a world: what a SELECT is made of, from FROM to LIMIT."""
-from grammar import DDL, NUMERIC, POSTGRES_DDL, TYPES, Grammar, Text, comma, join, plain
+from grammar import DDL, NUMERIC, POSTGRES_DDL, TYPES, Grammar, Text, comma, join, literal, plain
 
 AGGREGATED = ('INT', 'BIGINT', 'DOUBLE', 'DECIMAL', 'STRING', 'DATE', 'TIMESTAMP')
 
@@ -21,8 +21,15 @@ class Relation:
 class Queries(Grammar):
     def query(self):
         """-> (the query, its columns); CTEs go in front of it."""
-        text, columns = self.select(2, top=True)
-        return text, columns
+        if self.c.some(3):
+            return self._sorted_by_time()
+        return self.select(2)
+
+    def _sorted_by_time(self):
+        self.c.note('order by time')
+        table, alias = self.events(), self.name('r')
+        chosen, columns = self.named([(alias, n, t) for n, t in table.columns])
+        return text_of([chosen, table.name, alias, self.where([(alias, n, t) for n, t in table.columns], 0), alias], 'SELECT {} FROM {} AS {}{} ORDER BY {}.ts'), columns
 
     def with_clause(self):
         if not self.with_:
@@ -33,7 +40,9 @@ class Queries(Grammar):
 
     def relation(self, depth):
         c = self.c
-        kind = c.of(('table', 'table', 'table', 'query', 'cte')) if depth > 0 else 'table'
+        kind = c.of(('table', 'table', 'table', 'query', 'cte', 'values')) if depth > 0 else 'table'
+        if kind == 'values':
+            return self.values()
         if kind == 'cte' and self.with_ and c.some(50):
             name, _, columns = c.of(self.with_)
             c.note('cte again')
@@ -48,6 +57,15 @@ class Queries(Grammar):
             c.note('cte')
             return Relation(plain(name), columns)
         return Relation(text_of([text], '({})'), columns)
+
+    def values(self):
+        c = self.c
+        c.note('values')
+        columns = [(self.name('c'), c.of(TYPES)) for _ in range(1 + c.draw(3))]
+        rows = [join(None, [comma([self.literal(t) if not c.some(15) else literal(None, t) for _, t in columns])], '({})') for _ in range(1 + c.draw(4))]
+        names, inner = ', '.join(n for n, _ in columns), self.name('r')
+        lite = ', '.join('column%d AS %s' % (i + 1, n) for i, (n, _) in enumerate(columns))
+        return Relation(join(None, [comma(rows)], '(SELECT * FROM (VALUES {}) AS %s(%s))' % (inner, names), sqlite='(SELECT %s FROM (VALUES {}))' % lite), columns)
 
     def item(self, depth):
         """-> (text with its alias, scope)"""
@@ -101,12 +119,16 @@ class Queries(Grammar):
         if not parts:
             return plain('')
         c.note('where')
-        return text_of([text_of(parts, ' AND '.join(['{}'] * len(parts)))], ' WHERE {}')
+        # a correlated EXISTS must be a condition of its own
+        word = ' OR ' if c.some(20) and 'EXISTS' not in parts[-1].forms[0] else ' AND '
+        return text_of([text_of(parts, word.join(['{}'] * len(parts)))], ' WHERE {}')
 
     def subquery_condition(self, scope, depth):
         c = self.c
         text, inner = self.item(depth - 1)
         no = c.of(('', 'NOT '))
+        if c.some(20):
+            return self.scalar_condition(scope, text, inner)
         local = text_of([self.condition(inner)], '{}') if c.some(40) else None
         if c.draw(2) == 0:
             pairs = [(a, b) for a in scope for b in inner if a[2] == b[2]]
@@ -121,19 +143,27 @@ class Queries(Grammar):
             condition = text_of([condition, local], '{} AND {}')
         return text_of([no, text, condition], '{}EXISTS (SELECT 1 FROM {} WHERE {})')
 
+    def scalar_condition(self, scope, text, inner):
+        c = self.c
+        c.note('scalar sub-query')
+        alias, name, t = c.of([s for s in inner if s[2] != 'BOOLEAN'] or inner)
+        call, t = ('COUNT', 'BIGINT') if t == 'BOOLEAN' else c.of((('MAX', t), ('MIN', t), ('COUNT', 'BIGINT')))
+        having = ' HAVING COUNT(*) > 0'
+        return text_of([self.expression(t, scope, 1), c.of(('>', '=', '<=', '<>')), call, '%s.%s' % (alias, name), text, having], '({} {} (SELECT {}({}) FROM {}{}))')
+
     # ---- SELECT
 
-    def select(self, depth, top=False):
+    def select(self, depth):
         c = self.c
         kinds = ['plain', 'plain', 'aggregate', 'aggregate', 'distinct']
         if depth > 0:
-            kinds += ['union', 'topn', 'window', 'interval', 'limit', 'grouping', 'first', 'shape', 'shape', 'shape', 'shape']
+            kinds += ['union', 'topn', 'window', 'window', 'interval', 'limit', 'grouping', 'first', 'shape', 'shape', 'shape', 'shape']
         kind = c.of(kinds)
         c.note('select ' + kind)
         return getattr(self, '_select_' + kind)(depth)
 
     def _select_shape(self, depth):
-        shape = self.c.of(('filter', 'constant', 'twice', 'same', 'cast', 'literal', 'alternatives', 'computed', 'chain', 'reuse', 'slots', 'keyed', 'rows'))
+        shape = self.c.of(('filter', 'constant', 'twice', 'same', 'cast', 'literal', 'alternatives', 'computed', 'alternatives', 'chain', 'reuse', 'union', 'slots', 'keyed', 'rows', 'best'))
         self.c.note('shape ' + shape)
         return getattr(self, '_shape_' + shape)(depth)
 
@@ -320,6 +350,13 @@ class Queries(Grammar):
         chosen, shown = self.named(scope)
         return text_of([chosen, text, alias, self.condition(scope)], 'SELECT {} FROM ({}) AS {} WHERE {}'), shown
 
+    def _shape_union(self, depth):
+        text, columns = self._select_union(1)
+        alias = self.name('r')
+        scope = [(alias, n, t) for n, t in columns]
+        chosen, shown = self.named(scope)
+        return text_of([chosen, text, alias, self.condition(scope)], 'SELECT {} FROM ({}) AS {} WHERE {}'), shown
+
     def _shape_constant(self, depth):
         text, scope = self.source(depth - 1)
         chosen, shown = self.named(scope[:3])
@@ -463,7 +500,9 @@ class Queries(Grammar):
         """-> (text of a window table function, scope of its rows)"""
         c = self.c
         table, alias = self.events(), self.name('r')
-        kind = c.of(('TUMBLE', 'HOP', 'CUMULATE'))
+        kind = c.of(('TUMBLE', 'HOP', 'CUMULATE', 'SESSION'))
+        if kind == 'SESSION':
+            return self.session(table, alias)
         step, count = c.of((60, 30, 7, 3600)), 1 + c.draw(4)
         size = step * count
         offset = c.of((1, 5)) if c.some(20) else 0
@@ -499,12 +538,62 @@ class Queries(Grammar):
         lite = ('(SELECT * FROM (SELECT x.*, %s AS window_start, %s AS window_end FROM %s AS x CROSS JOIN (SELECT column1 AS i FROM (VALUES %s)) AS s) AS x WHERE %s) AS %s'
                 % (first, last, data, slices, keep, alias))
         columns = table.columns + [('window_start', 'TIMESTAMP'), ('window_end', 'TIMESTAMP')]
+        self.old = None if kind == 'CUMULATE' or offset else (kind, ', '.join(interval % s for s in steps), '%s AS %s' % (data, alias), alias)
         return Text([weir.format(function), weir.format(identity), oracle, lite]), [(alias, n, t) for n, t in columns]
+
+    def session(self, table, alias):
+        """Sessions of a key: rows not further apart than the gap."""
+        c = self.c
+        c.note('window SESSION')
+        self.old = None
+        gap, key = c.of((30, 61, 17, 3600)), c.of(table.columns[:-1])[0]
+        weir = "TABLE(SESSION(TABLE %s PARTITION BY %s, DESCRIPTOR(ts), INTERVAL '%d' SECOND(4))) AS %s" % (table.name, key, gap, alias)
+        oracle = ('(SELECT y.*, MIN(ts) OVER (PARTITION BY %s, part) AS window_start, %s AS window_end FROM (SELECT x.*, SUM(new) OVER '
+                  '(PARTITION BY %s ORDER BY ts) AS part FROM (SELECT x.*, CASE WHEN %s THEN 0 ELSE 1 END AS new FROM %s AS x) AS x) AS y) AS %s')
+        last, before = 'MAX(ts) OVER (PARTITION BY %s, part)' % key, 'LAG(ts) OVER (PARTITION BY %s ORDER BY ts)' % key
+        forms = (("%s + INTERVAL '%d second'" % (last, gap), "ts - %s <= INTERVAL '%d second'" % (before, gap)),
+                 ('later(%s, %d)' % (last, gap * 1000), 'ms(ts) - ms(%s) <= %d' % (before, gap * 1000)))
+        texts = [oracle % (key, end, key, near, table.name, alias) for end, near in forms]
+        columns = table.columns + [('window_start', 'TIMESTAMP'), ('window_end', 'TIMESTAMP')]
+        self.session_key = [plain('%s.%s' % (alias, key), dict(table.columns)[key])]
+        return Text([weir, weir] + texts), [(alias, n, t) for n, t in columns]
+
+    def legacy(self, text, scope):
+        """GROUP BY TUMBLE(..) in Weir's words; the others group by the columns of the table function."""
+        c = self.c
+        c.note('legacy window')
+        kind, steps, source, alias = self.old
+        weir = '%s(%s.ts, %s)' % (kind, alias, steps)
+        start, end = ['%s_%s(%s.ts, %s)' % (kind, what, alias, steps) for what in ('START', 'END')]
+        rows = [s for s in scope if not s[1].startswith('window_')]
+        keys = [plain('%s.%s' % s[:2], s[2]) for s in [c.of(rows[:-1]) for _ in range(c.draw(2))]]
+        bounds = [Text([start, start] + ['%s.window_start' % alias] * 2, 'TIMESTAMP'), Text([end, end] + ['%s.window_end' % alias] * 2, 'TIMESTAMP')]
+        chosen, columns = self.outputs(bounds + keys + self.calls(rows))
+        both = '%s.window_start, %s.window_end' % (alias, alias)
+        group = comma([Text([weir, weir, both, both])] + keys)
+        return text_of([chosen, Text([source, source] + text.forms[2:]), self.where(rows, 0), group], 'SELECT {} FROM {}{} GROUP BY {}'), columns
+
+    def _shape_best(self, depth):
+        """The first few groups of each window."""
+        c = self.c
+        text, scope = self.window()
+        alias = scope[0][0]
+        keys = [plain('%s.%s' % (alias, n), 'TIMESTAMP') for n in ('window_start', 'window_end')] + [plain('%s.%s' % s[:2], s[2]) for s in [c.of(scope[:-3])]]
+        inner, columns = self.outputs(keys + self.calls(scope))
+        group, middle, outer, rank = comma(keys), self.name('r'), self.name('r'), self.name('n')
+        over = [(middle, n, t) for n, t in columns]
+        chosen, shown = self.named([(outer, n, t) for n, t in columns])
+        return text_of([chosen, '%s.%s, %s.%s' % (over[0][:2] + over[1][:2]), self.ordering(over), rank, inner, text, group, middle, outer,
+                        '%s.%s' % (outer, rank), c.draw(3) + 1],
+                       'SELECT {} FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY {} ORDER BY {}) AS {} FROM (SELECT {} FROM {} GROUP BY {}) AS {}) AS {} WHERE {} <= {}'), shown
 
     def _select_window(self, depth):
         c = self.c
+        self.session_key = []
         text, scope = self.window()
-        keys = [plain('%s.%s' % (a, n), t) for a, n, t in scope if n in ('window_start', 'window_end')]
+        if self.old and c.some(45):
+            return self.legacy(text, scope)
+        keys = [plain('%s.%s' % (a, n), t) for a, n, t in scope if n in ('window_start', 'window_end')] + self.session_key
         if c.some(15):
             c.note('window rows')
             where = self.where(scope, 0)

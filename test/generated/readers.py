@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import tempfile
 
-from grammar import EPOCH, POSTGRES, POSTGRES_DDL, SQLITE, milliseconds, stamp
+from grammar import DDL, EPOCH, POSTGRES_DDL, milliseconds, stamp
 
 TIMEOUT_SECONDS = 60
 
@@ -42,6 +42,8 @@ def fold(lines, columns):
     """Strictly: what is taken back must be there."""
     rows = collections.Counter()
     for line in lines:
+        if not line.startswith('{'):
+            continue
         change = json.loads(line, parse_float=str)
         kind, data = (change['op'], change['data']) if set(change) == {'op', 'data'} else ('+I', change)
         if len(data) != len(columns):
@@ -60,7 +62,7 @@ def fold(lines, columns):
 
 class Weir:
     def __init__(self, binary, folder):
-        self.binary, self.folder = binary, folder
+        self.binary, self.folder, self.sinks = binary, folder, 0
 
     def lines(self, world, statements, settings):
         """-> for each statement the lines it printed, or Refused; one process for all while none fails."""
@@ -98,10 +100,20 @@ class Weir:
             start += len(found)
         return answers
 
-    def answers(self, world, queries, settings):
+    def through_sink(self, number, sql, columns):
+        """-> statements that write the answer as changes into a file and read it again"""
+        self.sinks += 1
+        name = 'sink%d' % self.sinks
+        os.mkdir(os.path.join(self.folder, name))
+        types = ', '.join('%s %s' % (n, 'DECIMAL(38, 12)' if t == 'DECIMAL' else DDL[t]) for n, t in columns)
+        return ("CREATE TABLE %s (%s) WITH ('connector' = 'filesystem', 'path' = '%s/%s', 'format' = 'changelog-json');\nINSERT INTO %s %s;\nSELECT * FROM %s"
+                % (name, types, self.folder, name, name, sql, name))
+
+    def answers(self, world, queries, settings, sink=False):
         """queries: [(SQL, columns)]"""
         results = []
-        for lines, (_, columns) in zip(self.lines(world, [q for q, _ in queries], settings), queries):
+        statements = [self.through_sink(i, *q) if sink else q[0] for i, q in enumerate(queries)]
+        for lines, (_, columns) in zip(self.lines(world, statements, settings), queries):
             if isinstance(lines, Refused):
                 results.append(lines)
                 continue
@@ -127,6 +139,7 @@ class Sqlite:
         db = sqlite3.connect(':memory:')
         db.create_function('later', 2, later, deterministic=True)
         db.create_function('bin', 4, bin_of, deterministic=True)
+        db.create_function('ms', 1, lambda text: None if text is None else milliseconds(text), deterministic=True)
         db.execute('PRAGMA case_sensitive_like = ON')
         for t in world:
             db.execute('CREATE TABLE %s (%s)' % (t.name, ', '.join(n for n, _ in t.columns)))

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Random queries over random tables: Weir against PostgreSQL, SQLite, and itself.
 
-    run.py --weir BIN [--seed N] [--count 2000] [--verbose] [--no-shrink]
+    run.py --weir BIN [--seed N] [--count 2000] [--verbose] [--no-shrink] [--query N]
 
 A world is a few small tables; so many queries are asked of each (QUERIES_PER_WORLD). Every query is answered by PostgreSQL (a
 private cluster that lives as long as this runs; left out when it is not installed), by SQLite where it has the form, and by Weir
@@ -10,6 +10,7 @@ private cluster that lives as long as this runs; left out when it is not install
     batch         execution.runtime-mode = batch
     rules         with some optimizer rules switched off, and windows written as equal ones (TUMBLE(s) as HOP(s, s))
     mini-batch    changes compacted, at parallelism 2
+    sink          written as changes into a file, and read again
     partitions    Q as (Q WHERE p) UNION ALL (Q WHERE NOT p) UNION ALL (Q WHERE p IS NULL)
 
 All must be the same multiset. What differs by design never comes up: averages and quotients of decimals, sums beyond a type's
@@ -38,11 +39,11 @@ RULES_PER_WORLD = 14  # whose part in the plans is looked at
 SHRINK_SECONDS = 25
 TIMES_LEAST = 20
 OPERATORS = ('TableSourceScan', 'WatermarkAssigner', 'Calc', 'Exchange', 'GroupAggregate', 'Join', 'IntervalJoin', 'Union', 'Expand', 'Rank',
-             'Deduplicate', 'SortLimit', 'WindowAggregate', 'WindowTableFunction')
+             'Deduplicate', 'SortLimit', 'WindowAggregate', 'WindowTableFunction', 'GroupWindowAggregate', 'TemporalSort', 'Values')
 RULES = re.findall(r'WEIR_RULE\(\w+, "([^"]+)"', open(os.path.join(HERE, '../../src/sql/rules.def'), encoding='utf-8').read())
 # Rules about what these tables do not have.
 RULES_WITHOUT_CASE = {'scan-nested-projection', 'normalize-filter'}
-MODES = ('streaming', 'batch', 'rules', 'mini-batch', 'partitions')
+MODES = ('streaming', 'batch', 'rules', 'mini-batch', 'partitions', 'sink')
 
 
 class Query:
@@ -101,7 +102,7 @@ class Checker:
                 found[i]['SQLite'] = difference(a, b, 'PostgreSQL')
             reference.append(good[0] if good else None)
         for mode in modes:
-            answers = self.weir.answers(world, [(q.text(mode), q.columns) for q in queries], self.settings(mode, seed))
+            answers = self.weir.answers(world, [(q.text(mode), q.columns) for q in queries], self.settings(mode, seed), mode == 'sink')
             for i, answer in enumerate(answers):
                 if isinstance(answer, Refused):
                     found[i][mode] = str(answer)
@@ -244,7 +245,13 @@ def worlds(args, checker):
     while number < args.count:
         seed = args.seed * 1000003 + index
         world = tables(Choices(seed))
-        queries = [Query(world, seed=seed * 1009 + i) for i in range(min(QUERIES_PER_WORLD, args.count - number))]
+        asked = range(min(QUERIES_PER_WORLD, args.count - number))
+        if args.query is not None:
+            asked = [i for i in asked if number + i == args.query]
+            if not asked:
+                number, index = number + QUERIES_PER_WORLD, index + 1
+                continue
+        queries = [Query(world, seed=seed * 1009 + i) for i in asked]
         for t in world:
             for _, type_ in t.columns:
                 checker.counts['column ' + type_] += 1
@@ -264,13 +271,15 @@ def worlds(args, checker):
                 continue
             if args.no_shrink:
                 used = [t for t in world if re.search(r'\b%s\b' % t.name, queries[i].forms[WEIR])]
-                show(used, queries[i], fault, args.seed, number + i)
+                show(used, queries[i], fault, args.seed, number + asked[i])
             else:
                 used, query = shrink(checker, world, queries[i], fault, seed)
-                show(used, query, checker.faults(used, [query], seed)[0] or fault, args.seed, number + i)
-            if args.first:
+                show(used, query, checker.faults(used, [query], seed)[0] or fault, args.seed, number + asked[i])
+            if args.first or args.query is not None:
                 return number + i + 1, failed
-        number += len(queries)
+        number += len(asked)
+        if args.query is not None:
+            break
         index += 1
         if args.verbose:
             print('%d queries, %d failed' % (number, failed), flush=True)
@@ -300,6 +309,8 @@ def main():
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--count', type=int, default=2000)
     parser.add_argument('--show', type=int, default=2, help='failures shown of one kind')
+    parser.add_argument('--query', type=int, help='this query of the seed alone')
+    parser.add_argument('--keep', metavar='FOLDER', help='where tables and scripts are left')
     parser.add_argument('--first', action='store_true', help='stop at the first failure')
     parser.add_argument('--no-shrink', action='store_true')
     parser.add_argument('--no-coverage', action='store_true')
@@ -307,7 +318,9 @@ def main():
     args = parser.parse_args()
     args.weir = os.path.abspath(args.weir)
     started = time.time()
-    with tempfile.TemporaryDirectory(prefix='weir-generated-') as folder:
+    with tempfile.TemporaryDirectory(prefix='weir-generated-') as temporary:
+        folder = args.keep or temporary
+        os.makedirs(folder, exist_ok=True)
         checker = Checker(args, folder)
         if checker.postgres is None:
             print('PostgreSQL is not installed: answers are compared with SQLite\'s alone')

@@ -13,6 +13,10 @@ CREATE TABLE e (k INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector
 
 INSERT INTO e VALUES (1, TIMESTAMP '2024-01-01 00:00:00'), (1, TIMESTAMP '2024-01-01 00:00:01'), (2, TIMESTAMP '2024-01-01 00:02:02');
 
+CREATE TABLE s (k INT, v BOOLEAN, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'filesystem', 'path' = '${TMP}/s', 'format' = 'json');
+
+INSERT INTO s VALUES (1, FALSE, TIMESTAMP '2024-01-01 00:00:00'), (1, TRUE, TIMESTAMP '2024-01-01 00:00:20');
+
 SELECT k, ts FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k, k ORDER BY ts) AS n FROM e) WHERE n = 1;
 !sorted
 +I[1, 2024-01-01T00:00]
@@ -25,6 +29,11 @@ SELECT window_end, COUNT(*) AS n FROM TABLE(HOP(TABLE e, DESCRIPTOR(ts), INTERVA
 +I[2024-01-01T00:02, 2]
 +I[2024-01-01T00:03, 1]
 +I[2024-01-01T00:04, 1]
+!end
+
+SELECT window_start, window_end FROM TABLE(SESSION(TABLE s PARTITION BY k, DESCRIPTOR(ts), INTERVAL '30' SECOND)) WHERE v GROUP BY window_start, window_end, k;
+!sorted
++I[2024-01-01T00:00, 2024-01-01T00:00:50]
 !end
 
 SET 'execution.runtime-mode' = 'batch';
