@@ -134,10 +134,12 @@ static void finish_checkpoint(struct weir_local_job *job, bool completed)
     job->checkpoint_failed = !completed;
     if (completed) {
         job->progress.checkpoints_completed++;
+        job->failures_in_a_row = 0;
         job->progress.checkpoint_last_id = id;
         tell_complete(job, id);
     } else {
         job->progress.checkpoints_failed++;
+        job->failures_in_a_row++;
         job->checkpoint_error = job->write_error;
         remove_checkpoint(job, id);
     }
@@ -204,7 +206,7 @@ static void check_timeout(struct weir_local_job *job, int64_t now_ms)
 
 static void fail_when_intolerable(struct weir_local_job *job)
 {
-    if (job->progress.checkpoints_failed <= job->config.checkpoint_tolerable_failures) return;
+    if (job->failures_in_a_row <= job->config.checkpoint_tolerable_failures) return;
     struct weir_error error = job->checkpoint_error;
     weir_error_wrap(&error, "a checkpoint could not be completed");
     pthread_mutex_unlock(&job->mutex);
@@ -212,12 +214,19 @@ static void fail_when_intolerable(struct weir_local_job *job)
     pthread_mutex_lock(&job->mutex);
 }
 
+/* The final checkpoint takes the place of the one in progress, which is no failure. */
+static void abandon_checkpoint(struct weir_local_job *job)
+{
+    remove_checkpoint(job, job->checkpoint_id);
+    job->checkpoint_id = 0;
+}
+
 /* Everything has ended: the final checkpoint, then the last commits, then the slots stop. */
 static void end_job(struct weir_local_job *job)
 {
-    if (job->checkpoint_id) finish_checkpoint(job, false), job->progress.checkpoints_failed--;
+    if (job->checkpoint_id) abandon_checkpoint(job);
     job->checkpoint_id = job->checkpoint_next_id++;
-    job->checkpoint_broken = job->config.checkpoint_directory && job->checkpoint_broken;
+    job->checkpoint_broken = false;
     if (job->config.checkpoint_directory) {
         char path[4200];
         struct weir_error error = { 0 };
@@ -226,9 +235,13 @@ static void end_job(struct weir_local_job *job)
             broken(job, &error);
     }
     complete_checkpoint(job);
-    if (job->checkpoint_failed) {
-        fail_when_intolerable(job);
-        if (atomic_load(&job->failed)) return;
+    if (job->checkpoint_failed) { /* there is no later one that could cover what the sinks have prepared */
+        struct weir_error error = job->checkpoint_error;
+        weir_error_wrap(&error, "the final checkpoint could not be completed");
+        pthread_mutex_unlock(&job->mutex);
+        local_job_fail(job, &error);
+        pthread_mutex_lock(&job->mutex);
+        return;
     }
     for (uint32_t i = 0; i < job->subtask_count; i++) {
         weir_subtask_notify_complete(job->subtasks[i].subtask, WEIR_CLOSING_CHECKPOINT_ID);

@@ -72,6 +72,7 @@ struct weir_local_job {
     int64_t checkpoint_started_ms;
     uint64_t checkpoint_next_id;
     int64_t checkpoint_due_ms;
+    uint32_t failures_in_a_row;
     bool checkpoint_broken; /* a write of it failed: it will not complete */
     struct weir_error write_error;
     char run_directory[4096]; /* <checkpoint directory>/<job id> */
