@@ -400,7 +400,7 @@ enum weir_error_code weir_result_end(struct weir_result *r, bool complete, struc
     flush(r);
     if (r->gone)
         return weir_error_set(
-            reterr, WEIR_E_IO, "nobody reads the result any more: standard output is closed");
+            reterr, WEIR_E_IO, "standard output takes no more: it is closed, or its disk is full");
     return WEIR_OK;
 }
 
