@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { OPTION_KEY_BYTES_MAX = 512, DISTANCE_MAX = 3 };
+enum { OPTION_KEY_BYTES_MAX = 512, DISTANCE_MAX = 3, PARALLELISM_MAX = 32768 };
 
 const struct weir_connector *weir_session_find_connector(const struct weir_connectors *all, const char *name)
 {
@@ -144,6 +144,14 @@ static const struct weir_option_definition common_options[] = {
 };
 static const struct weir_option_definition format_option[] = { { .key = "format", .type = "String" } };
 
+/* sink.parallelism and scan.parallelism of any connector. */
+static bool parallelism_fits(const char *key, const char *value)
+{
+    if (strcmp(key, "sink.parallelism") != 0 && strcmp(key, "scan.parallelism") != 0) return true;
+    long long number = strtoll(value, NULL, 10);
+    return number >= 1 && number <= PARALLELISM_MAX;
+}
+
 static enum weir_error_code check_options(const struct weir_sql_table_descriptor *table,
     const struct weir_connector *connector, const struct weir_format *format, struct weir_error *reterr)
 {
@@ -167,6 +175,10 @@ static enum weir_error_code check_options(const struct weir_sql_table_descriptor
             return weir_error_set(reterr, WEIR_E_SQL_VALIDATION,
                 "table %s: option '%s' = '%s' is not a value of type %s", table->identifier, key, value,
                 definition->type);
+        if (!parallelism_fits(key, value))
+            return weir_error_set(reterr, WEIR_E_SQL_VALIDATION,
+                "table %s: option '%s' = '%s': expected 1 to %d", table->identifier, key, value,
+                PARALLELISM_MAX);
     }
     for (uint32_t i = 0; i < connector->option_count; i++) {
         if (!connector->options[i].required || option_of(table, connector->options[i].key)) continue;

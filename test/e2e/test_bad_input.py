@@ -89,6 +89,15 @@ def test_wrong_options(weir, options, parts):
         assert part in text, text
 
 
+@pytest.mark.parametrize('option, value', [
+    ('sink.rolling-policy.file-size', 'big'), ('sink.rolling-policy.rollover-interval', 'soon'), ('sink.parallelism', '0'),
+    ('sink.parallelism', '-1'), ('sink.partition-commit.policy.kind', 'metastore')])
+def test_wrong_options_of_a_sink(weir, option, value):
+    text = failure(weir, "CREATE TABLE o (id BIGINT) WITH ('connector' = 'filesystem', 'path' = 'x', 'format' = 'json', "
+                   "'%s' = '%s');\nINSERT INTO o VALUES (1);" % (option, value))
+    assert option in text and value in text
+
+
 def test_wrong_names(weir):
     weir.write('in', '')
     create = table('t', 'id BIGINT', weir.path('in'))

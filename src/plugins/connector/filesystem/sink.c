@@ -89,6 +89,23 @@ static int64_t now_ms(struct file_sink *s)
 
 /* --- planning --- */
 
+/* "128MB", "64 kb", "1000"; -1: malformed. */
+static int64_t memory_bytes(const char *text)
+{
+    static const struct {
+        const char *unit;
+        int shift;
+    } units[] = { { "", 0 }, { "b", 0 }, { "bytes", 0 }, { "k", 10 }, { "kb", 10 }, { "m", 20 }, { "mb", 20 },
+        { "g", 30 }, { "gb", 30 } };
+    char *unit;
+    int64_t number = strtoll(text, &unit, 10);
+    while (*unit == ' ') unit++;
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(units); i++)
+        if (strcasecmp(unit, units[i].unit) == 0 && number > 0 && number < (int64_t)1 << 32)
+            return number << units[i].shift;
+    return -1;
+}
+
 static const char *descriptor_option(const struct weir_table_descriptor *table, const char *key)
 {
     for (uint32_t i = 0; i < table->option_count; i++)
@@ -111,6 +128,11 @@ enum weir_error_code filesystem_describe_sink(const struct weir_connectors *all,
                 "table %s: option '%s' = '%s': expected a duration such as '10 min'", table->identifier,
                 durations[i], value);
     }
+    const char *size = descriptor_option(table, "sink.rolling-policy.file-size");
+    if (size && memory_bytes(size) < 0)
+        return weir_error_set(reterr, WEIR_E_SQL_VALIDATION,
+            "table %s: option 'sink.rolling-policy.file-size' = '%s': expected a size such as '128 mb'",
+            table->identifier, size);
     const char *policy = descriptor_option(table, "sink.partition-commit.policy.kind");
     if (policy && strcmp(policy, "success-file") != 0)
         return weir_error_set(reterr, WEIR_E_UNSUPPORTED,
@@ -669,22 +691,6 @@ static void sink_close(struct weir_operator *op)
 static int64_t option_ms(struct file_sink *s, const char *key, const char *otherwise)
 {
     return filesystem_duration_ms(filesystem_option(&s->table, key, otherwise));
-}
-
-static int64_t memory_bytes(const char *text)
-{
-    static const struct {
-        const char *unit;
-        int shift;
-    } units[] = { { "", 0 }, { "b", 0 }, { "bytes", 0 }, { "k", 10 }, { "kb", 10 }, { "m", 20 }, { "mb", 20 },
-        { "g", 30 }, { "gb", 30 } };
-    char *unit;
-    int64_t number = strtoll(text, &unit, 10);
-    while (*unit == ' ') unit++;
-    for (size_t i = 0; i < WEIR_ARRAY_COUNT(units); i++)
-        if (strcasecmp(unit, units[i].unit) == 0 && number > 0 && number < (int64_t)1 << 32)
-            return number << units[i].shift;
-    return (int64_t)128 << 20;
 }
 
 static void read_policies(struct file_sink *s)
