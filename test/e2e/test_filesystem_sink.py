@@ -94,6 +94,13 @@ def test_overwrite(weir):
     assert sorted(weir.rows(create + 'SELECT * FROM o;')) == ['+I[3, 2]', '+I[9, 1]']
 
 
+def test_overwrite_with_nothing_empties_the_table(weir):
+    create = table('o', 'a INT', weir.path('out'))
+    assert weir.run(create + 'INSERT INTO o VALUES (1), (2);', **BATCH).code == 0
+    assert weir.rows(create + 'INSERT OVERWRITE o SELECT a FROM o WHERE a > 5;\nSELECT * FROM o;', **BATCH) == []
+    assert weir.rows(create + 'INSERT OVERWRITE o SELECT 3;\nSELECT * FROM o;', **BATCH) == ['+I[3]']
+
+
 def test_a_job_that_fails_leaves_nothing_visible(weir):
     weir.write('in', ''.join('{"id":%d}\n' % i for i in range(20000)) + 'broken\n')
     result = weir.run(table('t', 'id BIGINT', weir.path('in')) + table('o', 'id BIGINT', weir.path('out')) +

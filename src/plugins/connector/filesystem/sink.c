@@ -490,9 +490,15 @@ static void sink_notify_complete(struct weir_operator *op, uint64_t checkpoint_i
 {
     struct file_sink *s = (struct file_sink *)op;
     struct weir_error *error = ctx_of(s)->error;
-    bool pending = false;
+    bool pending = false, at_end = checkpoint_id > UINT64_MAX - 16;
     for (uint32_t i = 0; i < s->part_count; i++)
         pending |= s->parts[i].state == PART_PENDING && s->parts[i].checkpoint <= checkpoint_id;
+    if (s->overwrite && !s->overwritten && at_end && s->table.partition_key_count == 0) {
+        /* Nothing was written: what was there goes all the same. */
+        if (s->fs->make_directories(s->fs, s->table.path, error)) return;
+        note_partition(s, "");
+        pending = true;
+    }
     if (s->overwrite && !s->overwritten && pending) {
         if (remove_old(s)) return;
         s->overwritten = true;
@@ -506,7 +512,6 @@ static void sink_notify_complete(struct weir_operator *op, uint64_t checkpoint_i
     for (uint32_t i = 0; i < s->garbage_count; i++) (void)s->fs->remove(s->fs, s->garbage[i], false, NULL);
     s->garbage_count = 0;
     forget_done_parts(s);
-    bool at_end = checkpoint_id > UINT64_MAX - 16;
     if (s->commits_partitions) (void)commit_partitions(s, at_end, error);
 }
 
