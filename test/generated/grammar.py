@@ -308,7 +308,7 @@ class Grammar:
         if form == 'turn':
             return join('STRING', [sub()], c.of(('REVERSE({})', 'REPEAT({}, 2)')), sqlite='')
         if form == 'fill':
-            return join('STRING', [c.of(('LPAD', 'RPAD')), sub(), c.draw(5), self.literal('STRING')], '{}({}, {}, {})', sqlite='')
+            return join('STRING', [c.of(('LPAD', 'RPAD')), sub(), c.draw(5), c.of(('x', 'ab'))], "{}({}, {}, '{}')", sqlite='')  # an empty filling gives NULL in Weir
         if form == 'digits':
             return join('STRING', [sub('INT')], 'CAST({} AS STRING)', 'CAST({} AS TEXT)')
         return join('STRING', [sub(), c.of(('a', 'b', 'aB'))], "REPLACE({}, '{}', 'xy')")

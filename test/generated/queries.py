@@ -163,7 +163,7 @@ class Queries(Grammar):
         return getattr(self, '_select_' + kind)(depth)
 
     def _select_shape(self, depth):
-        shape = self.c.of(('filter', 'constant', 'twice', 'same', 'cast', 'literal', 'alternatives', 'computed', 'alternatives', 'chain', 'reuse', 'union', 'slots', 'keyed', 'rows', 'best'))
+        shape = self.c.of(('filter', 'constant', 'twice', 'same', 'cast', 'literal', 'alternatives', 'computed', 'alternatives', 'computed', 'member', 'member', 'chain', 'reuse', 'union', 'slots', 'keyed', 'rows', 'best'))
         self.c.note('shape ' + shape)
         return getattr(self, '_shape_' + shape)(depth)
 
@@ -436,6 +436,21 @@ class Queries(Grammar):
         lite = key.replace('MOD({1}, 3)', '{1} % 3')
         condition = join('BOOLEAN', ['%s.%s' % x[:2], '%s.%s' % y[:2]], key, sqlite=lite)
         return text_of([chosen, a, c.of(('JOIN', 'LEFT JOIN', 'RIGHT JOIN', 'FULL JOIN')), b, condition], 'SELECT {} FROM {} {} {} ON {}'), shown
+
+    def _shape_member(self, depth):
+        """A semi or anti join with a table that changes."""
+        c = self.c
+        text, scope = self.item(depth - 1)
+        table, inner = c.of([t for t in self.world if t.changes is not None]), self.name('r')
+        x = self.key_of(scope)
+        if x[2] != 'INT':
+            return self._shape_filter(depth)
+        chosen, shown = self.named([x, c.of(scope)])
+        key, no = '%s.%s' % x[:2], c.of(('', 'NOT '))
+        exists = c.draw(2) == 1
+        template = 'SELECT {0} FROM {1} WHERE {3}EXISTS (SELECT 1 FROM {4} AS {5} WHERE {5}.k = {2})' if exists else \
+            'SELECT {0} FROM {1} WHERE {2} {3}IN (SELECT {5}.k FROM {4} AS {5})'
+        return text_of([chosen, text, key, no, table.name, inner], template), shown
 
     def _shape_chain(self, depth):
         """By the same key twice: no second exchange."""
