@@ -71,8 +71,10 @@ static enum weir_error_code create(struct weir_operator_context *ctx, struct wei
     bool *null_safe = WEIR_ARENA_ARRAY(ctx->arena, bool, WEIR_MAX(key_count, 64u));
     for (uint32_t i = 0; i < key_count; i++) null_safe[i] = flags->items[i]->boolean;
     bool left_degree = op->outer[0] || op->type == JOIN_SEMI || op->type == JOIN_ANTI;
-    code = join_side_init(&op->sides[0], ctx, 0, "left", null_safe, left_degree);
-    if (!code) code = join_side_init(&op->sides[1], ctx, 1, "right", null_safe, op->outer[1]);
+    code = join_side_init(&op->sides[0], ctx, 0, "left", null_safe, left_degree, NULL);
+    if (!code)
+        code =
+            join_side_init(&op->sides[1], ctx, 1, "right", null_safe, op->outer[1], op->sides[0].key_table);
     if (!code) {
         for (uint32_t i = 0; i < 2; i++) {
             op->pairs.views[i] = (struct join_view){ op->sides[i].row_table, op->sides[i].column_count,
@@ -306,14 +308,15 @@ static enum weir_error_code start_batch(struct join *op, uint32_t input, const s
     join_side_sweep(&op->sides[0]);
     join_side_sweep(&op->sides[1]);
     join_side_read(side, in);
+    /* An inner join stores its own rows first: what that fetches is what the look-up needs. */
+    if (op->type == JOIN_INNER && update_own_side(op, input, in)) return op->base.ctx->error->code;
     join_side_find(other, side, in, op->lists);
     op->started = true;
     op->position = op->pairs.count = op->emit_position = op->emit_pair = op->step_pair = 0;
     op->chain = WEIR_ROW_NONE;
     op->copies_left = 0;
     op->step = 0;
-    if (op->type == JOIN_INNER) return update_own_side(op, input, in);
-    return find_pairs(op, input, in, UINT32_MAX);
+    return op->type == JOIN_INNER ? WEIR_OK : find_pairs(op, input, in, UINT32_MAX);
 }
 
 static enum weir_operator_result process(

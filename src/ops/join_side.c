@@ -29,23 +29,25 @@ static void order_columns(struct join_side *side, const uint32_t *unique, uint32
     for (uint32_t t = 0; t < n; t++) side->position[side->order[t]] = t;
 }
 
-static void open_tables(struct join_side *side, const char *prefix)
+static void open_tables(struct join_side *side, const char *prefix, struct weir_table *key_table)
 {
     struct weir_arena *arena = side->ctx->arena;
     const struct weir_type *const *input_types = side->ctx->input_types[side->input];
     const struct weir_type **key_types =
         WEIR_ARENA_ARRAY(arena, const struct weir_type *, side->keys.count + 1);
-    for (uint32_t i = 0; i < side->keys.count; i++) key_types[i] = input_types[side->keys.columns[i]];
+    /* Keys of either side are stored in it, and one of them may hold NULLs where the other may not. */
+    for (uint32_t i = 0; i < side->keys.count; i++)
+        key_types[i] = weir_type_nullable(arena, input_types[side->keys.columns[i]], true);
     const struct weir_type **row_types =
         WEIR_ARENA_ARRAY(arena, const struct weir_type *, side->column_count + 1);
     for (uint32_t t = 0; t < side->column_count; t++) row_types[t] = input_types[side->order[t]];
-    side->key_table = weir_table_open(
-        side->ctx->state, &(struct weir_table_options){ .name = weir_arena_format(arena, "%s-keys", prefix),
-                              .types = key_types,
-                              .key_count = side->keys.count,
-                              .column_count = side->keys.count,
-                              .payload_bytes = sizeof(struct join_key_payload),
-                              .indexed = true });
+    const struct weir_table_options keys = { .name = "keys",
+        .types = key_types,
+        .key_count = side->keys.count,
+        .column_count = side->keys.count,
+        .payload_bytes = sizeof(struct join_key_payload),
+        .indexed = true };
+    side->key_table = key_table ? key_table : weir_table_open(side->ctx->state, &keys);
     side->row_table = weir_table_open(
         side->ctx->state, &(struct weir_table_options){ .name = weir_arena_format(arena, "%s-rows", prefix),
                               .types = row_types,
@@ -60,7 +62,7 @@ static void open_tables(struct join_side *side, const char *prefix)
 }
 
 enum weir_error_code join_side_init(struct join_side *side, struct weir_operator_context *ctx, uint32_t input,
-    const char *prefix, const bool *null_safe, bool keeps_degree)
+    const char *prefix, const bool *null_safe, bool keeps_degree, struct weir_table *key_table)
 {
     struct weir_arena *arena = ctx->arena;
     *side = (struct join_side){ .ctx = ctx,
@@ -84,7 +86,7 @@ enum weir_error_code join_side_init(struct join_side *side, struct weir_operator
     side->order = WEIR_ARENA_ARRAY(arena, uint32_t, side->column_count + 1);
     side->position = WEIR_ARENA_ARRAY(arena, uint32_t, side->column_count + 1);
     order_columns(side, unique, unique_count);
-    open_tables(side, prefix);
+    open_tables(side, prefix, key_table);
     side->vectors = WEIR_ARENA_ARRAY(arena, const struct weir_vector *, side->column_count + 1);
     side->row_pointers = WEIR_ARENA_ARRAY(arena, uint8_t *, WEIR_BATCH_ROWS_MAX);
     side->key_pointers = WEIR_ARENA_ARRAY(arena, uint8_t *, WEIR_BATCH_ROWS_MAX);
@@ -134,7 +136,8 @@ static void link_row(struct join_side *side, weir_row_ref ref, uint8_t *row, uin
     payload->key = key_ref;
     payload->copies = 1;
     payload->degree = degree;
-    struct weir_row_list *list = &((struct join_key_payload *)(key_row + side->key_payload))->rows;
+    struct weir_row_list *list =
+        &((struct join_key_payload *)(key_row + side->key_payload))->rows[side->input];
     if (!side->chained) {
         weir_row_list_append(side->row_table, side->link_offset, list, ref);
         return;
@@ -239,11 +242,11 @@ static void unlink_row(struct join_side *side, weir_row_ref ref)
     struct join_key_payload *key =
         (struct join_key_payload *)(weir_table_write(side->key_table, key_ref) + side->key_payload);
     if (side->chained)
-        unchain_row(side, &key->rows, ref);
+        unchain_row(side, &key->rows[side->input], ref);
     else
-        weir_row_list_remove(side->row_table, side->link_offset, &key->rows, ref);
+        weir_row_list_remove(side->row_table, side->link_offset, &key->rows[side->input], ref);
     weir_table_delete(side->row_table, ref);
-    if (key->rows.count == 0) weir_table_delete(side->key_table, key_ref);
+    if (key->rows[0].count + key->rows[1].count == 0) weir_table_delete(side->key_table, key_ref);
 }
 
 /* An insert-only side is never asked to, but a source may break its promise: then the first equal row goes.
@@ -259,7 +262,8 @@ static weir_row_ref find_in_list(struct join_side *side, uint32_t i, uint16_t at
     weir_row_ref ref;
     weir_table_find(side->key_table, &keys, &key_row, &ref);
     if (!key_row) return WEIR_ROW_NONE;
-    weir_row_ref member = ((const struct join_key_payload *)(key_row + side->key_payload))->rows.first;
+    weir_row_ref member =
+        ((const struct join_key_payload *)(key_row + side->key_payload))->rows[side->input].first;
     while (member) {
         const uint8_t *row = weir_table_read(side->row_table, member);
         if (weir_table_columns_equal(side->row_table, row, 0, side->column_count, side->vectors, at)) break;
@@ -305,7 +309,9 @@ void join_side_find(struct join_side *side, struct join_side *other, const struc
     weir_table_find(side->key_table, &keys, rows, NULL);
     for (uint32_t i = 0; i < n; i++) {
         bool found = rows[i] && !other->unmatchable[i];
-        lists[i] = found ? &((const struct join_key_payload *)(rows[i] + side->key_payload))->rows : NULL;
+        lists[i] = found
+                       ? &((const struct join_key_payload *)(rows[i] + side->key_payload))->rows[side->input]
+                       : NULL;
         if (found) __builtin_prefetch(lists[i]);
     }
     for (uint32_t i = 0; i < n; i++)

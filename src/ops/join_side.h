@@ -1,7 +1,7 @@
 /*
  * One side of a regular join: its rows in keyed state, chained per join key.
  *
- *   keys  one row per join key: the list of the side's rows with that key
+ *   keys  one row per join key, shared by the two sides: the list of each side's rows with that key
  *   rows  the side's rows; linked into their key's list. Of three layouts:
  *         append     insert-only input: no index, equal rows lie side by side
  *         unique     a unique key is known: found by join key and unique key; a second add replaces
@@ -17,8 +17,9 @@
 
 enum join_layout { JOIN_APPEND, JOIN_UNIQUE, JOIN_MULTISET };
 
+/* Both sides share the table of keys: a row looks its own chain and the other side's up at once. */
 struct join_key_payload {
-    struct weir_row_list rows;
+    struct weir_row_list rows[2]; /* per side */
 };
 
 struct join_row_payload {
@@ -50,9 +51,10 @@ struct join_side {
     uint8_t *unmatchable; /* per selected row: a NULL in a key that is compared by = */
 };
 
-/* prefix: "left" or "right". types, keys and unique key come from the context's spec. */
+/* key_table: NULL for the first side, which makes it; the second is given the first's.
+ * prefix: "left" or "right". types, keys and unique key come from the context's spec. */
 enum weir_error_code join_side_init(struct join_side *side, struct weir_operator_context *ctx, uint32_t input,
-    const char *prefix, const bool *null_safe, bool keeps_degree);
+    const char *prefix, const bool *null_safe, bool keeps_degree, struct weir_table *key_table);
 
 /* Hashes, key groups and NULL tests of a batch of this side. */
 void join_side_read(struct join_side *side, const struct weir_batch *batch);
