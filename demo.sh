@@ -22,7 +22,7 @@ say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 weir=$here/build/release/bin/weir
 if [ ! -x "$weir" ]; then
     say "Building Weir (once)"
-    tools/deps.sh product
+    tools/deps.sh --product
     cmake --preset release >/dev/null
     cmake --build --preset release --target weir
 fi

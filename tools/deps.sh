@@ -10,11 +10,11 @@ set -eu
 
 product="
 build-essential cmake ninja-build pkg-config
-libyaml-dev libicu-dev libpcre2-dev libxxhash-dev libedit-dev liblz4-dev libzstd-dev libssl-dev libjemalloc-dev libsimdjson-dev
+libyaml-dev libicu-dev libpcre2-dev libxxhash-dev libedit-dev libssl-dev libjemalloc-dev
 tzdata
 "
 tests="
-ccache clang-14 clang-format-14 libclang-rt-14-dev llvm-14 libcmocka-dev libjansson-dev
+ccache clang-14 clang-format-14 libclang-rt-14-dev llvm-14 libcmocka-dev
 sqlite3 libsqlite3-dev postgresql python3 python3-pytest git
 "
 
