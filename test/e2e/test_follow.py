@@ -140,3 +140,23 @@ def test_a_folder_with_rotation(weir):
         if i == 4:
             os.rename(weir.path('in/a'), weir.path('in/a.2'))
     job.end()
+
+
+def test_more_files_than_may_be_open(weir):
+    """Files that rest are closed, and read on when they grow, whatever they are called then."""
+    os.makedirs(weir.path('in'))
+    job = Followed(weir, weir.path('in'))
+    for i in range(700):
+        append(weir.path('in', 'f%d' % i), job.text(2))
+    job.wait()
+    for i in range(0, 700, 7):
+        append(weir.path('in', 'f%d' % i), job.text(3))
+    job.wait()
+    assert len(os.listdir('/proc/%d/fd' % job.p.pid)) < 400
+    for i in range(0, 700, 5):
+        os.rename(weir.path('in', 'f%d' % i), weir.path('in', 'g%d' % i))
+        append(weir.path('in', 'g%d' % i), job.text(1))
+    for i in range(1, 700, 5):
+        with open(weir.path('in', 'f%d' % i), 'w') as f:  # truncated and written anew
+            f.write(job.text(1))
+    job.end()

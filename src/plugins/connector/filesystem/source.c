@@ -29,7 +29,8 @@ enum {
     FINGERPRINT_BYTES_MAX = 256,
     FOLLOW_POLL_MS = 50,
     FOLLOW_LIST_MS = 500,
-    GONE_GRACE_MS = 5000, /* a file without a name may still be written to by who has it open */
+    GONE_GRACE_MS = 5000,  /* a file without a name may still be written to by who has it open */
+    FOLLOW_OPEN_MAX = 256, /* beyond it followed files that rest are closed, and looked at by listing alone */
     FILES_MAX = 1000000,
     DIRECTORY_DEPTH_MAX = 64,
 };
@@ -43,8 +44,10 @@ struct source_file {
     bool done;  /* read to its end and wanted no more */
     bool named; /* met in the last listing */
     int64_t unnamed_since_ms;
-    struct weir_file *file; /* open, or NULL */
-    struct weir_file_status status;
+    struct weir_file *file;         /* open, or NULL */
+    struct weir_file_status status; /* of the open file; closed: as listed last */
+    bool resting;                   /* closed while it had nothing new */
+    int64_t resting_bytes, resting_modified_us;
 };
 
 struct filesystem_source {
@@ -61,7 +64,7 @@ struct filesystem_source {
     uint64_t name_device, name_inode;
     int64_t next_name_ms;
     struct source_file *files;
-    uint32_t file_count, file_capacity, current;
+    uint32_t file_count, file_capacity, current, open_count;
     struct weir_arena names; /* paths, kept */
     struct weir_arena scratch;
     /* Bytes of the current file that are read but not decoded. */
@@ -134,6 +137,7 @@ static void meet(struct filesystem_source *s, const char *path, const struct wei
     if (f && s->follow && strcmp(f->path, path) != 0) f->path = weir_arena_string(&s->names, path);
     if (f) {
         f->named = true;
+        if (!f->file) f->status = *status;
         return;
     }
     if (s->file_count >= FILES_MAX) return;
@@ -370,6 +374,14 @@ static enum weir_error_code check_identity(struct filesystem_source *s, struct s
     return code;
 }
 
+static void close_file(struct filesystem_source *s, struct source_file *f)
+{
+    if (!f->file) return;
+    s->fs->close(f->file);
+    f->file = NULL;
+    s->open_count--;
+}
+
 static enum weir_error_code open_file(struct filesystem_source *s, struct source_file *f)
 {
     enum weir_error_code code = s->fs->open_read(s->fs, f->path, &f->file, ctx_of(s)->error);
@@ -381,19 +393,29 @@ static enum weir_error_code open_file(struct filesystem_source *s, struct source
         weir_error_wrap(ctx_of(s)->error, "table %s", s->table.identifier);
         return code;
     }
+    s->open_count++;
+    f->resting = false;
     code = s->fs->file_status(f->file, &f->status, ctx_of(s)->error);
     if (!code && s->follow && (f->status.device != f->device || f->status.inode != f->inode)) {
-        s->fs->close(f->file);
-        f->file = NULL;
+        close_file(s, f);
         return WEIR_OK;
     }
     return code ? code : check_identity(s, f);
 }
 
-static void close_file(struct filesystem_source *s, struct source_file *f)
+/* A followed file with nothing new makes room for others; a listing that shows it changed opens it again. */
+static void rest(struct filesystem_source *s, struct source_file *f)
 {
-    if (f->file) s->fs->close(f->file);
-    f->file = NULL;
+    f->resting = true;
+    f->resting_bytes = f->status.size_bytes;
+    f->resting_modified_us = f->status.modified_us;
+    close_file(s, f);
+}
+
+static bool rests(const struct source_file *f)
+{
+    return f->resting && f->status.size_bytes == f->resting_bytes &&
+           f->status.modified_us == f->resting_modified_us;
 }
 
 static void use_file(struct filesystem_source *s, uint32_t index)
@@ -544,13 +566,16 @@ static enum weir_error_code try_file(struct filesystem_source *s, uint32_t index
     struct source_file *f = &s->files[index];
     *ret_ready = false;
     if (f->done) return WEIR_OK;
-    enum weir_error_code code = f->file ? check_identity(s, f) : open_file(s, f);
-    if (code || !f->file) return code;
-    if (s->follow && f->status.size_bytes <= f->offset) {
+    bool resting = !f->file && rests(f);
+    enum weir_error_code code = resting ? WEIR_OK : f->file ? check_identity(s, f) : open_file(s, f);
+    if (code || (!f->file && !resting)) return code;
+    if (resting || (s->follow && f->status.size_bytes <= f->offset)) {
         /* Nothing new. A file without a name is let go once its writer has had time to finish. */
         if (f->unnamed_since_ms != INT64_MAX && now_ms(s) - f->unnamed_since_ms > GONE_GRACE_MS) {
             close_file(s, f);
             f->done = true;
+        } else if (f->file && s->open_count > FOLLOW_OPEN_MAX) {
+            rest(s, f);
         }
         return WEIR_OK;
     }
