@@ -2,14 +2,22 @@
  * Source half of connector filesystem.
  *
  * Bounded: the files found at the start are read to their end, in the order of their paths. Monitored: new
- * paths are looked for every source.monitor-interval, each is read once. Followed (source.follow): a file is
- * its identity (device, inode), not its name; it is read on as it grows, an incomplete last line is kept
- * back. rotation by rename   the open file is read on under its new name; the new file of the old name is
- * found by listing copy and truncate    the file is shorter than what was read, or begins with other bytes:
- * read again from its start re-creation          another identity under the name: a new file A snapshot
- * holds, per file, its path, identity, offset of the next record, and a hash of its first bytes, by which an
- * inode that was used again is told from the file that had it before. Restored files are found by identity
- * among all files of their directory, whatever they are called now.
+ * paths are looked for every source.monitor-interval, each is read once.
+ *
+ * Followed (source.follow): a file is its identity (device, inode), not its name; it is read on as it grows,
+ * an incomplete last line is kept back.
+ *
+ * Rotated by rename: the open file is read on under its new name, the new file of the old name is found.
+ *
+ * Copied and truncated: the file is shorter than what was read, or begins with other bytes; it is read again
+ * from its start.
+ *
+ * Created again: another identity under the name is a new file. A file has to stand under its name for
+ * FOLLOW_POLL_MS (in a directory: FOLLOW_LIST_MS) to be found.
+ *
+ * A snapshot holds, per file, its path, identity, offset of the next record, and a hash of its first bytes,
+ * by which an inode that was used again is told from the file that had it before. Restored files are found by
+ * identity among all files of their directory, whatever they are called now.
  *
  * A file belongs to the subtask that its name (followed: its identity) hashes to, so any parallelism can go
  * on.
