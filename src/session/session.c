@@ -144,7 +144,8 @@ static bool say(struct weir_session *session, const char *bytes, size_t length)
 
 static enum weir_error_code gone(struct weir_error *reterr)
 {
-    return weir_error_set(reterr, WEIR_E_IO, "standard output takes no more: it is closed, or its disk is full");
+    return weir_error_set(
+        reterr, WEIR_E_IO, "standard output takes no more: it is closed, or its disk is full");
 }
 
 /* What Flink's client says after a statement without rows; modes that programs read stay silent. */

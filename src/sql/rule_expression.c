@@ -68,8 +68,7 @@ static bool add_operand(struct operand_set *set, struct weir_expr *expr)
 static void operand_set_init(struct operand_set *set, struct weir_arena *arena, uint32_t capacity)
 {
     set->count = 0;
-    for (set->slot_count = 4; set->slot_count < capacity * 2; set->slot_count *= 2) {
-    }
+    for (set->slot_count = 4; set->slot_count < capacity * 2; set->slot_count *= 2) {}
     set->kept = WEIR_ARENA_ARRAY(arena, struct weir_expr *, capacity + 1);
     set->slots = WEIR_ARENA_ARRAY(arena, uint32_t, set->slot_count);
 }
@@ -87,8 +86,10 @@ static struct weir_expr *simplify_nary(struct weir_arena *arena, struct weir_exp
         bool value = literal && weir_expr_is_literal_true(argument);
         if (literal && value != is_and) return argument;
         if (literal) continue;
-        if (weir_expr_is_deterministic(argument)) add_operand(&set, argument);
-        else set.kept[set.count++] = argument;
+        if (weir_expr_is_deterministic(argument))
+            add_operand(&set, argument);
+        else
+            set.kept[set.count++] = argument;
     }
     if (set.count == expr->argument_count) return expr;
     if (!set.count) return boolean(arena, is_and);

@@ -174,8 +174,8 @@ static inline uint8_t *row_at(const struct weir_table *table, weir_row_ref ref)
 static inline struct page *own_page(struct weir_state *state, struct page_list *list, uint32_t index)
 {
     struct page *page = list->pages[index];
-    /* Without a pending snapshot nothing is copied, and the header, a cache line far from the row, is not read: a page whose
-     * epoch is old then is taken for unwritten by the next snapshot, which is right. */
+    /* Without a pending snapshot nothing is copied, and the header, a cache line far from the row, is not
+     * read: a page whose epoch is old then is taken for unwritten by the next snapshot, which is right. */
     if (WEIR_LIKELY(!state->pending)) return page;
     return WEIR_LIKELY(page->epoch == state->epoch) ? page : weir_page_own(state, list, index);
 }
