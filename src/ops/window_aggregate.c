@@ -445,7 +445,7 @@ static enum weir_operator_result watermark(
 {
     struct window_aggregate *op = (struct window_aggregate *)base;
     (void)forward_ms;
-    if (op->window.processing_time) return WEIR_OPERATOR_NEED_INPUT;
+    if (op->window.processing_time || base->ctx->bounded) return WEIR_OPERATOR_NEED_INPUT;
     if (op->session) return ops_session_fire(op, watermark_ms, out);
     enum weir_operator_result result = fire(op, end_limit(op, watermark_ms), out);
     if (result == WEIR_OPERATOR_NEED_INPUT) {
@@ -453,6 +453,17 @@ static enum weir_operator_result watermark(
         if (limit > op->fired_end) op->fired_end = limit; /* windows that had no rows have fired as well */
     }
     return result;
+}
+
+/* In batch mode rows may come behind the last watermark: operators before this one answer at their end, too.
+ */
+static enum weir_operator_result end_input(struct weir_operator *base, uint32_t input, struct weir_batch *out)
+{
+    struct window_aggregate *op = (struct window_aggregate *)base;
+    (void)input;
+    if (op->window.processing_time || !base->ctx->bounded) return WEIR_OPERATOR_NEED_INPUT;
+    if (op->session) return ops_session_fire(op, INT64_MAX, out);
+    return fire(op, INT64_MAX - 1, out);
 }
 
 static enum weir_operator_result timer(struct weir_operator *base, int64_t now, struct weir_batch *out)
@@ -507,6 +518,7 @@ const struct weir_operator_ops weir_window_aggregate_operator_ops = { .name = "w
     .create = create,
     .process = process,
     .watermark = watermark,
+    .end_input = end_input,
     .timer = timer,
     .snapshot = snapshot,
     .restore = restore,

@@ -163,7 +163,7 @@ class Queries(Grammar):
         return getattr(self, '_select_' + kind)(depth)
 
     def _select_shape(self, depth):
-        shape = self.c.of(('filter', 'constant', 'twice', 'same', 'cast', 'literal', 'alternatives', 'computed', 'alternatives', 'computed', 'member', 'member', 'chain', 'reuse', 'union', 'slots', 'keyed', 'rows', 'best'))
+        shape = self.c.of(('filter', 'constant', 'twice', 'same', 'same', 'cast', 'cast', 'literal', 'alternatives', 'computed', 'alternatives', 'computed', 'member', 'member', 'chain', 'reuse', 'union', 'slots', 'keyed', 'rows', 'best'))
         self.c.note('shape ' + shape)
         return getattr(self, '_shape_' + shape)(depth)
 

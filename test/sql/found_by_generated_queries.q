@@ -62,3 +62,13 @@ SELECT * FROM c;
 !error
 Querying a table in batch mode is currently only possible for INSERT-only table sources
 !end
+
+CREATE TABLE b (k INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'filesystem', 'path' = '${TMP}/e', 'format' = 'json');
+
+CREATE VIEW w AS SELECT window_start AS a, window_end AS z, k, COUNT(*) AS c FROM TABLE(TUMBLE(TABLE b, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, k;
+
+SELECT z, a FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY a, z ORDER BY c, k) AS n FROM w) WHERE n <= 1 GROUP BY z, a;
+!sorted
++I[2024-01-01T00:01, 2024-01-01T00:00]
++I[2024-01-01T00:03, 2024-01-01T00:02]
+!end
