@@ -28,7 +28,8 @@ struct test_row {
     int64_t values[8];
 };
 
-enum test_encoding { TEST_FLAT, TEST_SELECTED, TEST_DICTIONARY, TEST_ENCODINGS };
+/* TEST_CONSTANT: columns of which all rows of the batch are equal. */
+enum test_encoding { TEST_FLAT, TEST_SELECTED, TEST_DICTIONARY, TEST_CONSTANT, TEST_ENCODINGS };
 
 struct test_run {
     const char *operator_name;
@@ -40,9 +41,18 @@ struct test_run {
     bool rescale;   /* alternate between one and two subtasks when restoring */
     bool bounded;
     bool keep_log;
+    bool by_kind; /* the fold counts rows by kind and text, nothing is taken away */
 };
 
 enum { TEST_SUBTASKS = 2, TEST_GROUPS = 128, TEST_FOLD_MAX = 1 << 16 };
+
+/* Counts by text. */
+struct test_fold {
+    char **texts;
+    int64_t *counts;
+    uint32_t *index; /* open addressing: place + 1 */
+    uint32_t size;
+};
 
 struct test_subtask {
     struct weir_arena arena;
@@ -63,14 +73,13 @@ struct test_driver {
     struct test_subtask subtasks[TEST_SUBTASKS];
     struct weir_error error;
     int64_t clock_us, now_ms, watermark_ms;
-    char **fold;
-    int64_t *fold_counts;
-    uint32_t fold_size;
-    uint64_t rows_out;
+    struct test_fold fold;
+    uint64_t rows_out, kinds_out[4];
     char *log; /* "+I 1|2\n": the order as emitted */
     size_t log_length, log_capacity;
     const uint32_t *route; /* key columns by which rows go to subtasks, per input 0 */
     uint32_t route_count;
+    const uint32_t *second_route; /* of input 1; NULL: the same columns */
     bool lenient;
 };
 
@@ -97,6 +106,52 @@ static OPS_UNUSED const struct weir_type **test_types(struct weir_arena *arena, 
         }
     }
     return types;
+}
+
+/* --- folds --- */
+
+static OPS_UNUSED void test_fold_open(struct test_fold *fold)
+{
+    fold->texts = calloc(TEST_FOLD_MAX, sizeof(char *));
+    fold->counts = calloc(TEST_FOLD_MAX, sizeof(int64_t));
+    fold->index = calloc(2 * TEST_FOLD_MAX, sizeof(uint32_t));
+    fold->size = 0;
+}
+
+static OPS_UNUSED void test_fold_close(struct test_fold *fold)
+{
+    for (uint32_t i = 0; i < fold->size; i++) free(fold->texts[i]);
+    free(fold->texts);
+    free(fold->counts);
+    free(fold->index);
+}
+
+/* The slot of the index that holds the text, or the free one where it belongs. */
+static OPS_UNUSED uint32_t *test_fold_slot(const struct test_fold *fold, const char *text)
+{
+    uint64_t hash = 1469598103934665603ull;
+    for (const char *p = text; *p; p++) hash = (hash ^ (uint8_t)*p) * 1099511628211ull;
+    for (uint64_t at = hash >> 20;; at++) {
+        uint32_t *slot = &fold->index[at % (2 * TEST_FOLD_MAX)];
+        if (*slot == 0 || strcmp(fold->texts[*slot - 1], text) == 0) return slot;
+    }
+}
+
+static OPS_UNUSED int64_t test_fold_add(struct test_fold *fold, const char *text, int64_t count)
+{
+    uint32_t *slot = test_fold_slot(fold, text);
+    if (*slot == 0) {
+        if (fold->size == TEST_FOLD_MAX) fail_msg("too many different rows");
+        fold->texts[fold->size] = strdup(text);
+        *slot = ++fold->size;
+    }
+    return fold->counts[*slot - 1] += count;
+}
+
+static OPS_UNUSED int64_t test_fold_get(const struct test_fold *fold, const char *text)
+{
+    uint32_t slot = *test_fold_slot(fold, text);
+    return slot ? fold->counts[slot - 1] : 0;
 }
 
 /* --- subtasks --- */
@@ -162,8 +217,7 @@ static OPS_UNUSED void test_open(struct test_driver *d, const struct test_run *r
     d->output_types = test_types(&d->arena, run->output_types);
     d->output_count = (uint32_t)strlen(run->output_types);
     d->subtask_count = 1;
-    d->fold = calloc(TEST_FOLD_MAX, sizeof(char *));
-    d->fold_counts = calloc(TEST_FOLD_MAX, sizeof(int64_t));
+    test_fold_open(&d->fold);
     test_subtask_open(d, 0, false);
 }
 
@@ -171,9 +225,7 @@ static OPS_UNUSED void test_close(struct test_driver *d)
 {
     for (uint32_t i = 0; i < d->subtask_count; i++) test_subtask_close(&d->subtasks[i]);
     weir_arena_done(&d->arena);
-    for (uint32_t i = 0; i < d->fold_size; i++) free(d->fold[i]);
-    free(d->fold);
-    free(d->fold_counts);
+    test_fold_close(&d->fold);
     free(d->log);
     weir_test_memory_check(&d->memory);
 }
@@ -227,19 +279,6 @@ static OPS_UNUSED void test_cell_text(const struct weir_vector *v, uint32_t row,
     }
 }
 
-static OPS_UNUSED uint32_t test_fold_find(struct test_driver *d, const char *text)
-{
-    uint64_t hash = 1469598103934665603ull;
-    for (const char *p = text; *p; p++) hash = (hash ^ (uint8_t)*p) * 1099511628211ull;
-    (void)hash;
-    for (uint32_t i = 0; i < d->fold_size; i++) {
-        if (strcmp(d->fold[i], text) == 0) return i;
-    }
-    if (d->fold_size == TEST_FOLD_MAX) fail_msg("too many different rows");
-    d->fold[d->fold_size] = strdup(text);
-    return d->fold_size++;
-}
-
 static OPS_UNUSED void test_log(struct test_driver *d, uint8_t kind, const char *text)
 {
     size_t length = strlen(text) + 5;
@@ -254,17 +293,18 @@ static OPS_UNUSED void test_take_output(struct test_driver *d, struct weir_batch
 {
     for (uint32_t i = 0, n = weir_batch_selected(out); i < n; i++) {
         uint32_t row = weir_batch_row(out, i);
+        uint8_t kind = weir_batch_kind(out, row);
         char text[1024], *end = text;
+        if (d->run.by_kind) end += sprintf(end, "%s ", weir_row_kind_text(kind));
         for (uint32_t c = 0; c < d->output_count; c++) {
             if (c) *end++ = '|';
             test_cell_text(&out->columns[c], row, &end);
         }
         *end = '\0';
-        uint8_t kind = weir_batch_kind(out, row);
         if (d->run.keep_log) test_log(d, kind, text);
-        uint32_t at = test_fold_find(d, text);
-        d->fold_counts[at] += weir_row_kind_is_add(kind) ? 1 : -1;
-        if (d->fold_counts[at] < 0 && !d->lenient)
+        bool adds = d->run.by_kind || weir_row_kind_is_add(kind);
+        d->kinds_out[kind]++;
+        if (test_fold_add(&d->fold, text, adds ? 1 : -1) < 0 && !d->lenient)
             fail_msg("%s of a row that is not there: %s", weir_row_kind_text(kind), text);
         d->rows_out++;
     }
@@ -292,10 +332,10 @@ static OPS_UNUSED void test_fill(
     b->row_count = n * stride;
     if (kinds) weir_batch_ensure_kinds(b);
     for (uint32_t i = 0; i < n; i++) {
+        uint32_t place = d->run.encoding == TEST_DICTIONARY ? n - 1 - i : i; /* the dictionary is reversed */
         for (uint32_t c = 0; c < d->counts[input]; c++) {
-            for (uint32_t k = 0; k < stride; k++)
-                test_store(
-                    b, c, i * stride + k, k ? rows[i].values[c] : (stride == 2 ? 987654 : rows[i].values[c]));
+            if (stride == 2) test_store(b, c, i * 2, 987654);
+            test_store(b, c, place * stride + stride - 1, rows[i].values[c]);
         }
         for (uint32_t k = 0; kinds && k < stride; k++) b->kinds[i * stride + k] = rows[i].kind;
     }
@@ -312,8 +352,15 @@ static OPS_UNUSED void test_fill(
                 .encoding = WEIR_ENCODING_DICTIONARY,
                 .dictionary = flat,
                 .indices = WEIR_ARENA_ARRAY(&b->arena, uint32_t, n + 1) };
-            for (uint32_t i = 0; i < n; i++) b->columns[c].indices[i] = i;
+            for (uint32_t i = 0; i < n; i++) b->columns[c].indices[i] = n - 1 - i;
         }
+    }
+    for (uint32_t c = 0; d->run.encoding == TEST_CONSTANT && c < d->counts[input]; c++) {
+        bool equal = n > 0;
+        for (uint32_t i = 1; i < n && equal; i++) equal = rows[i].values[c] == rows[0].values[c];
+        if (!equal) continue;
+        b->columns[c].encoding = WEIR_ENCODING_CONSTANT;
+        b->columns[c].capacity = 1;
     }
 }
 
@@ -325,7 +372,8 @@ static OPS_UNUSED uint32_t test_route(struct test_driver *d, uint32_t input, con
     for (uint32_t c = 0; c < d->counts[input]; c++) test_store(&b, c, 0, row->values[c]);
     b.row_count = 1;
     uint64_t hash;
-    weir_batch_hash(&b, d->route, d->route_count, &hash);
+    const uint32_t *route = input == 1 && d->second_route ? d->second_route : d->route;
+    weir_batch_hash(&b, route, d->route_count, &hash);
     weir_batch_done(&b);
     return weir_key_group_subtask(weir_key_group_of(hash, TEST_GROUPS), TEST_GROUPS, d->subtask_count);
 }
@@ -449,17 +497,14 @@ static OPS_UNUSED void test_send_all(
 
 static OPS_UNUSED int64_t test_count(struct test_driver *d, const char *text)
 {
-    for (uint32_t i = 0; i < d->fold_size; i++) {
-        if (strcmp(d->fold[i], text) == 0) return d->fold_counts[i];
-    }
-    return 0;
+    return test_fold_get(&d->fold, text);
 }
 
 static OPS_UNUSED uint64_t test_live(const struct test_driver *d)
 {
     uint64_t live = 0;
-    for (uint32_t i = 0; i < d->fold_size; i++)
-        live += (uint64_t)(d->fold_counts[i] > 0 ? d->fold_counts[i] : 0);
+    for (uint32_t i = 0; i < d->fold.size; i++)
+        live += (uint64_t)(d->fold.counts[i] > 0 ? d->fold.counts[i] : 0);
     return live;
 }
 

@@ -44,8 +44,8 @@ static void run(const char *name, const char *output, struct weir_spec *spec, co
             uint32_t expected = 0;
             for (char *line = strtok(copy, "\n"); line; line = strtok(NULL, "\n"), expected++) {
                 if (test_count(&d, line) == 1) continue;
-                for (uint32_t i = 0; i < d.fold_size; i++) {
-                    if (d.fold_counts[i]) printf("got: %s\n", d.fold[i]);
+                for (uint32_t i = 0; i < d.fold.size; i++) {
+                    if (d.fold.counts[i]) printf("got: %s\n", d.fold.texts[i]);
                 }
                 fail_msg("batches of %u, restarts %d: expected once: %s", batch_rows, restarts, line);
             }
