@@ -314,12 +314,11 @@ static void test_interval_join(void **state)
 
 static void test_one_input(void **state)
 {
-    (void)state;
-    for (uint32_t i = 0; i < WEIR_ARRAY_COUNT(one_input_cases); i++) case_run(&one_input_cases[i]);
+    run_all(one_input_cases, WEIR_ARRAY_COUNT(one_input_cases), *state);
 }
 
 /* An operator without a case is an operator without a test. */
-static OPS_UNUSED void test_every_line_has_a_case(void **state)
+static void test_every_line_has_a_case(void **state)
 {
     (void)state;
     for (uint32_t i = 0; weir_operator_table[i]; i++) {
@@ -349,12 +348,33 @@ static int teardown(void **state)
     return 0;
 }
 
+#define one_input(name)                                \
+    {                                                  \
+        name, test_one_input, NULL, NULL, (void *)name \
+    }
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_join),
         cmocka_unit_test(test_interval_join),
-        cmocka_unit_test(test_one_input),
+        one_input("calc"),
+        one_input("changelog_normalize"),
+        one_input("constraint_enforcer"),
+        one_input("deduplicate"),
+        one_input("drop_update_before"),
+        one_input("expand"),
+        one_input("group_aggregate"),
+        one_input("limit"),
+        one_input("rank"),
+        one_input("sink_upsert_materializer"),
+        one_input("sort"),
+        one_input("sort_limit"),
+        one_input("temporal_sort"),
+        one_input("watermark_assigner"),
+        one_input("window_aggregate"),
+        one_input("window_table_function"),
+        cmocka_unit_test(test_every_line_has_a_case),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
