@@ -278,10 +278,15 @@ static struct weir_rel *window_aggregate(struct weir_planning *planning, struct 
     if (g.source->kind == WEIR_REL_WINDOW_TVF && compose(planning, rel->inputs[0], &chain) &&
         pulls_up(planning, rel, &g, &chain))
         return pull_up(planning, rel, &g, &chain);
-    const struct weir_window *window =
+    const struct weir_window *of =
         g.source->kind == WEIR_REL_WINDOW_TVF ? &g.source->tvf.window : g.source->aggregate.window;
-    if (window->processing_time)
-        return NULL; /* nobody can tell when such a window ends: an ordinary aggregate */
+    if (of->processing_time) return NULL; /* nobody can tell when such a window ends: an ordinary aggregate */
+    /* Attached: the window columns are in the rows. What names columns of the table function's input means
+     * nothing here. */
+    struct weir_window *window = WEIR_ARENA_NEW(planning->arena, struct weir_window);
+    *window = *of;
+    window->partition = NULL;
+    window->partition_count = 0;
     uint32_t *same = WEIR_ARENA_ARRAY(planning->arena, uint32_t, rel->inputs[0]->field_count + 1);
     for (uint32_t f = 0; f < rel->inputs[0]->field_count; f++) same[f] = f;
     return rebuild(planning, rel, &g, rel->inputs[0], same, window, true);

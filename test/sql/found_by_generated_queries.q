@@ -72,3 +72,35 @@ SELECT z, a FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY a, z ORDER BY c, k) 
 +I[2024-01-01T00:01, 2024-01-01T00:00]
 +I[2024-01-01T00:03, 2024-01-01T00:02]
 !end
+
+CREATE TABLE session_rows (v3 STRING, v4 STRING, ts TIMESTAMP(3), unused STRING, WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DATA}/orders.json', 'format' = 'json', 'json.ignore-parse-errors' = 'true');
+
+EXPLAIN SELECT window_start, window_end, v4, v3, MAX(v3) FROM TABLE(SESSION(TABLE session_rows PARTITION BY v4, DESCRIPTOR(ts), INTERVAL '1' HOUR))
+GROUP BY window_start, window_end, v4, v3;
+!output
+== Abstract Syntax Tree ==
+LogicalProject(window_start=[$0], window_end=[$1], v4=[$2], v3=[$3], EXPR$4=[$4])
++- LogicalAggregate(group=[{0, 1, 2, 3}], EXPR$4=[MAX($3)])
+   +- LogicalProject(window_start=[$4], window_end=[$5], v4=[$1], v3=[$0])
+      +- LogicalTableFunctionScan(invocation=[SESSION(DESCRIPTOR($2), 3600000:INTERVAL)])
+         +- LogicalTableScan(table=[[default_catalog, default_database, session_rows]])
+
+== Optimized Physical Plan ==
+Calc(select=[window_start, window_end, v4, v3, EXPR$4])
++- WindowAggregate(groupBy=[v4, v3], window=[SESSION(win_start=[window_start], win_end=[window_end], gap=[1 h])], select=[v4, v3, MAX(v3) AS EXPR$4, start('w$) AS window_start, end('w$) AS window_end])
+   +- Exchange(distribution=[hash[v4, v3]])
+      +- Calc(select=[window_start, window_end, v4, v3])
+         +- WindowTableFunction(window=[SESSION(time_col=[ts], gap=[1 h], partition keys=[v4])])
+            +- Exchange(distribution=[hash[v4]])
+               +- TableSourceScan(table=[[default_catalog, default_database, session_rows, project=[v3, v4, ts], metadata=[]]], fields=[v3, v4, ts])
+
+== Optimized Execution Plan ==
+Calc(select=[window_start, window_end, v4, v3, EXPR$4])
++- WindowAggregate(groupBy=[v4, v3], window=[SESSION(win_start=[window_start], win_end=[window_end], gap=[1 h])], select=[v4, v3, MAX(v3) AS EXPR$4, start('w$) AS window_start, end('w$) AS window_end])
+   +- Exchange(distribution=[hash[v4, v3]])
+      +- Calc(select=[window_start, window_end, v4, v3])
+         +- WindowTableFunction(window=[SESSION(time_col=[ts], gap=[1 h], partition keys=[v4])])
+            +- Exchange(distribution=[hash[v4]])
+               +- TableSourceScan(table=[[default_catalog, default_database, session_rows, project=[v3, v4, ts], metadata=[]]], fields=[v3, v4, ts])
+!end
