@@ -8,7 +8,7 @@
 
 #include "harness.h"
 
-enum { CASE_EVENTS_MAX = 2400, CASE_SHORT = 220 };
+enum { CASE_EVENTS_MAX = 2000, CASE_SHORT = 220 };
 
 /* How the input of a side changes. Column 0 is the key; DATA_UNIQUE: column 1 is a unique key; DATA_UPSERT:
  * +I, +U and -D by column 0. */

@@ -364,29 +364,38 @@ static OPS_UNUSED void test_fill(
     }
 }
 
-static OPS_UNUSED uint32_t test_route(struct test_driver *d, uint32_t input, const struct test_row *row)
+/* The subtask of each row, as an exchange by key would choose it. */
+static OPS_UNUSED void test_routes(
+    struct test_driver *d, uint32_t input, const struct test_row *rows, uint32_t n, uint32_t *subtasks)
 {
-    if (d->subtask_count == 1) return 0;
+    memset(subtasks, 0, n * sizeof *subtasks);
+    if (d->subtask_count == 1) return;
+    const uint32_t *route = input == 1 && d->second_route ? d->second_route : d->route;
+    uint64_t hashes[WEIR_BATCH_ROWS_MAX];
     struct weir_batch b;
     weir_batch_init(&b, d->types[input], d->counts[input], &d->memory.base);
-    for (uint32_t c = 0; c < d->counts[input]; c++) test_store(&b, c, 0, row->values[c]);
-    b.row_count = 1;
-    uint64_t hash;
-    const uint32_t *route = input == 1 && d->second_route ? d->second_route : d->route;
-    weir_batch_hash(&b, route, d->route_count, &hash);
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t c = 0; c < d->counts[input]; c++) test_store(&b, c, i, rows[i].values[c]);
+    }
+    b.row_count = n;
+    weir_batch_hash(&b, route, d->route_count, hashes);
     weir_batch_done(&b);
-    return weir_key_group_subtask(weir_key_group_of(hash, TEST_GROUPS), TEST_GROUPS, d->subtask_count);
+    for (uint32_t i = 0; i < n; i++)
+        subtasks[i] =
+            weir_key_group_subtask(weir_key_group_of(hashes[i], TEST_GROUPS), TEST_GROUPS, d->subtask_count);
 }
 
 static OPS_UNUSED void test_send(
     struct test_driver *d, uint32_t input, const struct test_row *rows, uint32_t n)
 {
+    uint32_t subtasks[WEIR_BATCH_ROWS_MAX];
+    test_routes(d, input, rows, n, subtasks);
     for (uint32_t t = 0; t < d->subtask_count; t++) {
         struct test_subtask *s = &d->subtasks[t];
         struct test_row *mine = malloc((n + 1) * sizeof *mine);
         uint32_t count = 0;
         for (uint32_t i = 0; i < n; i++) {
-            if (test_route(d, input, &rows[i]) == t) mine[count++] = rows[i];
+            if (subtasks[i] == t) mine[count++] = rows[i];
         }
         struct weir_batch b;
         weir_batch_init(&b, d->types[input], d->counts[input], &d->memory.base);
