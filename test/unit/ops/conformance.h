@@ -36,12 +36,13 @@ struct conformance_case {
     bool null_safe;
     bool condition;
     bool bounded;
-    bool compact;  /* how often a row changes depends on the batches */
-    bool by_kind;  /* the output is no changelog that can be folded strictly: its rows are compared */
-    bool ordered;  /* the order of the output is compared, where it is one subtask */
-    bool late;     /* some rows are behind the watermark */
-    bool no_nulls; /* of the time column */
-    uint32_t rows; /* 0: CASE_EVENTS_MAX */
+    bool compact;    /* how often a row changes depends on the batches */
+    bool by_kind;    /* the output is no changelog that can be folded strictly: its rows are compared */
+    bool ordered;    /* the order of the output is compared, where it is one subtask */
+    bool keeps_time; /* what it knows of time is in its snapshot: the watermark is not sent again */
+    bool late;       /* some rows are behind the watermark */
+    bool no_nulls;   /* of the time column */
+    uint32_t rows;   /* 0: CASE_EVENTS_MAX */
 };
 
 extern struct weir_arena case_arena;
