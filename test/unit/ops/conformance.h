@@ -8,7 +8,13 @@
 
 #include "harness.h"
 
+/* Sanitizers take several times as long. */
+#ifdef __SANITIZE_ADDRESS__
+enum { CASE_EVENTS_MAX = 600, CASE_SHORT = 80 };
+#else
 enum { CASE_EVENTS_MAX = 2000, CASE_SHORT = 220 };
+#endif
+enum { CASE_ROWS_MAX = CASE_EVENTS_MAX + 8 }; /* a change may be two rows */
 
 /* How the input of a side changes. Column 0 is the key; DATA_UNIQUE: column 1 is a unique key; DATA_UPSERT:
  * +I, +U and -D by column 0. */

@@ -245,7 +245,7 @@ static void first_by_key(const struct conformance_case *c, const struct case_eve
 static void all_live(const struct conformance_case *c, const struct case_event *events, uint32_t count,
     struct test_fold *expected)
 {
-    static const struct test_row *live[CASE_EVENTS_MAX];
+    static const struct test_row *live[CASE_ROWS_MAX];
     uint32_t n = case_live(events, count, 0, live);
     for (uint32_t i = 0; i < n; i++) {
         char text[256];

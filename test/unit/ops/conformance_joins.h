@@ -85,8 +85,8 @@ static void put_joined(const struct conformance_case *c, const struct test_row *
 static void join_reference(const struct conformance_case *c, const struct case_event *events, uint32_t count,
     struct test_fold *expected)
 {
-    static const struct test_row *left[CASE_EVENTS_MAX], *right[CASE_EVENTS_MAX];
-    static bool matched[CASE_EVENTS_MAX];
+    static const struct test_row *left[CASE_ROWS_MAX], *right[CASE_ROWS_MAX];
+    static bool matched[CASE_ROWS_MAX];
     uint32_t lefts = case_live(events, count, 0, left), rights = case_live(events, count, 1, right);
     bool semi = strcmp(c->text, "semi") == 0, anti = strcmp(c->text, "anti") == 0;
     bool full = strcmp(c->text, "full") == 0;

@@ -5,7 +5,7 @@
 
 struct weir_arena case_arena;
 static struct weir_test_memory memory;
-static struct case_event events[CASE_EVENTS_MAX + 8];
+static struct case_event events[CASE_ROWS_MAX];
 
 /* --- texts and live rows --- */
 
@@ -53,7 +53,7 @@ struct generator {
     const struct conformance_case *c;
     uint64_t seed;
     uint32_t count, wanted;
-    struct test_row live[2][CASE_EVENTS_MAX];
+    struct test_row live[2][CASE_ROWS_MAX];
     uint32_t live_count[2];
     int64_t key, id, time_ms, watermark_ms;
 };
@@ -154,7 +154,7 @@ static uint32_t generate(const struct conformance_case *c, uint64_t seed)
 struct feeder {
     const struct conformance_case *c;
     struct test_driver *d;
-    struct test_row pending[CASE_EVENTS_MAX];
+    struct test_row pending[CASE_ROWS_MAX];
     uint32_t count, input;
 };
 
