@@ -135,3 +135,18 @@ def test_a_damaged_checkpoint_is_refused(weir):
         break
     result = weir.run(sql, execution__state_recovery__path=checkpoint, **settings)
     assert result.code == 1 and 'vertex-' in result.err, result.both
+
+
+def test_failed_checkpoints_are_tolerated_as_often_as_told(weir):
+    """Where checkpoints cannot be written the job fails and says where, unless failures in a row are allowed."""
+    weir.write('file', '')
+    weir.write('in/a', '{"k":1}\n')
+    settings = {'execution__checkpointing__interval': '50 ms', 'execution__checkpointing__dir': weir.path('file', 'chk')}
+    sql = (table('t', 'k INT', weir.path('in'), source__follow='true') +
+           "CREATE TABLE o (k INT) WITH ('connector'='blackhole');\nINSERT INTO o SELECT k FROM t;")
+    result = weir.run(sql, **settings)
+    assert result.code == 1 and weir.path('file') in result.err, result.both
+    p = weir.start(sql, execution__checkpointing__tolerable_failed_checkpoints='1000', **settings)
+    time.sleep(0.5)
+    assert p.poll() is None
+    weir.stop(p)
