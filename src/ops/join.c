@@ -31,7 +31,7 @@ struct join {
     uint32_t position;    /* of the selection: next row to find pairs for */
     weir_row_ref chain;   /* next member of its chain; 0: not begun */
     uint32_t copies_left; /* of that member, yet to be paired */
-    const struct weir_row_list **lists;
+    weir_row_ref *firsts; /* per selected row: the first row of the other side with its key */
     /* Emission of outer, semi, anti. */
     uint32_t emit_position, emit_pair, row_pairs, step_pair;
     uint8_t step;
@@ -70,21 +70,20 @@ static enum weir_error_code create(struct weir_operator_context *ctx, struct wei
     uint32_t key_count = flags ? flags->count : 0;
     bool *null_safe = WEIR_ARENA_ARRAY(ctx->arena, bool, WEIR_MAX(key_count, 64u));
     for (uint32_t i = 0; i < key_count; i++) null_safe[i] = flags->items[i]->boolean;
-    bool left_degree = op->outer[0] || op->type == JOIN_SEMI || op->type == JOIN_ANTI;
-    code = join_side_init(&op->sides[0], ctx, 0, "left", null_safe, left_degree, NULL);
-    if (!code)
-        code =
-            join_side_init(&op->sides[1], ctx, 1, "right", null_safe, op->outer[1], op->sides[0].key_table);
+    bool one_sided = op->type == JOIN_SEMI || op->type == JOIN_ANTI;
+    bool keeps_degree[2] = { op->outer[0] || one_sided, op->outer[1] };
+    bool in_pairs_only[2] = { !keeps_degree[0], !keeps_degree[1] };
+    code = join_sides_init(op->sides, ctx, null_safe, keeps_degree, in_pairs_only);
     if (!code) {
         for (uint32_t i = 0; i < 2; i++) {
             op->pairs.views[i] = (struct join_view){ op->sides[i].row_table, op->sides[i].column_count,
                 op->sides[i].position };
         }
-        op->pairs.left_only = op->type == JOIN_SEMI || op->type == JOIN_ANTI;
+        op->pairs.left_only = one_sided;
         code = join_pairs_init(&op->pairs, ctx);
     }
     if (code) return code;
-    op->lists = WEIR_ARENA_ARRAY(ctx->arena, const struct weir_row_list *, WEIR_BATCH_ROWS_MAX);
+    op->firsts = WEIR_ARENA_ARRAY(ctx->arena, weir_row_ref, WEIR_BATCH_ROWS_MAX);
     *ret = &op->base;
     return WEIR_OK;
 }
@@ -103,14 +102,12 @@ static enum weir_error_code find_pairs(
     struct join_side *other = &op->sides[1 - input];
     uint32_t n = weir_batch_selected(in), first = op->pairs.count;
     while (op->position < n && op->pairs.count - first < max) {
-        const struct weir_row_list *list = op->lists[op->position];
-        if (!op->chain && list) op->chain = list->first;
+        if (!op->chain) op->chain = op->firsts[op->position];
         while (op->chain && op->pairs.count - first < max) {
             const uint8_t *row = weir_table_read(other->row_table, op->chain);
-            weir_row_ref next = weir_row_list_next(row, other->link_offset);
+            weir_row_ref next = join_row_next(other, row);
             if (next) __builtin_prefetch(weir_table_read(other->row_table, next));
-            if (!op->copies_left)
-                op->copies_left = join_row_is_live(other, row) ? join_row(other, row)->copies : 0;
+            if (!op->copies_left) op->copies_left = join_row_copies(other, row);
             while (op->copies_left && op->pairs.count - first < max) {
                 join_push_pair(&op->pairs, op->position, op->chain);
                 op->copies_left--;
@@ -131,7 +128,6 @@ static enum weir_error_code find_pairs(
 static enum weir_error_code update_own_side(struct join *op, uint32_t input, const struct weir_batch *in)
 {
     struct join_side *side = &op->sides[input];
-    if (side->layout == JOIN_APPEND && !in->kinds) return join_side_add_all(side, in, NULL);
     for (uint32_t i = 0; i < weir_batch_selected(in); i++) {
         if (side->unmatchable[i]) continue;
         bool add = weir_row_kind_is_add(weir_batch_kind(in, weir_batch_row(in, i)));
@@ -183,7 +179,7 @@ static bool change_degrees(struct join *op, uint32_t input, bool add)
     bool streaming = !op->base.ctx->bounded;
     for (; op->step_pair < end; op->step_pair++) {
         const uint8_t *row = other_row(op, input, op->step_pair);
-        uint32_t degree = join_row(other, row)->degree;
+        uint32_t degree = join_row_degree(other, row);
         if (op->pairs.out_count == WEIR_BATCH_ROWS_MAX) return false;
         if (streaming && add && degree == 0) join_put(&op->pairs, WEIR_ROW_DELETE, JOIN_NO_ROW, row);
         if (streaming && !add && degree == 1) join_put(&op->pairs, WEIR_ROW_INSERT, JOIN_NO_ROW, row);
@@ -248,7 +244,7 @@ static bool emit_semi(
     uint32_t end = op->emit_pair + op->row_pairs;
     for (; op->step_pair < end; op->step_pair++) {
         const uint8_t *stored = other_row(op, 1, op->step_pair);
-        uint32_t degree = join_row(left, stored)->degree;
+        uint32_t degree = join_row_degree(left, stored);
         if (op->pairs.out_count == WEIR_BATCH_ROWS_MAX) return false;
         if (add && degree == 0 && (!anti || streaming))
             join_put(&op->pairs, anti ? WEIR_ROW_DELETE : kind, JOIN_NO_ROW, stored);
@@ -309,8 +305,12 @@ static enum weir_error_code start_batch(struct join *op, uint32_t input, const s
     join_side_sweep(&op->sides[1]);
     join_side_read(side, in);
     /* An inner join stores its own rows first: what that fetches is what the look-up needs. */
-    if (op->type == JOIN_INNER && update_own_side(op, input, in)) return op->base.ctx->error->code;
-    join_side_find(other, side, in, op->lists);
+    if (op->type == JOIN_INNER && side->layout == JOIN_APPEND && !in->kinds) {
+        if (join_side_add_all(side, other, in, op->firsts)) return op->base.ctx->error->code;
+    } else {
+        if (op->type == JOIN_INNER && update_own_side(op, input, in)) return op->base.ctx->error->code;
+        join_side_find(other, side, in, op->firsts);
+    }
     op->started = true;
     op->position = op->pairs.count = op->emit_position = op->emit_pair = op->step_pair = 0;
     op->chain = WEIR_ROW_NONE;
@@ -342,7 +342,7 @@ static bool put_unmatched(struct join *op, struct join_side *side)
         const uint8_t *row;
         if (weir_table_scan(side->row_table, &op->cursor, &row, &op->end_row, 1) == 0)
             return op->pairs.out_count > 0;
-        if (join_row(side, row)->degree == 0) op->end_copies = join_row(side, row)->copies;
+        if (join_row_degree(side, row) == 0) op->end_copies = join_row_copies(side, row);
     }
 }
 

@@ -62,9 +62,15 @@ static void load_candidates(
     struct weir_heap_writer *heap = shared ? NULL : &to->heap;
     for (uint32_t c = 0; c < in->column_count; c++)
         weir_vector_gather(&to->columns[input_at + c], 0, &in->columns[c], rows, count, &to->arena, heap);
-    for (uint32_t c = 0; c < other->column_count; c++)
-        weir_table_column_load(other->table, others, count, other->position[c], &to->columns[other_at + c], 0,
-            &to->arena, &to->heap);
+    for (uint32_t c = 0; c < other->column_count; c++) {
+        struct weir_vector *column = &to->columns[other_at + c];
+        uint32_t from = other->position[c];
+        if (from & JOIN_COLUMN_OF_INPUT)
+            weir_vector_gather(
+                column, 0, &in->columns[from & ~JOIN_COLUMN_OF_INPUT], rows, count, &to->arena, heap);
+        else
+            weir_table_column_load(other->table, others, count, from, column, 0, &to->arena, &to->heap);
+    }
     to->row_count = count;
 }
 
@@ -86,22 +92,32 @@ enum weir_error_code join_filter_pairs(
     return WEIR_OK;
 }
 
-static void gather_input(
-    struct join_pairs *pairs, const struct weir_batch *in, struct weir_batch *out, uint32_t first_column)
+/* The input's part of the output, and what of the other side's is known from it. */
+static void gather_input(struct join_pairs *pairs, uint32_t input, const struct weir_batch *in,
+    struct weir_batch *out, uint32_t input_at, uint32_t other_at)
 {
+    const struct join_view *other = &pairs->views[1 - input];
     uint32_t rows[WEIR_BATCH_ROWS_MAX];
-    bool padded = false;
+    bool padded = false, other_padded = false;
     for (uint32_t i = 0; i < pairs->out_count; i++) {
         padded |= pairs->out_input[i] == JOIN_NO_ROW;
+        other_padded |= !pairs->out_other[i];
         rows[i] = pairs->out_input[i] == JOIN_NO_ROW ? 0 : pairs->out_input[i];
     }
-    bool shared = weir_batch_share_heaps(out, in);
-    for (uint32_t c = 0; c < in->column_count; c++) {
-        struct weir_vector *to = &out->columns[first_column + c];
-        weir_vector_gather(
-            to, 0, &in->columns[c], rows, pairs->out_count, &out->arena, shared ? NULL : &out->heap);
+    struct weir_heap_writer *heap = weir_batch_share_heaps(out, in) ? NULL : &out->heap;
+    for (uint32_t c = 0; c < in->column_count && input_at != UINT32_MAX; c++) {
+        struct weir_vector *to = &out->columns[input_at + c];
+        weir_vector_gather(to, 0, &in->columns[c], rows, pairs->out_count, &out->arena, heap);
         for (uint32_t i = 0; padded && i < pairs->out_count; i++)
             if (pairs->out_input[i] == JOIN_NO_ROW) weir_vector_set_null(to, i, &out->arena);
+    }
+    for (uint32_t c = 0; c < other->column_count && other_at != UINT32_MAX; c++) {
+        if (!(other->position[c] & JOIN_COLUMN_OF_INPUT)) continue;
+        struct weir_vector *to = &out->columns[other_at + c];
+        const struct weir_vector *from = &in->columns[other->position[c] & ~JOIN_COLUMN_OF_INPUT];
+        weir_vector_gather(to, 0, from, rows, pairs->out_count, &out->arena, heap);
+        for (uint32_t i = 0; other_padded && i < pairs->out_count; i++)
+            if (!pairs->out_other[i]) weir_vector_set_null(to, i, &out->arena);
     }
 }
 
@@ -110,11 +126,15 @@ void join_flush(struct join_pairs *pairs, uint32_t input, const struct weir_batc
     uint32_t count = pairs->out_count, left = pairs->views[0].column_count;
     if (count == 0) return;
     const struct join_view *other = &pairs->views[1 - input];
-    uint32_t input_at = input == 0 ? 0 : left, other_at = input == 0 ? left : 0;
-    if (in && !(pairs->left_only && input == 1)) gather_input(pairs, in, out, input_at);
-    for (uint32_t c = 0; !(pairs->left_only && input == 0) && c < other->column_count; c++)
-        weir_table_column_load(other->table, pairs->out_other, count, other->position[c],
-            &out->columns[other_at + c], 0, &out->arena, &out->heap);
+    /* UINT32_MAX: not among the output's columns. */
+    uint32_t input_at = input == 0 ? 0 : pairs->left_only ? UINT32_MAX : left;
+    uint32_t other_at = input == 1 ? 0 : pairs->left_only ? UINT32_MAX : left;
+    if (in) gather_input(pairs, input, in, out, input_at, other_at);
+    for (uint32_t c = 0; other_at != UINT32_MAX && c < other->column_count; c++) {
+        if (!(other->position[c] & JOIN_COLUMN_OF_INPUT))
+            weir_table_column_load(other->table, pairs->out_other, count, other->position[c],
+                &out->columns[other_at + c], 0, &out->arena, &out->heap);
+    }
     for (uint32_t c = 0; !in && !pairs->left_only && c < pairs->views[input].column_count; c++) {
         struct weir_vector *to = &out->columns[input_at + c];
         weir_vector_init_null(to, to->type, &out->arena);

@@ -8,13 +8,15 @@
 #include "ops/common.h"
 
 enum { JOIN_NO_ROW = UINT16_MAX };
+#define JOIN_COLUMN_OF_INPUT 0x80000000u
 
 struct join_pair {
     uint32_t position; /* in the selection of the input */
     weir_row_ref other;
 };
 
-/* The rows of one side: input column c is column position[c] of the table. */
+/* The rows of one side: input column c is column position[c] of the table. With JOIN_COLUMN_OF_INPUT in it,
+ * it is not stored: its value is that of the named column of the other side's row in the pair. */
 struct join_view {
     struct weir_table *table;
     uint32_t column_count;

@@ -13,19 +13,20 @@
 #ifndef WEIR_OPS_JOIN_SIDE_H
 #define WEIR_OPS_JOIN_SIDE_H
 
-#include "ops/common.h"
+#include "ops/join_pairs.h"
 
 enum join_layout { JOIN_APPEND, JOIN_UNIQUE, JOIN_MULTISET };
 
-/* Both sides share the table of keys: a row looks its own chain and the other side's up at once. */
-struct join_key_payload {
-    struct weir_row_list rows[2]; /* per side */
-};
-
+/* A row's payload, but for chained sides. */
 struct join_row_payload {
     struct weir_row_link link;
     weir_row_ref key;
     uint32_t degree, copies;
+};
+/* Of a chained side: without `degree` where that is not kept. Rows are many, so every byte counts. */
+struct join_chain_payload {
+    weir_row_ref next;
+    uint64_t degree;
 };
 
 struct join_side {
@@ -34,15 +35,18 @@ struct join_side {
     enum join_layout layout;
     bool keeps_degree;
     bool chained; /* rows never go: new ones are put in front of a singly linked chain, which touches no other
-                     row */
+                     row; the key's row holds the chain's first row instead of a struct weir_row_list */
     int64_t ttl_ms;
     const bool *null_safe; /* per key column */
     struct ops_keys keys;  /* of this side's batches */
     struct weir_table *key_table, *row_table;
-    size_t key_payload, row_payload, link_offset;
-    uint32_t *order;    /* table column -> input column: what identifies a row comes first */
-    uint32_t *position; /* input column -> table column */
+    size_t row_payload, link_offset;
+    size_t list_offset, other_list_offset; /* in a key's row; either begins with the first row's reference */
+    uint32_t *order;       /* table column -> input column: what identifies a row comes first */
+    uint32_t stored_count; /* of the table's columns */
+    uint32_t *position;    /* input column -> table column, or JOIN_COLUMN_OF_INPUT + column */
     uint32_t identity_count;
+    uint32_t *unique, unique_count;
     /* scratch */
     const struct weir_vector **vectors; /* in table order */
     uint8_t **row_pointers, **key_pointers;
@@ -51,37 +55,61 @@ struct join_side {
     uint8_t *unmatchable; /* per selected row: a NULL in a key that is compared by = */
 };
 
-/* key_table: NULL for the first side, which makes it; the second is given the first's.
- * prefix: "left" or "right". types, keys and unique key come from the context's spec. */
-enum weir_error_code join_side_init(struct join_side *side, struct weir_operator_context *ctx, uint32_t input,
-    const char *prefix, const bool *null_safe, bool keeps_degree, struct weir_table *key_table);
+/* Both sides; types, keys and unique keys come from the context's spec. in_pairs_only: the side's rows come
+ * out only in pairs with rows of the other side's input, so that what is in the key, being equal, need not be
+ * stored with every row. */
+enum weir_error_code join_sides_init(struct join_side sides[2], struct weir_operator_context *ctx,
+    const bool *null_safe, const bool keeps_degree[2], const bool in_pairs_only[2]);
 
 /* Hashes, key groups and NULL tests of a batch of this side. */
 void join_side_read(struct join_side *side, const struct weir_batch *batch);
-/* All selected, matchable rows of an insert-only batch at once; degrees (per selected row) may be NULL. */
-enum weir_error_code join_side_add_all(
-    struct join_side *side, const struct weir_batch *batch, const uint32_t *degrees);
+/* All selected, matchable rows of an insert-only batch at once. firsts[i]: the first row of the other side's
+ * list for selected row i, 0: none. */
+enum weir_error_code join_side_add_all(struct join_side *side, const struct join_side *other,
+    const struct weir_batch *batch, weir_row_ref *firsts);
 /* Selected row i of the batch read last: added, or taken away (one that is not there is ignored). */
 enum weir_error_code join_side_add(
     struct join_side *side, const struct weir_batch *batch, uint32_t i, uint32_t degree);
 enum weir_error_code join_side_remove(struct join_side *side, const struct weir_batch *batch, uint32_t i);
-/* Looks up the lists of this side for the keys of another side's batch: lists[i] NULL where there is none. */
-void join_side_find(struct join_side *side, struct join_side *other, const struct weir_batch *batch,
-    const struct weir_row_list **lists);
+/* Looks up the lists of this side for the keys of another side's batch: firsts[i] 0 where there is none. */
+void join_side_find(
+    struct join_side *side, struct join_side *other, const struct weir_batch *batch, weir_row_ref *firsts);
 
 static inline const struct join_row_payload *join_row(const struct join_side *side, const uint8_t *row)
 {
     return (const struct join_row_payload *)(row + side->row_payload);
 }
+static inline const struct join_chain_payload *join_chained_row(
+    const struct join_side *side, const uint8_t *row)
+{
+    return (const struct join_chain_payload *)(row + side->row_payload);
+}
+static inline weir_row_ref join_row_next(const struct join_side *side, const uint8_t *row)
+{
+    return side->chained ? join_chained_row(side, row)->next : join_row(side, row)->link.next;
+}
+static inline uint32_t join_row_degree(const struct join_side *side, const uint8_t *row)
+{
+    return side->chained ? (uint32_t)join_chained_row(side, row)->degree : join_row(side, row)->degree;
+}
 static inline bool join_row_is_live(const struct join_side *side, const uint8_t *row)
 {
     return side->ttl_ms == 0 || !weir_table_expired(side->row_table, row);
 }
-/* Sets the degree; the pointer that was read stays good for reading columns. */
+/* How often the row is there; 0: expired. */
+static inline uint32_t join_row_copies(const struct join_side *side, const uint8_t *row)
+{
+    if (side->chained) return 1;
+    return join_row_is_live(side, row) ? join_row(side, row)->copies : 0;
+}
+/* Sets the degree; the pointer that was read stays good for reading columns. Sides that keep it only. */
 static inline void join_row_set_degree(struct join_side *side, weir_row_ref ref, uint32_t degree)
 {
-    uint8_t *row = weir_table_write(side->row_table, ref);
-    ((struct join_row_payload *)(row + side->row_payload))->degree = degree;
+    uint8_t *payload = weir_table_write(side->row_table, ref) + side->row_payload;
+    if (side->chained)
+        ((struct join_chain_payload *)payload)->degree = degree;
+    else
+        ((struct join_row_payload *)payload)->degree = degree;
 }
 /* Time to live: looks at some rows and lets expired ones go. */
 void join_side_sweep(struct join_side *side);
