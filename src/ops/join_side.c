@@ -226,10 +226,7 @@ enum weir_error_code join_side_add_all(struct join_side *side, const struct join
         firsts[places[i]] = first;
         if (first) __builtin_prefetch(weir_table_read(other->row_table, first));
     }
-    for (uint32_t i = 0; i < count; i++)
-        side->row_pointers[i] = weir_table_insert(side->row_table, groups[i], hashes[i], &refs[i]);
-    weir_table_columns_store(
-        side->row_table, side->row_pointers, count, 0, side->stored_count, side->vectors, rows);
+    weir_table_append(side->row_table, &keys, side->vectors, side->row_pointers, refs);
     for (uint32_t i = 0; i < count; i++)
         link_row(side, refs[i], side->row_pointers[i], side->key_pointers[i], side->key_refs[i], 0);
     return WEIR_OK;
