@@ -48,7 +48,7 @@ function(weir_publish name path)
     file(CREATE_LINK ${CMAKE_SOURCE_DIR}/src/${path} ${holder}/${name} SYMBOLIC)
 endfunction()
 
-foreach(name base config data spi plan expr state sql task ops os host session)
+foreach(name base config data proto spi plan expr state sql control env actor task ops sim os host session)
     if(EXISTS ${CMAKE_SOURCE_DIR}/src/${name})
         weir_publish(${name} ${name})
     endif()

@@ -1,0 +1,122 @@
+/*
+ * Checkpoint coordinator of one job: a part of its JobMaster, which owns it, calls it, and shares its record.
+ * It decides when a checkpoint is triggered, when it is complete (H5: when the record names it), what failed,
+ * what is deleted (H4, H10), and how source splits are assigned (DESIGN 4.4).
+ *
+ * One checkpoint's life:
+ *   TRIGGERED (id reserved in the record, TriggerCheckpoint sent) -> all acknowledged -> METADATA (blob
+ * written without replacing) -> RECORD (change submitted) -> COMPLETED (record confirmed: notify complete,
+ * then deletion of what was subsumed) ; ABORTED from any state before RECORD. In RECORD the outcome is the
+ * record's.
+ *
+ * @thread control; all functions are called by the jobmaster's step.
+ */
+#ifndef WEIR_CONTROL_CHECKPOINT_CHECKPOINT_H
+#define WEIR_CONTROL_CHECKPOINT_CHECKPOINT_H
+
+#include "control/effect.h"
+#include "control/record/record.h"
+
+/* Tag kinds of timers and requests that belong to the coordinator: the jobmaster hands events whose tag.kind
+ * is in this range to weir_checkpoint_on_event(). */
+enum { WEIR_CHECKPOINT_TAG_FIRST = 1000, WEIR_CHECKPOINT_TAG_LAST = 1999 };
+
+/* A subtask as the jobmaster sees it. The array is the jobmaster's; it stays in place between calls of
+ * weir_checkpoint_tasks_changed(). */
+struct weir_checkpoint_task {
+    struct weir_attempt_id attempt;
+    struct weir_run run;
+    weir_node node;
+    bool running;  /* may be triggered, acknowledges */
+    bool finished; /* final_snapshot takes part in every checkpoint */
+    bool source, sink, enumerated;
+    uint32_t parallelism, max_parallelism;
+    const Weir__SubtaskSnapshot *final_snapshot; /* finished: owned by the jobmaster */
+};
+
+struct weir_checkpoint_coordinator;
+
+/* What the coordinator asks of its jobmaster. */
+struct weir_checkpoint_callbacks {
+    void *owner;
+    /* More than the tolerable number of failures in a row: fail the job's regions (restart strategy applies).
+     */
+    void (*too_many_failures)(void *owner, const char *reason, struct weir_effects *effects);
+    /* The record names `checkpoint` and every sink has acknowledged its commit. For STOP, final and
+     * CANCEL/FAILED ends. */
+    void (*committed)(void *owner, uint64_t checkpoint, struct weir_effects *effects);
+    /* The STOP's savepoint could not be taken: the target goes back to RUN (jobmaster writes it). */
+    void (*stop_failed)(void *owner, const char *reason, struct weir_effects *effects);
+};
+
+struct weir_checkpoint_coordinator *weir_checkpoint_new(struct weir_memory *memory,
+    const struct weir_job_id *job, const Weir__ExecutionPlan *plan, struct weir_record *record,
+    const struct weir_identity *identity, const struct weir_checkpoint_callbacks *callbacks,
+    uint64_t random_seed);
+void weir_checkpoint_free(struct weir_checkpoint_coordinator *c);
+
+/* The record is claimed. Loads (asynchronously) the metadata of the newest completed checkpoint, because
+ * files that it reaches must not be deleted and restores need it. */
+void weir_checkpoint_start(
+    struct weir_checkpoint_coordinator *c, int64_t now_us, int64_t wall_us, struct weir_effects *effects);
+/* NULL until it is loaded, or when there is none. Unreadable: *ret_failed with the reason (H9 is the
+ * jobmaster's). */
+const Weir__CheckpointMetadata *weir_checkpoint_newest(
+    const struct weir_checkpoint_coordinator *c, const char **ret_failed);
+uint64_t weir_checkpoint_newest_id(const struct weir_checkpoint_coordinator *c); /* completed; 0: none */
+bool weir_checkpoint_is_loaded(
+    const struct weir_checkpoint_coordinator *c); /* newest (or that there is none) is known */
+
+/* Tasks came, went, ended or moved: pending checkpoints that named an attempt that is gone are aborted.
+ * all_running: every subtask is running or finished, none is being deployed; only then checkpoints are
+ * triggered, at once when one is due. */
+void weir_checkpoint_tasks_changed(struct weir_checkpoint_coordinator *c,
+    const struct weir_checkpoint_task *tasks, uint32_t task_count, bool all_running, int64_t now_us,
+    int64_t wall_us, struct weir_effects *effects);
+
+/* Acknowledge, decline, committed, request splits, reports of splits. from: checked against the attempt's
+ * node. */
+void weir_checkpoint_on_message(
+    struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects);
+/* Timers, blobs with a tag in its range. */
+void weir_checkpoint_on_event(
+    struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects);
+/* record.confirmed_change grew. */
+void weir_checkpoint_record_confirmed(
+    struct weir_checkpoint_coordinator *c, int64_t now_us, int64_t wall_us, struct weir_effects *effects);
+
+/* Requests of the jobmaster. */
+void weir_checkpoint_savepoint(struct weir_checkpoint_coordinator *c, const uint8_t request[16],
+    const char *directory, int64_t now_us, int64_t wall_us, struct weir_effects *effects);
+/* STOP: the record's target names it already (also after a takeover). Each try takes a new id. */
+void weir_checkpoint_stop_job(struct weir_checkpoint_coordinator *c, const char *directory, bool drain,
+    int64_t now_us, int64_t wall_us, struct weir_effects *effects);
+/* All subtasks are finished: take the final checkpoint of their final snapshots (H7), then callback
+ * committed. */
+void weir_checkpoint_final(
+    struct weir_checkpoint_coordinator *c, int64_t now_us, int64_t wall_us, struct weir_effects *effects);
+/* Before sinks are cancelled: have what the record names committed (again); callback committed follows (at
+ * once when there is nothing to commit). */
+void weir_checkpoint_commit_newest(
+    struct weir_checkpoint_coordinator *c, int64_t now_us, struct weir_effects *effects);
+/* Store out of reach: pending ones are aborted (not counted), none is triggered. */
+void weir_checkpoint_suspend(struct weir_checkpoint_coordinator *c, struct weir_effects *effects);
+void weir_checkpoint_resume(
+    struct weir_checkpoint_coordinator *c, int64_t now_us, int64_t wall_us, struct weir_effects *effects);
+/* No more triggers: the job is failing, cancelling or being rescaled. Pending ones are aborted. */
+void weir_checkpoint_pause(struct weir_checkpoint_coordinator *c, struct weir_effects *effects);
+
+/* Terminal and durable: delete everything of the job that its retention does not keep. True when nothing is
+ * left to do; else more events come and it is asked again. */
+bool weir_checkpoint_clean(struct weir_checkpoint_coordinator *c, Weir__JobState result, int64_t now_us,
+    struct weir_effects *effects);
+
+struct weir_checkpoint_statistics {
+    uint64_t triggered, completed, failed, aborted, in_progress;
+    uint64_t last_completed_id, last_bytes_full, last_bytes_written;
+    int64_t last_duration_us, last_triggered_wall_us;
+};
+void weir_checkpoint_statistics(
+    const struct weir_checkpoint_coordinator *c, struct weir_checkpoint_statistics *ret);
+
+#endif

@@ -1,0 +1,87 @@
+/* What machines of one JobManager tell each other. Same loop turn, in order, never lost; dropped at REVOKED.
+ */
+#ifndef WEIR_CONTROL_LOCAL_H
+#define WEIR_CONTROL_LOCAL_H
+
+#include "control/event.h"
+
+enum weir_local_kind {
+    WEIR_LOCAL_CONTINUE, /* the machine itself asked for it with effects->more */
+
+    /* leader -> dispatcher, resourcemanager (which pass on what their own need) */
+    WEIR_LOCAL_GRANTED, /* epoch, leader_version: this process leads */
+    WEIR_LOCAL_REVOKED, /* it does not any more: forget everything, answer nothing */
+    WEIR_LOCAL_EPOCH, /* H1: a larger epoch was met; the leader record was rewritten: epoch, leader_version */
+    WEIR_LOCAL_SUSPENDED, /* H8: the store is out of reach: confirm nothing, complete nothing */
+    WEIR_LOCAL_RESUMED,
+    WEIR_LOCAL_RETRIEVED, /* node, epoch: who leads now, 0 when nobody; to standbys, too */
+
+    /* dispatcher -> jobmaster */
+    WEIR_LOCAL_JOB_START, /* job_start; by WEIR_EFFECT_JOB_START */
+    WEIR_LOCAL_CLIENT,    /* from, envelope: a request about this job; the jobmaster answers */
+    /* jobmaster -> dispatcher */
+    WEIR_LOCAL_JOB_STATUS,   /* summary: on every change that a list shows */
+    WEIR_LOCAL_JOB_TERMINAL, /* result is durable (TERMINAL_DIRTY confirmed); clean-up goes on */
+    WEIR_LOCAL_JOB_CLEAN, /* nothing of it is left but its record: the dispatcher puts a tombstone and removes
+                             it */
+    WEIR_LOCAL_JOB_FENCED, /* another leader wrote the record: this process is deposed or mistaken; to leader,
+                              too */
+
+    /* jobmaster -> resourcemanager */
+    WEIR_LOCAL_REQUIRE,     /* slots_wanted: for this job in all, 0 releases */
+    WEIR_LOCAL_SLOT_FAILED, /* slot: deployment there was refused; take it back and give another */
+    /* resourcemanager -> jobmaster */
+    WEIR_LOCAL_SLOTS,            /* slots: all that the job holds now */
+    WEIR_LOCAL_TASKMANAGER_LOST, /* node, incarnation, reason */
+    WEIR_LOCAL_REPORT, /* node, incarnation, report: what a TaskManager that registered runs of this job,
+                          maybe nothing */
+
+    /* any -> leader */
+    WEIR_LOCAL_EPOCH_SEEN /* epoch, incarnation: larger than ours, or ours under another incarnation (H1) */
+};
+
+struct weir_slot {
+    weir_node node;
+    uint64_t incarnation; /* of the TaskManager */
+    uint32_t index;
+};
+
+struct weir_local_message {
+    enum weir_local_kind kind;
+    enum weir_role from;
+    struct weir_job_id job; /* jobmaster -> others: which */
+    uint64_t epoch, incarnation;
+    uint64_t
+        leader_version; /* store version of the leader record: CHECKed with creations and deletions (4.1) */
+    weir_node node;
+    const char *reason;
+    union {
+        struct {
+            const char *record_key;
+            uint64_t record_version;         /* of what was read, or 0: create it */
+            const Weir__JobRecord *record;   /* as read, not claimed yet; or the new one */
+            const Weir__ExecutionPlan *plan; /* new jobs: just submitted; else NULL: read plan_pointer */
+            bool transactions;
+        } job_start;
+        struct {
+            weir_node from;
+            const Weir__Envelope *envelope;
+        } client;
+        const Weir__JobSummary *summary;
+        const Weir__JobResult *result;
+        uint32_t slots_wanted;
+        struct {
+            const struct weir_slot *slots;
+            uint32_t slot_count;
+        };
+        struct {
+            Weir__AttemptReport *const *attempts;
+            uint32_t attempt_count;
+            Weir__LocalSnapshot *const *local_snapshots;
+            uint32_t local_snapshot_count;
+            const char *data_address;
+        } report;
+    };
+};
+
+#endif
