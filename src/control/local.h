@@ -15,6 +15,9 @@ enum weir_local_kind {
     WEIR_LOCAL_SUSPENDED, /* H8: the store is out of reach: confirm nothing, complete nothing */
     WEIR_LOCAL_RESUMED,
     WEIR_LOCAL_RETRIEVED, /* node, epoch: who leads now, 0 when nobody; to standbys, too */
+    /* dispatcher -> resourcemanager: every job of the store has its JobMaster; attempts of any other are
+       cancelled */
+    WEIR_LOCAL_RECOVERED,
 
     /* dispatcher -> jobmaster */
     WEIR_LOCAL_JOB_START, /* job_start; by WEIR_EFFECT_JOB_START */
@@ -29,6 +32,7 @@ enum weir_local_kind {
 
     /* jobmaster -> resourcemanager */
     WEIR_LOCAL_REQUIRE,     /* slots_wanted: for this job in all, 0 releases */
+    WEIR_LOCAL_RELEASE,     /* slots: nothing of the job runs there any more */
     WEIR_LOCAL_SLOT_FAILED, /* slot: deployment there was refused; take it back and give another */
     /* resourcemanager -> jobmaster */
     WEIR_LOCAL_SLOTS,            /* slots: all that the job holds now */
