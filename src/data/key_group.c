@@ -11,6 +11,13 @@ uint32_t weir_key_group_count_default(uint32_t parallelism)
 void weir_key_groups(const uint64_t *hashes, uint32_t count, uint32_t group_count, uint16_t *groups)
 {
     WEIR_ASSERT(group_count >= 1 && group_count <= WEIR_KEY_GROUPS_MAX);
+    if ((group_count & (group_count - 1)) == 0) { /* the usual case: no division */
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t code = weir_key_group_mix((uint32_t)(hashes[i] ^ hashes[i] >> 32));
+            groups[i] = (uint16_t)(code & (group_count - 1));
+        }
+        return;
+    }
     for (uint32_t i = 0; i < count; i++) groups[i] = (uint16_t)weir_key_group_of(hashes[i], group_count);
 }
 

@@ -24,8 +24,9 @@ static inline uint32_t weir_key_group_mix(uint32_t code)
     code ^= code >> 13;
     code *= 0xc2b2ae35u;
     code ^= code >> 16;
-    if (code == 0x80000000u) return 0;
-    return code & 0x80000000u ? 0u - code : code;
+    uint32_t sign = code >> 31; /* no branch: half of the codes are negative */
+    code = (code ^ (0u - sign)) + sign;
+    return code & 0x7fffffffu; /* the smallest number has no opposite: 0 */
 }
 
 /* hash is what weir_batch_hash gives. */

@@ -241,8 +241,11 @@ static void ordered_merge(struct ops_aggregate *aggregate, struct weir_table *in
     }
 }
 
-static const struct ops_aggregate_kind extreme_kind = { ordered_attach, ordered_accumulate, extreme_finish,
-    ordered_merge, ordered_clear };
+static const struct ops_aggregate_kind extreme_kind = { .attach = ordered_attach,
+    .accumulate = ordered_accumulate,
+    .finish = extreme_finish,
+    .merge = ordered_merge,
+    .clear = ordered_clear };
 
 /* The value at a position (0 = smallest) of the group's values, each counted as often as it came. */
 static double value_at(struct ops_aggregate *aggregate, const struct ordered_state *state, int64_t position)
@@ -303,8 +306,11 @@ static void percentile_finish(struct ops_aggregate *aggregate, const uint8_t *co
     }
 }
 
-static const struct ops_aggregate_kind percentile_kind = { ordered_attach, ordered_accumulate,
-    percentile_finish, ordered_merge, ordered_clear };
+static const struct ops_aggregate_kind percentile_kind = { .attach = ordered_attach,
+    .accumulate = ordered_accumulate,
+    .finish = percentile_finish,
+    .merge = ordered_merge,
+    .clear = ordered_clear };
 
 /* --- bag --- */
 
@@ -408,8 +414,11 @@ static void bag_merge(struct ops_aggregate *aggregate, struct weir_table *into_t
     }
 }
 
-static const struct ops_aggregate_kind collect_kind = { bag_attach, bag_accumulate, bag_finish, bag_merge,
-    list_clear };
+static const struct ops_aggregate_kind collect_kind = { .attach = bag_attach,
+    .accumulate = bag_accumulate,
+    .finish = bag_finish,
+    .merge = bag_merge,
+    .clear = list_clear };
 
 /* --- list --- */
 
@@ -561,12 +570,21 @@ static void listagg_finish(struct ops_aggregate *aggregate, const uint8_t *const
     }
 }
 
-static const struct ops_aggregate_kind ends_kind = { list_attach, list_accumulate, ends_finish, list_merge,
-    list_clear };
-static const struct ops_aggregate_kind array_kind = { list_attach, list_accumulate, array_finish, list_merge,
-    list_clear };
-static const struct ops_aggregate_kind listagg_kind = { list_attach, list_accumulate, listagg_finish,
-    list_merge, list_clear };
+static const struct ops_aggregate_kind ends_kind = { .attach = list_attach,
+    .accumulate = list_accumulate,
+    .finish = ends_finish,
+    .merge = list_merge,
+    .clear = list_clear };
+static const struct ops_aggregate_kind array_kind = { .attach = list_attach,
+    .accumulate = list_accumulate,
+    .finish = array_finish,
+    .merge = list_merge,
+    .clear = list_clear };
+static const struct ops_aggregate_kind listagg_kind = { .attach = list_attach,
+    .accumulate = list_accumulate,
+    .finish = listagg_finish,
+    .merge = list_merge,
+    .clear = list_clear };
 
 const struct ops_aggregate_kind *ops_aggregate_list(struct ops_aggregate *aggregate)
 {

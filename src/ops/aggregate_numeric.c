@@ -158,8 +158,9 @@ static void count_merge(struct ops_aggregate *aggregate, struct weir_table *into
         ((const struct count_state *)(from + aggregate->offset))->count;
 }
 
-static const struct ops_aggregate_kind count_kind = { NULL, count_accumulate, count_finish, count_merge,
-    NULL };
+static const struct ops_aggregate_kind count_kind = {
+    .accumulate = count_accumulate, .finish = count_finish, .merge = count_merge
+};
 
 /* --- SUM, AVG --- */
 
@@ -227,7 +228,9 @@ static void sum_merge(struct ops_aggregate *aggregate, struct weir_table *into_t
         to->integer += more->integer;
 }
 
-static const struct ops_aggregate_kind sum_kind = { NULL, sum_accumulate, sum_finish, sum_merge, NULL };
+static const struct ops_aggregate_kind sum_kind = {
+    .accumulate = sum_accumulate, .finish = sum_finish, .merge = sum_merge
+};
 
 static enum weir_error_code wide_accumulate(
     struct ops_aggregate *aggregate, const struct ops_aggregate_rows *in, struct weir_error *reterr)
@@ -275,7 +278,9 @@ static void wide_merge(struct ops_aggregate *aggregate, struct weir_table *into_
     wide_set(to->sum, wide_get(to->sum) + wide_get(more->sum));
 }
 
-static const struct ops_aggregate_kind wide_kind = { NULL, wide_accumulate, wide_finish, wide_merge, NULL };
+static const struct ops_aggregate_kind wide_kind = {
+    .accumulate = wide_accumulate, .finish = wide_finish, .merge = wide_merge
+};
 
 /* --- MIN, MAX of what fits a word --- */
 
@@ -348,8 +353,9 @@ static void extreme_merge(struct ops_aggregate *aggregate, struct weir_table *in
     if (better) *to = *more;
 }
 
-static const struct ops_aggregate_kind extreme_kind = { NULL, extreme_accumulate, extreme_finish,
-    extreme_merge, NULL };
+static const struct ops_aggregate_kind extreme_kind = {
+    .accumulate = extreme_accumulate, .finish = extreme_finish, .merge = extreme_merge
+};
 
 /* --- STDDEV, VARIANCE --- */
 
@@ -446,8 +452,9 @@ static void moments_merge(struct ops_aggregate *aggregate, struct weir_table *in
     to->number[1] += more->number[1] + distance * distance * a * b / (a + b);
 }
 
-static const struct ops_aggregate_kind moments_kind = { NULL, moments_accumulate, moments_finish,
-    moments_merge, NULL };
+static const struct ops_aggregate_kind moments_kind = {
+    .accumulate = moments_accumulate, .finish = moments_finish, .merge = moments_merge
+};
 
 static bool fits_a_word(const struct weir_type *type)
 {

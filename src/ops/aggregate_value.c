@@ -67,8 +67,9 @@ static void value_merge(struct ops_aggregate *aggregate, struct weir_table *into
     if (take) weir_table_column_store(into_table, into, c, &value, 0);
 }
 
-static const struct ops_aggregate_kind value_kind = { NULL, value_accumulate, value_finish, value_merge,
-    NULL };
+static const struct ops_aggregate_kind value_kind = {
+    .accumulate = value_accumulate, .finish = value_finish, .merge = value_merge
+};
 
 const struct ops_aggregate_kind *ops_aggregate_value(struct ops_aggregate *aggregate)
 {

@@ -47,7 +47,8 @@ static enum weir_error_code compile_call(struct ops_aggregates *set, struct ops_
         aggregate->distinct = find_distinct(set, call);
         aggregate->distinct_index = aggregate->distinct->user_count++;
     }
-    aggregate->kind = ops_aggregate_numeric(aggregate);
+    aggregate->kind = ops_aggregate_word(aggregate);
+    if (!aggregate->kind) aggregate->kind = ops_aggregate_numeric(aggregate);
     if (!aggregate->kind) aggregate->kind = ops_aggregate_value(aggregate);
     if (!aggregate->kind) aggregate->kind = ops_aggregate_list(aggregate);
     if (!aggregate->kind) {
@@ -92,6 +93,7 @@ enum weir_error_code ops_aggregates_init(struct ops_aggregates *set, struct weir
     for (uint32_t i = 0; i < key_count; i++) set->types[i] = key_types[i];
     set->column_count = key_count;
     set->payload_bytes = sizeof(struct ops_group);
+    set->steps = !retract;
     for (uint32_t i = 0; i < set->count; i++) {
         struct ops_aggregate *aggregate = &set->items[i];
         enum weir_error_code code =
@@ -104,7 +106,11 @@ enum weir_error_code ops_aggregates_init(struct ops_aggregates *set, struct weir
             set->types[set->column_count++] = weir_type_nullable(ctx->arena, aggregate->value_type, true);
         }
         aggregate->offset = set->payload_bytes;
+        if (aggregate->in_group) aggregate->offset = 0;
         set->payload_bytes += (aggregate->bytes + 7) & ~7u;
+        set->steps =
+            set->steps && aggregate->kind->step && !aggregate->distinct && aggregate->call.filter < 0;
+        set->counts_rows = set->counts_rows || ops_aggregate_counts_rows(aggregate);
     }
     for (struct ops_distinct *d = set->distincts; d; d = d->next) {
         d->list_offset = set->payload_bytes;
@@ -139,7 +145,10 @@ void ops_aggregates_attach(struct ops_aggregates *set, struct weir_table *table)
 {
     uint32_t payload = (uint32_t)weir_table_payload_offset(table);
     uint32_t number = 0;
-    for (uint32_t i = 0; i < set->count; i++) set->items[i].offset += payload;
+    for (uint32_t i = 0; i < set->count; i++) {
+        set->items[i].offset += payload;
+        set->items[i].flags_offset = payload + (uint32_t)offsetof(struct ops_group, flags);
+    }
     for (uint32_t i = 0; i < set->count; i++) {
         if (set->items[i].kind->attach) set->items[i].kind->attach(&set->items[i], i);
     }
@@ -334,6 +343,17 @@ enum weir_error_code ops_aggregates_accumulate(
     return WEIR_OK;
 }
 
+void ops_aggregates_step(struct ops_aggregates *set, const struct ops_aggregate_rows *in, uint32_t first,
+    const struct ops_aggregate_step *to)
+{
+    WEIR_ASSERT(set->steps && in->count <= OPS_STEP_ROWS_MAX);
+    struct ops_aggregate_step each = *to;
+    for (uint32_t i = 0; i < set->count; i++) {
+        each.column = &to->owner->columns[first + i];
+        set->items[i].kind->step(&set->items[i], in, &each);
+    }
+}
+
 void ops_aggregates_finish(struct ops_aggregates *set, const uint8_t *const *rows, const weir_row_ref *refs,
     uint32_t n, struct weir_batch *to, uint32_t first, uint32_t at)
 {
@@ -359,6 +379,7 @@ void ops_aggregates_clear(struct ops_aggregates *set, uint8_t *row, weir_row_ref
         if (aggregate->value_column != UINT32_MAX)
             weir_table_column_set_null(set->table, row, aggregate->value_column);
         memset(row + aggregate->offset, 0, aggregate->bytes);
+        if (aggregate->flag) *(uint32_t *)(row + aggregate->flags_offset) &= ~aggregate->flag;
     }
 }
 

@@ -20,7 +20,7 @@ struct ops_group {
     int64_t count;    /* rows accumulated minus rows retracted; 0 = the group does not exist */
     uint32_t touched; /* index into the touched list of the present bundle; means something only if that entry
                          is this row */
-    uint32_t flags;
+    uint32_t flags;   /* one bit for each aggregate that has one: there was a value */
 };
 
 struct ops_aggregate;
@@ -33,6 +33,18 @@ struct ops_aggregate_rows {
     const uint16_t *at;     /* batch rows */
     const uint8_t *retract; /* per entry; NULL = none */
     const struct weir_batch *batch;
+    const int64_t *counts; /* the group's count after each row, for steps */
+};
+
+enum { OPS_STEP_ROWS_MAX = 256, OPS_FLAGS_MAX = 31 };
+
+/* Where a step puts the results of row i: after it at [after + i], before it at [before + i] (UINT32_MAX: not
+ * wanted). changed[i] is set when they differ; NULL: not wanted. */
+struct ops_aggregate_step {
+    struct weir_vector *column; /* FLAT, of owner */
+    uint32_t before, after;
+    uint8_t *changed;
+    struct weir_batch *owner;
 };
 
 struct ops_aggregate_kind {
@@ -49,6 +61,10 @@ struct ops_aggregate_kind {
     /* Lets go what hangs on the row in side tables; the row itself is deleted or zeroed by the caller. NULL:
      * nothing. */
     void (*clear)(struct ops_aggregate *aggregate, uint8_t *row, weir_row_ref ref);
+    /* Accumulates up to OPS_STEP_ROWS_MAX rows, none retracting, and gives the results around each of them in
+     * one pass; a group may come up many times. NULL: cannot. */
+    void (*step)(struct ops_aggregate *aggregate, const struct ops_aggregate_rows *in,
+        const struct ops_aggregate_step *to);
 };
 
 struct ops_aggregate {
@@ -62,6 +78,8 @@ struct ops_aggregate {
     const struct weir_type *value_type; /* of that column */
     bool largest;                       /* MAX, LAST_VALUE */
     bool averages, zeroes;              /* AVG; $SUM0 */
+    bool in_group;                      /* reads struct ops_group; no accumulator of its own */
+    uint32_t flag, flags_offset;        /* its bit in the group's flags, and where they are in the row */
     struct weir_table *side, *side_any; /* selected partition; any partition */
     struct ops_distinct *distinct;      /* NULL: not distinct */
     uint32_t distinct_index;
@@ -86,6 +104,9 @@ struct ops_aggregates {
     const struct weir_type **types; /* key columns, value columns: for weir_table_options */
     uint32_t column_count;
     uint32_t payload_bytes;
+    uint32_t flag_count; /* bits of ops_group.flags that are given out */
+    bool steps;          /* ops_aggregates_step() can be used */
+    bool counts_rows;    /* one of the results is COUNT(*): every row changes it, without retractions */
     struct ops_distinct *distincts;
     struct weir_table *table; /* selected partition of the operator's table */
     const struct weir_type **result_types;
@@ -121,6 +142,10 @@ enum weir_error_code ops_aggregates_accumulate(
 /* Results of n groups into columns [first ..) of to, at row `at`. */
 void ops_aggregates_finish(struct ops_aggregates *set, const uint8_t *const *rows, const weir_row_ref *refs,
     uint32_t n, struct weir_batch *to, uint32_t first, uint32_t at);
+/* Accumulates rows and gives the results around each of them; only when set->steps. to->column is ignored:
+ * aggregate i writes column first + i of to->owner. */
+void ops_aggregates_step(struct ops_aggregates *set, const struct ops_aggregate_rows *in, uint32_t first,
+    const struct ops_aggregate_step *to);
 /* The group is to be deleted or started anew: its side rows go, its accumulators and value columns become
  * empty. */
 void ops_aggregates_clear(struct ops_aggregates *set, uint8_t *row, weir_row_ref ref);
@@ -140,7 +165,10 @@ enum weir_error_code ops_side_upsert(struct ops_aggregates *set, struct weir_tab
     const uint32_t *arguments, uint32_t argument_count, const struct ops_aggregate_rows *in,
     struct weir_error *reterr);
 
-/* aggregate_numeric.c, aggregate_value.c, aggregate_list.c: NULL when the call is not theirs. */
+bool ops_aggregate_counts_rows(const struct ops_aggregate *aggregate);
+/* aggregate_word.c, aggregate_numeric.c, aggregate_value.c, aggregate_list.c: NULL when the call is not
+ * theirs. */
+const struct ops_aggregate_kind *ops_aggregate_word(struct ops_aggregate *aggregate);
 const struct ops_aggregate_kind *ops_aggregate_numeric(struct ops_aggregate *aggregate);
 const struct ops_aggregate_kind *ops_aggregate_value(struct ops_aggregate *aggregate);
 const struct ops_aggregate_kind *ops_aggregate_list(struct ops_aggregate *aggregate);

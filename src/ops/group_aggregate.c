@@ -14,7 +14,7 @@
 
 WEIR_OPERATOR(group_aggregate);
 
-enum { BUNDLE_ROWS = WEIR_BATCH_ROWS_MAX / 2, SWEEP_ROWS = 64 };
+enum { BUNDLE_ROWS = WEIR_BATCH_ROWS_MAX / 2, STEP_ROWS = 128, SWEEP_ROWS = 64 };
 
 struct group_aggregate {
     struct weir_operator base;
@@ -38,6 +38,7 @@ struct group_aggregate {
     uint8_t **touched;
     weir_row_ref *touched_refs;
     bool *existed;
+    int64_t *counts;
     uint32_t touched_count;
     struct weir_batch results; /* columns of results: before at [0, n), after at [n, 2n) */
     /* end of input in batch mode */
@@ -64,6 +65,7 @@ static void make_scratch(struct group_aggregate *op, struct weir_arena *arena)
     op->touched = WEIR_ARENA_ARRAY(arena, uint8_t *, BUNDLE_ROWS);
     op->touched_refs = WEIR_ARENA_ARRAY(arena, weir_row_ref, BUNDLE_ROWS);
     op->existed = WEIR_ARENA_ARRAY(arena, bool, BUNDLE_ROWS);
+    op->counts = WEIR_ARENA_ARRAY(arena, int64_t, STEP_ROWS);
 }
 
 static enum weir_error_code create(struct weir_operator_context *ctx, struct weir_operator **ret)
@@ -114,23 +116,23 @@ static void expire(void *context, struct weir_table *table, weir_row_ref ref)
     weir_table_delete(table, ref);
 }
 
-/* All rows of the batch find their groups at once. */
-static enum weir_error_code find_groups(struct group_aggregate *op, const struct weir_batch *in)
+/* Rows [from, from + count) of the batch find their groups at once. */
+static enum weir_error_code find_groups(
+    struct group_aggregate *op, const struct weir_batch *in, uint32_t from, uint32_t count)
 {
     uint8_t states[WEIR_BATCH_ROWS_MAX];
-    ops_keys_read(&op->keys, op->base.ctx, in);
-    struct weir_table_keys keys = { .count = weir_batch_selected(in),
-        .rows = ops_rows(in),
+    struct weir_table_keys keys = { .count = count,
+        .rows = ops_rows(in) + from,
         .columns = op->keys.vectors,
-        .hashes = op->keys.hashes,
-        .key_groups = op->keys.groups };
+        .hashes = op->keys.hashes + from,
+        .key_groups = op->keys.groups + from };
     enum weir_error_code code =
-        weir_table_upsert(op->table, &keys, op->rows, op->refs, states, op->base.ctx->error);
+        weir_table_upsert(op->table, &keys, op->rows + from, op->refs + from, states, op->base.ctx->error);
     if (code || !op->ttl_ms) return code;
-    for (uint32_t i = 0; i < keys.count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         if (states[i] != WEIR_ROW_EXPIRED) continue;
-        ops_aggregates_clear(&op->set, op->rows[i], op->refs[i]);
-        group_of(op, op->rows[i])->count = 0;
+        ops_aggregates_clear(&op->set, op->rows[from + i], op->refs[from + i]);
+        group_of(op, op->rows[from + i])->count = 0;
     }
     return WEIR_OK;
 }
@@ -163,7 +165,7 @@ static uint32_t take_rows(struct group_aggregate *op, const struct weir_batch *i
             op->touched[op->touched_count++] = row;
         }
         if (!add && group->count == 0) continue;
-        group->count += add ? 1 : -1;
+        if (op->retract) group->count += add ? 1 : -1; /* else counted with the accumulators */
         op->in_rows[taken] = row;
         op->in_refs[taken] = op->refs[op->position];
         op->in_at[taken] = (uint16_t)at;
@@ -181,47 +183,65 @@ static bool results_equal(struct group_aggregate *op, uint32_t g)
     return true;
 }
 
-/* One transition per touched group: kinds, the group and which of its two results. */
-static uint32_t plan_output(
-    struct group_aggregate *op, uint8_t *kinds, const uint8_t **groups, uint32_t *results)
-{
-    uint32_t n = 0, count = op->touched_count;
-#define PUT(kind, result) kinds[n] = kind, groups[n] = op->touched[g], results[n++] = result
-    for (uint32_t g = 0; g < count; g++) {
-        bool exists = group_of(op, op->touched[g])->count != 0;
-        if (!exists) op->dead[op->dead_count++] = op->touched_refs[g];
-        if (!op->existed[g]) {
-            if (exists) PUT(WEIR_ROW_INSERT, count + g);
-        } else if (!exists) {
-            PUT(WEIR_ROW_DELETE, g);
-        } else if (op->ttl_ms || !results_equal(op, g)) {
-            if (op->emit_update_before) PUT(WEIR_ROW_UPDATE_BEFORE, g);
-            PUT(WEIR_ROW_UPDATE_AFTER, count + g);
-        }
-    }
-#undef PUT
-    return n;
-}
-
-static void emit(struct group_aggregate *op, struct weir_batch *out)
-{
+/* What goes out: kinds, the groups, and the rows of op->results. */
+struct transitions {
+    uint32_t count;
     uint8_t kinds[WEIR_BATCH_ROWS_MAX];
     const uint8_t *groups[WEIR_BATCH_ROWS_MAX];
     uint32_t results[WEIR_BATCH_ROWS_MAX];
-    uint32_t first = out->row_count, n = plan_output(op, kinds, groups, results);
-    if (n == 0) return;
-    bool inserts = true;
-    for (uint32_t i = 0; i < n && inserts; i++) inserts = kinds[i] == WEIR_ROW_INSERT;
-    if (!inserts || out->kinds) memcpy(weir_batch_ensure_kinds(out) + first, kinds, n);
+};
+
+static inline void put_transition(
+    struct transitions *to, enum weir_row_kind kind, const uint8_t *group, uint32_t result)
+{
+    to->kinds[to->count] = (uint8_t)kind;
+    to->groups[to->count] = group;
+    to->results[to->count++] = result;
+}
+
+/* Kinds and keys of n groups behind the rows of out; the results are the caller's. */
+static void emit_keys(struct group_aggregate *op, const uint8_t *kinds, const uint8_t *const *groups,
+    uint32_t n, struct weir_batch *out)
+{
+    uint32_t first = out->row_count;
+    uint8_t any = 0;
+    for (uint32_t i = 0; i < n; i++) any |= kinds[i];
+    if (any != WEIR_ROW_INSERT || out->kinds) memcpy(weir_batch_ensure_kinds(out) + first, kinds, n);
     for (uint32_t c = 0; c < op->keys.count; c++) {
         weir_table_column_load(op->table, groups, n, c, &out->columns[c], first, &out->arena, &out->heap);
     }
+}
+
+static void emit(struct group_aggregate *op, const struct transitions *from, struct weir_batch *out)
+{
+    uint32_t first = out->row_count, n = from->count;
+    if (n == 0) return;
+    emit_keys(op, from->kinds, from->groups, n, out);
     bool shared = weir_batch_share_heaps(out, &op->results);
     for (uint32_t c = 0; c < op->set.count; c++) {
-        weir_vector_gather(&out->columns[op->keys.count + c], first, &op->results.columns[c], results, n,
-            &out->arena, shared ? NULL : &out->heap);
+        weir_vector_gather(&out->columns[op->keys.count + c], first, &op->results.columns[c], from->results,
+            n, &out->arena, shared ? NULL : &out->heap);
     }
     out->row_count = first + n;
+}
+
+/* One transition per touched group. */
+static void plan_output(struct group_aggregate *op, struct transitions *to)
+{
+    uint32_t count = op->touched_count;
+    for (uint32_t g = 0; g < count; g++) {
+        const uint8_t *group = op->touched[g];
+        bool exists = group_of(op, op->touched[g])->count != 0;
+        if (!exists) op->dead[op->dead_count++] = op->touched_refs[g];
+        if (!op->existed[g]) {
+            if (exists) put_transition(to, WEIR_ROW_INSERT, group, count + g);
+        } else if (!exists) {
+            put_transition(to, WEIR_ROW_DELETE, group, g);
+        } else if (op->ttl_ms || !results_equal(op, g)) {
+            if (op->emit_update_before) put_transition(to, WEIR_ROW_UPDATE_BEFORE, group, g);
+            put_transition(to, WEIR_ROW_UPDATE_AFTER, group, count + g);
+        }
+    }
 }
 
 static void delete_dead(struct group_aggregate *op)
@@ -246,33 +266,101 @@ static void restart_groups(struct group_aggregate *op)
     }
 }
 
+static enum weir_error_code process_bundle(
+    struct group_aggregate *op, const struct weir_batch *in, struct weir_batch *out)
+{
+    uint32_t taken = take_rows(op, in, WEIR_MIN((uint32_t)BUNDLE_ROWS, ops_room(out) / 2));
+    uint32_t count = op->touched_count;
+    weir_batch_reset(&op->results);
+    restart_groups(op);
+    const uint8_t *const *touched = (const uint8_t *const *)op->touched;
+    ops_aggregates_finish(&op->set, touched, op->touched_refs, count, &op->results, 0, 0);
+    if (!op->retract) {
+        for (uint32_t i = 0; i < taken; i++) group_of(op, op->in_rows[i])->count++;
+    }
+    struct ops_aggregate_rows rows = { .count = taken,
+        .rows = op->in_rows,
+        .refs = op->in_refs,
+        .at = op->in_at,
+        .retract = op->retract ? op->in_retract : NULL,
+        .batch = in };
+    enum weir_error_code code = ops_aggregates_accumulate(&op->set, &rows, op->base.ctx->error);
+    if (code) return code;
+    ops_aggregates_finish(&op->set, touched, op->touched_refs, count, &op->results, 0, count);
+    struct transitions transitions;
+    transitions.count = 0;
+    plan_output(op, &transitions);
+    emit(op, &transitions, out);
+    return WEIR_OK;
+}
+
+/* Row-exact without retractions, of aggregates that can step: a transition per row, in one pass. */
+static enum weir_error_code process_steps(
+    struct group_aggregate *op, const struct weir_batch *in, struct weir_batch *out)
+{
+    uint32_t from = op->position;
+    uint32_t n = WEIR_MIN(weir_batch_selected(in) - from, ops_room(out) / (op->emit_update_before ? 2 : 1));
+    n = WEIR_MIN(n, (uint32_t)STEP_ROWS);
+    uint8_t *const *groups = op->rows + from;
+    enum weir_error_code code = find_groups(op, in, from, n);
+    if (code) return code;
+    uint32_t next = from + n;
+    weir_table_prefetch(
+        op->table, op->keys.hashes + next, WEIR_MIN((uint32_t)STEP_ROWS, weir_batch_selected(in) - next));
+    uint8_t kinds[STEP_ROWS], changed[STEP_ROWS];
+    for (uint32_t i = 0; i < n; i++) {
+        struct ops_group *group = group_of(op, groups[i]);
+        kinds[i] = group->count ? WEIR_ROW_UPDATE_AFTER : WEIR_ROW_INSERT;
+        op->counts[i] = ++group->count;
+    }
+    struct ops_aggregate_rows rows = { .count = n,
+        .rows = groups,
+        .refs = op->refs + from,
+        .at = ops_rows(in) + from,
+        .batch = in,
+        .counts = op->counts };
+    op->position = next;
+    bool all_change = op->ttl_ms || op->set.counts_rows;
+    if (all_change && !op->emit_update_before) {
+        struct ops_aggregate_step to = { .before = UINT32_MAX, .after = out->row_count, .owner = out };
+        ops_aggregates_step(&op->set, &rows, op->keys.count, &to);
+        emit_keys(op, kinds, (const uint8_t *const *)groups, n, out);
+        out->row_count += n;
+        return WEIR_OK;
+    }
+    weir_batch_reset(&op->results);
+    memset(changed, all_change, n);
+    struct ops_aggregate_step to = { .before = op->emit_update_before ? n : UINT32_MAX,
+        .after = 0,
+        .changed = changed,
+        .owner = &op->results };
+    ops_aggregates_step(&op->set, &rows, 0, &to);
+    struct transitions transitions;
+    transitions.count = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (kinds[i] != WEIR_ROW_INSERT && !changed[i]) continue;
+        if (kinds[i] != WEIR_ROW_INSERT && op->emit_update_before)
+            put_transition(&transitions, WEIR_ROW_UPDATE_BEFORE, groups[i], n + i);
+        put_transition(&transitions, kinds[i], groups[i], i);
+    }
+    emit(op, &transitions, out);
+    return WEIR_OK;
+}
+
 static enum weir_operator_result process(
     struct weir_operator *base, uint32_t input, const struct weir_batch *in, struct weir_batch *out)
 {
     struct group_aggregate *op = (struct group_aggregate *)base;
     (void)input;
+    uint32_t n = weir_batch_selected(in);
+    bool steps = op->row_exact && op->set.steps && !base->ctx->bounded;
     if (op->position == 0) {
         weir_table_sweep(op->table, SWEEP_ROWS, expire, op);
-        if (find_groups(op, in)) return WEIR_OPERATOR_FAILED;
+        ops_keys_read(&op->keys, base->ctx, in);
+        if (!steps && find_groups(op, in, 0, n)) return WEIR_OPERATOR_FAILED;
     }
-    uint32_t n = weir_batch_selected(in);
     while (op->position < n && ops_room(out) >= 2) { /* a row in makes at most two out */
-        uint32_t taken = take_rows(op, in, WEIR_MIN((uint32_t)BUNDLE_ROWS, ops_room(out) / 2));
-        uint32_t count = op->touched_count;
-        weir_batch_reset(&op->results);
-        restart_groups(op);
-        ops_aggregates_finish(
-            &op->set, (const uint8_t *const *)op->touched, op->touched_refs, count, &op->results, 0, 0);
-        struct ops_aggregate_rows rows = { .count = taken,
-            .rows = op->in_rows,
-            .refs = op->in_refs,
-            .at = op->in_at,
-            .retract = op->retract ? op->in_retract : NULL,
-            .batch = in };
-        if (ops_aggregates_accumulate(&op->set, &rows, base->ctx->error)) return WEIR_OPERATOR_FAILED;
-        ops_aggregates_finish(
-            &op->set, (const uint8_t *const *)op->touched, op->touched_refs, count, &op->results, 0, count);
-        emit(op, out);
+        if (steps ? process_steps(op, in, out) : process_bundle(op, in, out)) return WEIR_OPERATOR_FAILED;
     }
     if (op->position < n) return WEIR_OPERATOR_HAVE_MORE;
     op->position = 0;

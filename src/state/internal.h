@@ -7,7 +7,7 @@
 #include "state/table.h"
 
 enum {
-    PAGE_HEADER_BYTES = 32,
+    PAGE_HEADER_BYTES = 64,
     /* Data bytes of a page, once a key group holds more than the small first ones: with its header 64 KiB. */
     PAGE_BYTES = (64 << 10) - PAGE_HEADER_BYTES,
     GROUP_PAGES_MAX = 1 << 17, /* 17 bits of a reference */
@@ -21,10 +21,10 @@ struct page {
     uint64_t epoch; /* older than the state's epoch while a snapshot is pending: immutable */
     uint32_t bytes; /* of data */
     uint32_t used;  /* slots (rows) or bytes (heap) handed out so far */
-    uint64_t reserved[2];
+    uint64_t reserved[6];
     uint8_t data[];
 };
-_Static_assert(sizeof(struct page) == PAGE_HEADER_BYTES, "rows are 32-byte aligned in the first page slot");
+_Static_assert(sizeof(struct page) == PAGE_HEADER_BYTES, "a row of 64 bytes lies in one cache line");
 
 struct page_list {
     struct page **pages;

@@ -1,7 +1,7 @@
 /* Tables: the directory (salted linear probing), rows in pages, families of partitions. */
 #include "state/internal.h"
 
-enum { TOMBSTONE = 1 << 16, REF_BITS = 48, LOOK_AHEAD = 32 };
+enum { TOMBSTONE = 1 << 16, REF_BITS = 48, LOOK_AHEAD = 64 };
 static const uint64_t REF_MASK = ((uint64_t)1 << REF_BITS) - 1;
 
 /* Of a 48-bit hash: the upper 16 bits beside the reference; the place in the directory comes from the lower
@@ -358,66 +358,137 @@ void weir_table_delete(struct weir_table *table, weir_row_ref ref)
     table->live--;
 }
 
-/* Where the table is larger than the cache, the directory entries and rows of the next keys are fetched
- * ahead. */
-static void look_ahead(const struct weir_table *table, const uint64_t *hashes, uint32_t count)
-{
-    uint64_t mask = table->directory_mask;
-    __asm__ volatile(
-        "" ::
-            : "memory"); /* gcc takes a function that only prefetches for one without effect, and drops it */
-    for (uint32_t i = 0; i < count; i++) __builtin_prefetch(&table->directory[short_hash(hashes[i]) & mask]);
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t hash = short_hash(hashes[i]);
-        for (uint32_t step = 0; step < 4; step++) {
-            uint64_t entry = table->directory[(hash + step) & mask];
-            if (entry == 0) break;
-            if ((entry ^ salt_of(hash)) >> REF_BITS || entry == TOMBSTONE) continue;
-            const uint8_t *row = row_at(table, entry & REF_MASK);
-            __builtin_prefetch(row);
-            __builtin_prefetch(row + 64);
-            break;
-        }
-    }
-}
+/* --- looking up: a chunk of keys at a time, so that their cache misses overlap --- */
 
+/* Below, everything lies in the cache anyway. */
 static bool is_large(const struct weir_table *table)
 {
     return table->live * (table->family->stride + 16) > 1 << 20;
+}
+
+void weir_table_prefetch(const struct weir_table *table, const uint64_t *hashes, uint32_t count)
+{
+    if (!is_large(table)) return;
+    const uint64_t *directory = table->directory, mask = table->directory_mask;
+    for (uint32_t i = 0; i < count; i++) __builtin_prefetch(&directory[short_hash(hashes[i]) & mask]);
+    __asm__ volatile("" ::: "memory"); /* gcc drops a function that only prefetches */
+}
+
+/* The rows that the keys most likely have: the first entry with the hash's salt. NULL: probe. */
+struct candidates {
+    weir_row_ref refs[LOOK_AHEAD];
+    uint8_t *rows[LOOK_AHEAD];
+};
+
+static void find_candidates(
+    const struct weir_table *table, const uint64_t *hashes, uint32_t count, struct candidates *to)
+{
+    const uint64_t *directory = table->directory, mask = table->directory_mask;
+    const uint32_t stride = table->family->stride;
+    if (!directory) {
+        memset(to->rows, 0, count * sizeof to->rows[0]);
+        return;
+    }
+    bool large = is_large(table);
+    if (large) weir_table_prefetch(table, hashes, count);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t hash = short_hash(hashes[i]), salt = salt_of(hash);
+        uint64_t slot = hash & mask, entry = directory[slot];
+        while (entry != 0 && ((entry ^ salt) >> REF_BITS || entry == TOMBSTONE)) {
+            slot = (slot + 1) & mask;
+            entry = directory[slot];
+        }
+        to->rows[i] = NULL;
+        if (entry == 0) continue;
+        weir_row_ref ref = entry & REF_MASK;
+        uint8_t *row = row_at(table, ref);
+        to->refs[i] = ref;
+        to->rows[i] = row;
+        if (!large) continue;
+        __builtin_prefetch(row, 1);
+        __builtin_prefetch(row + WEIR_MIN(stride - 1, 64u), 1);
+    }
+}
+
+/* The one key column, when it is a FLAT word without NULLs: compared without further questions. */
+static const int64_t *plain_words(const struct family *family, const struct weir_table_keys *keys)
+{
+    if (!family->one_word_key || !keys->key_groups) return NULL;
+    const struct weir_vector *v = keys->columns[0];
+    if (v->encoding != WEIR_ENCODING_FLAT || v->validity || v->type->id == WEIR_TYPE_NULL) return NULL;
+    return v->data;
+}
+
+/* Whether the row has this hash, key group and key; words: see plain_words. */
+static inline bool is_row_of(const struct weir_table *table, const uint8_t *row,
+    const struct weir_table_keys *keys, uint32_t i, const int64_t *words)
+{
+    const struct family *family = table->family;
+    uint64_t hash = short_hash(keys->hashes[i]);
+    uint32_t at = keys->rows ? keys->rows[i] : i;
+    if (words) {
+        int64_t stored;
+        memcpy(&stored, row + family->columns[0].offset, 8);
+        uint64_t expected = hash << 16 | (uint64_t)keys->key_groups[i] << 1 | 1;
+        return row_header(row) == expected && stored == words[at] && !null_get(family, row, 0);
+    }
+    return row_hash(row) == hash && (!keys->key_groups || row_group(row) == keys->key_groups[i]) &&
+           key_equal(table, row, keys, at);
+}
+
+static enum weir_error_code add_row(struct weir_table *table, const struct weir_table_keys *keys, uint32_t i,
+    uint8_t **row, weir_row_ref *ref, struct weir_error *reterr)
+{
+    const struct family *family = table->family;
+    const struct weir_state *state = table->state;
+    uint32_t key_group =
+        keys->key_groups ? keys->key_groups[i] : weir_key_group_of(keys->hashes[i], state->max_parallelism);
+    if (key_group - state->group_first >= state->group_count) {
+        return weir_error_set(reterr, WEIR_E_INTERNAL,
+            "state '%s': a row of key group %u arrived at a subtask that has the key groups %u to %u",
+            family->name, key_group, state->group_first, state->group_first + state->group_count - 1);
+    }
+    *row = weir_table_insert(table, key_group, keys->hashes[i], ref);
+    uint32_t at = keys->rows ? keys->rows[i] : i;
+    for (uint32_t c = 0; c < family->key_count; c++)
+        weir_table_column_store(table, *row, c, keys->columns[c], at);
+    return WEIR_OK;
 }
 
 enum weir_error_code weir_table_upsert(struct weir_table *table, const struct weir_table_keys *keys,
     uint8_t **rows, weir_row_ref *refs, uint8_t *states, struct weir_error *reterr)
 {
     const struct family *family = table->family;
-    struct weir_state *state = table->state;
+    const struct weir_state *state = table->state;
+    const int64_t *words = plain_words(family, keys);
+    struct candidates candidates;
     for (uint32_t i = 0; i < keys->count; i++) {
-        if (i % LOOK_AHEAD == 0 && is_large(table))
-            look_ahead(table, keys->hashes + i, WEIR_MIN((uint32_t)LOOK_AHEAD, keys->count - i));
-        uint64_t hash = short_hash(keys->hashes[i]);
-        weir_row_ref ref = probe(table, keys, i, hash);
+        uint32_t c = i % LOOK_AHEAD;
+        if (c == 0) {
+            uint32_t count = WEIR_MIN((uint32_t)LOOK_AHEAD, keys->count - i);
+            find_candidates(table, keys->hashes + i, count, &candidates);
+        }
+        uint8_t *row = candidates.rows[c];
+        weir_row_ref ref = candidates.refs[c];
+        bool pending = state->pending != 0; /* then an earlier key may have moved the page */
+        if (row && pending) row = row_at(table, ref);
+        if (WEIR_UNLIKELY(!row || !is_row_of(table, row, keys, i, words))) {
+            ref = probe(table, keys, i, short_hash(keys->hashes[i]));
+            row = ref ? row_at(table, ref) : NULL;
+        }
         uint8_t row_state = WEIR_ROW_FOUND;
-        if (ref) {
-            rows[i] = row_for_writing(table, ref);
+        if (row) {
+            if (pending) row = row_for_writing(table, ref);
             if (family->ttl_ms) {
-                if (weir_table_expired(table, rows[i])) row_state = WEIR_ROW_EXPIRED;
-                memcpy(rows[i] + family->stamp_offset, state->now_ms, 8);
+                if (weir_table_expired(table, row)) row_state = WEIR_ROW_EXPIRED;
+                memcpy(row + family->stamp_offset, state->now_ms, 8);
             }
         } else {
-            uint32_t key_group = keys->key_groups
-                                     ? keys->key_groups[i]
-                                     : weir_key_group_of(keys->hashes[i], state->max_parallelism);
-            if (key_group - state->group_first >= state->group_count) {
-                return weir_error_set(reterr, WEIR_E_INTERNAL,
-                    "state '%s': a row of key group %u arrived at a subtask that has the key groups %u to %u",
-                    family->name, key_group, state->group_first, state->group_first + state->group_count - 1);
-            }
-            rows[i] = weir_table_insert(table, key_group, hash, &ref);
+            enum weir_error_code code = add_row(table, keys, i, &row, &ref, reterr);
+            if (code) return code;
             row_state = WEIR_ROW_NEW;
-            uint32_t at = keys->rows ? keys->rows[i] : i;
-            for (uint32_t c = 0; c < family->key_count; c++)
-                weir_table_column_store(table, rows[i], c, keys->columns[c], at);
         }
+        rows[i] = row;
         if (refs) refs[i] = ref;
         if (states) states[i] = row_state;
     }
@@ -427,11 +498,20 @@ enum weir_error_code weir_table_upsert(struct weir_table *table, const struct we
 void weir_table_find(
     struct weir_table *table, const struct weir_table_keys *keys, const uint8_t **rows, weir_row_ref *refs)
 {
+    const int64_t *words = plain_words(table->family, keys);
+    struct candidates candidates;
     for (uint32_t i = 0; i < keys->count; i++) {
-        if (i % LOOK_AHEAD == 0 && is_large(table))
-            look_ahead(table, keys->hashes + i, WEIR_MIN((uint32_t)LOOK_AHEAD, keys->count - i));
-        weir_row_ref ref = probe(table, keys, i, short_hash(keys->hashes[i]));
-        const uint8_t *row = ref ? row_at(table, ref) : NULL;
+        uint32_t c = i % LOOK_AHEAD;
+        if (c == 0) {
+            uint32_t count = WEIR_MIN((uint32_t)LOOK_AHEAD, keys->count - i);
+            find_candidates(table, keys->hashes + i, count, &candidates);
+        }
+        const uint8_t *row = candidates.rows[c];
+        weir_row_ref ref = row ? candidates.refs[c] : 0;
+        if (row && !is_row_of(table, row, keys, i, words)) {
+            ref = probe(table, keys, i, short_hash(keys->hashes[i]));
+            row = ref ? row_at(table, ref) : NULL;
+        }
         if (row && table->family->ttl_ms && weir_table_expired(table, row)) {
             row = NULL;
             ref = 0;

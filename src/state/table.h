@@ -95,8 +95,9 @@ void weir_table_prefetch(const struct weir_table *table, const uint64_t *hashes,
 /* One new row that no directory knows (indexed: hash is entered, duplicates are the caller's business).
  * Columns are NULL. */
 uint8_t *weir_table_insert(struct weir_table *table, uint32_t key_group, uint64_t hash, weir_row_ref *ref);
-/* A new row with all its columns for every key, in a table without a directory: vectors are the columns in table
- * order, keys->columns is not read; rows and key_groups are not NULL. rows[i] are for writing. */
+/* A new row with all its columns for every key, in a table without a directory: vectors are the columns in
+ * table order, keys->columns is not read; rows and key_groups (of the state's range) are not NULL. rows[i]
+ * are for writing. */
 void weir_table_append(struct weir_table *table, const struct weir_table_keys *keys,
     const struct weir_vector *const *vectors, uint8_t **rows, weir_row_ref *refs);
 /* Takes the row out of the directory, frees its strings, reuses its slot. Payload's own belongings are the

@@ -10,9 +10,10 @@ static const struct weir_option_definition options[] = {
 static enum weir_error_code blackhole_describe(const struct weir_connectors *all,
     const struct weir_table_descriptor *table, struct weir_sink_description *ret, struct weir_error *reterr)
 {
-    *ret = (struct weir_sink_description){ .accepted_kinds = WEIR_KIND_BIT_I | WEIR_KIND_BIT_UB |
-                                                             WEIR_KIND_BIT_UA | WEIR_KIND_BIT_D,
-        .takes_deletes_by_key = true };
+    /* What a change replaces is not wanted: who measures with this sink measures an upsert. */
+    *ret = (struct weir_sink_description){
+        .accepted_kinds = WEIR_KIND_BIT_I | WEIR_KIND_BIT_UA | WEIR_KIND_BIT_D, .takes_deletes_by_key = true
+    };
     return WEIR_OK;
 }
 
