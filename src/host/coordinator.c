@@ -61,7 +61,8 @@ static void start_checkpoint(struct weir_local_job *job)
         struct local_subtask *s = &job->subtasks[i];
         s->acknowledged = s->finished;
         if (s->vertex->operators[0]->kind != WEIR_PLAN_SOURCE || s->finished) continue;
-        weir_subtask_trigger(s->subtask, job->checkpoint_id);
+        weir_subtask_trigger(
+            s->subtask, &(struct weir_checkpoint_trigger){ .id = job->checkpoint_id, .epoch = 1 });
         wake(s);
     }
 }

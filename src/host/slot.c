@@ -65,7 +65,7 @@ static bool run_round(struct local_slot *slot, bool *worked, int64_t *wake_ms)
         case WEIR_SUBTASK_IDLE: *wake_ms = WEIR_MIN(*wake_ms, at_ms); break;
         case WEIR_SUBTASK_BLOCKED: break;
         case WEIR_SUBTASK_ENDED:
-            closed += subtask->completed_seen >= WEIR_CLOSING_CHECKPOINT_ID && !subtask->in_flight;
+            closed += subtask->completed_seen >= WEIR_CLOSING_CHECKPOINT_ID && !subtask->in_flight_count;
             break;
         case WEIR_SUBTASK_FAILED: {
             struct weir_error error = subtask->error;

@@ -57,7 +57,17 @@ struct weir_operator_context {
     const struct weir_type *const *output_types;
     uint32_t output_column_count;
     uint32_t subtask_index, parallelism, max_parallelism;
-    const char *task_name;                    /* "Source: t[1] -> Calc[2]" for texts */
+    const char *task_name; /* "Source: t[1] -> Calc[2]" for texts */
+    const char *uid;       /* "<node id>_<operator>": the operator in its job's state */
+    /* The attempt that this is: (job, uid, subtask, epoch, number) is never used twice, and a later attempt's
+     * (epoch, number) is greater. What is written outside is named by it. */
+    const char *job_id;
+    uint64_t attempt_epoch;
+    uint32_t attempt_number;
+    uint64_t restored_checkpoint_id; /* 0 = fresh */
+    /* Set before snapshot(): it is a savepoint's, and must stand on its own: nothing that it names may be
+     * changed or removed by this attempt as it goes on. */
+    bool savepoint;
     struct weir_arena *arena;                 /* operator's life */
     struct weir_memory *memory;               /* budget of the slot */
     struct weir_state *state;                 /* keyed state of this operator in this subtask */
@@ -115,8 +125,9 @@ struct weir_operator_ops {
         struct weir_operator *op, uint64_t checkpoint_id, struct weir_buffer *to, struct weir_error *reterr);
     enum weir_error_code (*restore)(struct weir_operator *op, const struct weir_operator_blob *blobs,
         uint32_t count, struct weir_error *reterr);
-    void (*notify_complete)(struct weir_operator *op,
-        uint64_t checkpoint_id); /* two-phase sinks commit; failure: ctx->error + next process fails */
+    /* Two-phase sinks commit what snapshots up to this id have named; ids of snapshots that were given up
+     * ride on in later ones. May be told again. Failure: ctx->error is set, the subtask fails. */
+    void (*notify_complete)(struct weir_operator *op, uint64_t checkpoint_id);
     void (*close)(struct weir_operator
             *op); /* always called once after create succeeded; finished tells whether the job ended well */
 };

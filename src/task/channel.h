@@ -23,15 +23,24 @@ enum weir_element_kind {
     WEIR_ELEMENT_BATCH,
     WEIR_ELEMENT_WATERMARK, /* value: ms of event time */
     WEIR_ELEMENT_IDLE,      /* value 1: idle from here on, 0: active again */
-    WEIR_ELEMENT_BARRIER,   /* value: checkpoint id */
-    WEIR_ELEMENT_CANCEL,    /* value: checkpoint id whose alignment is to be given up */
-    WEIR_ELEMENT_END        /* no more elements */
+    WEIR_ELEMENT_BARRIER,   /* value: checkpoint id; epoch, base_id, savepoint */
+    WEIR_ELEMENT_CANCEL,    /* value: checkpoint id that is given up; epoch */
+    WEIR_ELEMENT_END        /* no more elements; counts as every barrier */
 };
 
 struct weir_element {
     enum weir_element_kind kind;
+    bool savepoint; /* BARRIER */
     int64_t value;
+    uint64_t epoch;           /* BARRIER, CANCEL: of the leader that triggered */
+    uint64_t base_id;         /* BARRIER: newest completed checkpoint when it was triggered; 0 = none */
     struct weir_batch *batch; /* BATCH: the consumer gives it back when done */
+};
+
+/* What a barrier says. Ids are unique over all epochs, and grow. */
+struct weir_barrier {
+    uint64_t id, epoch, base_id;
+    bool savepoint;
 };
 
 /* Tells a subtask's thread that there may be work. Called from any thread. */

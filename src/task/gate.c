@@ -81,49 +81,126 @@ static void unblock(struct weir_gate *gate)
 {
     for (uint32_t i = 0; i < gate->channel_count; i++) gate->channels[i].blocked = false;
     gate->barriers = 0;
-    gate->aligning = 0;
+    gate->aligning.id = 0;
+}
+
+/* Aligned or given up: nothing more comes of it. */
+static bool is_settled(const struct weir_gate *gate, uint64_t id)
+{
+    if (id <= gate->barrier_last) return true;
+    for (uint32_t i = 0; i < gate->given_up_count; i++)
+        if (gate->given_up[i] == id) return true;
+    return false;
+}
+
+/* Everything up to id is settled: those given up need not be remembered one by one. */
+static void settle_up_to(struct weir_gate *gate, uint64_t id)
+{
+    uint32_t kept = 0;
+    gate->barrier_last = WEIR_MAX(gate->barrier_last, id);
+    for (uint32_t i = 0; i < gate->given_up_count; i++)
+        if (gate->given_up[i] > gate->barrier_last) gate->given_up[kept++] = gate->given_up[i];
+    gate->given_up_count = kept;
+}
+
+static void remember_given_up(struct weir_gate *gate, uint64_t id)
+{
+    if (gate->given_up_count == WEIR_GATE_GIVEN_UP_MAX) {
+        uint64_t lowest = UINT64_MAX;
+        for (uint32_t i = 0; i < gate->given_up_count; i++) lowest = WEIR_MIN(lowest, gate->given_up[i]);
+        settle_up_to(gate, lowest);
+        if (gate->aligning.id <= lowest) unblock(gate);
+    }
+    if (id <= gate->barrier_last) return;
+    gate->given_up[gate->given_up_count++] = id;
+    if (gate->aligning.id == id) unblock(gate);
+}
+
+static bool give_up(struct weir_gate *gate, const struct weir_barrier *barrier,
+    enum weir_decline_reason reason, struct weir_gate_event *event)
+{
+    *event = (struct weir_gate_event){ .kind = WEIR_GATE_CANCEL, .barrier = *barrier, .reason = reason };
+    remember_given_up(gate, barrier->id);
+    return true;
+}
+
+bool weir_gate_give_up(struct weir_gate *gate, uint64_t checkpoint_id, uint64_t *ret_epoch)
+{
+    WEIR_ASSERT(!gate->barrier_pending || gate->aligning.id != checkpoint_id);
+    if (is_settled(gate, checkpoint_id)) return false;
+    *ret_epoch = gate->aligning.id == checkpoint_id      ? gate->aligning.epoch
+                 : gate->newest_seen.id == checkpoint_id ? gate->newest_seen.epoch
+                                                         : 0;
+    remember_given_up(gate, checkpoint_id);
+    return true;
+}
+
+bool weir_gate_adopt_epoch(struct weir_gate *gate, uint64_t epoch, struct weir_barrier *ret)
+{
+    gate->epoch = WEIR_MAX(gate->epoch, epoch);
+    if (!gate->aligning.id || gate->barrier_pending || gate->aligning.epoch >= gate->epoch) return false;
+    *ret = gate->aligning;
+    remember_given_up(gate, ret->id);
+    return true;
+}
+
+bool weir_gate_trigger(
+    struct weir_gate *gate, const struct weir_barrier *barrier, struct weir_gate_event *event)
+{
+    WEIR_ASSERT(gate->channel_count == 0 && !gate->barrier_pending);
+    if (barrier->id > gate->newest_seen.id) gate->newest_seen = *barrier;
+    if (is_settled(gate, barrier->id)) return false;
+    if (barrier->epoch < gate->epoch) return give_up(gate, barrier, WEIR_DECLINE_EPOCH, event);
+    gate->aligning = *barrier;
+    gate->barrier_pending = true;
+    *event = (struct weir_gate_event){ .kind = WEIR_GATE_BARRIER, .barrier = *barrier };
+    return true;
 }
 
 /* Every open channel has delivered the barrier under alignment: report it. */
 static bool aligned(struct weir_gate *gate, struct weir_gate_event *event)
 {
-    if (!gate->aligning || gate->barriers < gate->open_count) return false;
+    if (!gate->aligning.id || gate->barriers < gate->open_count) return false;
     gate->barrier_pending = true;
-    *event = (struct weir_gate_event){ .kind = WEIR_GATE_BARRIER, .value = gate->aligning };
+    *event = (struct weir_gate_event){ .kind = WEIR_GATE_BARRIER, .barrier = gate->aligning };
     return true;
 }
 
-static bool on_barrier(
-    struct weir_gate *gate, struct weir_gate_channel *c, int64_t id, struct weir_gate_event *event)
+static bool on_barrier(struct weir_gate *gate, struct weir_gate_channel *c,
+    const struct weir_element *element, struct weir_gate_event *event)
 {
-    if (id <= gate->barrier_last || (gate->aligning && id < gate->aligning))
-        return false; /* of an alignment that was given up */
-    bool canceled = false;
-    if (gate->aligning && id > gate->aligning) {
-        *event = (struct weir_gate_event){ .kind = WEIR_GATE_CANCEL, .value = gate->aligning };
-        gate->barrier_last = gate->aligning;
-        unblock(gate);
-        canceled = true;
+    struct weir_barrier barrier = { .id = (uint64_t)element->value,
+        .epoch = element->epoch,
+        .base_id = element->base_id,
+        .savepoint = element->savepoint };
+    if (barrier.id > gate->newest_seen.id) gate->newest_seen = barrier;
+    if (is_settled(gate, barrier.id)) return false;
+    if (barrier.epoch < gate->epoch) return give_up(gate, &barrier, WEIR_DECLINE_EPOCH, event);
+    if (gate->aligning.id && barrier.id < gate->aligning.id)
+        return give_up(gate, &barrier, WEIR_DECLINE_SUPERSEDED, event);
+    bool superseded = gate->aligning.id && barrier.id > gate->aligning.id;
+    if (superseded) {
+        struct weir_barrier older = gate->aligning;
+        give_up(gate, &older, WEIR_DECLINE_SUPERSEDED, event);
     }
-    gate->aligning = id;
+    gate->aligning = barrier;
     c->blocked = true;
     gate->barriers++;
-    return canceled ? true : aligned(gate, event);
+    return superseded || aligned(gate, event);
 }
 
-static bool on_cancel(struct weir_gate *gate, int64_t id, struct weir_gate_event *event)
+static bool on_cancel(
+    struct weir_gate *gate, const struct weir_element *element, struct weir_gate_event *event)
 {
-    if (id <= gate->barrier_last) return false;
-    gate->barrier_last = id;
-    if (gate->aligning && gate->aligning <= id) unblock(gate);
-    *event = (struct weir_gate_event){ .kind = WEIR_GATE_CANCEL, .value = id };
-    return true;
+    struct weir_barrier barrier = { .id = (uint64_t)element->value, .epoch = element->epoch };
+    if (is_settled(gate, barrier.id)) return false;
+    return give_up(gate, &barrier, WEIR_DECLINE_CANCEL_MARKER, event);
 }
 
 void weir_gate_barrier_done(struct weir_gate *gate)
 {
     WEIR_ASSERT(gate->barrier_pending);
-    gate->barrier_last = gate->aligning;
+    settle_up_to(gate, gate->aligning.id);
     gate->barrier_pending = false;
     unblock(gate);
 }
@@ -171,8 +248,8 @@ static bool take(struct weir_gate *gate, uint32_t index, struct weir_gate_event 
         c->idle = element.value != 0;
         if (!c->idle) c->aligned = c->watermark_ms >= gate->inputs[c->input].watermark_ms;
         return input_update(gate, c->input) && combine(gate, event);
-    case WEIR_ELEMENT_BARRIER: return on_barrier(gate, c, element.value, event);
-    case WEIR_ELEMENT_CANCEL: return on_cancel(gate, element.value, event);
+    case WEIR_ELEMENT_BARRIER: return on_barrier(gate, c, &element, event);
+    case WEIR_ELEMENT_CANCEL: return on_cancel(gate, &element, event);
     case WEIR_ELEMENT_END: return on_end(gate, c, event);
     }
     WEIR_UNREACHABLE();

@@ -156,7 +156,7 @@ void weir_output_flush(struct weir_output *output)
     }
 }
 
-void weir_output_broadcast(struct weir_output *output, enum weir_element_kind kind, int64_t value)
+static void send(struct weir_output *output, struct weir_element element)
 {
     weir_output_flush(output);
     for (uint32_t e = 0; e < output->edge_count; e++) {
@@ -164,7 +164,27 @@ void weir_output_broadcast(struct weir_output *output, enum weir_element_kind ki
             struct weir_channel *channel = output->edges[e].channels[c];
             if (weir_channel_room(channel) == 0 && is_closed(channel))
                 continue; /* nobody reads it any more */
-            weir_channel_push(channel, (struct weir_element){ .kind = kind, .value = value });
+            weir_channel_push(channel, element);
         }
     }
+}
+
+void weir_output_broadcast(struct weir_output *output, enum weir_element_kind kind, int64_t value)
+{
+    send(output, (struct weir_element){ .kind = kind, .value = value });
+}
+
+void weir_output_barrier(struct weir_output *output, const struct weir_barrier *barrier)
+{
+    send(output, (struct weir_element){ .kind = WEIR_ELEMENT_BARRIER,
+                     .value = (int64_t)barrier->id,
+                     .epoch = barrier->epoch,
+                     .base_id = barrier->base_id,
+                     .savepoint = barrier->savepoint });
+}
+
+void weir_output_cancel(struct weir_output *output, uint64_t checkpoint_id, uint64_t epoch)
+{
+    send(output, (struct weir_element){
+                     .kind = WEIR_ELEMENT_CANCEL, .value = (int64_t)checkpoint_id, .epoch = epoch });
 }

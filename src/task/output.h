@@ -47,7 +47,9 @@ bool weir_output_has_room(struct weir_output *output);
 bool weir_output_unwanted(struct weir_output *output);
 void weir_output_write(struct weir_output *output, const struct weir_batch *batch);
 void weir_output_flush(struct weir_output *output);
-/* Flushes, then sends to every channel: watermark, idle, barrier, cancel, end. */
+/* Flushes, then sends to every channel: watermark, idle, end. */
 void weir_output_broadcast(struct weir_output *output, enum weir_element_kind kind, int64_t value);
+void weir_output_barrier(struct weir_output *output, const struct weir_barrier *barrier);
+void weir_output_cancel(struct weir_output *output, uint64_t checkpoint_id, uint64_t epoch);
 
 #endif

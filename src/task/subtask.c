@@ -7,6 +7,11 @@ enum { OUTPUT_LINGER_MS = 5 };
 
 /* --- creation --- */
 
+static const char *uid_of(struct weir_arena *arena, const struct weir_plan_node *node)
+{
+    return weir_arena_format(arena, "%u_%s", node->id, node->operator_name);
+}
+
 static void fill_context(struct weir_subtask *s, struct weir_operator_context *ctx,
     const struct weir_plan_node *node, uint32_t index)
 {
@@ -23,6 +28,11 @@ static void fill_context(struct weir_subtask *s, struct weir_operator_context *c
     ctx->state = s->states[index];
     ctx->connectors = config->connectors;
     ctx->filesystem = config->filesystem;
+    ctx->uid = uid_of(&s->arena, node);
+    ctx->job_id = config->job_id ? config->job_id : "";
+    ctx->attempt_epoch = config->attempt_epoch;
+    ctx->attempt_number = config->attempt_number;
+    ctx->restored_checkpoint_id = config->restore ? config->restore->checkpoint_id : 0;
     ctx->metrics = &s->metrics[index];
     ctx->error = &s->error;
     ctx->now_us = config->now_us;
@@ -54,11 +64,6 @@ static void fill_inputs(struct weir_subtask *s, struct weir_operator_context *ct
         ctx->input_types[edge->input] = nodes[edge->from].types;
         ctx->input_column_counts[edge->input] = nodes[edge->from].column_count;
     }
-}
-
-static const char *uid_of(struct weir_arena *arena, const struct weir_plan_node *node)
-{
-    return weir_arena_format(arena, "%u_%s", node->id, node->operator_name);
 }
 
 static enum weir_error_code create_source(
@@ -158,11 +163,10 @@ enum weir_error_code weir_subtask_new(
     for (uint32_t i = source_count; !code && i < vertex->operator_count; i++)
         code = create_operator(s, i, i - source_count, reterr);
     for (uint32_t i = 0; config->restore && !code && i < vertex->operator_count; i++) {
-        /* Of a vertex that had ended only sinks are restored: what they had prepared may not be committed
-         * yet. */
-        if (config->restore->finished && vertex->operators[i]->kind != WEIR_PLAN_SINK) continue;
         code = restore_one(s, i, i - source_count, reterr);
     }
+    (void)weir_gate_adopt_epoch(&s->gate, config->epoch, &s->barrier);
+    s->epoch_seen = config->epoch;
     if (config->restore && config->restore->finished) {
         s->source_finished = true;
         s->chain.finished_level = s->chain.level_count;
@@ -196,9 +200,9 @@ static void end_state_snapshots(struct weir_subtask_snapshot *snapshot)
 void weir_subtask_free(struct weir_subtask *s)
 {
     if (!s) return;
-    if (s->in_flight) {
-        end_state_snapshots(s->in_flight);
-        weir_subtask_snapshot_free(s->in_flight);
+    for (uint32_t i = 0; i < s->in_flight_count; i++) {
+        end_state_snapshots(s->in_flight[i]);
+        weir_subtask_snapshot_free(s->in_flight[i]);
     }
     for (uint32_t i = 0; i < s->chain.level_count; i++) {
         struct weir_chain_level *l = &s->chain.levels[i];
@@ -225,18 +229,21 @@ void weir_subtask_free(struct weir_subtask *s)
 
 /* --- snapshots --- */
 
-static enum weir_error_code snapshot_item(
-    struct weir_subtask *s, uint32_t index, uint64_t checkpoint_id, struct weir_snapshot_item *item)
+static enum weir_error_code snapshot_item(struct weir_subtask *s, uint32_t index,
+    const struct weir_barrier *barrier, struct weir_snapshot_item *item)
 {
     enum { BLOB_BYTES_MAX = 1 << 30 };
+    uint64_t checkpoint_id = barrier->id;
     item->uid = uid_of(&s->arena, s->config.vertex->operators[index]);
     weir_buffer_init(&item->blob, s->config.memory, BLOB_BYTES_MAX);
     enum weir_error_code code = WEIR_OK;
     if (index == 0 && s->source) {
+        s->source->ctx->savepoint = barrier->savepoint;
         if (s->source->ops->snapshot)
             code = s->source->ops->snapshot(s->source, checkpoint_id, &item->blob, &s->error);
     } else {
         struct weir_operator *op = s->chain.levels[index - (s->source != NULL)].op;
+        op->ctx->savepoint = barrier->savepoint;
         if (op->ops->snapshot) code = op->ops->snapshot(op, checkpoint_id, &item->blob, &s->error);
         if (!code && weir_state_bytes(s->states[index]) > 0)
             item->state = weir_state_snapshot_begin(s->states[index], checkpoint_id);
@@ -244,34 +251,115 @@ static enum weir_error_code snapshot_item(
     return code;
 }
 
-static enum weir_error_code take_snapshot(struct weir_subtask *s, uint64_t checkpoint_id, bool finished)
+static enum weir_error_code take_snapshot(
+    struct weir_subtask *s, const struct weir_barrier *barrier, bool finished)
 {
-    WEIR_ASSERT(!s->in_flight);
+    WEIR_ASSERT(s->in_flight_count < WEIR_SUBTASK_SNAPSHOTS_MAX);
     struct weir_subtask_snapshot *snapshot = weir_memory_allocate_zeroed(s->config.memory, sizeof *snapshot);
-    *snapshot = (struct weir_subtask_snapshot){ .checkpoint_id = checkpoint_id,
+    *snapshot = (struct weir_subtask_snapshot){ .checkpoint_id = barrier->id,
+        .epoch = barrier->epoch,
+        .base_id = barrier->base_id,
+        .savepoint = barrier->savepoint,
         .finished = finished,
         .memory = s->config.memory,
         .item_count = s->config.vertex->operator_count };
     snapshot->items =
         weir_memory_allocate_zeroed(s->config.memory, snapshot->item_count * sizeof *snapshot->items);
-    s->in_flight = snapshot;
+    s->in_flight[s->in_flight_count++] = snapshot;
     for (uint32_t i = 0; i < snapshot->item_count; i++) {
-        enum weir_error_code code = snapshot_item(s, i, checkpoint_id, &snapshot->items[i]);
+        enum weir_error_code code = snapshot_item(s, i, barrier, &snapshot->items[i]);
         if (code) return code;
     }
     s->config.acknowledge(s->config.owner, s, snapshot);
     return WEIR_OK;
 }
 
-/* The owner has written the snapshot in flight. */
-static void let_snapshot_go(struct weir_subtask *s)
+static struct weir_subtask_snapshot *find_in_flight(
+    struct weir_subtask *s, uint64_t checkpoint_id, uint32_t *ret_index)
 {
-    if (!s->in_flight ||
-        atomic_load_explicit(&s->written_id, memory_order_acquire) < s->in_flight->checkpoint_id)
-        return;
-    end_state_snapshots(s->in_flight);
-    weir_subtask_snapshot_free(s->in_flight);
-    s->in_flight = NULL;
+    for (uint32_t i = 0; i < s->in_flight_count; i++) {
+        if (s->in_flight[i]->checkpoint_id != checkpoint_id) continue;
+        *ret_index = i;
+        return s->in_flight[i];
+    }
+    return NULL;
+}
+
+/* Those that the owner needs no more. */
+static void let_snapshots_go(struct weir_subtask *s)
+{
+    for (uint32_t i = 0; i < WEIR_SUBTASK_SNAPSHOTS_MAX && s->in_flight_count > 0; i++) {
+        if (!atomic_load_explicit(&s->written[i], memory_order_relaxed)) continue;
+        /* Acquire: what the writer read of the snapshot was read before. */
+        uint64_t id = atomic_exchange_explicit(&s->written[i], 0, memory_order_acquire);
+        uint32_t index;
+        struct weir_subtask_snapshot *snapshot = find_in_flight(s, id, &index);
+        if (!snapshot) continue;
+        end_state_snapshots(snapshot);
+        weir_subtask_snapshot_free(snapshot);
+        s->in_flight[index] = s->in_flight[--s->in_flight_count];
+    }
+}
+
+/* --- giving up --- */
+
+static void decline(
+    struct weir_subtask *s, const struct weir_barrier *barrier, enum weir_decline_reason reason)
+{
+    if (s->config.decline) s->config.decline(s->config.owner, s, barrier->id, barrier->epoch, reason);
+}
+
+/* Declines, and queues a cancel marker. */
+static void give_up(
+    struct weir_subtask *s, const struct weir_barrier *barrier, enum weir_decline_reason reason)
+{
+    if (!s->ended) { /* behind END nothing is sent */
+        if (s->cancel_count == WEIR_SUBTASK_CANCELS_MAX)
+            memmove(s->cancels, s->cancels + 1, --s->cancel_count * sizeof *s->cancels);
+        s->cancels[s->cancel_count++] = *barrier;
+    }
+    decline(s, barrier, reason);
+}
+
+/* Acknowledged and perhaps not written yet: the owner may still keep it back. */
+static void give_up_in_flight(
+    struct weir_subtask *s, struct weir_subtask_snapshot *snapshot, enum weir_decline_reason reason)
+{
+    if (snapshot->finished || snapshot->given_up) return;
+    snapshot->given_up = true;
+    struct weir_barrier barrier = { .id = snapshot->checkpoint_id, .epoch = snapshot->epoch };
+    give_up(s, &barrier, reason);
+}
+
+/* The barrier whose FLUSH is under way: what takes its place is sent when the chain is idle. */
+static void give_up_barrier(struct weir_subtask *s, enum weir_decline_reason reason)
+{
+    if (s->barrier_given_up) return;
+    s->barrier_given_up = true;
+    give_up(s, &s->barrier, reason);
+}
+
+static void abort_checkpoint(struct weir_subtask *s, uint64_t id)
+{
+    uint32_t index;
+    struct weir_barrier barrier = { .id = id };
+    struct weir_subtask_snapshot *snapshot = find_in_flight(s, id, &index);
+    if (s->after == WEIR_AFTER_BARRIER && s->barrier.id == id)
+        give_up_barrier(s, WEIR_DECLINE_ABORTED);
+    else if (snapshot)
+        give_up_in_flight(s, snapshot, WEIR_DECLINE_ABORTED);
+    else if (!s->ended && weir_gate_give_up(&s->gate, id, &barrier.epoch))
+        give_up(s, &barrier, WEIR_DECLINE_ABORTED);
+}
+
+static void adopt_epoch(struct weir_subtask *s, uint64_t epoch)
+{
+    struct weir_barrier barrier;
+    s->epoch_seen = epoch;
+    if (weir_gate_adopt_epoch(&s->gate, epoch, &barrier)) give_up(s, &barrier, WEIR_DECLINE_EPOCH);
+    if (s->after == WEIR_AFTER_BARRIER && s->barrier.epoch < epoch) give_up_barrier(s, WEIR_DECLINE_EPOCH);
+    for (uint32_t i = 0; i < s->in_flight_count; i++)
+        if (s->in_flight[i]->epoch < epoch) give_up_in_flight(s, s->in_flight[i], WEIR_DECLINE_EPOCH);
 }
 
 /* --- running --- */
@@ -296,6 +384,18 @@ static void start_end(struct weir_subtask *s)
     weir_chain_start(&s->chain, s->chain.finished_level, WEIR_CHAIN_WATERMARK, 0, NULL, INT64_MAX);
 }
 
+/* Everything before the barrier is through: it goes on to the outputs, then the snapshot is taken. */
+static bool pass_barrier(struct weir_subtask *s)
+{
+    weir_gate_barrier_done(&s->gate);
+    let_snapshots_go(s);
+    if (s->in_flight_count == WEIR_SUBTASK_SNAPSHOTS_MAX) give_up_barrier(s, WEIR_DECLINE_NOT_READY);
+    if (s->barrier_given_up) return true;
+    weir_output_barrier(&s->output, &s->barrier);
+    if (s->barrier_suspends) s->suspended_id = s->barrier.id;
+    return take_snapshot(s, &s->barrier, false) == WEIR_OK;
+}
+
 /* What was waiting for the chain to become idle. Returns false when it failed. */
 static bool go_on_after_chain(struct weir_subtask *s)
 {
@@ -306,10 +406,7 @@ static bool go_on_after_chain(struct weir_subtask *s)
     case WEIR_AFTER_BATCH:
         if (s->gate.current) weir_gate_batch_done(&s->gate);
         return true;
-    case WEIR_AFTER_BARRIER:
-        weir_output_broadcast(&s->output, WEIR_ELEMENT_BARRIER, (int64_t)s->barrier_id);
-        if (!s->source) weir_gate_barrier_done(&s->gate);
-        return take_snapshot(s, s->barrier_id, false) == WEIR_OK;
+    case WEIR_AFTER_BARRIER: return pass_barrier(s);
     case WEIR_AFTER_END_WATERMARK:
         s->after = WEIR_AFTER_END;
         /* Fed by a gate, the head has already heard END_INPUT per input. */
@@ -324,25 +421,58 @@ static bool go_on_after_chain(struct weir_subtask *s)
     WEIR_UNREACHABLE();
 }
 
-static void start_barrier(struct weir_subtask *s, uint64_t id)
+static void start_barrier(struct weir_subtask *s, const struct weir_barrier *barrier)
 {
-    s->barrier_id = id;
+    s->barrier = *barrier;
+    s->barrier_given_up = s->barrier_suspends = false;
     s->after = WEIR_AFTER_BARRIER;
     weir_chain_start(&s->chain, s->chain.finished_level, WEIR_CHAIN_FLUSH, 0, NULL, 0);
 }
 
+static void publish_newest_barrier(struct weir_subtask *s)
+{
+    const struct weir_barrier *newest = &s->gate.newest_seen;
+    if (newest->id == s->newest_published) return;
+    s->newest_published = newest->id;
+    weir_pair_cell_write(&s->newest_barrier, newest->id, newest->epoch);
+}
+
+/* The next trigger, if there is one; a source's. */
+static bool take_trigger(struct weir_subtask *s)
+{
+    const struct weir_mailbox_orders *orders = &s->orders;
+    while (s->triggers_seen < orders->trigger_count) {
+        if (orders->trigger_count - s->triggers_seen > WEIR_MAILBOX_TRIGGERS_MAX)
+            s->triggers_seen = orders->trigger_count - WEIR_MAILBOX_TRIGGERS_MAX;
+        const struct weir_checkpoint_trigger *trigger =
+            &orders->triggers[s->triggers_seen++ % WEIR_MAILBOX_TRIGGERS_MAX];
+        struct weir_barrier barrier = { .id = trigger->id,
+            .epoch = trigger->epoch,
+            .base_id = trigger->base_id,
+            .savepoint = trigger->savepoint };
+        struct weir_gate_event event;
+        if (!weir_gate_trigger(&s->gate, &barrier, &event)) continue; /* it was aborted before */
+        if (event.kind == WEIR_GATE_CANCEL) {
+            give_up(s, &barrier, event.reason);
+        } else {
+            start_barrier(s, &barrier);
+            s->barrier_suspends = trigger->suspend && trigger->id > orders->resumed_id;
+        }
+        publish_newest_barrier(s);
+        return true;
+    }
+    return false;
+}
+
 static enum weir_subtask_result poll_source(struct weir_subtask *s, int64_t *wake_ms)
 {
-    uint64_t trigger = atomic_load_explicit(&s->trigger_id, memory_order_acquire);
-    if (trigger > s->trigger_seen && !s->in_flight) {
-        s->trigger_seen = trigger;
-        start_barrier(s, trigger);
-        return WEIR_SUBTASK_WORKED;
-    }
+    if (take_trigger(s)) return WEIR_SUBTASK_WORKED;
+    if (s->orders.drain) s->source_finished = true;
     if (s->source_finished) {
         start_end(s);
         return WEIR_SUBTASK_WORKED;
     }
+    if (s->suspended_id) return WEIR_SUBTASK_IDLE;
     if (s->now_ms < s->source_idle_until_ms) {
         *wake_ms = WEIR_MIN(*wake_ms, s->source_idle_until_ms);
         return WEIR_SUBTASK_IDLE;
@@ -371,6 +501,7 @@ static enum weir_subtask_result poll_source(struct weir_subtask *s, int64_t *wak
 static enum weir_subtask_result poll_gate(struct weir_subtask *s)
 {
     struct weir_gate_event event = weir_gate_poll(&s->gate);
+    publish_newest_barrier(s);
     switch (event.kind) {
     case WEIR_GATE_NOTHING: return WEIR_SUBTASK_IDLE;
     case WEIR_GATE_BATCH:
@@ -381,8 +512,8 @@ static enum weir_subtask_result poll_gate(struct weir_subtask *s)
         weir_chain_start(&s->chain, 0, WEIR_CHAIN_WATERMARK, 0, NULL, event.value);
         break;
     case WEIR_GATE_IDLE: weir_output_broadcast(&s->output, WEIR_ELEMENT_IDLE, event.value); break;
-    case WEIR_GATE_BARRIER: start_barrier(s, (uint64_t)event.value); break;
-    case WEIR_GATE_CANCEL: weir_output_broadcast(&s->output, WEIR_ELEMENT_CANCEL, event.value); break;
+    case WEIR_GATE_BARRIER: start_barrier(s, &event.barrier); break;
+    case WEIR_GATE_CANCEL: give_up(s, &event.barrier, event.reason); break;
     case WEIR_GATE_INPUT_END:
         weir_chain_start(&s->chain, 0, WEIR_CHAIN_END_INPUT, event.input, NULL, s->gate.open_count == 0);
         break;
@@ -407,23 +538,53 @@ static bool wants_to_end_early(struct weir_subtask *s)
 
 static enum weir_subtask_result end_step(struct weir_subtask *s)
 {
-    /* The final snapshot is delivered once the one in flight is written. */
-    if (s->ended && !s->in_flight && s->after == WEIR_AFTER_NOTHING && s->barrier_id != UINT64_MAX) {
-        s->barrier_id = UINT64_MAX;
-        return take_snapshot(s, WEIR_FINAL_CHECKPOINT_ID, true) ? WEIR_SUBTASK_FAILED : WEIR_SUBTASK_WORKED;
+    if (s->final_taken) return WEIR_SUBTASK_ENDED;
+    if (s->in_flight_count == WEIR_SUBTASK_SNAPSHOTS_MAX) return WEIR_SUBTASK_IDLE;
+    s->final_taken = true;
+    struct weir_barrier barrier = { .id = WEIR_FINAL_CHECKPOINT_ID, .epoch = s->epoch_seen };
+    return take_snapshot(s, &barrier, true) ? WEIR_SUBTASK_FAILED : WEIR_SUBTASK_WORKED;
+}
+
+static bool follow_completion(struct weir_subtask *s)
+{
+    const struct weir_mailbox_orders *orders = &s->orders;
+    if (orders->completed_count == s->completions_seen) return true;
+    s->completions_seen = orders->completed_count;
+    if (orders->completed_id > s->completed_seen) {
+        s->completed_seen = orders->completed_id;
+        s->error.code = WEIR_OK;
+        notify_complete(s, orders->completed_id);
+        if (s->error.code) return false;
     }
-    return s->barrier_id == UINT64_MAX ? WEIR_SUBTASK_ENDED : WEIR_SUBTASK_IDLE;
+    if (s->config.committed) s->config.committed(s->config.owner, s, orders->completed_id);
+    return true;
 }
 
 static bool handle_mailbox(struct weir_subtask *s)
 {
-    let_snapshot_go(s);
-    uint64_t completed = atomic_load_explicit(&s->completed_id, memory_order_acquire);
-    if (completed <= s->completed_seen) return true;
-    s->completed_seen = completed;
-    s->error.code = WEIR_OK;
-    notify_complete(s, completed);
-    return s->error.code == WEIR_OK;
+    let_snapshots_go(s);
+    if (!weir_mailbox_poll(&s->mailbox, &s->orders_version, &s->orders)) return true;
+    const struct weir_mailbox_orders *orders = &s->orders;
+    if (orders->epoch > s->epoch_seen) adopt_epoch(s, orders->epoch);
+    if (orders->abort_count - s->aborts_seen > WEIR_MAILBOX_ABORTS_MAX)
+        s->aborts_seen = orders->abort_count - WEIR_MAILBOX_ABORTS_MAX;
+    while (s->aborts_seen < orders->abort_count)
+        abort_checkpoint(s, orders->aborts[s->aborts_seen++ % WEIR_MAILBOX_ABORTS_MAX]);
+    if (orders->resumed_id >= s->suspended_id) s->suspended_id = 0;
+    if (s->barrier_suspends && orders->resumed_id >= s->barrier.id) s->barrier_suspends = false;
+    return follow_completion(s);
+}
+
+/* Cancel markers, as many as there is room for. */
+static void send_cancels(struct weir_subtask *s)
+{
+    uint32_t sent = 0;
+    while (sent < s->cancel_count && weir_output_has_room(&s->output)) {
+        weir_output_cancel(&s->output, s->cancels[sent].id, s->cancels[sent].epoch);
+        sent++;
+    }
+    s->cancel_count -= sent;
+    memmove(s->cancels, s->cancels + sent, s->cancel_count * sizeof *s->cancels);
 }
 
 static void linger(struct weir_subtask *s)
@@ -450,9 +611,8 @@ enum weir_subtask_result weir_subtask_run_once(struct weir_subtask *s, int64_t *
     case WEIR_CHAIN_BLOCKED: return WEIR_SUBTASK_BLOCKED;
     case WEIR_CHAIN_DONE: break;
     }
+    if (s->cancel_count > 0) send_cancels(s);
     if (!weir_output_has_room(&s->output)) return WEIR_SUBTASK_BLOCKED;
-    /* A barrier waits until the snapshot before it is written: one at a time. */
-    if (s->after == WEIR_AFTER_BARRIER && s->in_flight) return WEIR_SUBTASK_IDLE;
     if (s->after != WEIR_AFTER_NOTHING)
         return go_on_after_chain(s) ? WEIR_SUBTASK_WORKED : WEIR_SUBTASK_FAILED;
     if (weir_memory_over_limit(s->config.memory)) {
@@ -467,7 +627,7 @@ enum weir_subtask_result weir_subtask_run_once(struct weir_subtask *s, int64_t *
         return WEIR_SUBTASK_WORKED;
     }
     uint32_t level = 0;
-    int64_t timer_ms = weir_chain_timer_ms(&s->chain, &level);
+    int64_t timer_ms = s->suspended_id ? INT64_MAX : weir_chain_timer_ms(&s->chain, &level);
     if (timer_ms <= s->now_ms) {
         weir_chain_start(&s->chain, level, WEIR_CHAIN_TIMER, 0, NULL, s->now_ms);
         return WEIR_SUBTASK_WORKED;
@@ -479,4 +639,85 @@ enum weir_subtask_result weir_subtask_run_once(struct weir_subtask *s, int64_t *
         return WEIR_SUBTASK_WORKED;
     }
     return result;
+}
+
+/* --- mailbox --- */
+
+void weir_subtask_trigger(struct weir_subtask *s, const struct weir_checkpoint_trigger *trigger)
+{
+    struct weir_mailbox_orders orders;
+    weir_mailbox_begin(&s->mailbox, &orders);
+    uint64_t count = orders.trigger_count;
+    if (count == 0 || trigger->id > orders.triggers[(count - 1) % WEIR_MAILBOX_TRIGGERS_MAX].id) {
+        orders.triggers[count % WEIR_MAILBOX_TRIGGERS_MAX] = *trigger;
+        orders.trigger_count++;
+    }
+    weir_mailbox_end(&s->mailbox, &orders);
+}
+
+void weir_subtask_abort(struct weir_subtask *s, uint64_t checkpoint_id)
+{
+    struct weir_mailbox_orders orders;
+    weir_mailbox_begin(&s->mailbox, &orders);
+    orders.aborts[orders.abort_count++ % WEIR_MAILBOX_ABORTS_MAX] = checkpoint_id;
+    weir_mailbox_end(&s->mailbox, &orders);
+}
+
+void weir_subtask_adopt_epoch(struct weir_subtask *s, uint64_t epoch)
+{
+    struct weir_mailbox_orders orders;
+    weir_mailbox_begin(&s->mailbox, &orders);
+    orders.epoch = WEIR_MAX(orders.epoch, epoch);
+    weir_mailbox_end(&s->mailbox, &orders);
+}
+
+void weir_subtask_notify_complete(struct weir_subtask *s, uint64_t checkpoint_id)
+{
+    struct weir_mailbox_orders orders;
+    weir_mailbox_begin(&s->mailbox, &orders);
+    orders.completed_id = WEIR_MAX(orders.completed_id, checkpoint_id);
+    orders.completed_count++;
+    weir_mailbox_end(&s->mailbox, &orders);
+}
+
+void weir_subtask_resume(struct weir_subtask *s, uint64_t checkpoint_id)
+{
+    struct weir_mailbox_orders orders;
+    weir_mailbox_begin(&s->mailbox, &orders);
+    orders.resumed_id = WEIR_MAX(orders.resumed_id, checkpoint_id);
+    weir_mailbox_end(&s->mailbox, &orders);
+}
+
+void weir_subtask_drain(struct weir_subtask *s)
+{
+    struct weir_mailbox_orders orders;
+    weir_mailbox_begin(&s->mailbox, &orders);
+    orders.drain = 1;
+    weir_mailbox_end(&s->mailbox, &orders);
+}
+
+void weir_subtask_snapshot_written(struct weir_subtask *s, uint64_t checkpoint_id)
+{
+    for (uint32_t i = 0; i < WEIR_SUBTASK_SNAPSHOTS_MAX; i++) {
+        uint64_t none = 0;
+        /* Release: the caller has read the snapshot before. Each one in flight is told once, so a cell is
+         * free. */
+        if (atomic_compare_exchange_strong_explicit(
+                &s->written[i], &none, checkpoint_id, memory_order_release, memory_order_relaxed))
+            return;
+        if (none == checkpoint_id) return;
+    }
+    WEIR_UNREACHABLE();
+}
+
+void weir_subtask_cancel(struct weir_subtask *s)
+{
+    atomic_store(&s->canceled, true);
+}
+
+struct weir_barrier_seen weir_subtask_newest_barrier(struct weir_subtask *s)
+{
+    struct weir_barrier_seen seen;
+    weir_pair_cell_read(&s->newest_barrier, &seen.id, &seen.epoch);
+    return seen;
 }

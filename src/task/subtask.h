@@ -9,9 +9,17 @@
  * barrier to all outputs -> snapshot of every operator (state epochs raised, nothing copied) -> acknowledge()
  * with a handle that another thread may write -> the owner says written -> copies are let go.
  *
- * Mailbox: latest-value cells (trigger, completed, written, cancel). Each is monotonic, so the newest value
- * is all that counts and the mailbox is bounded by construction.
- * @thread slot, except the functions under "mailbox".
+ * Giving up: weir_subtask_abort(), the adoption of a newer epoch, a cancel marker, a newer barrier. Each id
+ * ends here in one of three ways, once: acknowledge(), decline(), or acknowledge() and then decline() while
+ * it is not written yet (then the owner sends no acknowledgement). A cancel marker goes downstream where a
+ * barrier had been due or had gone, before any row that the subtask emits later. What was given up is never
+ * acknowledged, even when its barrier comes later.
+ *
+ * End: a subtask that ends sends END instead of the barriers it has not sent. So of a checkpoint in progress
+ * then: what it has acknowledged under the checkpoint's id counts, and otherwise its final snapshot does,
+ * never the latter instead of the former. The final snapshot is part of every checkpoint triggered later.
+ *
+ * @thread slot, except the functions under "mailbox" (mailbox.h).
  */
 #ifndef WEIR_TASK_SUBTASK_H
 #define WEIR_TASK_SUBTASK_H
@@ -20,6 +28,7 @@
 #include "state/state.h"
 #include "task/chain.h"
 #include "task/gate.h"
+#include "task/mailbox.h"
 
 enum weir_subtask_result {
     WEIR_SUBTASK_WORKED,
@@ -30,8 +39,8 @@ enum weir_subtask_result {
     WEIR_SUBTASK_CANCELED
 };
 
-/* The id of the final snapshot of a subtask that has ended; telling it complete commits that; one more lets
- * the subtask close. */
+/* The id of the final snapshot of a subtask that has ended; telling it complete commits that (say so once a
+ * completed checkpoint contains that snapshot); one more lets the subtask close. */
 #define WEIR_FINAL_CHECKPOINT_ID   (UINT64_MAX - 2)
 #define WEIR_CLOSING_CHECKPOINT_ID (UINT64_MAX - 1)
 
@@ -42,13 +51,18 @@ struct weir_snapshot_item {
 };
 struct weir_subtask_snapshot {
     uint64_t checkpoint_id;
-    bool finished; /* the subtask has ended: the final snapshot */
+    uint64_t epoch;   /* of the barrier; the final snapshot's: the one adopted */
+    uint64_t base_id; /* unchanged sections may refer to this checkpoint's files; 0 = none */
+    bool savepoint;   /* it must stand on its own */
+    bool finished;    /* the subtask has ended: the final snapshot */
+    bool given_up;    /* slot thread: declined since it was acknowledged */
     uint32_t item_count;
     struct weir_snapshot_item *items;
     struct weir_memory *memory;
 };
 
-/* What a subtask starts from: blobs and key-group sections of all old subtasks of its operators. */
+/* What a subtask starts from: blobs of all old subtasks of its operators, and at least the key-group sections
+ * of its own range. weir_snapshot_restore() (snapshot.h) makes one. */
 struct weir_restore_section {
     const char *uid;
     uint32_t old_subtask;
@@ -58,9 +72,13 @@ struct weir_restore_section {
     size_t length;
 };
 struct weir_subtask_restore {
+    uint64_t checkpoint_id;
     const struct weir_restore_section *sections;
     uint32_t section_count;
-    bool finished; /* all subtasks of this vertex had ended: it sends the end again and does nothing else */
+    /* This subtask had ended: it restores everything, emits nothing, sends its end again and delivers the
+     * same final snapshot again, without what its sinks commit meanwhile. Only at the parallelism it ended
+     * at, or when all subtasks of the vertex had ended. */
+    bool finished;
 };
 
 struct weir_subtask;
@@ -89,10 +107,26 @@ struct weir_subtask_config {
     void (*write_stdout)(void *console, const char *bytes, size_t length, bool to_stderr);
     void *console;
     const struct weir_subtask_restore *restore; /* NULL: fresh */
-    /* Called on the slot thread; takes the snapshot. */
+    /* The attempt; see struct weir_operator_context. */
+    const char *job_id;
+    uint64_t attempt_epoch;
+    uint32_t attempt_number;
+    uint64_t epoch; /* adopted at the start; 0 = whatever comes */
+    /* All called on the slot thread, from within weir_subtask_run_once(). The snapshot stays the subtask's;
+     * it may be read until weir_subtask_snapshot_written() is called, which must be, also when it is not
+     * written. */
     void (*acknowledge)(void *owner, struct weir_subtask *subtask, struct weir_subtask_snapshot *snapshot);
+    /* NULL: not told. */
+    void (*decline)(void *owner, struct weir_subtask *subtask, uint64_t checkpoint_id, uint64_t epoch,
+        enum weir_decline_reason reason);
+    /* weir_subtask_notify_complete() was carried out by all operators: newest id told, each time it was told
+     * (several at once are answered once). A commit that fails fails the subtask instead. */
+    void (*committed)(void *owner, struct weir_subtask *subtask, uint64_t checkpoint_id);
     void *owner;
 };
+
+/* Snapshots that wait to be written; one more is declined (NOT_READY) rather than waited for. */
+enum { WEIR_SUBTASK_SNAPSHOTS_MAX = 4, WEIR_SUBTASK_CANCELS_MAX = 32 };
 
 struct weir_subtask {
     struct weir_subtask_config config;
@@ -109,7 +143,8 @@ struct weir_subtask {
     int64_t now_ms;
     int64_t building_since_ms;
     int64_t source_idle_until_ms;
-    struct weir_subtask_snapshot *in_flight;
+    struct weir_subtask_snapshot *in_flight[WEIR_SUBTASK_SNAPSHOTS_MAX];
+    uint32_t in_flight_count;
     enum weir_subtask_after {
         WEIR_AFTER_NOTHING,
         WEIR_AFTER_BATCH,
@@ -117,10 +152,19 @@ struct weir_subtask {
         WEIR_AFTER_END_WATERMARK,
         WEIR_AFTER_END
     } after;
-    uint64_t barrier_id;
-    uint64_t trigger_seen, completed_seen;
-    bool ended, end_started, source_finished;
-    _Atomic uint64_t trigger_id, completed_id, written_id;
+    struct weir_barrier barrier; /* AFTER_BARRIER: the one whose FLUSH is under way */
+    bool barrier_given_up, barrier_suspends;
+    /* What the mailbox said, and how far it was followed. */
+    struct weir_mailbox_orders orders;
+    uint64_t orders_version, triggers_seen, aborts_seen, completions_seen, completed_seen, epoch_seen;
+    uint64_t suspended_id; /* 0 = not suspended */
+    uint64_t newest_published;
+    struct weir_barrier cancels[WEIR_SUBTASK_CANCELS_MAX]; /* markers that wait for room */
+    uint32_t cancel_count;
+    bool ended, end_started, source_finished, final_taken;
+    struct weir_mailbox mailbox;
+    struct weir_pair_cell newest_barrier;
+    _Atomic uint64_t written[WEIR_SUBTASK_SNAPSHOTS_MAX]; /* ids told written and not yet let go; 0 = none */
     _Atomic bool canceled;
 };
 
@@ -134,22 +178,31 @@ void weir_subtask_free(struct weir_subtask *subtask);
 void weir_subtask_snapshot_free(
     struct weir_subtask_snapshot *snapshot); /* the state snapshots must have been ended */
 
-/* Mailbox; then wake the slot thread. @thread any. */
-static inline void weir_subtask_trigger(struct weir_subtask *s, uint64_t id)
-{
-    atomic_store(&s->trigger_id, id);
-}
-static inline void weir_subtask_notify_complete(struct weir_subtask *s, uint64_t id)
-{
-    atomic_store(&s->completed_id, id);
-}
-static inline void weir_subtask_snapshot_written(struct weir_subtask *s, uint64_t id)
-{
-    atomic_store(&s->written_id, id);
-}
-static inline void weir_subtask_cancel(struct weir_subtask *s)
-{
-    atomic_store(&s->canceled, true);
-}
+/* --- mailbox: then wake the slot thread. @thread any; none waits for the slot thread --- */
+
+/* Sources only; ids grow: an id that is not newer than all before is ignored. */
+void weir_subtask_trigger(struct weir_subtask *subtask, const struct weir_checkpoint_trigger *trigger);
+/* Gives up what there is of this checkpoint, now and later; nothing when it is acknowledged and written. */
+void weir_subtask_abort(struct weir_subtask *subtask, uint64_t checkpoint_id);
+/* Gives up everything of older epochs that is not written, now and later. Barriers of newer epochs than the
+ * one adopted are answered as any: the owner keeps the acknowledgement back until it has adopted theirs. */
+void weir_subtask_adopt_epoch(struct weir_subtask *subtask, uint64_t epoch);
+/* The checkpoint is completed, and with it all older ones that were not given up: sinks commit. */
+void weir_subtask_notify_complete(struct weir_subtask *subtask, uint64_t checkpoint_id);
+/* A source that a trigger with suspend of this id, or of an older one, has suspended goes on. */
+void weir_subtask_resume(struct weir_subtask *subtask, uint64_t checkpoint_id);
+/* A source ends as if its input were over, after the triggers that came before: MAX watermark, end of input,
+ * final snapshot; also when it is suspended. The others end through their inputs. */
+void weir_subtask_drain(struct weir_subtask *subtask);
+/* The owner needs the snapshot no more. */
+void weir_subtask_snapshot_written(struct weir_subtask *subtask, uint64_t checkpoint_id);
+/* Stops at the next step; weir_subtask_run_once() says CANCELED. */
+void weir_subtask_cancel(struct weir_subtask *subtask);
+
+/* Newest barrier met on any input, or taken as a trigger; id 0 = none. @thread any */
+struct weir_barrier_seen {
+    uint64_t id, epoch;
+};
+struct weir_barrier_seen weir_subtask_newest_barrier(struct weir_subtask *subtask);
 
 #endif

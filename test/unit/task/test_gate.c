@@ -54,7 +54,10 @@ static void expect(struct fixture *f, enum weir_gate_event_kind kind, int64_t va
 {
     struct weir_gate_event event = weir_gate_poll(&f->gate);
     assert_int_equal(event.kind, kind);
-    if (kind != WEIR_GATE_NOTHING && kind != WEIR_GATE_END) assert_int_equal(event.value, value);
+    if (kind == WEIR_GATE_BARRIER || kind == WEIR_GATE_CANCEL)
+        assert_int_equal(event.barrier.id, value);
+    else if (kind != WEIR_GATE_NOTHING && kind != WEIR_GATE_END)
+        assert_int_equal(event.value, value);
 }
 
 static void expect_row(struct fixture *f, int32_t value)
