@@ -27,7 +27,7 @@ struct join {
     bool outer[2]; /* sides whose rows appear without a match */
     struct join_pairs pairs;
     /* The present input batch. */
-    bool started;
+    bool started, stored; /* stored: its rows are in state already */
     uint32_t position;    /* of the selection: next row to find pairs for */
     weir_row_ref chain;   /* next member of its chain; 0: not begun */
     uint32_t copies_left; /* of that member, yet to be paired */
@@ -287,7 +287,7 @@ static enum weir_operator_result process_degrees(
             join_flush(&op->pairs, input, in, out);
             return WEIR_OPERATOR_HAVE_MORE;
         }
-        if (update_row(op, input, in, weir_row_kind_is_add(kind))) return WEIR_OPERATOR_FAILED;
+        if (!op->stored && update_row(op, input, in, weir_row_kind_is_add(kind))) return WEIR_OPERATOR_FAILED;
         op->emit_pair += op->row_pairs;
         op->step_pair = op->emit_pair;
         op->step = 0;
@@ -298,25 +298,41 @@ static enum weir_operator_result process_degrees(
 
 /* --- the operator --- */
 
+/* Rows of an insert-only batch, stored before their pairs were known, get their degrees. */
+static void set_degrees(struct join *op, uint32_t input)
+{
+    uint32_t degrees[WEIR_BATCH_ROWS_MAX] = { 0 };
+    for (uint32_t i = 0; i < op->pairs.count; i++) degrees[op->pairs.items[i].position]++;
+    join_side_set_degrees(&op->sides[input], degrees);
+}
+
+/* What a batch does to its own side changes nothing in what it finds on the other: so it is stored as a
+ * whole, before the look-up, which gets its results from there; or, with retractions among it, row by row, in
+ * an inner join at once, in the others with the emission. */
 static enum weir_error_code start_batch(struct join *op, uint32_t input, const struct weir_batch *in)
 {
     struct join_side *side = &op->sides[input], *other = &op->sides[1 - input];
     join_side_sweep(&op->sides[0]);
     join_side_sweep(&op->sides[1]);
     join_side_read(side, in);
-    /* An inner join stores its own rows first: what that fetches is what the look-up needs. */
-    if (op->type == JOIN_INNER && side->layout == JOIN_APPEND && !in->kinds) {
+    bool inner = op->type == JOIN_INNER, whole = side->layout == JOIN_APPEND && !in->kinds;
+    if (whole) {
         if (join_side_add_all(side, other, in, op->firsts)) return op->base.ctx->error->code;
     } else {
-        if (op->type == JOIN_INNER && update_own_side(op, input, in)) return op->base.ctx->error->code;
         join_side_find(other, side, in, op->firsts);
+        join_side_fetch(side, in);
+        if (inner && update_own_side(op, input, in)) return op->base.ctx->error->code;
     }
     op->started = true;
+    op->stored = whole || inner;
     op->position = op->pairs.count = op->emit_position = op->emit_pair = op->step_pair = 0;
     op->chain = WEIR_ROW_NONE;
     op->copies_left = 0;
     op->step = 0;
-    return op->type == JOIN_INNER ? WEIR_OK : find_pairs(op, input, in, UINT32_MAX);
+    if (inner) return WEIR_OK;
+    enum weir_error_code code = find_pairs(op, input, in, UINT32_MAX);
+    if (!code && whole && side->keeps_degree) set_degrees(op, input);
+    return code;
 }
 
 static enum weir_operator_result process(

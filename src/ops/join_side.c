@@ -1,7 +1,7 @@
 #include "ops/join_side.h"
 #include <stdio.h>
 
-enum { SWEEP_ROWS = 64 };
+enum { SWEEP_ROWS = 64, FETCH_ROWS_MIN = 16384 };
 
 /* --- making --- */
 
@@ -118,6 +118,7 @@ static enum weir_error_code read_side(struct join_side *side, const char *prefix
     side->key_pointers = WEIR_ARENA_ARRAY(arena, uint8_t *, WEIR_BATCH_ROWS_MAX);
     side->key_refs = WEIR_ARENA_ARRAY(arena, weir_row_ref, WEIR_BATCH_ROWS_MAX);
     side->identity_hashes = WEIR_ARENA_ARRAY(arena, uint64_t, WEIR_BATCH_ROWS_MAX);
+    side->places = WEIR_ARENA_ARRAY(arena, uint16_t, WEIR_BATCH_ROWS_MAX);
     side->unmatchable = WEIR_ARENA_ARRAY(arena, uint8_t, WEIR_BATCH_ROWS_MAX);
     return WEIR_OK;
 }
@@ -204,10 +205,11 @@ enum weir_error_code join_side_add_all(struct join_side *side, const struct join
     const struct weir_batch *batch, weir_row_ref *firsts)
 {
     WEIR_ASSERT(side->layout == JOIN_APPEND);
-    uint16_t places[WEIR_BATCH_ROWS_MAX], rows[WEIR_BATCH_ROWS_MAX], groups[WEIR_BATCH_ROWS_MAX];
+    uint16_t *places = side->places, rows[WEIR_BATCH_ROWS_MAX], groups[WEIR_BATCH_ROWS_MAX];
     uint64_t hashes[WEIR_BATCH_ROWS_MAX];
     weir_row_ref refs[WEIR_BATCH_ROWS_MAX];
     uint32_t count = matchable(side, batch, places, rows);
+    side->place_count = count;
     memset(firsts, 0, weir_batch_selected(batch) * sizeof *firsts);
     if (count == 0) return WEIR_OK;
     for (uint32_t i = 0; i < count; i++) {
@@ -230,6 +232,30 @@ enum weir_error_code join_side_add_all(struct join_side *side, const struct join
     for (uint32_t i = 0; i < count; i++)
         link_row(side, refs[i], side->row_pointers[i], side->key_pointers[i], side->key_refs[i], 0);
     return WEIR_OK;
+}
+
+void join_side_set_degrees(struct join_side *side, const uint32_t *degrees)
+{
+    for (uint32_t i = 0; i < side->place_count; i++) {
+        uint8_t *payload = side->row_pointers[i] + side->row_payload;
+        if (side->chained)
+            ((struct join_chain_payload *)payload)->degree = degrees[side->places[i]];
+        else
+            ((struct join_row_payload *)payload)->degree = degrees[side->places[i]];
+    }
+}
+
+/* Found one by one, rows that are in no cache cost a miss after the other; found as a batch they overlap. */
+void join_side_fetch(struct join_side *side, const struct weir_batch *batch)
+{
+    if (side->layout == JOIN_APPEND || weir_table_rows(side->row_table) < FETCH_ROWS_MIN) return;
+    struct weir_table_keys keys = { .count = weir_batch_selected(batch),
+        .rows = ops_rows(batch),
+        .columns = side->vectors,
+        .hashes = side->identity_hashes,
+        .key_groups = side->keys.groups };
+    const uint8_t *rows[WEIR_BATCH_ROWS_MAX];
+    weir_table_find(side->row_table, &keys, rows, NULL);
 }
 
 static struct weir_table_keys identity_keys(const struct join_side *side, uint32_t i, const uint16_t *row)

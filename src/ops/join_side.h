@@ -51,6 +51,8 @@ struct join_side {
     const struct weir_vector **vectors; /* in table order */
     uint8_t **row_pointers, **key_pointers;
     weir_row_ref *key_refs;
+    uint16_t *places; /* in the selection, of the rows that row_pointers has */
+    uint32_t place_count;
     uint64_t *identity_hashes;
     uint8_t *unmatchable; /* per selected row: a NULL in a key that is compared by = */
 };
@@ -67,6 +69,10 @@ void join_side_read(struct join_side *side, const struct weir_batch *batch);
  * list for selected row i, 0: none. */
 enum weir_error_code join_side_add_all(struct join_side *side, const struct join_side *other,
     const struct weir_batch *batch, weir_row_ref *firsts);
+/* Of the rows added by join_side_add_all() in this call of the operator; per selected row. */
+void join_side_set_degrees(struct join_side *side, const uint32_t *degrees);
+/* A hint: the rows of the batch read last are added or taken away one by one soon. */
+void join_side_fetch(struct join_side *side, const struct weir_batch *batch);
 /* Selected row i of the batch read last: added, or taken away (one that is not there is ignored). */
 enum weir_error_code join_side_add(
     struct join_side *side, const struct weir_batch *batch, uint32_t i, uint32_t degree);
