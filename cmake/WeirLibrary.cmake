@@ -41,6 +41,12 @@ if(WEIR_FUZZ)
     add_link_options(-fsanitize=address)
 endif()
 
+# Planted bugs (control/planted.h): a build in which the simulator can switch a known defect on, to prove that a checker sees it.
+option(WEIR_PLANTED_BUGS "build product code with planted bugs; for the simulator alone" OFF)
+if(WEIR_PLANTED_BUGS)
+    add_compile_definitions(WEIR_PLANTED_BUGS)
+endif()
+
 # Publishes src/<path> as "<name>/" for those who may include it.
 function(weir_publish name path)
     set(holder ${CMAKE_BINARY_DIR}/include/${name})
