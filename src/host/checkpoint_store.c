@@ -4,13 +4,16 @@
 #include <stdlib.h>
 
 /*
- * _metadata is text, one fact per line, so that a person can read it:
- *   weir-checkpoint 1
+ * _metadata begins with lines that a person can read:
+ *   weir-checkpoint 2
  *   id <checkpoint id>
- *   file <path relative to the folder> (one per subtask)
- *   end
+ *   job <job id>
+ *   subtasks <count>
+ *   (an empty line)
+ * and goes on with the manifest of each subtask (task/snapshot.h), whose names are relative to the folder
+ * that the checkpoint's folder lies in.
  */
-enum { METADATA_BYTES_MAX = 16 << 20 };
+enum { METADATA_BYTES_MAX = 256 << 20, METADATA_SUBTASKS_MAX = 1 << 20 };
 
 enum weir_error_code local_checkpoint_metadata_write(
     struct weir_local_job *job, const char *directory, uint64_t checkpoint_id, struct weir_error *reterr)
@@ -18,18 +21,22 @@ enum weir_error_code local_checkpoint_metadata_write(
     struct weir_filesystem *fs = job->config.filesystem;
     struct weir_buffer text;
     weir_buffer_init(&text, job->config.memory, METADATA_BYTES_MAX);
-    weir_buffer_format(&text, "weir-checkpoint 1\nid %llu\n", (unsigned long long)checkpoint_id);
+    weir_buffer_format(&text, "weir-checkpoint 2\nid %llu\njob %s\nsubtasks %u\n\n",
+        (unsigned long long)checkpoint_id, job->job_id, job->subtask_count);
     for (uint32_t i = 0; i < job->subtask_count; i++) {
         const struct local_subtask *s = &job->subtasks[i];
-        weir_buffer_format(
-            &text, "file %s/vertex-%u-%u\n", s->finished ? "../finished" : ".", s->vertex->id, s->index);
+        weir_snapshot_manifest_write(
+            s->by_final ? &s->final_manifest : &s->manifest, job->run_directory, &text);
     }
-    weir_buffer_append_text(&text, "end\n");
     char temporary[4400], path[4400];
     snprintf(temporary, sizeof temporary, "%s/._metadata.inprogress", directory);
     snprintf(path, sizeof path, "%s/_metadata", directory);
     struct weir_file *file;
-    enum weir_error_code code = fs->open_write(fs, temporary, true, &file, reterr);
+    enum weir_error_code code =
+        text.overflowed
+            ? weir_error_set(reterr, WEIR_E_BUDGET, "the metadata of checkpoint %llu is longer than %d bytes",
+                  (unsigned long long)checkpoint_id, METADATA_BYTES_MAX)
+            : fs->open_write(fs, temporary, true, &file, reterr);
     if (!code) {
         code = fs->append(file, text.data, text.length, reterr);
         if (!code) code = fs->sync(file, reterr);
@@ -40,8 +47,8 @@ enum weir_error_code local_checkpoint_metadata_write(
     return code;
 }
 
-static enum weir_error_code read_text(struct weir_filesystem *fs, struct weir_arena *arena, const char *path,
-    char **ret, struct weir_error *reterr)
+static enum weir_error_code read_bytes(struct weir_filesystem *fs, struct weir_arena *arena, const char *path,
+    struct weir_reader *ret, struct weir_error *reterr)
 {
     struct weir_file *file;
     enum weir_error_code code = fs->open_read(fs, path, &file, reterr);
@@ -52,83 +59,73 @@ static enum weir_error_code read_text(struct weir_filesystem *fs, struct weir_ar
         code = weir_error_set(reterr, WEIR_E_STATE,
             "%s is %lld bytes long: too large for checkpoint metadata", path, (long long)status.size_bytes);
     if (!code) {
-        *ret = weir_arena_allocate_zeroed(arena, (size_t)status.size_bytes + 1);
+        uint8_t *bytes = weir_arena_allocate_zeroed(arena, (size_t)status.size_bytes + 1);
         size_t length = 0, got = 1;
         while (!code && got > 0 && length < (size_t)status.size_bytes) {
             code = fs->read_at(
-                file, (int64_t)length, *ret + length, (size_t)status.size_bytes - length, &got, reterr);
+                file, (int64_t)length, bytes + length, (size_t)status.size_bytes - length, &got, reterr);
             if (!code) length += got;
         }
+        *ret = (struct weir_reader){ .data = bytes, .length = length };
     }
     fs->close(file);
     return code;
 }
 
+/* The next line without its end, or NULL. */
+static const char *read_line(struct weir_reader *from, struct weir_arena *arena)
+{
+    const uint8_t *start = from->data + from->offset;
+    const uint8_t *end = memchr(start, '\n', from->length - from->offset);
+    if (!end) return NULL;
+    from->offset += (size_t)(end - start) + 1;
+    return weir_arena_copy(arena, start, (size_t)(end - start));
+}
+
+static bool read_head(struct weir_reader *from, struct weir_arena *arena, struct local_restore *ret)
+{
+    const char *line = read_line(from, arena);
+    if (!line || strcmp(line, "weir-checkpoint 2") != 0) return false;
+    while ((line = read_line(from, arena)) && *line) {
+        if (strncmp(line, "id ", 3) == 0)
+            ret->checkpoint_id = strtoull(line + 3, NULL, 10);
+        else if (strncmp(line, "job ", 4) == 0)
+            snprintf(ret->job_id, sizeof ret->job_id, "%s", line + 4);
+        else if (strncmp(line, "subtasks ", 9) == 0)
+            ret->manifest_count = (uint32_t)strtoul(line + 9, NULL, 10);
+        else
+            return false;
+    }
+    return line && ret->checkpoint_id > 0 && ret->job_id[0] && ret->manifest_count > 0 &&
+           ret->manifest_count <= METADATA_SUBTASKS_MAX;
+}
+
+/* The folder that path lies in. */
+static const char *folder_of(struct weir_arena *arena, const char *path)
+{
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/') length--;
+    while (length > 0 && path[length - 1] != '/') length--;
+    if (length == 0) return ".";
+    return length == 1 ? "/" : weir_arena_copy(arena, path, length - 1);
+}
+
 enum weir_error_code local_checkpoint_read(struct weir_filesystem *fs, struct weir_arena *arena,
     const char *path, struct local_restore *ret, struct weir_error *reterr)
 {
-    char *text = NULL;
+    struct weir_reader reader;
     const char *name = weir_arena_format(arena, "%s/_metadata", path);
-    enum weir_error_code code = read_text(fs, arena, name, &text, reterr);
-    if (code) {
-        weir_error_wrap(reterr, "cannot restore from \"%s\": it is no completed checkpoint", path);
-        return code;
-    }
+    enum weir_error_code code = read_bytes(fs, arena, name, &reader, reterr);
+    if (code)
+        return weir_error_wrap(reterr, "cannot restore from \"%s\": it is no completed checkpoint", path);
     *ret = (struct local_restore){ 0 };
-    uint32_t lines = 0;
-    for (const char *p = text; *p; p++) lines += *p == '\n';
-    ret->files = WEIR_ARENA_ARRAY(arena, struct weir_snapshot_file, lines + 1);
-    bool ended = false, headed = false;
-    char *rest = NULL;
-    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        if (strcmp(line, "weir-checkpoint 1") == 0)
-            headed = true;
-        else if (strncmp(line, "id ", 3) == 0)
-            ret->checkpoint_id = strtoull(line + 3, NULL, 10);
-        else if (strcmp(line, "end") == 0)
-            ended = true;
-        else if (strncmp(line, "file ", 5) == 0) {
-            const char *file = weir_arena_format(arena, "%s/%s", path, line + 5);
-            code = weir_snapshot_file_read(fs, arena, file, &ret->files[ret->file_count++], reterr);
-            if (code) return code;
-        } else {
-            return weir_error_set(reterr, WEIR_E_STATE, "%s: unknown line \"%.80s\"", name, line);
-        }
+    if (!read_head(&reader, arena, ret))
+        return weir_error_set(reterr, WEIR_E_STATE, "%s is no checkpoint metadata of version 2", name);
+    ret->manifests = WEIR_ARENA_ARRAY(arena, struct weir_snapshot_manifest, ret->manifest_count);
+    const char *folder = folder_of(arena, path);
+    for (uint32_t i = 0; i < ret->manifest_count; i++) {
+        code = weir_snapshot_manifest_read(&reader, folder, arena, &ret->manifests[i], reterr);
+        if (code) return weir_error_wrap(reterr, "cannot read %s", name);
     }
-    if (!headed || !ended)
-        return weir_error_set(reterr, WEIR_E_STATE, "%s is no whole checkpoint metadata of version 1", name);
-    return WEIR_OK;
-}
-
-enum weir_error_code local_restore_for_vertex(const struct local_restore *all,
-    const struct weir_job_vertex *vertex, struct weir_arena *arena, struct weir_subtask_restore *ret,
-    struct weir_error *reterr)
-{
-    uint32_t count = 0, files = 0, finished = 0;
-    for (uint32_t i = 0; i < all->file_count; i++) {
-        if (all->files[i].vertex_id != vertex->id) continue;
-        files++;
-        finished += all->files[i].finished;
-        count += all->files[i].section_count;
-        if (all->files[i].max_parallelism != vertex->max_parallelism)
-            return weir_error_set(reterr, WEIR_E_STATE,
-                "%s was written with maximum parallelism %u and cannot start with %u: state is bound to it",
-                vertex->name, all->files[i].max_parallelism, vertex->max_parallelism);
-    }
-    if (files == 0)
-        return weir_error_set(reterr, WEIR_E_STATE,
-            "the checkpoint holds nothing for %s (vertex %u): it was taken of another job", vertex->name,
-            vertex->id);
-    struct weir_restore_section *sections = WEIR_ARENA_ARRAY(arena, struct weir_restore_section, count + 1);
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < all->file_count; i++) {
-        if (all->files[i].vertex_id != vertex->id) continue;
-        if (all->files[i].section_count)
-            memcpy(sections + at, all->files[i].sections, all->files[i].section_count * sizeof *sections);
-        at += all->files[i].section_count;
-    }
-    *ret = (struct weir_subtask_restore){
-        .sections = sections, .section_count = at, .finished = finished == files
-    };
     return WEIR_OK;
 }

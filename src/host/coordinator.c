@@ -20,6 +20,25 @@ void local_acknowledge(void *owner, struct weir_subtask *subtask, struct weir_su
     pthread_mutex_unlock(&job->mutex);
 }
 
+void local_decline(void *owner, struct weir_subtask *subtask, uint64_t checkpoint_id, uint64_t epoch,
+    enum weir_decline_reason reason)
+{
+    struct weir_local_job *job = owner;
+    pthread_mutex_lock(&job->mutex);
+    if (checkpoint_id == job->checkpoint_id && reason != WEIR_DECLINE_ABORTED) {
+        struct weir_error error;
+        weir_error_set(&error, WEIR_E_STATE, "%s (%u/%u) declined checkpoint %llu: %s",
+            subtask->config.vertex->name, subtask->config.subtask_index + 1,
+            subtask->config.vertex->parallelism, (unsigned long long)checkpoint_id,
+            reason == WEIR_DECLINE_NOT_READY ? "too many snapshots wait to be written"
+                                             : "another one came first");
+        job->write_error = error;
+        job->checkpoint_broken = job->checkpoint_declined = true;
+        pthread_cond_signal(&job->coordinator_condition);
+    }
+    pthread_mutex_unlock(&job->mutex);
+}
+
 static struct local_subtask *local_of(struct weir_local_job *job, const struct weir_subtask *subtask)
 {
     for (uint32_t i = 0; i < job->subtask_count; i++)
@@ -49,7 +68,8 @@ static void start_checkpoint(struct weir_local_job *job)
 {
     job->checkpoint_id = job->checkpoint_next_id++;
     job->checkpoint_started_ms = weir_clock_monotonic_ms();
-    job->checkpoint_broken = false;
+    job->checkpoint_broken = job->checkpoint_declined = false;
+    weir_arena_reset(&job->checkpoint_arena);
     if (job->config.checkpoint_directory) {
         char path[4200];
         checkpoint_directory(job, job->checkpoint_id, path, sizeof path);
@@ -59,7 +79,7 @@ static void start_checkpoint(struct weir_local_job *job)
     }
     for (uint32_t i = 0; i < job->subtask_count; i++) {
         struct local_subtask *s = &job->subtasks[i];
-        s->acknowledged = s->finished;
+        s->acknowledged = s->by_final = s->finished;
         if (s->vertex->operators[0]->kind != WEIR_PLAN_SOURCE || s->finished) continue;
         weir_subtask_trigger(
             s->subtask, &(struct weir_checkpoint_trigger){ .id = job->checkpoint_id, .epoch = 1 });
@@ -67,8 +87,15 @@ static void start_checkpoint(struct weir_local_job *job)
     }
 }
 
-/* Files of subtasks that have ended before belong to every later checkpoint: they are copied in by name
- * (metadata). */
+/* A final snapshot belongs to every later checkpoint, and stands for the subtask in the one in progress
+ * unless that has acknowledged it. */
+static void note_acknowledged(struct weir_local_job *job, struct local_subtask *s, bool final, uint64_t id)
+{
+    if (final) s->finished = true;
+    if (!s->acknowledged && final) s->by_final = true;
+    if (final || id == job->checkpoint_id) s->acknowledged = true;
+}
+
 static void write_acknowledgement(struct weir_local_job *job, struct local_acknowledgement *a)
 {
     struct local_subtask *s = local_of(job, a->subtask);
@@ -76,19 +103,19 @@ static void write_acknowledgement(struct weir_local_job *job, struct local_ackno
     bool wanted = final || (a->snapshot->checkpoint_id == job->checkpoint_id && !job->checkpoint_broken);
     uint64_t snapshot_id = a->snapshot->checkpoint_id;
     if (job->config.checkpoint_directory && wanted) {
-        char path[4300], directory[4200];
+        char directory[4200];
         if (final)
             snprintf(directory, sizeof directory, "%s/finished", job->run_directory);
         else
             checkpoint_directory(job, job->checkpoint_id, directory, sizeof directory);
-        snprintf(path, sizeof path, "%s/vertex-%u-%u", directory, s->vertex->id, s->index);
         struct weir_error error = { 0 };
+        struct weir_filesystem *fs = job->config.filesystem;
         pthread_mutex_unlock(&job->mutex);
-        enum weir_error_code code =
-            job->config.filesystem->make_directories(job->config.filesystem, directory, &error);
+        enum weir_error_code code = fs->make_directories(fs, directory, &error);
         if (!code)
-            code = weir_snapshot_file_write(job->config.filesystem, path, s->vertex, s->index, a->snapshot,
-                job->config.memory, NULL, &error);
+            code = weir_snapshot_write(fs, directory, "vertex", s->vertex, s->index, a->snapshot, NULL,
+                job->config.memory, final ? &job->final_arena : &job->checkpoint_arena,
+                final ? &s->final_manifest : &s->manifest, &error);
         pthread_mutex_lock(&job->mutex);
         if (code && final) {
             /* Every later checkpoint would lack this file: there can be none. */
@@ -97,11 +124,8 @@ static void write_acknowledgement(struct weir_local_job *job, struct local_ackno
             pthread_mutex_lock(&job->mutex);
         } else if (code)
             broken(job, &error);
-        else if (final)
-            s->final_file = weir_arena_string(&job->checkpoint_arena, path);
     }
-    if (final) s->finished = true;
-    if (final || snapshot_id == job->checkpoint_id) s->acknowledged = true;
+    note_acknowledged(job, s, final, snapshot_id);
     weir_subtask_snapshot_written(s->subtask, snapshot_id);
     wake(s);
 }
@@ -110,9 +134,8 @@ static void tell_complete(struct weir_local_job *job, uint64_t id)
 {
     for (uint32_t i = 0; i < job->subtask_count; i++) {
         struct local_subtask *s = &job->subtasks[i];
-        /* Every later checkpoint contains the final snapshot of a subtask that has ended: what that prepared
-         * is committed now. */
-        weir_subtask_notify_complete(s->subtask, s->finished ? WEIR_FINAL_CHECKPOINT_ID : id);
+        /* What a subtask prepared at its end is committed with the first checkpoint that contains that. */
+        weir_subtask_notify_complete(s->subtask, s->by_final ? WEIR_FINAL_CHECKPOINT_ID : id);
         wake(s);
     }
 }
@@ -123,6 +146,15 @@ static void remove_checkpoint(struct weir_local_job *job, uint64_t id)
     char path[4200];
     checkpoint_directory(job, id, path, sizeof path);
     (void)job->config.filesystem->remove(job->config.filesystem, path, true, NULL);
+}
+
+static void give_up_checkpoint(struct weir_local_job *job, uint64_t id)
+{
+    for (uint32_t i = 0; i < job->subtask_count; i++) {
+        weir_subtask_abort(job->subtasks[i].subtask, id);
+        wake(&job->subtasks[i]);
+    }
+    remove_checkpoint(job, id);
 }
 
 static void finish_checkpoint(struct weir_local_job *job, bool completed)
@@ -142,7 +174,7 @@ static void finish_checkpoint(struct weir_local_job *job, bool completed)
         job->progress.checkpoints_failed++;
         job->failures_in_a_row++;
         job->checkpoint_error = job->write_error;
-        remove_checkpoint(job, id);
+        give_up_checkpoint(job, id);
     }
     pthread_cond_broadcast(&job->condition);
 }
@@ -218,7 +250,7 @@ static void fail_when_intolerable(struct weir_local_job *job)
 /* The final checkpoint takes the place of the one in progress, which is no failure. */
 static void abandon_checkpoint(struct weir_local_job *job)
 {
-    remove_checkpoint(job, job->checkpoint_id);
+    give_up_checkpoint(job, job->checkpoint_id);
     job->checkpoint_id = 0;
 }
 
@@ -227,7 +259,8 @@ static void end_job(struct weir_local_job *job)
 {
     if (job->checkpoint_id) abandon_checkpoint(job);
     job->checkpoint_id = job->checkpoint_next_id++;
-    job->checkpoint_broken = false;
+    job->checkpoint_broken = job->checkpoint_declined = false;
+    for (uint32_t i = 0; i < job->subtask_count; i++) job->subtasks[i].by_final = true;
     if (job->config.checkpoint_directory) {
         char path[4200];
         struct weir_error error = { 0 };
@@ -285,6 +318,7 @@ void *local_coordinator_main(void *argument)
         if (!stopping && !ending) {
             if (job->checkpoint_id && all_subtasks(job, false) && !all_subtasks(job, true))
                 complete_checkpoint(job);
+            if (job->checkpoint_id && job->checkpoint_declined) finish_checkpoint(job, false);
             check_timeout(job, now_ms);
             fail_when_intolerable(job);
             if (all_subtasks(job, true)) {

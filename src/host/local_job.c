@@ -123,22 +123,23 @@ static void write_console(void *owner, const char *bytes, size_t length, bool to
     pthread_mutex_unlock(&job->mutex);
 }
 
-static enum weir_error_code make_subtasks(
-    struct weir_local_job *job, const struct local_restore *restore, struct weir_error *reterr)
+/* read: for the bytes of one subtask's state at a time. */
+static enum weir_error_code make_subtasks(struct weir_local_job *job, const struct local_restore *restore,
+    struct weir_arena *read, struct weir_error *reterr)
 {
     const struct weir_job_graph *graph = job->config.graph;
     struct edge_channels *edges = WEIR_ARENA_ARRAY(&job->arena, struct edge_channels, graph->edge_count + 1);
     for (uint32_t i = 0; i < graph->edge_count; i++) edges[i] = make_edge(job, &graph->edges[i]);
     for (uint32_t v = 0; v < graph->vertex_count; v++) {
         const struct weir_job_vertex *vertex = &graph->vertices[v];
-        struct weir_subtask_restore *from = NULL;
-        if (restore) {
-            from = WEIR_ARENA_NEW(&job->arena, struct weir_subtask_restore);
-            enum weir_error_code code = local_restore_for_vertex(restore, vertex, &job->arena, from, reterr);
-            if (code) return code;
-        }
         for (uint32_t i = 0; i < vertex->parallelism; i++) {
             struct local_slot *slot = &job->slots[i];
+            struct weir_subtask_restore from;
+            enum weir_error_code code =
+                restore ? weir_snapshot_restore(job->config.filesystem, restore->checkpoint_id,
+                              restore->manifests, restore->manifest_count, vertex, i, read, &from, reterr)
+                        : WEIR_OK;
+            if (code) return code;
             struct weir_subtask_config config = { .graph = graph,
                 .vertex = vertex,
                 .subtask_index = i,
@@ -156,14 +157,19 @@ static enum weir_error_code make_subtasks(
                 .current_database = job->config.current_database,
                 .write_stdout = write_console,
                 .console = job,
-                .restore = from,
+                .restore = restore ? &from : NULL,
+                .job_id = job->job_id,
+                .attempt_epoch = job->attempt_epoch,
+                .attempt_number = 1,
                 .acknowledge = local_acknowledge,
+                .decline = local_decline,
                 .owner = job };
             fill_outputs(job, vertex, i, edges, &config);
             fill_inputs(job, vertex, i, edges, &config);
             struct local_subtask *s = &job->subtasks[first_subtask_of(graph, v) + i];
-            enum weir_error_code code = weir_subtask_new(&config, &s->subtask, reterr);
+            code = weir_subtask_new(&config, &s->subtask, reterr);
             if (code) return code;
+            weir_arena_reset(read);
             s->slot = slot;
             s->vertex = vertex;
             s->index = i;
@@ -230,13 +236,18 @@ static enum weir_error_code start_threads(struct weir_local_job *job, struct wei
     return WEIR_OK;
 }
 
-static void name_run(struct weir_local_job *job)
+/* Every run has a folder of its own; as what the sinks know it, a restored run goes on as the job it was. */
+static void name_run(struct weir_local_job *job, const struct local_restore *restore)
 {
-    if (!job->config.checkpoint_directory) return;
-    uint64_t seed = (uint64_t)weir_clock_epoch_us() * 0x9e3779b97f4a7c15u ^ (uintptr_t)job;
-    snprintf(job->run_directory, sizeof job->run_directory, "%.3900s/%016llx%016llx",
-        job->config.checkpoint_directory, (unsigned long long)weir_clock_epoch_us(),
-        (unsigned long long)seed);
+    job->attempt_epoch = (uint64_t)weir_clock_epoch_us();
+    uint64_t seed = job->attempt_epoch * 0x9e3779b97f4a7c15u ^ (uintptr_t)job;
+    char run[40];
+    snprintf(
+        run, sizeof run, "%016llx%016llx", (unsigned long long)job->attempt_epoch, (unsigned long long)seed);
+    snprintf(job->job_id, sizeof job->job_id, "%s", restore->job_id[0] ? restore->job_id : run);
+    if (job->config.checkpoint_directory)
+        snprintf(job->run_directory, sizeof job->run_directory, "%.3900s/%s",
+            job->config.checkpoint_directory, run);
 }
 
 enum weir_error_code weir_local_job_start(
@@ -247,6 +258,7 @@ enum weir_error_code weir_local_job_start(
     job->config.checkpoint_retained = WEIR_MAX(config->checkpoint_retained, 1u);
     weir_arena_init(&job->arena, config->memory);
     weir_arena_init(&job->checkpoint_arena, config->memory);
+    weir_arena_init(&job->final_arena, config->memory);
     pthread_mutex_init(&job->mutex, NULL);
     init_condition(&job->condition);
     init_condition(&job->coordinator_condition);
@@ -255,8 +267,9 @@ enum weir_error_code weir_local_job_start(
     job->checkpoint_next_id = 1;
     job->retained = WEIR_ARENA_ARRAY(&job->arena, uint64_t, job->config.checkpoint_retained + 1);
     job->progress.watermark_ms = INT64_MIN;
-    name_run(job);
     init_slots(job);
+    struct weir_arena read;
+    weir_arena_init(&read, config->memory);
     enum weir_error_code code = WEIR_OK;
     struct local_restore restore = { 0 };
     if (config->graph->vertex_count == 0 || job->slot_count > LOCAL_SLOTS_MAX)
@@ -266,7 +279,9 @@ enum weir_error_code weir_local_job_start(
         code = local_checkpoint_read(config->filesystem, &job->arena, config->restore_path, &restore, reterr);
         job->checkpoint_next_id = restore.checkpoint_id + 1;
     }
-    if (!code) code = make_subtasks(job, config->restore_path ? &restore : NULL, reterr);
+    if (!code) name_run(job, &restore);
+    if (!code) code = make_subtasks(job, config->restore_path ? &restore : NULL, &read, reterr);
+    weir_arena_done(&read);
     if (!code) code = start_threads(job, reterr);
     if (code) {
         weir_local_job_free(job);
@@ -388,6 +403,7 @@ void weir_local_job_free(struct weir_local_job *job)
     pthread_cond_destroy(&job->condition);
     pthread_cond_destroy(&job->coordinator_condition);
     weir_arena_done(&job->checkpoint_arena);
+    weir_arena_done(&job->final_arena);
     weir_arena_done(&job->arena);
     weir_memory_release(job->config.memory, job, sizeof *job);
 }

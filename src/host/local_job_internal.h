@@ -3,7 +3,7 @@
 #define WEIR_HOST_LOCAL_JOB_INTERNAL_H
 
 #include "host/local_job.h"
-#include "task/snapshot_file.h"
+#include "task/snapshot.h"
 #include <pthread.h>
 
 enum { LOCAL_SLOTS_MAX = 1024 };
@@ -36,8 +36,12 @@ struct local_subtask {
     const struct weir_job_vertex *vertex;
     uint32_t index;
     bool acknowledged; /* the checkpoint in progress */
-    bool finished;     /* its final snapshot is here */
-    char *final_file;  /* where that was written; NULL when checkpoints are not written */
+    /* Of the checkpoint in progress: the final snapshot stands for it, for the subtask ended without having
+     * acknowledged it. */
+    bool by_final;
+    bool finished;                          /* its final snapshot is here */
+    struct weir_snapshot_manifest manifest; /* acknowledged, where checkpoints are written */
+    struct weir_snapshot_manifest final_manifest;
 };
 
 struct weir_local_job {
@@ -73,13 +77,16 @@ struct weir_local_job {
     uint64_t checkpoint_next_id;
     int64_t checkpoint_due_ms;
     uint32_t failures_in_a_row;
-    bool checkpoint_broken; /* a write of it failed: it will not complete */
+    bool checkpoint_broken;   /* a write of it failed: it will not complete */
+    bool checkpoint_declined; /* by a subtask: it is given up at once */
     struct weir_error write_error;
     char run_directory[4096]; /* <checkpoint directory>/<job id> */
     uint64_t *retained;       /* ids on disk, oldest first */
     uint32_t retained_count;
-    struct weir_arena checkpoint_arena;
-    uint64_t restored_id;
+    struct weir_arena checkpoint_arena; /* manifests of the checkpoint in progress */
+    struct weir_arena final_arena;      /* manifests of subtasks that have ended */
+    char job_id[40];                    /* a restored run goes on as the job it was */
+    uint64_t attempt_epoch;
 };
 
 /* slot.c */
@@ -91,22 +98,21 @@ void local_job_fail(struct weir_local_job *job, const struct weir_error *error);
 /* coordinator.c */
 void *local_coordinator_main(void *job);
 void local_acknowledge(void *job, struct weir_subtask *subtask, struct weir_subtask_snapshot *snapshot);
+void local_decline(void *job, struct weir_subtask *subtask, uint64_t checkpoint_id, uint64_t epoch,
+    enum weir_decline_reason reason);
 
 /* checkpoint_store.c */
 /* Writes <directory>/_metadata, which completes the checkpoint. */
 enum weir_error_code local_checkpoint_metadata_write(
     struct weir_local_job *job, const char *directory, uint64_t checkpoint_id, struct weir_error *reterr);
-/* Reads all snapshot files that path/_metadata names. */
+/* Reads path/_metadata. */
 struct local_restore {
-    struct weir_snapshot_file *files;
-    uint32_t file_count;
+    struct weir_snapshot_manifest *manifests;
+    uint32_t manifest_count;
     uint64_t checkpoint_id;
+    char job_id[40];
 };
 enum weir_error_code local_checkpoint_read(struct weir_filesystem *fs, struct weir_arena *arena,
     const char *path, struct local_restore *ret, struct weir_error *reterr);
-/* What one vertex starts from. */
-enum weir_error_code local_restore_for_vertex(const struct local_restore *all,
-    const struct weir_job_vertex *vertex, struct weir_arena *arena, struct weir_subtask_restore *ret,
-    struct weir_error *reterr);
 
 #endif

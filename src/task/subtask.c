@@ -170,7 +170,9 @@ enum weir_error_code weir_subtask_new(
     if (config->restore && config->restore->finished) {
         s->source_finished = true;
         s->chain.finished_level = s->chain.level_count;
+        s->restored_finished = true;
     }
+    s->config.restore = NULL; /* let go by the caller from here on */
     if (code) {
         weir_error_wrap(
             reterr, "cannot start %s (%u/%u)", vertex->name, config->subtask_index + 1, vertex->parallelism);
@@ -533,7 +535,7 @@ static bool wants_to_end_early(struct weir_subtask *s)
             s->chain.finished_level = s->chain.level_count; /* outputs are closed: nothing to emit for */
         return true;
     }
-    return s->config.restore && s->config.restore->finished;
+    return s->restored_finished;
 }
 
 static enum weir_subtask_result end_step(struct weir_subtask *s)

@@ -106,7 +106,7 @@ struct weir_subtask_config {
     const char *current_catalog, *current_database;
     void (*write_stdout)(void *console, const char *bytes, size_t length, bool to_stderr);
     void *console;
-    const struct weir_subtask_restore *restore; /* NULL: fresh */
+    const struct weir_subtask_restore *restore; /* NULL: fresh; read by weir_subtask_new() alone */
     /* The attempt; see struct weir_operator_context. */
     const char *job_id;
     uint64_t attempt_epoch;
@@ -161,7 +161,7 @@ struct weir_subtask {
     uint64_t newest_published;
     struct weir_barrier cancels[WEIR_SUBTASK_CANCELS_MAX]; /* markers that wait for room */
     uint32_t cancel_count;
-    bool ended, end_started, source_finished, final_taken;
+    bool ended, end_started, source_finished, final_taken, restored_finished;
     struct weir_mailbox mailbox;
     struct weir_pair_cell newest_barrier;
     _Atomic uint64_t written[WEIR_SUBTASK_SNAPSHOTS_MAX]; /* ids told written and not yet let go; 0 = none */
