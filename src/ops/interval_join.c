@@ -211,10 +211,9 @@ static enum weir_error_code find_pairs(struct interval_join *op, uint32_t input,
             &((const struct interval_key *)(keys[i] + other->key_payload))->rows;
         for (weir_row_ref at = weir_row_tree_lower_bound(&other->order, tree, probe_time, &probe); at;
              at = weir_row_tree_next(&other->order, at)) {
-            if (((const struct interval_row *)(weir_table_read(other->row_table, at) + other->row_payload))
-                    ->time_ms > to_ms)
-                break;
-            join_push_pair(&op->pairs, i, at);
+            const uint8_t *row = weir_table_read(other->row_table, at);
+            if (((const struct interval_row *)(row + other->row_payload))->time_ms > to_ms) break;
+            join_push_pair(&op->pairs, i, at, row);
         }
     }
     return op->pairs.condition && op->pairs.count ? join_filter_pairs(&op->pairs, input, in, 0) : WEIR_OK;

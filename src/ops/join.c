@@ -104,12 +104,12 @@ static enum weir_error_code find_pairs(
     while (op->position < n && op->pairs.count - first < max) {
         if (!op->chain) op->chain = op->firsts[op->position];
         while (op->chain && op->pairs.count - first < max) {
-            const uint8_t *row = weir_table_read(other->row_table, op->chain);
+            const uint8_t *row = join_row_at(other, op->chain);
             weir_row_ref next = join_row_next(other, row);
             if (next) __builtin_prefetch(weir_table_read(other->row_table, next));
             if (!op->copies_left) op->copies_left = join_row_copies(other, row);
             while (op->copies_left && op->pairs.count - first < max) {
-                join_push_pair(&op->pairs, op->position, op->chain);
+                join_push_pair(&op->pairs, op->position, op->chain, row);
                 op->copies_left--;
             }
             if (op->copies_left) break;
@@ -140,15 +140,13 @@ static enum weir_error_code update_own_side(struct join *op, uint32_t input, con
 static enum weir_operator_result process_inner(
     struct join *op, uint32_t input, const struct weir_batch *in, struct weir_batch *out)
 {
-    struct join_side *other = &op->sides[1 - input];
     uint32_t n = weir_batch_selected(in);
     while (out->row_count == 0) {
         op->pairs.count = 0;
         if (find_pairs(op, input, in, WEIR_BATCH_ROWS_MAX)) return WEIR_OPERATOR_FAILED;
         for (uint32_t i = 0; i < op->pairs.count; i++) {
             uint32_t row = weir_batch_row(in, op->pairs.items[i].position);
-            join_put(&op->pairs, weir_batch_kind(in, row), (uint16_t)row,
-                weir_table_read(other->row_table, op->pairs.items[i].other));
+            join_put(&op->pairs, weir_batch_kind(in, row), (uint16_t)row, op->pairs.items[i].row);
         }
         join_flush(&op->pairs, input, in, out);
         if (op->position == n && !op->chain) return WEIR_OPERATOR_NEED_INPUT;
@@ -160,7 +158,7 @@ static enum weir_operator_result process_inner(
 
 static const uint8_t *other_row(struct join *op, uint32_t input, uint32_t pair)
 {
-    return weir_table_read(op->sides[1 - input].row_table, op->pairs.items[pair].other);
+    return join_row_at(&op->sides[1 - input], op->pairs.items[pair].other);
 }
 
 /* Occurrences of one stored row stand side by side in the pairs: its degree changes once, with the last of

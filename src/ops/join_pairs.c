@@ -32,7 +32,7 @@ void join_pairs_done(struct join_pairs *pairs)
     weir_memory_release(pairs->ctx->memory, pairs->items, pairs->capacity * sizeof *pairs->items);
 }
 
-void join_push_pair(struct join_pairs *pairs, uint32_t position, weir_row_ref other)
+void join_push_pair(struct join_pairs *pairs, uint32_t position, weir_row_ref other, const uint8_t *row)
 {
     if (pairs->count == pairs->capacity) {
         uint32_t capacity = pairs->capacity ? pairs->capacity * 2 : WEIR_BATCH_ROWS_MAX;
@@ -40,7 +40,7 @@ void join_push_pair(struct join_pairs *pairs, uint32_t position, weir_row_ref ot
             pairs->capacity * sizeof *pairs->items, capacity * sizeof *pairs->items);
         pairs->capacity = capacity;
     }
-    pairs->items[pairs->count++] = (struct join_pair){ position, other };
+    pairs->items[pairs->count++] = (struct join_pair){ position, other, row };
 }
 
 /* Both sides' columns of pairs: from the input batch and from state. */
@@ -55,7 +55,7 @@ static void load_candidates(
     weir_batch_reset(&pairs->candidates);
     for (uint32_t i = 0; i < count; i++) {
         rows[i] = weir_batch_row(in, pairs->items[first + i].position);
-        others[i] = weir_table_read(other->table, pairs->items[first + i].other);
+        others[i] = pairs->items[first + i].row;
     }
     struct weir_batch *to = &pairs->candidates;
     bool shared = weir_batch_share_heaps(to, in);

@@ -13,6 +13,7 @@ enum { JOIN_NO_ROW = UINT16_MAX };
 struct join_pair {
     uint32_t position; /* in the selection of the input */
     weir_row_ref other;
+    const uint8_t *row; /* of other: good within the call that found it, as long as state is not written */
 };
 
 /* The rows of one side: input column c is column position[c] of the table. With JOIN_COLUMN_OF_INPUT in it,
@@ -43,8 +44,8 @@ struct join_pairs {
 enum weir_error_code join_pairs_init(struct join_pairs *pairs, struct weir_operator_context *ctx);
 void join_pairs_done(struct join_pairs *pairs);
 
-void join_push_pair(struct join_pairs *pairs, uint32_t position, weir_row_ref other);
-/* Keeps the pairs from first on that satisfy the condition. */
+void join_push_pair(struct join_pairs *pairs, uint32_t position, weir_row_ref other, const uint8_t *row);
+/* Keeps the pairs from first on that satisfy the condition; in the call that found them. */
 enum weir_error_code join_filter_pairs(
     struct join_pairs *pairs, uint32_t input, const struct weir_batch *in, uint32_t first);
 

@@ -1,7 +1,7 @@
 #include "ops/join_side.h"
 #include <stdio.h>
 
-enum { SWEEP_ROWS = 64, FETCH_ROWS_MIN = 16384 };
+enum { SWEEP_ROWS = 64, FETCH_ROWS_MIN = 16384, CACHE_LINE_BYTES = 64 };
 
 /* --- making --- */
 
@@ -48,30 +48,6 @@ static void order_columns(struct join_side *side, const struct join_side *other,
     side->stored_count = n;
 }
 
-/* One table of keys for both sides. */
-static struct weir_table *open_keys(struct join_side sides[2])
-{
-    struct weir_operator_context *ctx = sides[0].ctx;
-    const struct ops_keys *keys = &sides[0].keys;
-    const struct weir_type **types = WEIR_ARENA_ARRAY(ctx->arena, const struct weir_type *, keys->count + 1);
-    /* Keys of either side are stored in it, and one of them may hold NULLs where the other may not. */
-    for (uint32_t i = 0; i < keys->count; i++)
-        types[i] = weir_type_nullable(ctx->arena, ctx->input_types[0][keys->columns[i]], true);
-    size_t bytes[2];
-    for (uint32_t i = 0; i < 2; i++)
-        bytes[i] = sides[i].chained ? sizeof(weir_row_ref) : sizeof(struct weir_row_list);
-    struct weir_table *table =
-        weir_table_open(ctx->state, &(struct weir_table_options){ .name = "keys",
-                                        .types = types,
-                                        .key_count = keys->count,
-                                        .column_count = keys->count,
-                                        .payload_bytes = (uint32_t)(bytes[0] + bytes[1]),
-                                        .indexed = true });
-    sides[0].list_offset = sides[1].other_list_offset = weir_table_payload_offset(table);
-    sides[1].list_offset = sides[0].other_list_offset = weir_table_payload_offset(table) + bytes[0];
-    return table;
-}
-
 static void open_rows(struct join_side *side, const char *prefix)
 {
     struct weir_arena *arena = side->ctx->arena;
@@ -92,6 +68,75 @@ static void open_rows(struct join_side *side, const char *prefix)
                               .indexed = side->layout != JOIN_APPEND });
     side->row_payload = weir_table_payload_offset(side->row_table);
     side->link_offset = side->row_payload + offsetof(struct join_row_payload, link);
+}
+
+/* The side's unique key lies within its join key: there is one row per key. */
+static bool covers_unique(const struct join_side *side)
+{
+    for (uint32_t i = 0; i < side->unique_count; i++)
+        if (!contains(side->keys.columns, side->keys.count, side->unique[i])) return false;
+    return side->unique_count > 0;
+}
+
+/* No column of a row refers to bytes elsewhere. */
+static bool has_words_only(const struct join_side *side)
+{
+    for (uint32_t t = 0; t < side->stored_count; t++) {
+        const struct weir_type *type = side->ctx->input_types[side->input][side->order[t]];
+        if (weir_type_is_view(type) || weir_type_is_nested(type)) return false;
+    }
+    return true;
+}
+
+/* Bytes of a key's row that are the side's. */
+static size_t list_bytes(const struct join_side *side)
+{
+    if (!side->chained) return sizeof(struct weir_row_list);
+    return side->embedded ? side->row_payload : sizeof(weir_row_ref); /* a row without its header */
+}
+
+/* A row of a word or two per key, found with the key, is worth more than a narrow table of keys; but not when
+ * the key's row gets longer than a cache line by it. The side whose keys are likely unique goes first. */
+static void choose_embedded(struct join_side sides[2], size_t key_bytes)
+{
+    uint32_t first = covers_unique(&sides[0]) && !covers_unique(&sides[1]) ? 0 : 1;
+    for (uint32_t i = 0; i < 2; i++) {
+        struct join_side *side = &sides[i == 0 ? first : 1 - first];
+        if (!side->chained || side->keeps_degree || !has_words_only(side)) continue;
+        side->embedded = true;
+        if (key_bytes + list_bytes(&sides[0]) + list_bytes(&sides[1]) > CACHE_LINE_BYTES)
+            side->embedded = false;
+    }
+}
+
+/* One table of keys for both sides; after their tables of rows. */
+static struct weir_table *open_keys(struct join_side sides[2])
+{
+    struct weir_operator_context *ctx = sides[0].ctx;
+    const struct ops_keys *keys = &sides[0].keys;
+    const struct weir_type **types = WEIR_ARENA_ARRAY(ctx->arena, const struct weir_type *, keys->count + 1);
+    size_t key_bytes = 16; /* the row's header, flags for NULLs */
+    /* Keys of either side are stored in it, and one of them may hold NULLs where the other may not. */
+    for (uint32_t i = 0; i < keys->count; i++) {
+        types[i] = weir_type_nullable(ctx->arena, ctx->input_types[0][keys->columns[i]], true);
+        key_bytes += WEIR_MAX(8u, weir_type_width(types[i]));
+    }
+    choose_embedded(sides, key_bytes);
+    size_t bytes[2] = { list_bytes(&sides[0]), list_bytes(&sides[1]) };
+    struct weir_table *table =
+        weir_table_open(ctx->state, &(struct weir_table_options){ .name = "keys",
+                                        .types = types,
+                                        .key_count = keys->count,
+                                        .column_count = keys->count,
+                                        .payload_bytes = (uint32_t)(bytes[0] + bytes[1]),
+                                        .indexed = true });
+    /* What begins the list comes last in an embedded row, as in others. */
+    for (uint32_t i = 0; i < 2; i++) {
+        sides[i].list_offset = weir_table_payload_offset(table) + (i == 0 ? 0 : bytes[0]);
+        if (sides[i].embedded) sides[i].list_offset += bytes[i] - sizeof(weir_row_ref);
+        sides[1 - i].other_list_offset = sides[i].list_offset;
+    }
+    return table;
 }
 
 static enum weir_error_code read_side(struct join_side *side, const char *prefix)
@@ -136,11 +181,11 @@ enum weir_error_code join_sides_init(struct join_side sides[2], struct weir_oper
         enum weir_error_code code = read_side(&sides[i], prefixes[i]);
         if (code) return code;
     }
-    sides[0].key_table = sides[1].key_table = open_keys(sides);
     for (uint32_t i = 0; i < 2; i++) {
         order_columns(&sides[i], &sides[1 - i], in_pairs_only[i]);
         open_rows(&sides[i], prefixes[i]);
     }
+    sides[0].key_table = sides[1].key_table = open_keys(sides);
     return WEIR_OK;
 }
 
@@ -177,14 +222,19 @@ static uint32_t matchable(
     return count;
 }
 
+static weir_row_ref *first_of(uint8_t *key_row, size_t list_offset)
+{
+    return (weir_row_ref *)(key_row + list_offset);
+}
+
 static void link_row(struct join_side *side, weir_row_ref ref, uint8_t *row, uint8_t *key_row,
     weir_row_ref key_ref, uint32_t degree)
 {
     if (side->chained) {
         struct join_chain_payload *chain = (struct join_chain_payload *)(row + side->row_payload);
-        weir_row_ref *first = (weir_row_ref *)(key_row + side->list_offset);
-        chain->next = *first;
-        *first = ref;
+        weir_row_ref *first = first_of(key_row, side->list_offset);
+        chain->next = *first & ~JOIN_ROW_IN_KEY;
+        *first = ref | (*first & JOIN_ROW_IN_KEY);
         if (side->keeps_degree) chain->degree = degree;
         return;
     }
@@ -196,9 +246,38 @@ static void link_row(struct join_side *side, weir_row_ref ref, uint8_t *row, uin
         side->row_table, side->link_offset, (struct weir_row_list *)(key_row + side->list_offset), ref);
 }
 
-static weir_row_ref first_in(const uint8_t *key_row, size_t list_offset)
+/* The first row, of a list that begins in key_row; 0: none. */
+static weir_row_ref first_in(const uint8_t *key_row, size_t list_offset, weir_row_ref key_ref)
 {
-    return *(const weir_row_ref *)(key_row + list_offset);
+    weir_row_ref first = *(const weir_row_ref *)(key_row + list_offset);
+    return first & JOIN_ROW_IN_KEY ? key_ref | JOIN_ROW_IN_KEY : first;
+}
+
+/* Whether the row found its place in its key's row. */
+static bool embed_row(struct join_side *side, uint8_t *key_row, uint16_t at)
+{
+    weir_row_ref *first = first_of(key_row, side->list_offset);
+    if (!side->embedded || *first & JOIN_ROW_IN_KEY) return false;
+    uint8_t *row = key_row + side->list_offset - side->row_payload;
+    weir_table_columns_store(side->row_table, &row, 1, 0, side->stored_count, side->vectors, &at);
+    *first |= JOIN_ROW_IN_KEY;
+    return true;
+}
+
+/* Of the rows whose keys were found: embeds those it can, and leaves the others in keys and its arrays. */
+static uint32_t embed_rows(
+    struct join_side *side, uint32_t count, uint16_t *rows, uint64_t *hashes, uint16_t *groups)
+{
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (embed_row(side, side->key_pointers[i], rows[i])) continue;
+        rows[left] = rows[i];
+        hashes[left] = hashes[i];
+        groups[left] = groups[i];
+        side->key_pointers[left] = side->key_pointers[i];
+        side->key_refs[left++] = side->key_refs[i];
+    }
+    return left;
 }
 
 enum weir_error_code join_side_add_all(struct join_side *side, const struct join_side *other,
@@ -224,12 +303,14 @@ enum weir_error_code join_side_add_all(struct join_side *side, const struct join
     if (code) return code;
     /* The other side's rows are on their way while this side's are stored. */
     for (uint32_t i = 0; i < count; i++) {
-        weir_row_ref first = first_in(side->key_pointers[i], side->other_list_offset);
+        weir_row_ref first = first_in(side->key_pointers[i], side->other_list_offset, side->key_refs[i]);
         firsts[places[i]] = first;
+        if (first & JOIN_ROW_IN_KEY) continue;
         if (first) __builtin_prefetch(weir_table_read(other->row_table, first));
     }
+    if (side->embedded) keys.count = embed_rows(side, count, rows, hashes, groups);
     weir_table_append(side->row_table, &keys, side->vectors, side->row_pointers, refs);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < keys.count; i++)
         link_row(side, refs[i], side->row_pointers[i], side->key_pointers[i], side->key_refs[i], 0);
     return WEIR_OK;
 }
@@ -267,21 +348,40 @@ static struct weir_table_keys identity_keys(const struct join_side *side, uint32
         .key_groups = &side->keys.groups[i] };
 }
 
+static struct weir_table_keys join_keys(const struct join_side *side, uint32_t i, const uint16_t *row)
+{
+    return (struct weir_table_keys){ .count = 1,
+        .rows = row,
+        .columns = side->keys.vectors,
+        .hashes = &side->keys.hashes[i],
+        .key_groups = &side->keys.groups[i] };
+}
+
+static enum weir_error_code add_appended(struct join_side *side, uint32_t i, uint16_t at, uint32_t degree)
+{
+    struct weir_table_keys keys = join_keys(side, i, &at);
+    uint8_t *row, *key_row;
+    weir_row_ref ref, key_ref;
+    enum weir_error_code code =
+        weir_table_upsert(side->key_table, &keys, &key_row, &key_ref, NULL, side->ctx->error);
+    if (code || embed_row(side, key_row, at)) return code;
+    weir_table_append(side->row_table, &keys, side->vectors, &row, &ref);
+    link_row(side, ref, row, key_row, key_ref, degree);
+    return WEIR_OK;
+}
+
 enum weir_error_code join_side_add(
     struct join_side *side, const struct weir_batch *batch, uint32_t i, uint32_t degree)
 {
     uint16_t at = (uint16_t)weir_batch_row(batch, i);
-    uint8_t *row, *key_row, state = WEIR_ROW_NEW;
+    if (side->layout == JOIN_APPEND) return add_appended(side, i, at, degree);
+    uint8_t *row, *key_row, state;
     weir_row_ref ref, key_ref;
-    enum weir_error_code code;
-    if (side->layout == JOIN_APPEND) {
-        row = weir_table_insert(side->row_table, side->keys.groups[i], side->keys.hashes[i], &ref);
-    } else {
-        struct weir_table_keys identity = identity_keys(side, i, &at);
-        code = weir_table_upsert(side->row_table, &identity, &row, &ref, &state, side->ctx->error);
-        if (code) return code;
-    }
-    uint32_t first = state == WEIR_ROW_NEW && side->layout != JOIN_APPEND ? side->identity_count : 0;
+    struct weir_table_keys identity = identity_keys(side, i, &at), keys = join_keys(side, i, &at);
+    enum weir_error_code code =
+        weir_table_upsert(side->row_table, &identity, &row, &ref, &state, side->ctx->error);
+    if (code) return code;
+    uint32_t first = state == WEIR_ROW_NEW ? side->identity_count : 0;
     if (state == WEIR_ROW_NEW || side->layout == JOIN_UNIQUE)
         weir_table_columns_store(
             side->row_table, &row, 1, first, side->stored_count - first, side->vectors + first, &at);
@@ -291,11 +391,6 @@ enum weir_error_code join_side_add(
         payload->degree = degree;
         return WEIR_OK;
     }
-    struct weir_table_keys keys = { .count = 1,
-        .rows = &at,
-        .columns = side->keys.vectors,
-        .hashes = &side->keys.hashes[i],
-        .key_groups = &side->keys.groups[i] };
     code = weir_table_upsert(side->key_table, &keys, &key_row, &key_ref, NULL, side->ctx->error);
     if (!code) link_row(side, ref, row, key_row, key_ref, degree);
     return code;
@@ -304,7 +399,8 @@ enum weir_error_code join_side_add(
 /* key_row: for writing. */
 static void delete_key_without_rows(struct join_side *side, const uint8_t *key_row, weir_row_ref key_ref)
 {
-    if (!first_in(key_row, side->list_offset) && !first_in(key_row, side->other_list_offset))
+    if (!first_in(key_row, side->list_offset, key_ref) &&
+        !first_in(key_row, side->other_list_offset, key_ref))
         weir_table_delete(side->key_table, key_ref);
 }
 
@@ -318,18 +414,23 @@ static void unlink_row(struct join_side *side, weir_row_ref ref)
     delete_key_without_rows(side, key_row, key_ref);
 }
 
-/* Out of a singly linked chain; previous 0: the first. */
+/* Out of a singly linked chain; previous 0: the first, or behind the key's own row only. */
 static void unchain_row(struct join_side *side, weir_row_ref key_ref, weir_row_ref previous, weir_row_ref ref)
 {
-    weir_row_ref next = join_row_next(side, weir_table_read(side->row_table, ref));
     uint8_t *key_row = weir_table_write(side->key_table, key_ref);
-    if (previous) {
-        uint8_t *row = weir_table_write(side->row_table, previous);
-        ((struct join_chain_payload *)(row + side->row_payload))->next = next;
+    weir_row_ref *first = first_of(key_row, side->list_offset);
+    if (ref & JOIN_ROW_IN_KEY) {
+        *first &= ~JOIN_ROW_IN_KEY;
     } else {
-        memcpy(key_row + side->list_offset, &next, sizeof next);
+        weir_row_ref next = join_row_next(side, weir_table_read(side->row_table, ref));
+        if (previous && !(previous & JOIN_ROW_IN_KEY)) {
+            uint8_t *row = weir_table_write(side->row_table, previous);
+            ((struct join_chain_payload *)(row + side->row_payload))->next = next;
+        } else {
+            *first = next | (*first & JOIN_ROW_IN_KEY);
+        }
+        weir_table_delete(side->row_table, ref);
     }
-    weir_table_delete(side->row_table, ref);
     delete_key_without_rows(side, key_row, key_ref);
 }
 
@@ -337,17 +438,13 @@ static void unchain_row(struct join_side *side, weir_row_ref key_ref, weir_row_r
  */
 static void remove_from_list(struct join_side *side, uint32_t i, uint16_t at)
 {
-    struct weir_table_keys keys = { .count = 1,
-        .rows = &at,
-        .columns = side->keys.vectors,
-        .hashes = &side->keys.hashes[i],
-        .key_groups = &side->keys.groups[i] };
+    struct weir_table_keys keys = join_keys(side, i, &at);
     const uint8_t *key_row;
     weir_row_ref key_ref, previous = WEIR_ROW_NONE;
     weir_table_find(side->key_table, &keys, &key_row, &key_ref);
     if (!key_row) return;
-    for (weir_row_ref ref = first_in(key_row, side->list_offset); ref;) {
-        const uint8_t *row = weir_table_read(side->row_table, ref);
+    for (weir_row_ref ref = first_in(key_row, side->list_offset, key_ref); ref;) {
+        const uint8_t *row = join_row_at(side, ref);
         if (weir_table_columns_equal(side->row_table, row, 0, side->stored_count, side->vectors, at)) {
             if (side->chained)
                 unchain_row(side, key_ref, previous, ref);
@@ -393,10 +490,13 @@ void join_side_find(
         .hashes = other->keys.hashes,
         .key_groups = other->keys.groups };
     const uint8_t *rows[WEIR_BATCH_ROWS_MAX];
-    weir_table_find(side->key_table, &keys, rows, NULL);
+    weir_row_ref refs[WEIR_BATCH_ROWS_MAX];
+    weir_table_find(side->key_table, &keys, rows, refs);
     for (uint32_t i = 0; i < n; i++) {
-        firsts[i] = rows[i] && !other->unmatchable[i] ? first_in(rows[i], side->list_offset) : WEIR_ROW_NONE;
-        if (firsts[i]) __builtin_prefetch(weir_table_read(side->row_table, firsts[i]));
+        firsts[i] = WEIR_ROW_NONE;
+        if (!rows[i] || other->unmatchable[i]) continue;
+        firsts[i] = first_in(rows[i], side->list_offset, refs[i]);
+        if (firsts[i]) __builtin_prefetch(join_row_at(side, firsts[i]));
     }
 }
 

@@ -7,6 +7,10 @@
  *         unique     a unique key is known: found by join key and unique key; a second add replaces
  *         multiset   found by the whole row; `copies` counts equal ones
  *
+ * A side that is only ever asked for its rows by key, of a few words that fit beside the key, has the first
+ * row of each key in the key's own row: the look-up ends there, and where keys are unique nothing else is
+ * stored.
+ *
  * `degree` is the number of matching rows of the other side; kept only for sides that need it (outer, semi,
  * anti).
  */
@@ -23,6 +27,10 @@ struct join_row_payload {
     weir_row_ref key;
     uint32_t degree, copies;
 };
+/* In references to rows of a side: the row that lies in the key's row, whose reference this is otherwise. In
+ * the reference that a key's row begins a chain with: it has a row in itself, before those of the chain. */
+#define JOIN_ROW_IN_KEY (UINT64_C(1) << 63)
+
 /* Of a chained side: without `degree` where that is not kept. Rows are many, so every byte counts. */
 struct join_chain_payload {
     weir_row_ref next;
@@ -42,6 +50,8 @@ struct join_side {
     struct weir_table *key_table, *row_table;
     size_t row_payload, link_offset;
     size_t list_offset, other_list_offset; /* in a key's row; either begins with the first row's reference */
+    bool embedded; /* the key's row has one of the side's rows. It looks like any other to who knows where its
+                      columns and the next row are: that is where the list begins */
     uint32_t *order;       /* table column -> input column: what identifies a row comes first */
     uint32_t stored_count; /* of the table's columns */
     uint32_t *position;    /* input column -> table column, or JOIN_COLUMN_OF_INPUT + column */
@@ -90,9 +100,16 @@ static inline const struct join_chain_payload *join_chained_row(
 {
     return (const struct join_chain_payload *)(row + side->row_payload);
 }
+/* Where the row is, for reading. */
+static inline const uint8_t *join_row_at(const struct join_side *side, weir_row_ref ref)
+{
+    if (!(ref & JOIN_ROW_IN_KEY)) return weir_table_read(side->row_table, ref);
+    return weir_table_read(side->key_table, ref & ~JOIN_ROW_IN_KEY) + side->list_offset - side->row_payload;
+}
 static inline weir_row_ref join_row_next(const struct join_side *side, const uint8_t *row)
 {
-    return side->chained ? join_chained_row(side, row)->next : join_row(side, row)->link.next;
+    return side->chained ? join_chained_row(side, row)->next & ~JOIN_ROW_IN_KEY
+                         : join_row(side, row)->link.next;
 }
 static inline uint32_t join_row_degree(const struct join_side *side, const uint8_t *row)
 {
