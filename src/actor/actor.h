@@ -7,6 +7,11 @@
  * cluster, truncated or huge, from an older epoch or a leader that this process does not follow: rejected,
  * counted, logged once a kind.
  * - A machine that sets effects->more is stepped again before anything else.
+ * - Nothing of a stopped JobMaster is heard: neither what it said before nor answers to what it had asked
+ * for. Its slots are given back for it (REQUIRE of none).
+ *
+ * One outside event is one turn: all memory that its steps and their messages take is one arena, which is
+ * reset at the end and warm after a while. Time stands still during a turn.
  * @thread control.
  */
 #ifndef WEIR_ACTOR_ACTOR_H
@@ -46,6 +51,9 @@ const struct weir_identity *weir_actor_identity(const struct weir_actor *actor);
 struct weir_actor_statistics {
     uint64_t events, effects, messages_in, messages_out;
     uint64_t rejected_malformed, rejected_version, rejected_cluster, rejected_epoch;
+    uint64_t undeliverable; /* well-formed, for a JobMaster that is not there (any more) */
+    uint64_t too_long;      /* messages of our own past WEIR_ENVELOPE_BYTES_MAX: not sent */
+    uint64_t local_queue_peak, jobmasters;
 };
 void weir_actor_statistics(const struct weir_actor *actor, struct weir_actor_statistics *ret);
 

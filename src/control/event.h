@@ -25,6 +25,9 @@ struct weir_tag {
     uint32_t kind;
     struct weir_job_id job; /* JOBMASTER */
     uint64_t number;
+    /* Stamped by the actor, passed back unchanged: what a JobMaster asked for before it was stopped is not
+     * answered to the next one of that job. Machines leave it alone; it does not tell timers apart. */
+    uint64_t instance;
 };
 
 enum weir_event_kind {
