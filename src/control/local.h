@@ -23,7 +23,9 @@ enum weir_local_kind {
     WEIR_LOCAL_JOB_START, /* job_start; by WEIR_EFFECT_JOB_START */
     WEIR_LOCAL_CLIENT,    /* from, envelope: a request about this job; the jobmaster answers */
     /* jobmaster -> dispatcher */
-    WEIR_LOCAL_JOB_STATUS,   /* summary: on every change that a list shows */
+    /* summary: on every change that a list shows. The first one of a new job (record_version 0) says that its
+     * record is confirmed: the client is answered. */
+    WEIR_LOCAL_JOB_STATUS,
     WEIR_LOCAL_JOB_TERMINAL, /* result is durable (TERMINAL_DIRTY confirmed); clean-up goes on */
     WEIR_LOCAL_JOB_CLEAN, /* nothing of it is left but its record: the dispatcher puts a tombstone and removes
                              it */

@@ -6,8 +6,9 @@
  *
  *   IDLE -> WRITING -> IDLE                    confirmed
  *           WRITING -> SETTLING (unknown)      the same expected version again with a new counter: wins, or
- *           SETTLING -> READING                a synced read shows whose write won: ours -> IDLE, another's
- * -> FENCED any  -> FENCED                             a record of a larger epoch was met; never left
+ *           SETTLING -> READING                a synced read shows whose write won: ours -> IDLE,
+ *                                              a newer leader's -> FENCED
+ *   any  -> FENCED                             a record of a larger epoch was met; never left
  *
  * First thing with a record that was read: weir_record_claim(), which writes the epoch (H2).
  * @thread control.
@@ -17,6 +18,8 @@
 
 #include "control/effect.h"
 
+enum { WEIR_RECORD_INDEX_BYTES_MAX = 4 << 20 };
+
 enum weir_record_state {
     WEIR_RECORD_IDLE,
     WEIR_RECORD_WRITING,
@@ -25,18 +28,36 @@ enum weir_record_state {
     WEIR_RECORD_FENCED
 };
 
+/* What kind of message the record is: a job's record, or the index of a store without transactions. */
+struct weir_record_kind;
+
 struct weir_record {
     enum weir_record_state state;
+    const struct weir_record_kind *kind;
     const char *key;
     struct weir_tag tag; /* of its store requests: number is the record's own */
     uint64_t epoch, writer_incarnation;
     uint64_t version;        /* of the confirmed content; 0: not created yet */
     uint64_t leader_version; /* creations and deletions CHECK it when the store has transactions */
     bool transactions;
-    Weir__JobRecord *confirmed; /* NULL before the first */
-    Weir__JobRecord *wanted;    /* the owner's to change; lives in memory of the record */
+    union {
+        Weir__JobRecord *confirmed; /* NULL before the first; stays in place until the next is confirmed */
+        Weir__JobIndex *confirmed_index;
+        ProtobufCMessage *confirmed_message;
+    };
+    union {
+        Weir__JobRecord *wanted; /* the owner's to change; moves when a write is confirmed */
+        Weir__JobIndex *wanted_index;
+        ProtobufCMessage *wanted_message;
+    };
     uint64_t change, written_change, confirmed_change;
     uint64_t write_counter;
+    uint64_t
+        first_counter; /* of the write in flight: that one and its settling ones carry the same content */
+    uint64_t request;  /* the one that is waited for */
+    bool in_flight;
+    bool claimed;   /* the confirmed content is of our epoch */
+    bool uncertain; /* a write of unknown outcome may still apply */
     uint32_t retries;
     int64_t retry_at_us;
     bool suspended; /* H8: no writes until resumed */
@@ -44,13 +65,26 @@ struct weir_record {
     struct weir_arena arenas[2]; /* wanted and confirmed copies are rebuilt in turn */
     struct weir_arena confirmed_arena;
     uint32_t arena_current;
+    uint8_t *written; /* content of the write in flight, encoded */
+    size_t written_bytes, written_capacity;
 };
 
 /* record: as read (version > 0) or new (version 0). Copies it. */
 void weir_record_init(struct weir_record *record, struct weir_memory *memory, const char *key,
     struct weir_tag tag, const Weir__JobRecord *content, uint64_t version, uint64_t epoch,
     uint64_t writer_incarnation, uint64_t leader_version, bool transactions);
+/* The job index. content: as read (version > 0) or an empty one (version 0). Otherwise as above. */
+void weir_record_init_index(struct weir_record *record, struct weir_memory *memory, const char *key,
+    struct weir_tag tag, const Weir__JobIndex *content, uint64_t version, uint64_t epoch,
+    uint64_t writer_incarnation);
 void weir_record_done(struct weir_record *record);
+
+/*
+ * H2: writes the epoch into a record that was read, before anything is believed of it. Once it is confirmed,
+ * no older leader can change the record, and confirmed is what it says; when another write came between,
+ * wanted and confirmed are that one's content. wanted is left alone until then.
+ */
+uint64_t weir_record_claim(struct weir_record *record, int64_t now_us, struct weir_effects *effects);
 
 /* wanted was changed. Returns the number of the change; writes now or after the write in flight. */
 uint64_t weir_record_changed(struct weir_record *record, int64_t now_us, struct weir_effects *effects);
