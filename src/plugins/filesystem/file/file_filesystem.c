@@ -13,6 +13,7 @@
 
 struct weir_file {
     int descriptor;
+    bool name_unsynced; /* it was created, and its directory has not been synced since */
     char path[];
 };
 
@@ -108,6 +109,7 @@ static struct weir_file *handle(int descriptor, const char *path)
     size_t length = strlen(path) + 1;
     struct weir_file *file = weir_memory_allocate(weir_os_memory(), sizeof *file + length);
     file->descriptor = descriptor;
+    file->name_unsynced = false;
     memcpy(file->path, path, length);
     return file;
 }
@@ -138,6 +140,7 @@ static enum weir_error_code file_open_write(struct weir_filesystem *fs, const ch
         open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND | (replace ? O_TRUNC : O_EXCL), 0666);
     if (descriptor < 0) return weir_os_error_set(reterr, errno, "cannot create %s", path);
     *ret = handle(descriptor, path);
+    (*ret)->name_unsynced = true;
     return WEIR_OK;
 }
 
@@ -177,24 +180,11 @@ static enum weir_error_code file_handle_status(
     return WEIR_OK;
 }
 
-static enum weir_error_code file_sync(struct weir_file *file, struct weir_error *reterr)
-{
-    if (fsync(file->descriptor) != 0) return weir_os_error_set(reterr, errno, "cannot sync %s", file->path);
-    return WEIR_OK;
-}
-
 static void file_close(struct weir_file *file)
 {
     if (!file) return;
     close(file->descriptor);
     weir_memory_release(weir_os_memory(), file, sizeof *file + strlen(file->path) + 1);
-}
-
-static enum weir_error_code file_make_directories(
-    struct weir_filesystem *fs, const char *path, struct weir_error *reterr)
-{
-    enum weir_error_code code = plain(path, &path, reterr);
-    return code ? code : weir_directory_create(path, reterr);
 }
 
 static enum weir_error_code sync_parent(const char *path, struct weir_error *reterr)
@@ -212,6 +202,42 @@ static enum weir_error_code sync_parent(const char *path, struct weir_error *ret
                      : 0; /* EINVAL: this file system has nothing to sync */
     close(descriptor);
     return failed ? weir_os_error_set(reterr, failed, "cannot sync directory %s", parent) : WEIR_OK;
+}
+
+/* Bytes that are safe under a name that is not are lost all the same: the first time the directory goes
+ * along. */
+static enum weir_error_code file_sync(struct weir_file *file, struct weir_error *reterr)
+{
+    if (fsync(file->descriptor) != 0) return weir_os_error_set(reterr, errno, "cannot sync %s", file->path);
+    if (!file->name_unsynced) return WEIR_OK;
+    enum weir_error_code code = sync_parent(file->path, reterr);
+    if (!code) file->name_unsynced = false;
+    return code;
+}
+
+static enum weir_error_code file_make_directories(
+    struct weir_filesystem *fs, const char *path, struct weir_error *reterr)
+{
+    char prefix[4096];
+    enum weir_error_code code = plain(path, &path, reterr);
+    if (code) return code;
+    size_t length = strlen(path), existing = length;
+    if (length >= sizeof prefix || weir_directory_exists(path)) return weir_directory_create(path, reterr);
+    memcpy(prefix, path, length + 1);
+    while (existing > 0 && !weir_directory_exists(prefix)) {
+        while (existing > 0 && prefix[existing - 1] == '/') existing--;
+        while (existing > 0 && prefix[existing - 1] != '/') existing--;
+        prefix[existing] = 0;
+    }
+    code = weir_directory_create(path, reterr);
+    /* The names of the new directories are made durable, from the uppermost down. */
+    for (size_t i = existing + 1; !code && i <= length; i++) {
+        if ((path[i] != '/' && path[i] != 0) || path[i - 1] == '/') continue;
+        memcpy(prefix, path, i);
+        prefix[i] = 0;
+        code = sync_parent(prefix, reterr);
+    }
+    return code;
 }
 
 static enum weir_error_code file_rename(

@@ -1,0 +1,91 @@
+/*
+ * Names of part files. A part is written as
+ *
+ *     .part-<job>-<sink>-<epoch>-<number>-<subtask>-<checkpoint>-<part>.inprogress
+ *
+ * where (epoch, number) is the attempt, checkpoint is the newest one that the attempt had taken (or restored)
+ * when it began the part, and part counts up within the attempt. Readers skip it for the dot. It becomes
+ *
+ *     part-<UUID>-<subtask>-<part>
+ *
+ * where the UUID is a hash of job, sink and attempt. So no two attempts ever use a name twice, and who finds
+ * a file knows whose it is.
+ */
+#include "plugins/connector/filesystem/sink.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+static const char suffix[] = ".inprogress";
+
+/* Letters, digits and underscores, so that dashes separate. */
+static void put_plain(char *to, size_t bytes, const char *text)
+{
+    size_t used = strlen(to);
+    for (; *text && used + 1 < bytes; text++) {
+        char c = *text;
+        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        to[used++] = plain ? c : '_';
+    }
+    to[used] = 0;
+}
+
+void sink__name_attempt(struct file_sink *s)
+{
+    const struct weir_operator_context *ctx = sink__ctx(s);
+    char job[72] = "", sink[72] = "";
+    put_plain(job, sizeof job, ctx->job_id ? ctx->job_id : "");
+    put_plain(sink, sizeof sink, ctx->uid ? ctx->uid : "");
+    snprintf(s->hidden_prefix, sizeof s->hidden_prefix, ".part-%s-%s-", job, sink);
+    char attempt[SINK_NAME_BYTES_MAX + 64];
+    int length = snprintf(attempt, sizeof attempt, "%s%llu-%u", s->hidden_prefix,
+        (unsigned long long)ctx->attempt_epoch, ctx->attempt_number);
+    XXH128_hash_t hash = XXH3_128bits(attempt, (size_t)length);
+    uint64_t high = hash.high64, low = hash.low64;
+    snprintf(s->visible_prefix, sizeof s->visible_prefix, "part-%08x-%04x-%04x-%04x-%012llx-%u-",
+        (unsigned)(high >> 32), (unsigned)(high >> 16 & 0xffff), (unsigned)(high & 0xffff),
+        (unsigned)(low >> 48), (unsigned long long)(low & 0xffffffffffff), ctx->subtask_index);
+}
+
+void sink__name_part(struct file_sink *s, struct sink_part *p, uint32_t number)
+{
+    const struct weir_operator_context *ctx = sink__ctx(s);
+    const char *directory = sink__directory_of(s, p->partition);
+    p->hidden = weir_arena_format(&s->names, "%s/%s%llu-%u-%u-%llu-%u%s", directory, s->hidden_prefix,
+        (unsigned long long)ctx->attempt_epoch, ctx->attempt_number, ctx->subtask_index,
+        (unsigned long long)s->last_checkpoint_id, number, suffix);
+    p->visible = weir_arena_format(&s->names, "%s/%s%u", directory, s->visible_prefix, number);
+}
+
+/* A number and what ends it; false: there is none. */
+static bool take_number(const char **at, uint64_t *ret, char end)
+{
+    char *rest;
+    if (**at < '0' || **at > '9') return false;
+    *ret = strtoull(*at, &rest, 10);
+    if (*rest != end) return false;
+    *at = rest + 1;
+    return true;
+}
+
+bool sink__is_predecessors(const struct file_sink *s, const char *name)
+{
+    const struct weir_operator_context *ctx = s->op.ctx;
+    size_t length = strlen(s->hidden_prefix);
+    if (strncmp(name, s->hidden_prefix, length) != 0) return false;
+    const char *at = name + length;
+    uint64_t epoch, number, subtask, checkpoint, part;
+    if (!take_number(&at, &epoch, '-') || !take_number(&at, &number, '-') ||
+        !take_number(&at, &subtask, '-') || !take_number(&at, &checkpoint, '-') ||
+        !take_number(&at, &part, suffix[0]) || strcmp(at, suffix + 1) != 0)
+        return false;
+    if (subtask % ctx->parallelism != ctx->subtask_index) return false;
+    return epoch < ctx->attempt_epoch || (epoch == ctx->attempt_epoch && number < ctx->attempt_number);
+}
+
+bool sink__is_own_jobs(const struct file_sink *s, const char *path)
+{
+    const char *name = strrchr(path, '/');
+    return strncmp(name ? name + 1 : path, s->hidden_prefix, strlen(s->hidden_prefix)) == 0;
+}
