@@ -9,17 +9,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "data/spec.h"
-
-enum weir_exchange {
-    WEIR_EXCHANGE_FORWARD, /* same subtask; chainable */
-    WEIR_EXCHANGE_HASH, /* key columns -> key group -> subtask; no key columns: all to subtask 0 (singleton)
-                         */
-    WEIR_EXCHANGE_REBALANCE, /* batches round-robin */
-    WEIR_EXCHANGE_BROADCAST,
-    WEIR_EXCHANGE_GLOBAL /* all to subtask 0 */
-};
-const char *weir_exchange_name(
-    enum weir_exchange exchange); /* as EXPLAIN and the web UI write it: FORWARD, HASH ... */
+#include "plan/exchange.h"
 
 enum weir_plan_operator_kind { WEIR_PLAN_SOURCE, WEIR_PLAN_OPERATOR, WEIR_PLAN_SINK };
 
