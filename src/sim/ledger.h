@@ -18,7 +18,7 @@
 
 extern const struct weir_connector weir_sim_ledger_connector;
 /* All plug-ins and the ledger. */
-extern const struct weir_connectors weir_sim_connectors;
+const struct weir_connectors *weir_sim_connectors(void);
 
 struct weir_ledger_row {
     int64_t partition, sequence, key, value, timestamp_ms;
@@ -40,7 +40,6 @@ struct weir_ledger_check {
     uint64_t seed;
     int64_t partitions, rows, keys, window_ms;
     bool complete; /* the job has ended with FINISHED: nothing may be missing */
-    /* Watermark below which nothing may be missing although the job has not ended; INT64_MIN: none. */
 };
 struct weir_ledger_verdict {
     uint64_t lines, lost, doubled, wrong, unordered;
