@@ -12,7 +12,8 @@
  * falls to 0 semi, anti: left rows as the degree of left rows goes 0 -> 1 and 1 -> 0 Flink:
  * StreamingJoinOperator, StreamingSemiAntiJoinOperator; the order of what is emitted is theirs.
  *
- * Batch mode: no padding until both inputs have ended, then every row of degree 0 once; insert-only.
+ * Batch mode: insert-only; no padding until both inputs have ended, then every row of degree 0 once. When one
+ * input has ended, what comes on the other meets all it will ever meet: it is not stored, and padded at once.
  */
 #include "ops/join_pairs.h"
 #include "ops/join_side.h"
@@ -27,7 +28,8 @@ struct join {
     bool outer[2]; /* sides whose rows appear without a match */
     struct join_pairs pairs;
     /* The present input batch. */
-    bool started, stored; /* stored: its rows are in state already */
+    bool started, stored; /* stored: its rows are in state already, or need not be */
+    bool final;           /* the other input has ended, in batch mode */
     uint32_t position;    /* of the selection: next row to find pairs for */
     weir_row_ref chain;   /* next member of its chain; 0: not begun */
     uint32_t copies_left; /* of that member, yet to be paired */
@@ -206,7 +208,8 @@ static bool emit_outer(
     bool add = weir_row_kind_is_add(kind), streaming = !op->base.ctx->bounded;
     bool own_outer = op->outer[input], other_outer = op->outer[1 - input];
     if (op->row_pairs == 0) {
-        if (!own_outer || (!streaming && !op->sides[input].unmatchable[op->emit_position])) return true;
+        if (!own_outer || !(streaming || op->final || op->sides[input].unmatchable[op->emit_position]))
+            return true;
         if (op->pairs.out_count == WEIR_BATCH_ROWS_MAX) return false;
         join_put(&op->pairs, add ? WEIR_ROW_INSERT : WEIR_ROW_DELETE, (uint16_t)row, NULL);
         return true;
@@ -232,8 +235,8 @@ static bool emit_semi(
     bool add = weir_row_kind_is_add(kind), anti = op->type == JOIN_ANTI, streaming = !op->base.ctx->bounded;
     if (input == 0) {
         bool matched = op->row_pairs > 0;
-        if (matched == anti || (anti && !streaming && !op->sides[0].unmatchable[op->emit_position]))
-            return true;
+        if (matched == anti) return true;
+        if (anti && !(streaming || op->final || op->sides[0].unmatchable[op->emit_position])) return true;
         if (op->pairs.out_count == WEIR_BATCH_ROWS_MAX) return false;
         join_put(&op->pairs, kind, (uint16_t)row, NULL);
         return true;
@@ -313,8 +316,11 @@ static enum weir_error_code start_batch(struct join *op, uint32_t input, const s
     join_side_sweep(&op->sides[0]);
     join_side_sweep(&op->sides[1]);
     join_side_read(side, in);
-    bool inner = op->type == JOIN_INNER, whole = side->layout == JOIN_APPEND && !in->kinds;
-    if (whole) {
+    op->final = op->base.ctx->bounded && op->ended[1 - input];
+    bool inner = op->type == JOIN_INNER, whole = side->layout == JOIN_APPEND && !in->kinds && !op->final;
+    if (op->final) {
+        join_side_find(other, side, in, op->firsts);
+    } else if (whole) {
         if (join_side_add_all(side, other, in, op->firsts)) return op->base.ctx->error->code;
     } else {
         join_side_find(other, side, in, op->firsts);
@@ -322,7 +328,7 @@ static enum weir_error_code start_batch(struct join *op, uint32_t input, const s
         if (inner && update_own_side(op, input, in)) return op->base.ctx->error->code;
     }
     op->started = true;
-    op->stored = whole || inner;
+    op->stored = whole || inner || op->final;
     op->position = op->pairs.count = op->emit_position = op->emit_pair = op->step_pair = 0;
     op->chain = WEIR_ROW_NONE;
     op->copies_left = 0;

@@ -48,6 +48,7 @@ struct conformance_case {
     bool keeps_time; /* what it knows of time is in its snapshot: the watermark is not sent again */
     bool late;       /* some rows are behind the watermark */
     bool no_nulls;   /* of the time column */
+    uint32_t ends;   /* 1 + the input that ends half-way; 0: both at the end */
     bool broken;     /* the plan says insert-only of inputs that are not */
     uint32_t rows;   /* 0: CASE_EVENTS_MAX */
 };

@@ -417,15 +417,19 @@ static OPS_UNUSED void test_watermark(struct test_driver *d, int64_t ms)
     }
 }
 
+static OPS_UNUSED void test_end_input(struct test_driver *d, uint32_t input)
+{
+    for (uint32_t t = 0; t < d->subtask_count; t++) {
+        struct test_subtask *s = &d->subtasks[t];
+        if (s->op->ops->end_input && input < s->ctx.input_count)
+            TEST_CALL(d, s, s->op->ops->end_input(s->op, input, &s->out));
+    }
+}
+
 static OPS_UNUSED void test_end(struct test_driver *d)
 {
     test_watermark(d, INT64_MAX);
-    for (uint32_t t = 0; t < d->subtask_count; t++) {
-        struct test_subtask *s = &d->subtasks[t];
-        for (uint32_t input = 0; s->op->ops->end_input && input < s->ctx.input_count; input++) {
-            TEST_CALL(d, s, s->op->ops->end_input(s->op, input, &s->out));
-        }
-    }
+    for (uint32_t input = 0; input < 2; input++) test_end_input(d, input);
 }
 
 /* --- snapshots --- */

@@ -138,6 +138,7 @@ static uint32_t generate(const struct conformance_case *c, uint64_t seed)
     bool timed = strchr(c->input_types[0], 't') != NULL;
     while (g.count < g.wanted) {
         uint32_t input = c->input_types[1] ? (uint32_t)below(&g, 2) : 0;
+        if (c->ends && g.count > CASE_SHORT / 2) input = 2 - c->ends;
         uint64_t longest = g.count < CASE_SHORT ? 9 : (uint64_t[]){ 4, 60, 60, 1300 }[below(&g, 4)];
         for (uint64_t length = 1 + below(&g, longest); length > 0 && g.count < g.wanted; length--) {
             random_change(&g, input);
@@ -231,7 +232,11 @@ static void drive(const struct conformance_case *c, struct test_driver *d, uint3
 {
     static struct feeder f;
     f = (struct feeder){ .c = c, .d = d };
-    feed(&f, events, count);
+    uint32_t first = c->ends ? count : 0;
+    while (first > 0 && events[first - 1].input != c->ends - 1) first--;
+    feed(&f, events, first);
+    if (c->ends) test_end_input(d, c->ends - 1);
+    feed(&f, events + first, count - first);
     test_end(d);
 }
 
