@@ -1,0 +1,88 @@
+/* What was ever seen, by kind and name, over many histories. */
+#include "base/assert.h"
+#include "sim/world.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { ROWS_MAX = 512, NAME_BYTES_MAX = 64 };
+
+struct row {
+    enum weir_sim_coverage_kind kind;
+    char name[NAME_BYTES_MAX];
+    uint64_t count;
+};
+
+struct weir_sim_coverage {
+    struct weir_memory *memory;
+    struct row rows[ROWS_MAX];
+    uint32_t count;
+    /* By address of the name: names are literals, and a miss only costs the search. */
+    struct {
+        const char *name;
+        uint32_t row;
+    } recent[256];
+};
+
+struct weir_sim_coverage *weir_sim_coverage_new(struct weir_memory *memory)
+{
+    struct weir_sim_coverage *coverage =
+        (struct weir_sim_coverage *)weir_memory_allocate_zeroed(memory, sizeof *coverage);
+    coverage->memory = memory;
+    return coverage;
+}
+
+void weir_sim_coverage_free(struct weir_sim_coverage *coverage)
+{
+    if (coverage) weir_memory_release(coverage->memory, coverage, sizeof *coverage);
+}
+
+static void count(struct weir_sim_coverage *coverage, enum weir_sim_coverage_kind kind, const char *name)
+{
+    uint32_t slot = (uint32_t)((uintptr_t)name >> 2) % WEIR_ARRAY_COUNT(coverage->recent);
+    uint32_t row = coverage->recent[slot].row;
+    if (coverage->recent[slot].name == name && row < coverage->count && coverage->rows[row].kind == kind &&
+        strncmp(coverage->rows[row].name, name, NAME_BYTES_MAX - 1) == 0) {
+        coverage->rows[row].count++;
+        return;
+    }
+    for (row = 0; row < coverage->count; row++)
+        if (coverage->rows[row].kind == kind &&
+            strncmp(coverage->rows[row].name, name, NAME_BYTES_MAX - 1) == 0)
+            break;
+    if (row == coverage->count) {
+        if (row == ROWS_MAX) return;
+        coverage->rows[row].kind = kind;
+        snprintf(coverage->rows[row].name, NAME_BYTES_MAX, "%s", name);
+        coverage->count++;
+    }
+    coverage->rows[row].count++;
+    coverage->recent[slot].name = name;
+    coverage->recent[slot].row = row;
+}
+
+void weir_sim_cover(struct weir_sim *sim, enum weir_sim_coverage_kind kind, const char *name)
+{
+    if (sim->coverage) count(sim->coverage, kind, name);
+}
+
+static bool follows(const struct row *a, const struct row *b)
+{
+    return a->kind != b->kind ? a->kind > b->kind : strcmp(a->name, b->name) > 0;
+}
+
+void weir_sim_coverage_report(const struct weir_sim_coverage *coverage, struct weir_buffer *to)
+{
+    static const char *const kinds[] = { "fault", "effect", "task event", "message", "transition", "reply" };
+    uint32_t order[ROWS_MAX];
+    for (uint32_t i = 0; i < coverage->count; i++) {
+        uint32_t at = i;
+        for (; at > 0 && follows(&coverage->rows[order[at - 1]], &coverage->rows[i]); at--)
+            order[at] = order[at - 1];
+        order[at] = i;
+    }
+    for (uint32_t i = 0; i < coverage->count; i++) {
+        const struct row *row = &coverage->rows[order[i]];
+        weir_buffer_format(
+            to, "%-11s %-44s %12llu\n", kinds[row->kind], row->name, (unsigned long long)row->count);
+    }
+}

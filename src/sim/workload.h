@@ -1,0 +1,78 @@
+/* What jobs a history runs and what is asked of them. For src/sim alone. */
+#ifndef WEIR_SIM_WORKLOAD_H
+#define WEIR_SIM_WORKLOAD_H
+
+#include "sim/ledger.h"
+#include "sim/world.h"
+
+enum { WEIR_SIM_JOBS_MAX = 32, WEIR_SIM_CLIENTS_MAX = 3, WEIR_SIM_ACTIONS_MAX = 256, WEIR_SIM_SINKS_MAX = 2 };
+
+/* A job's SQL: one file sink after another, judged by what the ledger knows. */
+struct weir_sim_sink {
+    enum weir_ledger_expectation expectation;
+    const char *folder; /* below the job's */
+    uint64_t seed;
+    int64_t partitions, rows, keys, window_ms;
+};
+struct weir_sim_template {
+    const char *name, *sql; /* %s: the job's folder of sinks, once a sink */
+    struct weir_sim_sink sinks[WEIR_SIM_SINKS_MAX];
+    uint32_t sink_count;
+    bool bounded;
+};
+extern const struct weir_sim_template weir_sim_templates[];
+extern const uint32_t weir_sim_template_count;
+
+struct weir_sim_workload {
+    const char *name, *text;
+    uint32_t jobs_min, jobs_max;
+    int templates[6];  /* drawn from; -1 ends */
+    uint64_t features; /* always there */
+};
+extern const struct weir_sim_workload weir_sim_workloads[];
+
+enum weir_sim_action_kind {
+    WEIR_SIM_SUBMIT,
+    WEIR_SIM_CANCEL,
+    WEIR_SIM_STOP,
+    WEIR_SIM_SAVEPOINT,
+    WEIR_SIM_RESCALE,
+    WEIR_SIM_QUERY
+};
+struct weir_sim_action {
+    enum weir_sim_action_kind kind;
+    int64_t at_us;
+    uint32_t job;
+    bool drain;
+    uint8_t request[16];
+    uint32_t vertex, parallelism;
+};
+
+/* A job as the world outside knows it: what was promised, and what was seen. */
+struct weir_sim_job {
+    struct weir_job_id id;
+    uint32_t template, parallelism;
+    char folder[64];
+    Weir__ExecutionPlan *plan;                   /* NULL: could not be planned */
+    bool submitted;                              /* a client has been told so */
+    bool asked_to_end, asked_cancel, asked_stop; /* sent, answered or not */
+    bool cancel_promised, stop_promised;
+    Weir__JobState seen; /* in the last answer that named it */
+    bool terminal_seen;
+};
+
+struct weir_sim_clients {
+    struct weir_sim *sim;
+    struct weir_sim_job jobs[WEIR_SIM_JOBS_MAX];
+    uint32_t job_count;
+    struct weir_sim_action actions[WEIR_SIM_ACTIONS_MAX];
+    uint32_t action_count;
+    uint64_t answered, given_up;
+};
+
+/* Draws jobs and actions, adds client processes. */
+void weir_sim_clients_start(struct weir_sim *sim);
+struct weir_sim_job *weir_sim_job_find(struct weir_sim *sim, const struct weir_job_id *id);
+extern const struct weir_sim_program weir_sim_client_program;
+
+#endif
