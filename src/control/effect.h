@@ -152,6 +152,7 @@ struct weir_identity {
     uint64_t epoch, leader_incarnation;
     weir_node leader;
     bool suspended; /* JobManager: the store is out of reach */
+    bool waits;     /* JobManager, H8: suspended, and the session may be over: it deploys nothing either */
 };
 /* Node message of this process. */
 Weir__Node *weir_identity_node(const struct weir_identity *identity, struct weir_arena *arena);

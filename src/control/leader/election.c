@@ -1,0 +1,603 @@
+/*
+ * What the leader machine asks of the coordination store: presence, looks, claims, rewrites. One request at a
+ * time; which one is next follows from what is known (leader__decide). An unknown outcome needs no state of
+ * its own: the next look shows whose write won, and until one has, the same claim goes again from the same
+ * version.
+ */
+#include "control/leader/internal.h"
+#include "base/assert.h"
+#include "control/planted.h"
+#include "control/record/record.h"
+#include <string.h>
+
+#define CANDIDATES "candidates"
+
+static uint64_t next_random(struct weir_leader *leader)
+{
+    leader->random ^= leader->random << 13;
+    leader->random ^= leader->random >> 7;
+    leader->random ^= leader->random << 17;
+    return leader->random;
+}
+
+static void ask(struct weir_leader *leader, enum leader_request request,
+    const struct weir_store_operation *operations, uint32_t count, int64_t now_us,
+    struct weir_effects *effects)
+{
+    leader->request = request;
+    leader->request_sent_us = now_us;
+    struct weir_tag tag = { .role = WEIR_ROLE_LEADER, .kind = LEADER_TAG_STORE };
+    tag.number = ++leader->request_number;
+    weir_effect_store(effects, tag, operations, count);
+}
+
+static void ask_one(struct weir_leader *leader, enum leader_request request,
+    enum weir_store_operation_kind kind, const char *key, int64_t now_us, struct weir_effects *effects)
+{
+    struct weir_store_operation operation = { .kind = kind, .key = key };
+    ask(leader, request, &operation, 1, now_us, effects);
+}
+
+static void defer(struct weir_leader *leader, int64_t now_us, struct weir_effects *effects)
+{
+    int64_t delay_us = (int64_t)LEADER_RETRY_FIRST_US << WEIR_MIN(leader->retries, 6u);
+    delay_us = WEIR_MIN(delay_us, (int64_t)LEADER_RETRY_LAST_US);
+    leader->retries++;
+    leader->not_before_us = now_us + delay_us / 2 + (int64_t)(next_random(leader) % (uint64_t)delay_us);
+    weir_effect_timer(effects, (struct weir_tag){ .role = WEIR_ROLE_LEADER, .kind = LEADER_TAG_RETRY },
+        leader->not_before_us);
+}
+
+void leader__session_over(struct weir_leader *leader)
+{
+    leader->request = LEADER_REQUEST_NONE;
+    leader->own_present = leader->own_blocked = false;
+    leader->own_stale_version = 0;
+    leader->looked = leader->jobs_looked = false;
+    leader->look_due = leader->presence_due = true;
+    /* What was claimed in that session is not led in another one: its presence is gone. */
+    leader->epoch_led = WEIR_MAX(leader->epoch_led, leader->epoch_claimed);
+}
+
+static const char *candidate_key(const char *name, struct weir_arena *arena)
+{
+    return weir_arena_format(arena, CANDIDATES "/%s", name);
+}
+
+/* ---------------------------------------------------------------- presence */
+
+static void encode(
+    const ProtobufCMessage *message, struct weir_store_operation *operation, struct weir_arena *arena)
+{
+    operation->length = protobuf_c_message_get_packed_size(message);
+    uint8_t *bytes = weir_arena_allocate(arena, operation->length ? operation->length : 1);
+    protobuf_c_message_pack(message, bytes);
+    operation->value = bytes;
+}
+
+static void ask_presence(struct weir_leader *leader, int64_t now_us, struct weir_effects *effects)
+{
+    leader->presence_due = false;
+    const char *key = candidate_key(leader->identity->name, effects->arena);
+    struct weir_store_operation operations[2];
+    uint32_t count = 0;
+    if (leader->own_stale_version)
+        operations[count++] = (struct weir_store_operation){
+            .kind = WEIR_STORE_DELETE, .key = key, .version = leader->own_stale_version
+        };
+    if (leader->transactions || !leader->own_stale_version) {
+        operations[count] = (struct weir_store_operation){ .kind = WEIR_STORE_CREATE_EPHEMERAL, .key = key };
+        encode(&weir_identity_node(leader->identity, effects->arena)->base, &operations[count++],
+            effects->arena);
+    }
+    ask(leader, LEADER_REQUEST_PRESENCE, operations, count, now_us, effects);
+}
+
+static void on_presence(
+    struct weir_leader *leader, enum weir_store_outcome outcome, int64_t now_us, struct weir_effects *effects)
+{
+    bool created = leader->transactions || !leader->own_stale_version;
+    leader->own_stale_version = 0;
+    if (outcome == WEIR_STORE_OK && created) {
+        leader->own_present = true;
+        leader->retries = 0;
+    }
+    leader->presence_due = outcome == WEIR_STORE_OK && !created;
+    leader->look_due = true; /* it also shows what became of an unknown outcome */
+    if (outcome != WEIR_STORE_OK) defer(leader, now_us, effects);
+}
+
+/* ---------------------------------------------------------------- looking */
+
+static bool is_own(const struct weir_leader *leader)
+{
+    return leader->record && leader->record->holder->incarnation == leader->identity->incarnation &&
+           leader->holder == leader->identity->self;
+}
+
+static void read_record(
+    struct weir_leader *leader, const struct weir_store_entry *entry, struct weir_effects *effects)
+{
+    uint64_t incarnation = leader->record ? leader->record->holder->incarnation : 0;
+    weir_node holder = leader->holder;
+    leader->record = NULL;
+    leader->holder = 0;
+    leader->record_newer = false;
+    leader->record_found = entry && entry->found;
+    leader->record_version = leader->record_found ? entry->version : 0;
+    if (leader->record_found) {
+        struct weir_error error;
+        ProtobufCMessage *message = NULL;
+        Weir__LeaderRecord *record = NULL;
+        weir_arena_reset(&leader->record_arena);
+        if (!weir_leader_record_decode(&leader->record_arena, entry->value, entry->length, &record, &error) &&
+            record->epoch <= LEADER_EPOCH_MAX) {
+            leader->record = record;
+            leader->holder = weir_nodes_intern(leader->nodes, record->holder->name);
+            leader->epoch_seen = WEIR_MAX(leader->epoch_seen, record->epoch);
+            leader->damaged_looks = 0;
+            leader->jobs_looked = false;
+        } else {
+            leader->record_newer =
+                !weir_proto_decode(&weir__leader_record__descriptor, effects->arena, entry->value,
+                    entry->length, WEIR_RECORD_BYTES_MAX, &message, &error) &&
+                ((Weir__LeaderRecord *)message)->format > WEIR_RECORD_FORMAT;
+            if (!leader->damaged_looks++)
+                weir_effect_log(effects, WEIR_CONTROL_ERROR, "the leader record cannot be read: %s",
+                    leader->record_newer ? "a newer version of Weir wrote it" : error.message);
+        }
+    }
+    if (holder != leader->holder || (leader->record && incarnation != leader->record->holder->incarnation)) {
+        leader->watching_holder = false;
+        leader__holder_changed(leader);
+    }
+}
+
+static void read_candidates(
+    struct weir_leader *leader, const struct weir_store_event *store, struct weir_effects *effects)
+{
+    const size_t prefix = sizeof CANDIDATES; /* with the slash */
+    leader->own_present = leader->own_blocked = leader->holder_present = leader->holder_name_present = false;
+    leader->own_stale_version = 0;
+    for (uint32_t i = 0; i < store->entry_count; i++) {
+        const struct weir_store_entry *entry = &store->entries[i];
+        if (strlen(entry->key) <= prefix) continue;
+        const char *name = entry->key + prefix;
+        ProtobufCMessage *message = NULL;
+        struct weir_error error;
+        bool readable = !weir_proto_decode(&weir__node__descriptor, effects->arena, entry->value,
+            entry->length, WEIR_RECORD_BYTES_MAX, &message, &error);
+        const Weir__Node *node = readable ? (Weir__Node *)message : NULL;
+        uint64_t incarnation = node ? node->incarnation : 0;
+        if (leader->record && strcmp(name, leader->record->holder->name) == 0) {
+            leader->holder_name_present = true;
+            leader->holder_present = incarnation == leader->record->holder->incarnation;
+            leader->holder_candidate_version = entry->version;
+        }
+        if (strcmp(name, leader->identity->name) != 0) {
+            if (!node) continue;
+            leader__dial(leader, name, node->rpc_address, effects);
+            /* Its presence was removed with the takeover, where there are transactions: it has come back. */
+            if (leader->transactions || entry->version != leader->suspected_candidate_version)
+                leader__lives(leader, weir_nodes_find(leader->nodes, name), incarnation);
+        } else if (incarnation == leader->identity->incarnation) {
+            leader->own_present = true;
+        } else if (node && node->rpc_address[0] && strcmp(node->host, leader->identity->host) == 0 &&
+                   strcmp(node->rpc_address, leader->identity->rpc_address) == 0) {
+            /* Our predecessor: this process listens on its address now, so that one does not live any more.
+             */
+            leader->own_stale_version = entry->version;
+        } else {
+            leader->own_blocked = true; /* until its session ends */
+        }
+    }
+    leader->presence_due = !leader->own_present && !leader->own_blocked;
+}
+
+/* H1: what the store and its jobs know of epochs when there is no leader record. */
+static void read_jobs(struct weir_leader *leader, const struct weir_store_event *store,
+    enum leader_request request, struct weir_effects *effects)
+{
+    for (uint32_t i = 0; i < store->entry_count; i++) {
+        const struct weir_store_entry *entry = &store->entries[i];
+        ProtobufCMessage *message = NULL;
+        struct weir_error error;
+        uint64_t epoch = 0;
+        if (request == LEADER_REQUEST_LOOK_INDEX) {
+            if (entry->found && !weir_proto_decode(&weir__job_index__descriptor, effects->arena, entry->value,
+                                    entry->length, WEIR_RECORD_INDEX_BYTES_MAX, &message, &error))
+                epoch = ((Weir__JobIndex *)message)->epoch;
+        } else if (!weir_proto_decode(&weir__job_record__descriptor, effects->arena, entry->value,
+                       entry->length, WEIR_RECORD_BYTES_MAX, &message, &error)) {
+            epoch = ((Weir__JobRecord *)message)->epoch;
+        }
+        if (epoch <= LEADER_EPOCH_MAX) leader->epoch_seen = WEIR_MAX(leader->epoch_seen, epoch);
+    }
+}
+
+static void end_process(struct weir_effects *effects, const char *text)
+{
+    struct weir_effect *effect = weir_effect_add(effects, WEIR_EFFECT_EXIT);
+    effect->text = text;
+}
+
+/* A leader has looked at its record. */
+static void look_as_leader(struct weir_leader *leader, int64_t now_us, struct weir_effects *effects)
+{
+    const struct weir_identity *identity = leader->identity;
+    if (is_own(leader) && leader->record->epoch >= identity->epoch) {
+        if (leader->record_version != leader->led_version) {
+            /* Our own rewrite, whose outcome was unknown. */
+            leader->led_version = leader->record_version;
+            leader->sent_wrong = false;
+            leader__rewritten(leader, leader->record->epoch, now_us, effects);
+        } else if (leader->sent_wrong) {
+            leader->suspicion_was_wrong = true;
+        }
+        leader->sent_wrong = false;
+        if (leader->record->shut_down) end_process(effects, "the cluster has ended");
+        leader__resume(leader, effects);
+        return;
+    }
+    if (leader->record_newer) {
+        leader__revoke(leader, "a newer version of Weir has written the leader record", now_us, effects);
+    } else if (leader->record && leader->record->epoch >= identity->epoch) {
+        leader__revoke(leader,
+            weir_arena_format(effects->arena, "%s leads with epoch %llu", leader->record->holder->name,
+                (unsigned long long)leader->record->epoch),
+            now_us, effects);
+        /* Our session lives, so that was a mistake: we do not make one in return (H12). */
+        if (leader->record->suspected_at_ms) {
+            uint64_t hold_off_ms = leader__hold_off_ms(leader, leader->record->wrong_suspicions + 1);
+            leader->hold_off_until_us =
+                WEIR_MAX(leader->hold_off_until_us, now_us + (int64_t)hold_off_ms * 1000);
+        }
+        leader__retrieved(leader, effects);
+    } else {
+        /* H1: gone, damaged, or older than what we lead with: the store was wiped or set back. */
+        leader->raise_due = true;
+    }
+}
+
+static void look_as_follower(struct weir_leader *leader, int64_t now_us, struct weir_effects *effects)
+{
+    if (leader->state == LEADER_CLAIMING && is_own(leader) &&
+        leader->record->epoch == leader->epoch_claimed && leader->epoch_claimed > leader->epoch_led) {
+        leader->led_version = leader->record_version;
+        leader__grant(leader, now_us, effects);
+        return;
+    }
+    if (leader->record && leader->record->shut_down && leader->was_open) {
+        end_process(effects, "the cluster has ended");
+        return;
+    }
+    bool led = leader->record && leader->holder_present && !is_own(leader);
+    leader__set_state(leader, led ? LEADER_STANDBY : LEADER_CANDIDATE);
+    leader__retrieved(leader, effects);
+    if (leader->record && !leader->holder_present) return;
+    if (leader->record)
+        leader__dial(leader, leader->record->holder->name, leader->record->holder->rpc_address, effects);
+}
+
+static void after_look(struct weir_leader *leader, int64_t now_us, struct weir_effects *effects)
+{
+    leader->looked = true;
+    leader->retries = 0;
+    leader__hold_off_read(leader, now_us);
+    if (leader->state == LEADER_LEADING)
+        look_as_leader(leader, now_us, effects);
+    else
+        look_as_follower(leader, now_us, effects);
+    if (leader->record && !leader->record->shut_down) leader->was_open = true;
+}
+
+static void ask_record(struct weir_leader *leader, int64_t now_us, struct weir_effects *effects)
+{
+    leader->look_due = false;
+    if (!leader->watching_record) {
+        leader->watching_record = true;
+        weir_effect_add(effects, WEIR_EFFECT_STORE_WATCH)->text = "leader";
+    }
+    ask_one(leader, LEADER_REQUEST_LOOK_RECORD, WEIR_STORE_READ, "leader", now_us, effects);
+}
+
+/* After the record, so that a holder that is not listed was gone when the record named it. */
+static void ask_candidates(struct weir_leader *leader, int64_t now_us, struct weir_effects *effects)
+{
+    if (leader->record && !leader->watching_holder && leader->holder != leader->identity->self) {
+        leader->watching_holder = true;
+        weir_effect_add(effects, WEIR_EFFECT_STORE_WATCH)->text =
+            candidate_key(leader->record->holder->name, effects->arena);
+    }
+    ask_one(leader, LEADER_REQUEST_LOOK_CANDIDATES, WEIR_STORE_LIST, CANDIDATES, now_us, effects);
+}
+
+/* ---------------------------------------------------------------- claiming and rewriting */
+
+static enum leader_reason entitlement(const struct weir_leader *leader, int64_t now_us)
+{
+    if (!leader->looked || !leader->own_present || leader->record_newer) return LEADER_REASON_NONE;
+    if (WEIR_PLANTED(takeover_unchecked) && leader->state == LEADER_CLAIMING) return leader->claim_reason;
+    if (!leader->record) {
+        bool repair = leader->record_found && leader->damaged_looks < LEADER_REPAIR_LOOKS;
+        return repair ? LEADER_REASON_NONE : LEADER_REASON_FIRST;
+    }
+    if (leader->record->shut_down) return leader->was_open ? LEADER_REASON_NONE : LEADER_REASON_FIRST;
+    if (is_own(leader)) return LEADER_REASON_OWN;
+    if (!leader->holder_present) return LEADER_REASON_ABSENT;
+    return leader__suspicion(leader, now_us);
+}
+
+static uint64_t next_epoch(const struct weir_leader *leader)
+{
+    uint64_t known = leader->record ? leader->record->epoch : 0;
+    if (!WEIR_PLANTED(epoch_from_store_only)) {
+        known = WEIR_MAX(known, leader->epoch_seen);
+        known = WEIR_MAX(known, leader->epoch_led);
+        known = WEIR_MAX(known, leader->identity->epoch);
+    }
+    return known + 1;
+}
+
+static const char *reason_text(enum leader_reason reason)
+{
+    switch (reason) {
+    case LEADER_REASON_FIRST: return "no leader was recorded";
+    case LEADER_REASON_OWN: return "the leader lost its session and took over again";
+    case LEADER_REASON_ABSENT: return "the leader's session was over";
+    case LEADER_REASON_DIED: return "the leader's process ended";
+    case LEADER_REASON_SUSPECTED: return "the leader refused connections, a TaskManager says so too";
+    case LEADER_REASON_NONE: break;
+    }
+    return "?";
+}
+
+/* The record's content with this process as its holder; fields of newer versions survive. */
+static Weir__LeaderRecord *own_record(
+    const struct weir_leader *leader, uint64_t epoch, struct weir_arena *arena)
+{
+    Weir__LeaderRecord *record = leader->record
+                                     ? WEIR_PROTO_COPY(arena, leader->record)
+                                     : WEIR_PROTO_NEW(arena, Weir__LeaderRecord, weir__leader_record);
+    record->format = WEIR_RECORD_FORMAT;
+    record->epoch = epoch;
+    record->holder = weir_identity_node(leader->identity, arena);
+    record->shut_down = false;
+    return record;
+}
+
+static void add_failover(struct weir_leader *leader, Weir__LeaderRecord *record, enum leader_reason reason,
+    int64_t now_us, int64_t wall_us, struct weir_arena *arena)
+{
+    Weir__Failover *failover = WEIR_PROTO_NEW(arena, Weir__Failover, weir__failover);
+    failover->at_ms = wall_us / 1000;
+    failover->epoch = record->epoch;
+    failover->reason = weir_arena_string(arena, reason_text(reason));
+    int64_t since_us = 0;
+    if (leader->holder && leader->holder != leader->identity->self)
+        since_us = leader__peer(leader, leader->holder)->heard_us;
+    leader->detection_ms = since_us ? (uint32_t)((now_us - since_us) / 1000) : 0;
+    failover->detection_ms = leader->detection_ms;
+    size_t kept = WEIR_MIN(record->n_failovers, (size_t)LEADER_FAILOVERS_MAX - 1);
+    Weir__Failover **failovers = WEIR_ARENA_ARRAY(arena, Weir__Failover *, kept + 1);
+    for (size_t i = 0; i < kept; i++) failovers[i] = record->failovers[record->n_failovers - kept + i];
+    failovers[kept] = failover;
+    record->failovers = failovers;
+    record->n_failovers = kept + 1;
+}
+
+static void ask_write(struct weir_leader *leader, enum leader_request request,
+    struct weir_store_operation *operations, uint32_t count, const Weir__LeaderRecord *record, int64_t now_us,
+    struct weir_effects *effects)
+{
+    operations[count] =
+        (struct weir_store_operation){ .kind = leader->record_found ? WEIR_STORE_SET : WEIR_STORE_CREATE,
+            .key = "leader",
+            .version = leader->record_version };
+    encode(&record->base, &operations[count++], effects->arena);
+    ask(leader, request, operations, count, now_us, effects);
+}
+
+static void ask_claim(struct weir_leader *leader, enum leader_reason reason, int64_t now_us, int64_t wall_us,
+    struct weir_effects *effects)
+{
+    struct weir_arena *arena = effects->arena;
+    Weir__LeaderRecord *record = own_record(leader, next_epoch(leader), arena);
+    if (reason != LEADER_REASON_FIRST) add_failover(leader, record, reason, now_us, wall_us, arena);
+    bool suspected = reason == LEADER_REASON_SUSPECTED;
+    record->suspected_at_ms = suspected ? wall_us / 1000 : 0;
+    struct weir_store_operation operations[WEIR_STORE_OPERATIONS_MAX];
+    uint32_t count = 0;
+    if (leader->transactions) {
+        /* Who leads is present: nobody finds it absent the moment after. */
+        operations[count++] = (struct weir_store_operation){ .kind = WEIR_STORE_CHECK,
+            .key = candidate_key(leader->identity->name, arena) };
+        const char *holder_key = leader->record ? candidate_key(leader->record->holder->name, arena) : NULL;
+        if (suspected || reason == LEADER_REASON_DIED)
+            operations[count++] = (struct weir_store_operation){
+                .kind = WEIR_STORE_DELETE, .key = holder_key, .version = leader->holder_candidate_version
+            };
+        else if (reason == LEADER_REASON_ABSENT && !leader->holder_name_present)
+            operations[count++] = (struct weir_store_operation){
+                .kind = WEIR_STORE_CHECK, .key = holder_key, .version = WEIR_STORE_VERSION_NONE
+            };
+    }
+    weir_effect_log(effects, WEIR_CONTROL_INFO, "wants to lead with epoch %llu: %s",
+        (unsigned long long)record->epoch, reason_text(reason));
+    leader__set_state(leader, LEADER_CLAIMING);
+    leader->epoch_claimed = record->epoch;
+    leader->claim_reason = reason;
+    leader->claim_started_us = now_us;
+    leader->suspected = suspected ? leader->holder : 0;
+    leader->suspected_incarnation = suspected ? leader->record->holder->incarnation : 0;
+    leader->suspected_candidate_version = leader->holder_candidate_version;
+    ask_write(leader, LEADER_REQUEST_CLAIM, operations, count, record, now_us, effects);
+}
+
+/* The leader's own record again: a larger epoch (H1), a suspicion that was wrong, the end of the cluster. */
+static void ask_rewrite(struct weir_leader *leader, int64_t now_us, struct weir_effects *effects)
+{
+    const struct weir_identity *identity = leader->identity;
+    uint64_t epoch = leader->raise_due ? next_epoch(leader) : identity->epoch;
+    leader->epoch_rewritten = epoch;
+    Weir__LeaderRecord *record = own_record(leader, epoch, effects->arena);
+    if (leader->suspicion_was_wrong) {
+        record->wrong_suspicions++;
+        record->hold_off_ms = leader__hold_off_ms(leader, record->wrong_suspicions);
+        leader->quiet_since_us = now_us;
+    } else if (now_us - leader->quiet_since_us >= LEADER_QUIET_US) {
+        record->wrong_suspicions = 0;
+        record->hold_off_ms = 0;
+    }
+    if (record->n_failovers && !record->failovers[record->n_failovers - 1]->takeover_ms)
+        record->failovers[record->n_failovers - 1]->takeover_ms = leader->takeover_ms;
+    record->shut_down = leader->shutdown_due;
+    leader->sent_wrong = leader->suspicion_was_wrong;
+    leader->suspicion_was_wrong = false;
+    struct weir_store_operation operations[1];
+    ask_write(leader, LEADER_REQUEST_REWRITE, operations, 0, record, now_us, effects);
+}
+
+static bool rewrite_is_due(const struct weir_leader *leader, int64_t now_us)
+{
+    if (leader->raise_due || leader->suspicion_was_wrong || leader->shutdown_due) return true;
+    return leader->record && leader->record->wrong_suspicions &&
+           now_us - leader->quiet_since_us >= LEADER_QUIET_US;
+}
+
+void leader__decide(struct weir_leader *leader, int64_t now_us, int64_t wall_us, struct weir_effects *effects)
+{
+    if (leader->request != LEADER_REQUEST_NONE || !leader->connected || now_us < leader->not_before_us)
+        return;
+    if (leader->presence_due) {
+        ask_presence(leader, now_us, effects);
+        return;
+    }
+    if (leader->look_due) {
+        ask_record(leader, now_us, effects);
+        return;
+    }
+    if (leader->state == LEADER_LEADING) {
+        if (rewrite_is_due(leader, now_us)) ask_rewrite(leader, now_us, effects);
+        return;
+    }
+    enum leader_reason reason = entitlement(leader, now_us);
+    if (reason == LEADER_REASON_NONE) return;
+    if (!leader->record && !leader->jobs_looked)
+        ask_one(leader, LEADER_REQUEST_LOOK_JOBS, WEIR_STORE_LIST, "jobs", now_us, effects);
+    else
+        ask_claim(leader, reason, now_us, wall_us, effects);
+}
+
+/* ---------------------------------------------------------------- answers */
+
+/* The value that was sent is the record now. */
+static void adopt_written(struct weir_leader *leader, uint64_t epoch, uint64_t version, bool wrong)
+{
+    struct weir_arena *arena = &leader->record_arena;
+    if (!leader->record) {
+        weir_arena_reset(arena);
+        leader->record = WEIR_PROTO_NEW(arena, Weir__LeaderRecord, weir__leader_record);
+        leader->record->format = WEIR_RECORD_FORMAT;
+    }
+    leader->record->epoch = epoch;
+    leader->record->holder = weir_identity_node(leader->identity, arena);
+    leader->record->wrong_suspicions += wrong;
+    leader->record->shut_down = leader->shutdown_due;
+    leader->holder = leader->identity->self;
+    leader->record_found = true;
+    leader->record_version = leader->led_version = version;
+    leader->watching_holder = false;
+    /* Its failovers and hold-off are as written; the next look reads them. */
+    leader->look_due = true;
+}
+
+static void on_claim(struct weir_leader *leader, const struct weir_event *event, struct weir_effects *effects)
+{
+    const struct weir_store_event *store = &event->store;
+    leader->look_due = true;
+    switch (store->outcome) {
+    case WEIR_STORE_OK:
+        WEIR_ASSERT(store->entry_count);
+        adopt_written(leader, leader->epoch_claimed, store->entries[store->entry_count - 1].version, false);
+        leader__holder_changed(leader);
+        leader__grant(leader, event->now_us, effects);
+        break;
+    case WEIR_STORE_UNKNOWN: defer(leader, event->now_us, effects); break;
+    case WEIR_STORE_UNAVAILABLE:
+    case WEIR_STORE_CONFLICT:
+    case WEIR_STORE_NOT_FOUND:
+        /* Somebody was faster, or what was seen is not so any more. An earlier try of unknown outcome may
+         * have won: the look knows it by its epoch, so the state stays. */
+        defer(leader, event->now_us, effects);
+        break;
+    }
+}
+
+static void on_rewrite(
+    struct weir_leader *leader, const struct weir_event *event, struct weir_effects *effects)
+{
+    const struct weir_store_event *store = &event->store;
+    if (leader->state != LEADER_LEADING) return;
+    leader->look_due = true;
+    if (store->outcome != WEIR_STORE_OK) {
+        defer(leader, event->now_us, effects);
+        return;
+    }
+    WEIR_ASSERT(store->entry_count);
+    uint64_t epoch = leader->epoch_rewritten;
+    adopt_written(leader, epoch, store->entries[store->entry_count - 1].version, leader->sent_wrong);
+    leader->sent_wrong = false;
+    leader->raise_due = false;
+    leader__rewritten(leader, epoch, event->now_us, effects);
+    if (leader->record->shut_down) end_process(effects, "the cluster has ended");
+}
+
+static void on_looked(struct weir_leader *leader, const struct weir_event *event, enum leader_request request,
+    struct weir_effects *effects)
+{
+    const struct weir_store_event *store = &event->store;
+    if (store->outcome == WEIR_STORE_UNAVAILABLE || store->outcome == WEIR_STORE_UNKNOWN) {
+        leader->look_due = true;
+        defer(leader, event->now_us, effects);
+        return;
+    }
+    int64_t now_us = event->now_us;
+    switch (request) {
+    case LEADER_REQUEST_LOOK_RECORD:
+        read_record(leader, store->entry_count ? &store->entries[0] : NULL, effects);
+        ask_candidates(leader, now_us, effects);
+        break;
+    case LEADER_REQUEST_LOOK_CANDIDATES:
+        read_candidates(leader, store, effects);
+        after_look(leader, now_us, effects);
+        break;
+    case LEADER_REQUEST_LOOK_JOBS:
+        read_jobs(leader, store, request, effects);
+        leader->jobs_looked = leader->transactions;
+        if (!leader->transactions)
+            ask_one(leader, LEADER_REQUEST_LOOK_INDEX, WEIR_STORE_READ, "index", now_us, effects);
+        break;
+    case LEADER_REQUEST_LOOK_INDEX:
+        read_jobs(leader, store, request, effects);
+        leader->jobs_looked = true;
+        break;
+    default: WEIR_UNREACHABLE();
+    }
+}
+
+void leader__store_done(
+    struct weir_leader *leader, const struct weir_event *event, struct weir_effects *effects)
+{
+    if (leader->request == LEADER_REQUEST_NONE || event->tag.number != leader->request_number) return;
+    enum leader_request request = leader->request;
+    leader->request = LEADER_REQUEST_NONE;
+    if (event->store.outcome != WEIR_STORE_UNAVAILABLE && event->store.outcome != WEIR_STORE_UNKNOWN)
+        leader->contact_us = leader->request_sent_us;
+    switch (request) {
+    case LEADER_REQUEST_PRESENCE: on_presence(leader, event->store.outcome, event->now_us, effects); break;
+    case LEADER_REQUEST_CLAIM: on_claim(leader, event, effects); break;
+    case LEADER_REQUEST_REWRITE: on_rewrite(leader, event, effects); break;
+    default: on_looked(leader, event, request, effects); break;
+    }
+}

@@ -1,0 +1,179 @@
+/* Shared inside leader/. */
+#ifndef WEIR_CONTROL_LEADER_INTERNAL_H
+#define WEIR_CONTROL_LEADER_INTERNAL_H
+
+#include "control/machines.h"
+
+enum {
+    LEADER_RETRY_FIRST_US = 20 * 1000,
+    LEADER_RETRY_LAST_US = 1000 * 1000,
+    LEADER_BEATS_PER_STEP_MAX = 1024,
+    LEADER_FAILOVERS_MAX = 16,
+    LEADER_ARENA_BYTES = 2048,
+    LEADER_PEERS_MAX = 64,   /* JobManagers that are dialled */
+    LEADER_REPAIR_LOOKS = 10 /* a damaged record is written anew when it was met so often */
+};
+#define LEADER_HOLD_OFF_MAX_US INT64_C(3600000000)
+#define LEADER_QUIET_US        INT64_C(3600000000) /* this long without a wrong suspicion: it is forgotten */
+#define LEADER_EPOCH_MAX       (UINT64_C(1) << 62) /* larger ones are no epochs but damage */
+
+/* CANDIDATE: nobody is known to lead. STANDBY: somebody does. CLAIMING: a write of ours that makes us the
+ * leader is on its way or its outcome unknown. DEPOSED: was leader; on the next look it is a candidate again.
+ */
+enum leader_state { LEADER_CANDIDATE, LEADER_STANDBY, LEADER_CLAIMING, LEADER_LEADING, LEADER_DEPOSED };
+
+enum leader_tag { LEADER_TAG_STORE = 1, LEADER_TAG_POLL, LEADER_TAG_BEAT, LEADER_TAG_RETRY };
+
+/* The one request on its way to the store. */
+enum leader_request {
+    LEADER_REQUEST_NONE,
+    LEADER_REQUEST_PRESENCE,
+    LEADER_REQUEST_LOOK_RECORD,
+    LEADER_REQUEST_LOOK_CANDIDATES,
+    LEADER_REQUEST_LOOK_JOBS, /* H1: without a leader record the jobs' records know epochs */
+    LEADER_REQUEST_LOOK_INDEX,
+    LEADER_REQUEST_CLAIM,
+    LEADER_REQUEST_REWRITE /* of its own record, by the leader: larger epoch, wrong suspicion, end of the
+                              cluster */
+};
+
+/* What entitles to take over (4.3). */
+enum leader_reason {
+    LEADER_REASON_NONE,
+    LEADER_REASON_FIRST,    /* there is no leader record */
+    LEADER_REASON_OWN,      /* it names this very process, which does not lead (any more) */
+    LEADER_REASON_ABSENT,   /* its holder is not among the candidates */
+    LEADER_REASON_DIED,     /* its holder's pidfd says so */
+    LEADER_REASON_SUSPECTED /* connection broken, reconnecting refused, and a second witness */
+};
+
+struct leader_peer {
+    uint64_t incarnation;     /* of the connection that is or was last up; 0: never */
+    int64_t heard_us;         /* last message; 0: never */
+    int64_t broken_us;        /* when it broke, 0: it is up or never was */
+    uint64_t announced_epoch; /* on this connection */
+    uint32_t up_index;        /* 1 + place in up[]; 0: no connection */
+    bool jobmanager, dialled;
+};
+
+struct weir_leader {
+    struct weir_memory *memory;
+    struct weir_nodes *nodes;
+    struct weir_identity *identity;
+    const struct weir_control_options *options;
+    uint64_t random;
+    enum leader_state state;
+
+    /* the store */
+    bool connected, transactions;
+    int64_t session_timeout_us;
+    int64_t contact_us; /* when the newest answered request was sent: the session lived then */
+    enum leader_request request;
+    uint64_t request_number;
+    int64_t request_sent_us;
+    int64_t not_before_us;
+    uint32_t retries;
+    bool look_due, watching_record, watching_holder;
+
+    /* what the last look saw */
+    bool looked, jobs_looked;
+    struct weir_arena record_arena;
+    Weir__LeaderRecord *record; /* NULL: none, or damaged */
+    bool record_found;
+    bool record_newer; /* of a newer format: hands off */
+    uint32_t damaged_looks;
+    uint64_t record_version;
+    weir_node holder; /* of record; 0: none */
+    bool holder_present, holder_name_present;
+    uint64_t holder_candidate_version;
+    bool own_present, own_blocked, presence_due;
+    uint64_t own_stale_version; /* of an older incarnation's presence under our name */
+    weir_node told_holder;      /* RETRIEVED */
+    uint64_t told_epoch;
+
+    /* epochs */
+    uint64_t epoch_seen; /* the largest anybody has spoken of */
+    uint64_t epoch_led;  /* the newest that was led, or tried for in a session that is over */
+    uint64_t epoch_claimed, epoch_rewritten;
+    uint64_t led_version; /* of the record, as the other machines know it */
+    enum leader_reason claim_reason;
+    int64_t claim_started_us;
+    uint32_t detection_ms, takeover_ms;
+    bool raise_due;
+
+    /* suspicion */
+    bool lost; /* the holder's connection broke and reconnecting was refused or answered by another */
+    bool died; /* its pidfd */
+    int64_t lost_us;
+    bool witnessed;
+    int64_t witnessed_us;
+    int64_t hold_off_until_us;
+    uint32_t hold_off_count; /* wrong_suspicions that hold_off_until_us is about */
+    weir_node suspected;     /* whom this leader has deposed on suspicion */
+    uint64_t suspected_incarnation, suspected_candidate_version;
+    bool suspicion_was_wrong, sent_wrong; /* to be written down; on its way */
+    int64_t quiet_since_us;
+
+    /* H8 */
+    bool suspended; /* told to others */
+
+    /* the end of the cluster */
+    bool shutdown_due, was_open; /* was_open: a record without the mark was seen in this life */
+
+    struct leader_peer *peers; /* by node */
+    uint32_t peer_capacity;
+    weir_node *up;
+    uint32_t up_count, up_capacity;
+    uint32_t dialled_count;
+    uint32_t beat_cursor;
+    bool beating;
+};
+
+/* leader.c */
+void leader__set_state(struct weir_leader *leader, enum leader_state state);
+void leader__grant(struct weir_leader *leader, int64_t now_us, struct weir_effects *effects);
+void leader__revoke(
+    struct weir_leader *leader, const char *reason, int64_t now_us, struct weir_effects *effects);
+/* The record was written by this leader: others learn the epoch and the version to check. */
+void leader__rewritten(
+    struct weir_leader *leader, uint64_t epoch, int64_t now_us, struct weir_effects *effects);
+void leader__retrieved(struct weir_leader *leader, struct weir_effects *effects);
+void leader__suspend(struct weir_leader *leader, const char *reason, struct weir_effects *effects);
+void leader__resume(struct weir_leader *leader, struct weir_effects *effects);
+void leader__epoch_seen(struct weir_leader *leader, uint64_t epoch, uint64_t incarnation);
+
+/* election.c */
+/* Sends the next request when one is due and none is on its way. */
+void leader__decide(
+    struct weir_leader *leader, int64_t now_us, int64_t wall_us, struct weir_effects *effects);
+void leader__store_done(
+    struct weir_leader *leader, const struct weir_event *event, struct weir_effects *effects);
+void leader__session_over(struct weir_leader *leader);
+
+/* witness.c */
+enum leader_reason leader__suspicion(const struct weir_leader *leader, int64_t now_us);
+void leader__holder_changed(struct weir_leader *leader);
+void leader__hold_off_read(struct weir_leader *leader, int64_t now_us);
+uint64_t leader__hold_off_ms(const struct weir_leader *leader, uint32_t wrong_suspicions);
+void leader__on_leader_lost(struct weir_leader *leader, const struct weir_event *event);
+void leader__on_connection(
+    struct weir_leader *leader, const struct weir_event *event, struct weir_effects *effects);
+void leader__on_process_died(struct weir_leader *leader, const struct weir_event *event);
+/* That incarnation lives: was it deposed on a suspicion? */
+void leader__lives(struct weir_leader *leader, weir_node node, uint64_t incarnation);
+
+/* peers.c */
+struct leader_peer *leader__peer(struct weir_leader *leader, weir_node node);
+void leader__dial_configured(struct weir_leader *leader, struct weir_effects *effects);
+void leader__dial(
+    struct weir_leader *leader, const char *name, const char *address, struct weir_effects *effects);
+void leader__peer_up(struct weir_leader *leader, weir_node node, uint64_t incarnation, int64_t now_us);
+void leader__peer_down(struct weir_leader *leader, weir_node node, int64_t now_us);
+void leader__greet(struct weir_leader *leader, weir_node node, struct weir_effects *effects);
+void leader__announce(struct weir_leader *leader, weir_node node, struct weir_effects *effects);
+/* Starts a round over all connections, announcements first where this epoch's is missing. */
+void leader__beat_all(struct weir_leader *leader, int64_t now_us, struct weir_effects *effects);
+void leader__beat(struct weir_leader *leader, int64_t now_us, struct weir_effects *effects);
+void leader__peers_done(struct weir_leader *leader);
+
+#endif

@@ -1,0 +1,133 @@
+/*
+ * Suspicion (4.3): when may a standby act before the session timeout? It must have had a connection to that
+ * very incarnation, have seen it break and reconnecting refused (or answered by another incarnation), and
+ * have a second witness: a TaskManager on another host than its own, or the leader's pidfd. Silence proves
+ * nothing. Fencing makes takeovers safe; this only keeps them rare.
+ */
+#include "control/leader/internal.h"
+#include "control/planted.h"
+#include <string.h>
+
+void leader__holder_changed(struct weir_leader *leader)
+{
+    leader->lost = leader->died = leader->witnessed = false;
+}
+
+static bool is_holder(const struct weir_leader *leader, weir_node node, uint64_t incarnation)
+{
+    return leader->record && node && node == leader->holder &&
+           incarnation == leader->record->holder->incarnation;
+}
+
+enum leader_reason leader__suspicion(const struct weir_leader *leader, int64_t now_us)
+{
+    if (!leader->record || leader->holder == leader->identity->self) return LEADER_REASON_NONE;
+    if (leader->died) return LEADER_REASON_DIED;
+    if (!leader->lost) return LEADER_REASON_NONE;
+    if (now_us < leader->hold_off_until_us && !WEIR_PLANTED(no_hold_off)) return LEADER_REASON_NONE;
+    /* What a witness saw long ago says nothing about today. */
+    int64_t age_max_us = leader->options->heartbeat_timeout_us;
+    bool witnessed = leader->witnessed && now_us - leader->witnessed_us <= age_max_us;
+    bool fresh = now_us - leader->lost_us <= age_max_us;
+    if (WEIR_PLANTED(no_second_witness)) return LEADER_REASON_SUSPECTED;
+    return witnessed && fresh ? LEADER_REASON_SUSPECTED : LEADER_REASON_NONE;
+}
+
+uint64_t leader__hold_off_ms(const struct weir_leader *leader, uint32_t wrong_suspicions)
+{
+    int64_t hold_off_us = leader->options->suspicion_hold_off_us;
+    for (uint32_t i = 1; i < wrong_suspicions && hold_off_us < LEADER_HOLD_OFF_MAX_US; i++) hold_off_us *= 2;
+    return (uint64_t)WEIR_MIN(hold_off_us, LEADER_HOLD_OFF_MAX_US) / 1000;
+}
+
+/* Counted from the moment when this process reads of it: no two hosts need the same clock. */
+void leader__hold_off_read(struct weir_leader *leader, int64_t now_us)
+{
+    uint32_t count = leader->record ? leader->record->wrong_suspicions : 0;
+    if (count == leader->hold_off_count) return;
+    leader->hold_off_count = count;
+    if (!count) return;
+    int64_t hold_off_us =
+        (int64_t)WEIR_MIN(leader->record->hold_off_ms, (uint64_t)LEADER_HOLD_OFF_MAX_US / 1000) * 1000;
+    leader->hold_off_until_us = WEIR_MAX(leader->hold_off_until_us, now_us + hold_off_us);
+}
+
+void leader__on_leader_lost(struct weir_leader *leader, const struct weir_event *event)
+{
+    const Weir__LeaderLost *lost = event->envelope->leader_lost;
+    if (!leader->record || lost->epoch != leader->record->epoch ||
+        lost->leader_incarnation != leader->record->holder->incarnation)
+        return;
+    /* On our own host it may be cut off together with us. */
+    if (!lost->host[0] || strcmp(lost->host, leader->identity->host) == 0) return;
+    leader->witnessed = true;
+    leader->witnessed_us = event->now_us;
+}
+
+void leader__on_process_died(struct weir_leader *leader, const struct weir_event *event)
+{
+    if (is_holder(leader, event->from, event->from_incarnation)) leader->died = true;
+}
+
+void leader__lives(struct weir_leader *leader, weir_node node, uint64_t incarnation)
+{
+    if (leader->state != LEADER_LEADING || !leader->suspected || node != leader->suspected ||
+        incarnation != leader->suspected_incarnation)
+        return;
+    leader->suspected = 0;
+    leader->suspicion_was_wrong = true;
+}
+
+static void suspect(struct weir_leader *leader, int64_t now_us)
+{
+    if (leader->lost) return;
+    leader->lost = true;
+    leader->lost_us = now_us;
+}
+
+static void on_up(struct weir_leader *leader, const struct weir_event *event, struct weir_effects *effects)
+{
+    struct leader_peer *peer = leader__peer(leader, event->from);
+    /* Another incarnation answers where the leader was: that one is gone. */
+    if (is_holder(leader, event->from, peer->incarnation) && peer->incarnation &&
+        peer->incarnation != event->from_incarnation)
+        suspect(leader, event->now_us);
+    if (is_holder(leader, event->from, event->from_incarnation)) leader__holder_changed(leader);
+    leader__peer_up(leader, event->from, event->from_incarnation, event->now_us);
+    leader__lives(leader, event->from, event->from_incarnation);
+    leader__greet(leader, event->from, effects);
+    leader__announce(leader, event->from, effects);
+}
+
+static void on_refused(struct weir_leader *leader, const struct weir_event *event)
+{
+    const struct leader_peer *peer = leader__peer(leader, event->from);
+    /* Never having been connected to it is no loss. */
+    if (peer->broken_us && is_holder(leader, event->from, peer->incarnation)) suspect(leader, event->now_us);
+}
+
+void leader__on_connection(
+    struct weir_leader *leader, const struct weir_event *event, struct weir_effects *effects)
+{
+    if (!event->from) return;
+    switch (event->connection) {
+    case WEIR_CONNECTION_UP: on_up(leader, event, effects); break;
+    case WEIR_CONNECTION_RESET:
+        leader__peer_down(leader, event->from, event->now_us);
+        /* Whoever of us two dials: the question is whether somebody listens there. */
+        if (leader->record && event->from == leader->holder && leader->record->holder->rpc_address[0]) {
+            struct weir_effect *effect = weir_effect_add(effects, WEIR_EFFECT_CONNECT);
+            effect->node = event->from;
+            effect->text = weir_arena_string(effects->arena, leader->record->holder->rpc_address);
+        }
+        break;
+    case WEIR_CONNECTION_REFUSED: on_refused(leader, event); break;
+    case WEIR_CONNECTION_TIMEOUT:
+        /* No answer means nothing: only the session timeout decides. */
+        if (WEIR_PLANTED(silence_is_death)) {
+            on_refused(leader, event);
+            leader->died = leader->lost;
+        }
+        break;
+    }
+}
