@@ -30,7 +30,8 @@ enum weir_error_code weir_proto_decode(const ProtobufCMessageDescriptor *descrip
     const void *bytes, size_t length, size_t bytes_max, ProtobufCMessage **ret, struct weir_error *reterr);
 /* A deep copy in arena. */
 ProtobufCMessage *weir_proto_copy(struct weir_arena *arena, const ProtobufCMessage *message);
-#define WEIR_PROTO_COPY(arena, message) ((__typeof__(message))weir_proto_copy((arena), &(message)->base))
+/* Of any message pointer, const or not. */
+#define WEIR_PROTO_COPY(arena, message) ((void *)weir_proto_copy((arena), &(message)->base))
 
 /* Envelope: checks version, required fields and the length of ids, so that who gets one may rely on them. */
 enum weir_error_code weir_envelope_decode(struct weir_arena *arena, const void *bytes, size_t length,
