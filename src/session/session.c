@@ -377,6 +377,35 @@ static enum weir_error_code run_select(struct statement *s, struct weir_error *r
     return code;
 }
 
+/* The name Flink gives: of the tables that are written. */
+static const char *name_job(struct statement *s, struct weir_rel *const *roots, uint32_t count)
+{
+    const char *given = weir_config_get_text(s->session->config.config, "pipeline.name", NULL);
+    if (given && *given) return given;
+    const char *name = "insert-into";
+    for (uint32_t i = 0; i < count; i++)
+        if (roots[i]->kind == WEIR_REL_SINK && roots[i]->sink.table)
+            name = weir_arena_format(
+                &s->arena, "%s%s%s", name, i ? "," : "_", roots[i]->sink.table->identifier_text);
+    return name;
+}
+
+static enum weir_error_code hand_over(struct statement *s, const struct weir_stream_graph *graph,
+    struct weir_rel *const *roots, uint32_t count, struct weir_error *reterr)
+{
+    struct weir_config *config = s->session->config.config;
+    struct weir_session_submission submission = { .graph = graph,
+        .name = name_job(s, roots, count),
+        .parallelism =
+            (uint32_t)WEIR_MAX(weir_config_get_integer(config, "parallelism.default", 1), (int64_t)1),
+        .max_parallelism =
+            (uint32_t)WEIR_MAX(weir_config_get_integer(config, "pipeline.max-parallelism", -1), (int64_t)0),
+        .chaining = weir_config_get_boolean(config, "pipeline.operator-chaining.enabled", true),
+        .batch = s->batch,
+        .config = config };
+    return s->session->config.submit(s->session->config.owner, &submission, reterr);
+}
+
 static enum weir_error_code run_insert(
     struct statement *s, struct weir_rel *const *roots, uint32_t count, struct weir_error *reterr)
 {
@@ -384,6 +413,7 @@ static enum weir_error_code run_insert(
     plan_roots(s, roots, count, &input);
     const struct weir_stream_graph *graph;
     enum weir_error_code code = weir_sql_plan(&input, &graph, reterr);
+    if (!code && s->session->config.submit) return hand_over(s, graph, roots, count, reterr);
     bool canceled = false;
     if (!code) code = run_graph(s, graph, NULL, &canceled, reterr);
     if (code) return code;

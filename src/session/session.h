@@ -12,7 +12,17 @@
 #define WEIR_SESSION_SESSION_H
 
 #include "config/config.h"
+#include "plan/stream_graph.h"
 #include "spi/connector.h"
+
+/* A planned INSERT or statement set, for who runs it elsewhere. Valid during the call. */
+struct weir_session_submission {
+    const struct weir_stream_graph *graph;
+    const char *name; /* pipeline.name, or "insert-into_<catalog>.<database>.<table>" */
+    uint32_t parallelism, max_parallelism /* 0: from the parallelism */;
+    bool chaining, batch;
+    const struct weir_config *config; /* with the session's settings */
+};
 
 struct weir_session_config {
     struct weir_memory *memory;
@@ -24,6 +34,9 @@ struct weir_session_config {
     /* Whole lines. false: the reader is gone; the statement ends with an error. */
     bool (*write)(void *owner, const char *bytes, size_t length, bool to_stderr);
     bool (*interrupted)(void *owner); /* asked about ten times a second */
+    /* NULL: INSERTs and statement sets run in this process, to their end. Else they are handed over. */
+    enum weir_error_code (*submit)(
+        void *owner, const struct weir_session_submission *submission, struct weir_error *reterr);
     void *owner;
     bool terminal; /* standard output is one: result mode table draws there */
     bool live;     /* a terminal watches: a running INSERT shows a line of progress on stderr */

@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Partitions grow from this moment on: where the simulator's wall clock starts. */
-#define LEDGER_START_US INT64_C(1700000000000000)
-
 enum { ROW_INTERVAL_MS = 10, COLUMNS = 5, PARTITIONS_MAX = 1024, VALUES = 1000, CONNECTORS_MAX = 64 };
 
 /* --- rows --- */
@@ -27,23 +24,24 @@ struct weir_ledger_row weir_ledger_row(uint64_t seed, int64_t partition, int64_t
         .sequence = sequence,
         .key = (int64_t)(bits % (uint64_t)keys),
         .value = (int64_t)(bits >> 32) % VALUES,
-        .timestamp_ms =
-            LEDGER_START_US / 1000 + sequence * ROW_INTERVAL_MS + (int64_t)((bits >> 20) % ROW_INTERVAL_MS) };
+        .timestamp_ms = WEIR_LEDGER_START_US / 1000 + sequence * ROW_INTERVAL_MS +
+                        (int64_t)((bits >> 20) % ROW_INTERVAL_MS) };
 }
 
 /* --- the connector --- */
 
+/* Texts, because a template's are filled in later (job_template.h). */
 static const struct weir_option_definition options[] = {
-    { .key = "partitions", .type = "Long", .default_value = "4", .description = "Partitions." },
-    { .key = "rows", .type = "Long", .default_value = "1000", .description = "Rows of a partition." },
+    { .key = "partitions", .type = "String", .default_value = "4", .description = "Partitions." },
+    { .key = "rows", .type = "String", .default_value = "1000", .description = "Rows of a partition." },
     { .key = "rate",
-        .type = "Long",
+        .type = "String",
         .default_value = "0",
         .description = "Rows a second and partition; 0: all at once." },
-    { .key = "keys", .type = "Long", .default_value = "16", .description = "Distinct keys." },
-    { .key = "seed", .type = "Long", .default_value = "1", .description = "What rows are made of." },
-    { .key = "batch", .type = "Long", .default_value = "16", .description = "Rows a poll at most." },
-    { .key = "bounded", .type = "Boolean", .default_value = "true", .description = "Ends after its rows." },
+    { .key = "keys", .type = "String", .default_value = "16", .description = "Distinct keys." },
+    { .key = "seed", .type = "String", .default_value = "1", .description = "What rows are made of." },
+    { .key = "batch", .type = "String", .default_value = "16", .description = "Rows a poll at most." },
+    { .key = "bounded", .type = "String", .default_value = "true", .description = "Ends after its rows." },
 };
 
 static const char *const column_names[COLUMNS] = { "p", "s", "k", "v", "ts" };
@@ -86,7 +84,7 @@ static bool is_mine(const struct ledger *ledger, int64_t partition)
 static int64_t available(const struct ledger *ledger, int64_t now_us)
 {
     if (!ledger->rate) return ledger->rows;
-    int64_t passed_us = now_us - LEDGER_START_US;
+    int64_t passed_us = now_us - WEIR_LEDGER_START_US;
     int64_t due = passed_us < 0 ? 0 : (int64_t)((weir_int128)passed_us * ledger->rate / 1000000);
     return WEIR_MIN(due, ledger->rows);
 }
@@ -381,7 +379,7 @@ static bool is_committed(const char *path, const char *directory)
 static void count_windows(struct judge *judge)
 {
     const struct weir_ledger_check *check = judge->check;
-    int64_t start_ms = LEDGER_START_US / 1000;
+    int64_t start_ms = WEIR_LEDGER_START_US / 1000;
     judge->first_ms = start_ms - start_ms % check->window_ms;
     judge->windows =
         (start_ms - judge->first_ms + (check->rows + 1) * ROW_INTERVAL_MS) / check->window_ms + 1;

@@ -16,6 +16,9 @@
 #include "sim/filesystem.h"
 #include "spi/connector.h"
 
+/* Partitions grow from this moment on (2026-01-01): where the simulator's wall clock starts. */
+#define WEIR_LEDGER_START_US INT64_C(1767225600000000)
+
 extern const struct weir_connector weir_sim_ledger_connector;
 /* All plug-ins and the ledger. */
 const struct weir_connectors *weir_sim_connectors(void);
