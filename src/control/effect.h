@@ -65,13 +65,16 @@ struct weir_blob_effect {
     size_t bytes_max; /* GET: longer is an ERROR */
 };
 
+#define WEIR_TASK_FINAL (UINT64_MAX - 2) /* as a checkpoint: the final snapshot of an attempt that ended */
+
 enum weir_task_action {
     WEIR_TASK_DEPLOY,      /* deploy, attempt: make it, restore it, run it */
     WEIR_TASK_CANCEL,      /* answered by CANCELED, ENDED or FAILED */
-    WEIR_TASK_TRIGGER,     /* sources: checkpoint ... */
+    WEIR_TASK_TRIGGER,     /* sources: checkpoint ...; others learn its directory */
     WEIR_TASK_ABORT,       /* checkpoint; resume */
     WEIR_TASK_ADOPT_EPOCH, /* all tasks: epoch; alignments of older ones are aborted with cancel markers */
-    WEIR_TASK_COMPLETE,    /* checkpoint (WEIR_TASK_FINAL for an ended one): commit */
+    WEIR_TASK_COMPLETE, /* checkpoint: commit. WEIR_TASK_FINAL: the final snapshot of one that ended without
+                           having acknowledged that checkpoint */
     WEIR_TASK_DRAIN,       /* sources end; the STOP's savepoint is made of final snapshots */
     WEIR_TASK_ASSIGN_SPLITS,
     WEIR_TASK_FORGET /* an ended, failed or canceled attempt: free it */
