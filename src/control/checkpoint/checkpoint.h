@@ -111,6 +111,30 @@ void weir_checkpoint_pause(struct weir_checkpoint_coordinator *c, struct weir_ef
 bool weir_checkpoint_clean(struct weir_checkpoint_coordinator *c, Weir__JobState result, int64_t now_us,
     struct weir_effects *effects);
 
+/* The last ones that ended, newest first. */
+enum { WEIR_CHECKPOINT_HISTORY_MAX = 16, WEIR_CHECKPOINT_HISTORY_TEXT_BYTES_MAX = 256 };
+enum weir_checkpoint_outcome {
+    WEIR_CHECKPOINT_COMPLETED = 1,
+    WEIR_CHECKPOINT_FAILED, /* counts as a failure */
+    WEIR_CHECKPOINT_ABORTED /* takeover, failover, silence, store out of reach: does not */
+};
+struct weir_checkpoint_history_entry {
+    uint64_t id;
+    Weir__CheckpointKind kind;
+    enum weir_checkpoint_outcome outcome;
+    int64_t triggered_wall_us, duration_us;
+    uint32_t subtasks, acknowledged;
+    uint64_t bytes_full, bytes_written;
+    char text[WEIR_CHECKPOINT_HISTORY_TEXT_BYTES_MAX]; /* where it is, or why there is none */
+};
+/* Returns how many were written to ret, at most capacity. */
+uint32_t weir_checkpoint_history(const struct weir_checkpoint_coordinator *c,
+    struct weir_checkpoint_history_entry *ret, uint32_t capacity);
+
+/* H7: the present attempt of this sink has acknowledged the commit of the newest completed checkpoint. */
+bool weir_checkpoint_sink_committed(
+    const struct weir_checkpoint_coordinator *c, uint32_t vertex, uint32_t subtask);
+
 struct weir_checkpoint_statistics {
     uint64_t triggered, completed, failed, aborted, in_progress;
     uint64_t last_completed_id, last_bytes_full, last_bytes_written;

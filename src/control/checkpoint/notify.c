@@ -1,0 +1,110 @@
+/*
+ * Commits: who has been told that the newest checkpoint is complete, and which sinks have done it (H6).
+ * The notification goes out only for what the confirmed record names, and again until every sink has
+ * answered: a lost message, or a new leader, costs time alone.
+ */
+#include "control/checkpoint/internal.h"
+#include <string.h>
+
+void checkpoint__notify(struct weir_checkpoint_coordinator *c, uint64_t id, struct weir_effects *effects)
+{
+    struct node_groups groups;
+    checkpoint__groups_init(&groups, effects->arena);
+    for (uint32_t i = 0; i < c->task_count; i++) {
+        const struct weir_checkpoint_task *task = &c->tasks[i];
+        if ((task->running || task->finished) && task->node)
+            checkpoint__groups_add(&groups, task->node, &task->attempt);
+    }
+    for (uint32_t g = 0; g < groups.count; g++) {
+        Weir__NotifyCheckpointComplete *message =
+            WEIR_PROTO_NEW(effects->arena, Weir__NotifyCheckpointComplete, weir__notify_checkpoint_complete);
+        message->job = weir_job_id_to(effects->arena, &c->job);
+        message->checkpoint = id;
+        message->n_attempts = groups.items[g].attempt_count;
+        message->attempts = groups.items[g].attempts;
+        weir_effect_send(effects, groups.items[g].node, WEIR_ROLE_TASKEXECUTOR, &c->job, 0,
+            WEIR__ENVELOPE__BODY_COMPLETE, message);
+    }
+}
+
+static bool sink_committed(
+    const struct weir_checkpoint_coordinator *c, const struct weir_checkpoint_task *task)
+{
+    const struct checkpoint_completed *newest = checkpoint__newest(c);
+    const struct task_note *note = checkpoint__note(c, task->attempt.vertex, task->attempt.subtask);
+    return !newest || (note && note->committed >= newest->id);
+}
+
+bool checkpoint__all_committed(const struct weir_checkpoint_coordinator *c)
+{
+    for (uint32_t i = 0; i < c->task_count; i++) {
+        if (c->tasks[i].sink && !sink_committed(c, &c->tasks[i])) return false;
+    }
+    return true;
+}
+
+bool weir_checkpoint_sink_committed(
+    const struct weir_checkpoint_coordinator *c, uint32_t vertex, uint32_t subtask)
+{
+    const struct weir_checkpoint_task *task = checkpoint__task(c, vertex, subtask);
+    return task && sink_committed(c, task);
+}
+
+/* H13: the answer counts only from a run that took the checkpoint or restored it. */
+static bool run_has(const struct checkpoint_completed *done, const struct weir_checkpoint_task *task)
+{
+    struct weir_run run;
+    if (task->run.restored_checkpoint == done->id || !done->metadata) return true;
+    for (size_t v = 0; v < done->metadata->n_vertices; v++) {
+        const Weir__VertexSnapshot *vertex = done->metadata->vertices[v];
+        if (vertex->vertex != task->attempt.vertex) continue;
+        for (size_t s = 0; s < vertex->n_subtasks; s++) {
+            if (vertex->subtasks[s]->subtask == task->attempt.subtask)
+                return weir_run_from(vertex->subtasks[s]->run, &run) && weir_run_equal(&run, &task->run);
+        }
+    }
+    return false;
+}
+
+void checkpoint__committed(
+    struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects)
+{
+    const Weir__CheckpointCommitted *message = event->envelope->committed;
+    struct weir_attempt_id attempt;
+    struct weir_run run;
+    if (!weir_attempt_id_from(message->attempt, &attempt) || !weir_run_from(message->run, &run)) return;
+    const struct weir_checkpoint_task *task = checkpoint__task(c, attempt.vertex, attempt.subtask);
+    if (!task || !weir_attempt_id_equal(&task->attempt, &attempt) || !weir_run_equal(&task->run, &run) ||
+        task->node != event->from)
+        return;
+    const struct checkpoint_completed *done = checkpoint__completed_find(c, message->checkpoint);
+    if (done && done == checkpoint__newest(c) && !run_has(done, task)) return;
+    if (message->checkpoint > weir_checkpoint_newest_id(c)) return;
+    struct task_note *note = checkpoint__note(c, attempt.vertex, attempt.subtask);
+    note->committed = WEIR_MAX(note->committed, message->checkpoint);
+}
+
+void checkpoint__notify_advance(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
+{
+    if (!checkpoint__may_act(c) || !c->newest_loaded) return;
+    const struct checkpoint_completed *newest = checkpoint__newest(c);
+    if (newest && newest->id != c->notify_id) {
+        /* Found at a takeover: told again once the job's tasks are known. */
+        if (!c->all_running && !c->await_committed) return;
+        c->notify_id = newest->id;
+        c->notify_at_us = WEIR_PLANTED(notify_not_repeated) ? INT64_MAX : c->now_us;
+        c->notify_back_off_us = CHECKPOINT_NOTIFY_FIRST_US;
+    }
+    bool all = checkpoint__all_committed(c);
+    if (c->notify_id && c->now_us >= c->notify_at_us) {
+        bool first = c->notify_back_off_us == CHECKPOINT_NOTIFY_FIRST_US;
+        if (first || !all) checkpoint__notify(c, c->notify_id, effects);
+        c->notify_at_us = c->now_us + c->notify_back_off_us;
+        c->notify_back_off_us = WEIR_MIN(c->notify_back_off_us * 2, CHECKPOINT_NOTIFY_MAX_US);
+        if (all) c->notify_at_us = INT64_MAX; /* a sink that comes later has it set again */
+    }
+    if (c->await_committed && (all || WEIR_PLANTED(terminal_before_commit))) {
+        c->await_committed = false;
+        c->call_committed = true;
+    }
+}
