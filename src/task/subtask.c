@@ -541,7 +541,8 @@ static bool wants_to_end_early(struct weir_subtask *s)
 static enum weir_subtask_result end_step(struct weir_subtask *s)
 {
     if (s->final_taken) return WEIR_SUBTASK_ENDED;
-    if (s->in_flight_count == WEIR_SUBTASK_SNAPSHOTS_MAX) return WEIR_SUBTASK_IDLE;
+    /* Behind those before it, which it must not stand for: the owner may write them in any order. */
+    if (s->in_flight_count > 0) return WEIR_SUBTASK_IDLE;
     s->final_taken = true;
     struct weir_barrier barrier = { .id = WEIR_FINAL_CHECKPOINT_ID, .epoch = s->epoch_seen };
     return take_snapshot(s, &barrier, true) ? WEIR_SUBTASK_FAILED : WEIR_SUBTASK_WORKED;

@@ -17,7 +17,8 @@
  *
  * End: a subtask that ends sends END instead of the barriers it has not sent. So of a checkpoint in progress
  * then: what it has acknowledged under the checkpoint's id counts, and otherwise its final snapshot does,
- * never the latter instead of the former. The final snapshot is part of every checkpoint triggered later.
+ * never the latter instead of the former. It is delivered when all before it are written, and is part of
+ * every checkpoint triggered later.
  *
  * @thread slot, except the functions under "mailbox" (mailbox.h).
  */
