@@ -74,7 +74,7 @@ void weir_effect_local(struct weir_effects *effects, enum weir_role to, const st
         (const struct weir_local_message *)weir_arena_copy(effects->arena, message, sizeof *message);
 }
 
-void weir_effect_log(struct weir_effects *effects, enum weir_log_level level, const char *format, ...)
+void weir_effect_log(struct weir_effects *effects, enum weir_control_log_level level, const char *format, ...)
 {
     struct weir_effect *effect = weir_effect_add(effects, WEIR_EFFECT_LOG);
     va_list arguments;

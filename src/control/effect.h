@@ -90,7 +90,7 @@ struct weir_task_effect {
     const Weir__AssignSplits *splits;
 };
 
-enum weir_log_level { WEIR_CONTROL_DEBUG, WEIR_CONTROL_INFO, WEIR_CONTROL_WARN, WEIR_CONTROL_ERROR };
+enum weir_control_log_level { WEIR_CONTROL_DEBUG, WEIR_CONTROL_INFO, WEIR_CONTROL_WARN, WEIR_CONTROL_ERROR };
 
 struct weir_effect {
     enum weir_effect_kind kind;
@@ -110,7 +110,7 @@ struct weir_effect {
         const struct weir_local_message *local;
         struct {
             const char *text;
-            enum weir_log_level level;
+            enum weir_control_log_level level;
             int32_t exit_code;
             bool worker_start;
         };
@@ -137,7 +137,7 @@ void weir_effect_store(struct weir_effects *effects, struct weir_tag tag,
 void weir_effect_blob(struct weir_effects *effects, struct weir_tag tag, struct weir_blob_effect blob);
 void weir_effect_local(struct weir_effects *effects, enum weir_role to, const struct weir_job_id *job,
     const struct weir_local_message *message);
-void weir_effect_log(struct weir_effects *effects, enum weir_log_level level, const char *format, ...)
+void weir_effect_log(struct weir_effects *effects, enum weir_control_log_level level, const char *format, ...)
     WEIR_PRINTF(3, 4);
 
 /*
