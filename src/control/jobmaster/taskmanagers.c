@@ -162,7 +162,9 @@ void taskmanagers__add_stray(
         if (subtask != GRAPH_NONE) region = jm->graph.subtasks[subtask].region;
     }
     if (region != GRAPH_NONE) jm->graph.regions[region].strays++;
-    jm->strays[jm->stray_count++] = (struct jobmaster_stray){ *attempt, taskmanager, region };
+    jm->strays[jm->stray_count++] = (struct jobmaster_stray){
+        .attempt = *attempt, .taskmanager = taskmanager, .region = region, .report_mark = jm->report_mark
+    };
 }
 
 static void drop_at(struct weir_jobmaster *jm, uint32_t at)
