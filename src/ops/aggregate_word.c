@@ -86,12 +86,16 @@ struct fold {
     uint8_t *const *rows;
     struct arguments arguments;
     struct step_scratch *step;
+    void *results; /* of a step that wants nothing else: a word after each row */
 };
 
-/* Constants for operation, nulls and steps: every combination is a loop without branches. */
+enum fold_mode { FOLD_ONLY, FOLD_RESULTS, FOLD_STEPS };
+
+/* Constants for operation, nulls and mode: every combination is a loop without branches. */
 #define FOLD(type, same)                                                    \
     const type *values = fold.arguments.values;                             \
     struct step_scratch *step = fold.step;                                  \
+    type *results = fold.results;                                           \
     for (uint32_t i = 0; i < fold.count; i++) {                             \
         type *state = (type *)(fold.rows[i] + fold.offset);                 \
         uint32_t *flags = (uint32_t *)(fold.rows[i] + fold.flags_offset);   \
@@ -106,7 +110,8 @@ struct fold {
         if (!some) after = before;                                          \
         *state = after;                                                     \
         *flags |= some ? fold.bit : 0;                                      \
-        if (!steps) continue;                                               \
+        if (mode == FOLD_RESULTS) results[i] = after;                       \
+        if (mode != FOLD_STEPS) continue;                                   \
         memcpy(&step->before[i], &before, 8);                               \
         memcpy(&step->after[i], &after, 8);                                 \
         step->had[i] = had;                                                 \
@@ -114,7 +119,7 @@ struct fold {
         step->changed[i] = (had != (had | some)) | !(same);                 \
     }
 
-INLINE void fold_integers(struct fold fold, enum word_operation operation, bool nulls, bool steps){
+INLINE void fold_integers(struct fold fold, enum word_operation operation, bool nulls, enum fold_mode mode){
 #define IS_MIN above
 #define IS_MAX below
     FOLD(int64_t, before == after)
@@ -123,7 +128,7 @@ INLINE void fold_integers(struct fold fold, enum word_operation operation, bool 
 }
 
 /* The largest number is NaN. */
-INLINE void fold_numbers(struct fold fold, enum word_operation operation, bool nulls, bool steps){
+INLINE void fold_numbers(struct fold fold, enum word_operation operation, bool nulls, enum fold_mode mode){
 #define IS_MIN above
 #define IS_MAX (below || value != value)
     FOLD(double, before == after || (before != before && after != after))
@@ -133,16 +138,18 @@ INLINE void fold_numbers(struct fold fold, enum word_operation operation, bool n
 
 INLINE void fold_operation(struct fold fold, enum word_operation operation, bool approximate)
 {
-    const bool nulls = fold.arguments.some != NULL, steps = fold.step != NULL;
-#define EACH(name)                          \
-    if (nulls && steps)                     \
-        name(fold, operation, true, true);  \
-    else if (nulls)                         \
-        name(fold, operation, true, false); \
-    else if (steps)                         \
-        name(fold, operation, false, true); \
-    else                                    \
-        name(fold, operation, false, false)
+    const bool nulls = fold.arguments.some != NULL;
+#define EACH(name)                                  \
+    if (nulls && fold.step)                         \
+        name(fold, operation, true, FOLD_STEPS);    \
+    else if (nulls)                                 \
+        name(fold, operation, true, FOLD_ONLY);     \
+    else if (fold.step)                             \
+        name(fold, operation, false, FOLD_STEPS);   \
+    else if (fold.results)                          \
+        name(fold, operation, false, FOLD_RESULTS); \
+    else                                            \
+        name(fold, operation, false, FOLD_ONLY)
     if (approximate)
         EACH(fold_numbers);
     else
@@ -156,23 +163,25 @@ static enum word_operation operation_of(const struct ops_aggregate *aggregate)
     return aggregate->largest ? WORD_MAX : WORD_SUM;
 }
 
-static void fold_rows(
-    struct ops_aggregate *aggregate, const struct ops_aggregate_rows *in, struct step_scratch *step)
+static void run_fold(const struct ops_aggregate *aggregate, struct fold fold)
 {
-    struct argument_scratch scratch;
-    struct fold fold = { .count = in->count,
-        .offset = aggregate->offset,
-        .flags_offset = aggregate->flags_offset,
-        .bit = aggregate->flag,
-        .rows = in->rows,
-        .arguments = read_arguments(aggregate, in, &scratch),
-        .step = step };
     bool approximate = is_approximate(aggregate);
     switch (operation_of(aggregate)) {
     case WORD_SUM: fold_operation(fold, WORD_SUM, approximate); break;
     case WORD_MIN: fold_operation(fold, WORD_MIN, approximate); break;
     case WORD_MAX: fold_operation(fold, WORD_MAX, approximate); break;
     }
+}
+
+static struct fold fold_of(const struct ops_aggregate *aggregate, const struct ops_aggregate_rows *in,
+    struct argument_scratch *scratch)
+{
+    return (struct fold){ .count = in->count,
+        .offset = aggregate->offset,
+        .flags_offset = aggregate->flags_offset,
+        .bit = aggregate->flag,
+        .rows = in->rows,
+        .arguments = read_arguments(aggregate, in, scratch) };
 }
 
 /* --- results --- */
@@ -229,15 +238,25 @@ static enum weir_error_code word_accumulate(
     struct ops_aggregate *aggregate, const struct ops_aggregate_rows *in, struct weir_error *reterr)
 {
     (void)reterr;
-    fold_rows(aggregate, in, NULL);
+    struct argument_scratch scratch;
+    run_fold(aggregate, fold_of(aggregate, in, &scratch));
     return WEIR_OK;
 }
 
 static void word_step(
     struct ops_aggregate *aggregate, const struct ops_aggregate_rows *in, const struct ops_aggregate_step *to)
 {
+    struct argument_scratch scratch;
     struct step_scratch step;
-    fold_rows(aggregate, in, &step);
+    struct fold fold = fold_of(aggregate, in, &scratch);
+    bool plain = !fold.arguments.some && to->before == UINT32_MAX && !to->changed;
+    if (plain && weir_type_width(to->column->type) == 8) {
+        fold.results = (uint64_t *)to->column->data + to->after;
+        run_fold(aggregate, fold);
+        return;
+    }
+    fold.step = &step;
+    run_fold(aggregate, fold);
     store_step(aggregate, &step, in->count, to);
 }
 
@@ -271,12 +290,7 @@ static void word_merge(struct ops_aggregate *aggregate, struct weir_table *into_
         .bit = aggregate->flag,
         .rows = &into,
         .arguments = { .values = from + aggregate->offset, .at = &zero } };
-    bool approximate = is_approximate(aggregate);
-    switch (operation_of(aggregate)) {
-    case WORD_SUM: fold_operation(fold, WORD_SUM, approximate); break;
-    case WORD_MIN: fold_operation(fold, WORD_MIN, approximate); break;
-    case WORD_MAX: fold_operation(fold, WORD_MAX, approximate); break;
-    }
+    run_fold(aggregate, fold);
 }
 
 static const struct ops_aggregate_kind word_kind = {
@@ -380,6 +394,60 @@ static const struct ops_aggregate_kind average_kind = {
     .accumulate = average_accumulate, .finish = average_finish, .merge = average_merge, .step = average_step
 };
 
+/* --- COUNT of arguments --- */
+
+static void count_rows(
+    struct ops_aggregate *aggregate, const struct ops_aggregate_rows *in, struct step_scratch *step)
+{
+    const uint32_t offset = aggregate->offset;
+    for (uint32_t i = 0; i < in->count; i++) {
+        int64_t *count = (int64_t *)(in->rows[i] + offset);
+        bool some = true;
+        for (uint32_t a = 0; a < aggregate->call.argument_count && some; a++)
+            some = !weir_vector_is_null(&in->batch->columns[aggregate->call.arguments[a]], in->at[i]);
+        if (step) {
+            step->had[i] = step->has[i] = true;
+            step->before[i] = (uint64_t)*count;
+            step->after[i] = (uint64_t)*count + some;
+            step->changed[i] = some;
+        }
+        *count += some;
+    }
+}
+
+static enum weir_error_code count_accumulate(
+    struct ops_aggregate *aggregate, const struct ops_aggregate_rows *in, struct weir_error *reterr)
+{
+    (void)reterr;
+    count_rows(aggregate, in, NULL);
+    return WEIR_OK;
+}
+
+static void count_step(
+    struct ops_aggregate *aggregate, const struct ops_aggregate_rows *in, const struct ops_aggregate_step *to)
+{
+    struct step_scratch step;
+    count_rows(aggregate, in, &step);
+    store_step(aggregate, &step, in->count, to);
+}
+
+static void count_finish(struct ops_aggregate *aggregate, const uint8_t *const *rows,
+    const weir_row_ref *refs, uint32_t n, struct weir_vector *to, uint32_t at, struct weir_batch *owner)
+{
+    (void)refs, (void)owner;
+    for (uint32_t i = 0; i < n; i++) memcpy((int64_t *)to->data + at + i, rows[i] + aggregate->offset, 8);
+}
+
+static void count_merge(struct ops_aggregate *aggregate, struct weir_table *into_table, uint8_t *into,
+    weir_row_ref into_ref, struct weir_table *from_table, const uint8_t *from, weir_row_ref from_ref)
+{
+    *(int64_t *)(into + aggregate->offset) += *(const int64_t *)(from + aggregate->offset);
+}
+
+static const struct ops_aggregate_kind count_kind = {
+    .accumulate = count_accumulate, .finish = count_finish, .merge = count_merge, .step = count_step
+};
+
 /* --- COUNT(*): what the operator keeps in struct ops_group --- */
 
 static enum weir_error_code rows_accumulate(
@@ -434,6 +502,10 @@ const struct ops_aggregate_kind *ops_aggregate_word(struct ops_aggregate *aggreg
         aggregate->in_group = true;
         aggregate->bytes = 0;
         return &rows_kind;
+    }
+    if (strcmp(name, "COUNT") == 0) {
+        aggregate->bytes = sizeof(int64_t);
+        return &count_kind;
     }
     if (!type || type->id == WEIR_TYPE_NULL || weir_type_is_nested(type) || weir_type_is_view(type) ||
         weir_type_width(type) > 8 || weir_type_width(result) > 8)

@@ -36,7 +36,7 @@ struct ops_aggregate_rows {
     const int64_t *counts; /* the group's count after each row, for steps */
 };
 
-enum { OPS_STEP_ROWS_MAX = 256, OPS_FLAGS_MAX = 31 };
+enum { OPS_STEP_ROWS_MAX = 256, OPS_FLAGS_MAX = 16 };
 
 /* Where a step puts the results of row i: after it at [after + i], before it at [before + i] (UINT32_MAX: not
  * wanted). changed[i] is set when they differ; NULL: not wanted. */

@@ -1,55 +1,20 @@
 /*
  * GROUP BY without windows. One state row per key; what changes is emitted as -U/+U, +I, -D.
  *
- * Work goes in bundles of at most BUNDLE_ROWS input rows: find the groups, read their results, accumulate,
- * read again, emit one transition per group. Row-exact emission (mini_batch off) ends a bundle before a group
- * comes up a second time, so that every intermediate result is seen; rows of different groups still go
- * together. Groups whose count reached 0 are deleted when the whole input batch is done, so that row pointers
- * stay good.
+ * Row-exact emission (mini_batch off), of aggregates that can step: every row of a run gives its transition
+ * in one pass. Else: find the groups of rows, read their results, accumulate, read again, emit one transition
+ * per group; a run ends before a group comes up a second time, so that every intermediate result is seen.
+ * Groups whose count reached 0 are deleted when the whole input batch is done, so that row pointers stay
+ * good. With mini_batch: group_bundle.c.
  *
  * Batch mode (ctx->bounded): nothing until the end of input, then +I of every group; a global aggregate gives
  * one row even when there was no input.
  */
-#include "ops/aggregates.h"
+#include "ops/group_aggregate.h"
 
 WEIR_OPERATOR(group_aggregate);
 
-enum { BUNDLE_ROWS = WEIR_BATCH_ROWS_MAX / 2, STEP_ROWS = 128, SWEEP_ROWS = 64 };
-
-struct group_aggregate {
-    struct weir_operator base;
-    struct ops_aggregates set;
-    struct ops_keys keys;
-    struct weir_table *table;
-    size_t payload;
-    bool row_exact, emit_update_before, retract;
-    int64_t ttl_ms;
-    /* the present input batch */
-    uint32_t position;
-    uint8_t **rows;
-    weir_row_ref *refs;
-    weir_row_ref *dead;
-    uint32_t dead_count;
-    /* the present bundle */
-    uint8_t **in_rows;
-    weir_row_ref *in_refs;
-    uint16_t *in_at;
-    uint8_t *in_retract;
-    uint8_t **touched;
-    weir_row_ref *touched_refs;
-    bool *existed;
-    int64_t *counts;
-    uint32_t touched_count;
-    struct weir_batch results; /* columns of results: before at [0, n), after at [n, 2n) */
-    /* end of input in batch mode */
-    struct weir_table_cursor cursor;
-    bool global_done;
-};
-
-static struct ops_group *group_of(const struct group_aggregate *op, uint8_t *row)
-{
-    return (struct ops_group *)(row + op->payload);
-}
+enum { RUN_ROWS = WEIR_BATCH_ROWS_MAX / 2, STEP_ROWS = 128, SWEEP_ROWS = 64 };
 
 /* --- making --- */
 
@@ -58,13 +23,13 @@ static void make_scratch(struct group_aggregate *op, struct weir_arena *arena)
     op->rows = WEIR_ARENA_ARRAY(arena, uint8_t *, WEIR_BATCH_ROWS_MAX);
     op->refs = WEIR_ARENA_ARRAY(arena, weir_row_ref, WEIR_BATCH_ROWS_MAX);
     op->dead = WEIR_ARENA_ARRAY(arena, weir_row_ref, WEIR_BATCH_ROWS_MAX);
-    op->in_rows = WEIR_ARENA_ARRAY(arena, uint8_t *, BUNDLE_ROWS);
-    op->in_refs = WEIR_ARENA_ARRAY(arena, weir_row_ref, BUNDLE_ROWS);
-    op->in_at = WEIR_ARENA_ARRAY(arena, uint16_t, BUNDLE_ROWS);
-    op->in_retract = WEIR_ARENA_ARRAY(arena, uint8_t, BUNDLE_ROWS);
-    op->touched = WEIR_ARENA_ARRAY(arena, uint8_t *, BUNDLE_ROWS);
-    op->touched_refs = WEIR_ARENA_ARRAY(arena, weir_row_ref, BUNDLE_ROWS);
-    op->existed = WEIR_ARENA_ARRAY(arena, bool, BUNDLE_ROWS);
+    op->in_rows = WEIR_ARENA_ARRAY(arena, uint8_t *, RUN_ROWS);
+    op->in_refs = WEIR_ARENA_ARRAY(arena, weir_row_ref, RUN_ROWS);
+    op->in_at = WEIR_ARENA_ARRAY(arena, uint16_t, RUN_ROWS);
+    op->in_retract = WEIR_ARENA_ARRAY(arena, uint8_t, RUN_ROWS);
+    op->touched = WEIR_ARENA_ARRAY(arena, uint8_t *, RUN_ROWS);
+    op->touched_refs = WEIR_ARENA_ARRAY(arena, weir_row_ref, RUN_ROWS);
+    op->existed = WEIR_ARENA_ARRAY(arena, bool, RUN_ROWS);
     op->counts = WEIR_ARENA_ARRAY(arena, int64_t, STEP_ROWS);
 }
 
@@ -80,7 +45,7 @@ static enum weir_error_code create(struct weir_operator_context *ctx, struct wei
     for (uint32_t i = 0; i < key_count; i++) key_types[i] = ctx->input_types[0][columns[i]];
     op->retract = weir_spec_get_boolean(ctx->spec, "retract", false);
     op->emit_update_before = weir_spec_get_boolean(ctx->spec, "emit_ub", false);
-    op->row_exact = !weir_spec_get_boolean(ctx->spec, "mini_batch", false);
+    op->row_exact = ctx->bounded || !weir_spec_get_boolean(ctx->spec, "mini_batch", false);
     op->ttl_ms = ctx->bounded ? 0 : weir_spec_get_integer(ctx->spec, "ttl_ms", 0);
     code = ops_aggregates_init(&op->set, ctx, key_types, key_count, op->retract);
     if (code) return code;
@@ -96,6 +61,9 @@ static enum weir_error_code create(struct weir_operator_context *ctx, struct wei
     ops_keys_init(&op->keys, ctx, columns, key_count);
     weir_batch_init(&op->results, op->set.result_types, op->set.count, ctx->memory);
     make_scratch(op, ctx->arena);
+    group_bundle_init(op, weir_spec_get_integer(ctx->spec, "mini_batch_rows", -1),
+        weir_spec_get_integer(ctx->spec, "mini_batch_ms", 0),
+        weir_spec_get_boolean(ctx->spec, "mini_batch_preaggregated", false));
     *ret = &op->base;
     return WEIR_OK;
 }
@@ -103,6 +71,7 @@ static enum weir_error_code create(struct weir_operator_context *ctx, struct wei
 static void close_group_aggregate(struct weir_operator *base)
 {
     struct group_aggregate *op = (struct group_aggregate *)base;
+    group_bundle_done(op);
     weir_batch_done(&op->results);
     ops_aggregates_done(&op->set);
 }
@@ -112,12 +81,12 @@ static void close_group_aggregate(struct weir_operator *base)
 static void expire(void *context, struct weir_table *table, weir_row_ref ref)
 {
     struct group_aggregate *op = context;
+    if (!op->row_exact && group_bundle_holds(op, weir_table_write(table, ref), ref)) return;
     ops_aggregates_clear(&op->set, weir_table_write(table, ref), ref);
     weir_table_delete(table, ref);
 }
 
-/* Rows [from, from + count) of the batch find their groups at once. */
-static enum weir_error_code find_groups(
+enum weir_error_code group_aggregate_find(
     struct group_aggregate *op, const struct weir_batch *in, uint32_t from, uint32_t count)
 {
     uint8_t states[WEIR_BATCH_ROWS_MAX];
@@ -142,7 +111,7 @@ static bool is_touched(const struct group_aggregate *op, const struct ops_group 
     return group->touched < op->touched_count && op->touched[group->touched] == row;
 }
 
-/* Takes input rows from the position on into the bundle; returns their number. */
+/* Takes the next run of input rows; returns their number. */
 static uint32_t take_rows(struct group_aggregate *op, const struct weir_batch *in, uint32_t rows_max)
 {
     uint32_t n = weir_batch_selected(in), taken = 0;
@@ -153,18 +122,17 @@ static uint32_t take_rows(struct group_aggregate *op, const struct weir_batch *i
         uint8_t *row = op->rows[op->position];
         struct ops_group *group = group_of(op, row);
         bool add = weir_row_kind_is_add(weir_batch_kind(in, at));
-        if (transitions && is_touched(op, group, row)) {
-            if (op->row_exact) break;
-        } else if (!add && group->count == 0) {
+        if (transitions && is_touched(op, group, row)) break;
+        if (!add && group->count == 0) {
             op->dead[op->dead_count++] = op->refs[op->position]; /* made by the look-up only */
             continue;
-        } else if (transitions) {
+        }
+        if (transitions) {
             group->touched = op->touched_count;
             op->existed[op->touched_count] = group->count != 0;
             op->touched_refs[op->touched_count] = op->refs[op->position];
             op->touched[op->touched_count++] = row;
         }
-        if (!add && group->count == 0) continue;
         if (op->retract) group->count += add ? 1 : -1; /* else counted with the accumulators */
         op->in_rows[taken] = row;
         op->in_refs[taken] = op->refs[op->position];
@@ -174,7 +142,7 @@ static uint32_t take_rows(struct group_aggregate *op, const struct weir_batch *i
     return taken;
 }
 
-static bool results_equal(struct group_aggregate *op, uint32_t g)
+bool group_aggregate_results_equal(const struct group_aggregate *op, uint32_t g)
 {
     for (uint32_t c = 0; c < op->set.count; c++) {
         const struct weir_vector *v = &op->results.columns[c];
@@ -183,24 +151,15 @@ static bool results_equal(struct group_aggregate *op, uint32_t g)
     return true;
 }
 
-/* What goes out: kinds, the groups, and the rows of op->results. */
-struct transitions {
-    uint32_t count;
-    uint8_t kinds[WEIR_BATCH_ROWS_MAX];
-    const uint8_t *groups[WEIR_BATCH_ROWS_MAX];
-    uint32_t results[WEIR_BATCH_ROWS_MAX];
-};
-
 static inline void put_transition(
-    struct transitions *to, enum weir_row_kind kind, const uint8_t *group, uint32_t result)
+    struct group_transitions *to, enum weir_row_kind kind, const uint8_t *group, uint32_t result)
 {
     to->kinds[to->count] = (uint8_t)kind;
     to->groups[to->count] = group;
     to->results[to->count++] = result;
 }
 
-/* Kinds and keys of n groups behind the rows of out; the results are the caller's. */
-static void emit_keys(struct group_aggregate *op, const uint8_t *kinds, const uint8_t *const *groups,
+void group_aggregate_emit_keys(struct group_aggregate *op, const uint8_t *kinds, const uint8_t *const *groups,
     uint32_t n, struct weir_batch *out)
 {
     uint32_t first = out->row_count;
@@ -212,11 +171,12 @@ static void emit_keys(struct group_aggregate *op, const uint8_t *kinds, const ui
     }
 }
 
-static void emit(struct group_aggregate *op, const struct transitions *from, struct weir_batch *out)
+void group_aggregate_emit(
+    struct group_aggregate *op, const struct group_transitions *from, struct weir_batch *out)
 {
     uint32_t first = out->row_count, n = from->count;
     if (n == 0) return;
-    emit_keys(op, from->kinds, from->groups, n, out);
+    group_aggregate_emit_keys(op, from->kinds, from->groups, n, out);
     bool shared = weir_batch_share_heaps(out, &op->results);
     for (uint32_t c = 0; c < op->set.count; c++) {
         weir_vector_gather(&out->columns[op->keys.count + c], first, &op->results.columns[c], from->results,
@@ -225,31 +185,29 @@ static void emit(struct group_aggregate *op, const struct transitions *from, str
     out->row_count = first + n;
 }
 
-/* One transition per touched group. */
-static void plan_output(struct group_aggregate *op, struct transitions *to)
+void group_aggregate_plan(struct group_aggregate *op, struct group_transitions *to)
 {
     uint32_t count = op->touched_count;
     for (uint32_t g = 0; g < count; g++) {
         const uint8_t *group = op->touched[g];
         bool exists = group_of(op, op->touched[g])->count != 0;
-        if (!exists) op->dead[op->dead_count++] = op->touched_refs[g];
         if (!op->existed[g]) {
             if (exists) put_transition(to, WEIR_ROW_INSERT, group, count + g);
         } else if (!exists) {
             put_transition(to, WEIR_ROW_DELETE, group, g);
-        } else if (op->ttl_ms || !results_equal(op, g)) {
+        } else if (op->ttl_ms || !group_aggregate_results_equal(op, g)) {
             if (op->emit_update_before) put_transition(to, WEIR_ROW_UPDATE_BEFORE, group, g);
             put_transition(to, WEIR_ROW_UPDATE_AFTER, group, count + g);
         }
     }
 }
 
-static void delete_dead(struct group_aggregate *op)
+void group_aggregate_delete_dead(struct group_aggregate *op)
 {
     for (uint32_t i = 0; i < op->dead_count; i++) {
         if (!weir_table_is_live(op->table, op->dead[i])) continue;
         uint8_t *row = weir_table_write(op->table, op->dead[i]);
-        if (group_of(op, row)->count != 0) continue;
+        if (group_of(op, row)->count != 0 || group_bundle_holds(op, row, op->dead[i])) continue;
         ops_aggregates_clear(&op->set, row, op->dead[i]);
         weir_table_delete(op->table, op->dead[i]);
     }
@@ -258,7 +216,7 @@ static void delete_dead(struct group_aggregate *op)
 
 /* A group that died and came back within a batch starts from nothing: retracting all that was added leaves
  * just that, but for what a lenient retraction left behind. */
-static void restart_groups(struct group_aggregate *op)
+void group_aggregate_restart(struct group_aggregate *op)
 {
     if (!op->retract) return;
     for (uint32_t g = 0; g < op->touched_count; g++) {
@@ -266,13 +224,13 @@ static void restart_groups(struct group_aggregate *op)
     }
 }
 
-static enum weir_error_code process_bundle(
+static enum weir_error_code process_run(
     struct group_aggregate *op, const struct weir_batch *in, struct weir_batch *out)
 {
-    uint32_t taken = take_rows(op, in, WEIR_MIN((uint32_t)BUNDLE_ROWS, ops_room(out) / 2));
+    uint32_t taken = take_rows(op, in, WEIR_MIN((uint32_t)RUN_ROWS, ops_room(out) / 2));
     uint32_t count = op->touched_count;
     weir_batch_reset(&op->results);
-    restart_groups(op);
+    group_aggregate_restart(op);
     const uint8_t *const *touched = (const uint8_t *const *)op->touched;
     ops_aggregates_finish(&op->set, touched, op->touched_refs, count, &op->results, 0, 0);
     if (!op->retract) {
@@ -287,10 +245,13 @@ static enum weir_error_code process_bundle(
     enum weir_error_code code = ops_aggregates_accumulate(&op->set, &rows, op->base.ctx->error);
     if (code) return code;
     ops_aggregates_finish(&op->set, touched, op->touched_refs, count, &op->results, 0, count);
-    struct transitions transitions;
+    struct group_transitions transitions;
     transitions.count = 0;
-    plan_output(op, &transitions);
-    emit(op, &transitions, out);
+    for (uint32_t g = 0; g < count; g++) {
+        if (group_of(op, op->touched[g])->count == 0) op->dead[op->dead_count++] = op->touched_refs[g];
+    }
+    group_aggregate_plan(op, &transitions);
+    group_aggregate_emit(op, &transitions, out);
     return WEIR_OK;
 }
 
@@ -302,7 +263,7 @@ static enum weir_error_code process_steps(
     uint32_t n = WEIR_MIN(weir_batch_selected(in) - from, ops_room(out) / (op->emit_update_before ? 2 : 1));
     n = WEIR_MIN(n, (uint32_t)STEP_ROWS);
     uint8_t *const *groups = op->rows + from;
-    enum weir_error_code code = find_groups(op, in, from, n);
+    enum weir_error_code code = group_aggregate_find(op, in, from, n);
     if (code) return code;
     uint32_t next = from + n;
     weir_table_prefetch(
@@ -324,7 +285,7 @@ static enum weir_error_code process_steps(
     if (all_change && !op->emit_update_before) {
         struct ops_aggregate_step to = { .before = UINT32_MAX, .after = out->row_count, .owner = out };
         ops_aggregates_step(&op->set, &rows, op->keys.count, &to);
-        emit_keys(op, kinds, (const uint8_t *const *)groups, n, out);
+        group_aggregate_emit_keys(op, kinds, (const uint8_t *const *)groups, n, out);
         out->row_count += n;
         return WEIR_OK;
     }
@@ -335,7 +296,7 @@ static enum weir_error_code process_steps(
         .changed = changed,
         .owner = &op->results };
     ops_aggregates_step(&op->set, &rows, 0, &to);
-    struct transitions transitions;
+    struct group_transitions transitions;
     transitions.count = 0;
     for (uint32_t i = 0; i < n; i++) {
         if (kinds[i] != WEIR_ROW_INSERT && !changed[i]) continue;
@@ -343,7 +304,7 @@ static enum weir_error_code process_steps(
             put_transition(&transitions, WEIR_ROW_UPDATE_BEFORE, groups[i], n + i);
         put_transition(&transitions, kinds[i], groups[i], i);
     }
-    emit(op, &transitions, out);
+    group_aggregate_emit(op, &transitions, out);
     return WEIR_OK;
 }
 
@@ -353,18 +314,19 @@ static enum weir_operator_result process(
     struct group_aggregate *op = (struct group_aggregate *)base;
     (void)input;
     uint32_t n = weir_batch_selected(in);
-    bool steps = op->row_exact && op->set.steps && !base->ctx->bounded;
+    bool steps = op->set.steps && !base->ctx->bounded;
     if (op->position == 0) {
         weir_table_sweep(op->table, SWEEP_ROWS, expire, op);
         ops_keys_read(&op->keys, base->ctx, in);
-        if (!steps && find_groups(op, in, 0, n)) return WEIR_OPERATOR_FAILED;
+        if (op->row_exact && !steps && group_aggregate_find(op, in, 0, n)) return WEIR_OPERATOR_FAILED;
     }
+    if (!op->row_exact) return group_bundle_process(op, in, out);
     while (op->position < n && ops_room(out) >= 2) { /* a row in makes at most two out */
-        if (steps ? process_steps(op, in, out) : process_bundle(op, in, out)) return WEIR_OPERATOR_FAILED;
+        if (steps ? process_steps(op, in, out) : process_run(op, in, out)) return WEIR_OPERATOR_FAILED;
     }
     if (op->position < n) return WEIR_OPERATOR_HAVE_MORE;
     op->position = 0;
-    delete_dead(op);
+    group_aggregate_delete_dead(op);
     return WEIR_OPERATOR_NEED_INPUT;
 }
 
@@ -398,7 +360,7 @@ static enum weir_operator_result end_input(struct weir_operator *base, uint32_t 
 {
     struct group_aggregate *op = (struct group_aggregate *)base;
     (void)input;
-    if (!base->ctx->bounded) return WEIR_OPERATOR_NEED_INPUT;
+    if (!base->ctx->bounded) return group_bundle_flush(op, out);
     if (op->keys.count == 0 && weir_table_rows(op->table) == 0) {
         if (op->global_done || !base->ctx->spec ||
             weir_spec_get_boolean(base->ctx->spec, "distinct_only", false))
@@ -415,8 +377,28 @@ static enum weir_operator_result end_input(struct weir_operator *base, uint32_t 
     return WEIR_OPERATOR_HAVE_MORE;
 }
 
+static enum weir_operator_result flush(struct weir_operator *base, struct weir_batch *out)
+{
+    return group_bundle_flush((struct group_aggregate *)base, out);
+}
+
+static enum weir_operator_result timer(struct weir_operator *base, int64_t now_ms, struct weir_batch *out)
+{
+    (void)now_ms;
+    return group_bundle_flush((struct group_aggregate *)base, out);
+}
+
+static enum weir_operator_result watermark(
+    struct weir_operator *base, int64_t watermark_ms, struct weir_batch *out, int64_t *forward_ms)
+{
+    return group_bundle_watermark((struct group_aggregate *)base, watermark_ms, out, forward_ms);
+}
+
 const struct weir_operator_ops weir_group_aggregate_operator_ops = { .name = "group_aggregate",
     .create = create,
     .process = process,
+    .watermark = watermark,
+    .timer = timer,
     .end_input = end_input,
+    .flush = flush,
     .close = close_group_aggregate };

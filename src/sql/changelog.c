@@ -31,7 +31,7 @@ static uint8_t join_modify(const struct weir_physical *node)
 
 static uint8_t deduplicate_modify(const struct weir_planning *planning, const struct weir_physical *node)
 {
-    bool mini_batch = weir_sql_config_boolean(planning->config, "table.exec.mini-batch.enabled", false);
+    bool mini_batch = weir_mini_batch_enabled(planning->config);
     return !node->rel->deduplicate.keep_last && !mini_batch ? WEIR_MODIFY_INSERT : WEIR_MODIFY_ALL;
 }
 

@@ -30,6 +30,8 @@ struct tree {
     uint32_t details;
     bool execution;
     uint32_t reused_count;
+    bool row_time;         /* what is above works in event time */
+    int64_t mini_batch_ms; /* 0: off */
 };
 
 static bool leaves_out(const struct tree *tree, const struct weir_physical *node)
@@ -146,6 +148,48 @@ static void print_cost(struct weir_buffer *to, struct weir_physical *node)
     print_number(to, cost[4], " memory}");
 }
 
+static void print_text(struct tree *tree, const char *text, const struct weir_physical *node)
+{
+    if ((tree->details & WEIR_EXPLAIN_CHANGELOG_MODE)) {
+        size_t length = strlen(text);
+        bool closes = length && text[length - 1] == ')';
+        weir_buffer_append(tree->to, text, closes ? length - 1 : length);
+        weir_buffer_format(tree->to, "%schangelogMode=%s)", closes ? ", " : "(", weir_changelog_text(node));
+    } else {
+        weir_buffer_append_text(tree->to, text);
+    }
+}
+
+/* Where rows come in, mini-batch gives them their pace: no operator of ours, but a line that is looked for.
+ */
+static const char *print_mini_batch(
+    struct tree *tree, const struct weir_physical *node, const char *prefix, bool root, bool last)
+{
+    struct weir_arena *arena = tree->planning->arena;
+    print_text(tree,
+        weir_arena_format(arena, "MiniBatchAssigner(interval=[%lldms], mode=[%s])",
+            (long long)tree->mini_batch_ms, tree->row_time ? "RowTime" : "ProcTime"),
+        node);
+    return below(arena, prefix, root, last);
+}
+
+static void print_node(struct tree *tree, struct weir_physical *node)
+{
+    print_text(tree, weir_physical_describe(tree->planning, node, tree->execution), node);
+    if (tree->details & WEIR_EXPLAIN_ESTIMATED_COST) print_cost(tree->to, node);
+}
+
+static bool needs_watermarks(const struct weir_physical *node)
+{
+    switch (node->kind) {
+    case WEIR_PHYSICAL_WINDOW_AGGREGATE: return !node->rel->aggregate.window->processing_time;
+    case WEIR_PHYSICAL_WINDOW_TVF: return !node->rel->tvf.window.processing_time;
+    case WEIR_PHYSICAL_INTERVAL_JOIN:
+    case WEIR_PHYSICAL_TEMPORAL_SORT: return true;
+    default: return false;
+    }
+}
+
 static void print_physical(
     struct tree *tree, struct weir_physical *node, const char *prefix, bool root, bool last)
 {
@@ -158,24 +202,31 @@ static void print_physical(
         weir_buffer_format(to, "Reused(reference_id=[%u])\n", node->reference_id);
         return;
     }
-    const char *text = weir_physical_describe(tree->planning, node, tree->execution);
-    if ((tree->details & WEIR_EXPLAIN_CHANGELOG_MODE)) {
-        size_t length = strlen(text);
-        bool closes = length && text[length - 1] == ')';
-        weir_buffer_append(to, text, closes ? length - 1 : length);
-        weir_buffer_format(to, "%schangelogMode=%s)", closes ? ", " : "(", weir_changelog_text(node));
-    } else {
-        weir_buffer_append_text(to, text);
-    }
-    if (tree->details & WEIR_EXPLAIN_ESTIMATED_COST) print_cost(to, node);
+    const int64_t mini_batch_ms = tree->mini_batch_ms;
+    const bool row_time = tree->row_time;
+    bool paced = mini_batch_ms && (node->kind == WEIR_PHYSICAL_SCAN || node->kind == WEIR_PHYSICAL_WATERMARK);
+    if (paced)
+        prefix = print_mini_batch(tree, node, prefix, root, last);
+    else
+        print_node(tree, node);
     if (shared) {
         node->reference_id = ++tree->reused_count;
         weir_buffer_format(to, "(reuse_id=[%u])", node->reference_id);
     }
     weir_buffer_append_byte(to, '\n');
+    if (paced) {
+        tree->mini_batch_ms = 0;
+        root = false, last = true;
+        branch(to, prefix, root);
+        print_node(tree, node);
+        weir_buffer_append_byte(to, '\n');
+    }
+    tree->row_time = row_time || needs_watermarks(node);
     const char *deeper = below(tree->planning->arena, prefix, root, last);
     for (uint32_t i = 0; i < node->input_count; i++)
         print_physical(tree, node->inputs[i], deeper, false, i + 1 == node->input_count);
+    tree->mini_batch_ms = mini_batch_ms;
+    tree->row_time = row_time;
 }
 
 static void print_plans(struct weir_planning *planning, struct weir_physical **physical, uint32_t count,
@@ -183,6 +234,8 @@ static void print_plans(struct weir_planning *planning, struct weir_physical **p
 {
     struct tree tree = { .planning = planning, .to = to, .details = details, .execution = execution };
     if (execution) tree.details = 0;
+    if (!planning->batch && weir_mini_batch_enabled(planning->config))
+        tree.mini_batch_ms = weir_mini_batch_latency_ms(planning->config);
     for (uint32_t r = 0; r < count; r++) {
         struct weir_physical *root = physical[r];
         /* A SELECT's sink is not part of what the user wrote. */

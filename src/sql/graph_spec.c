@@ -60,18 +60,19 @@ static void put_emit(struct builder *b)
     put_boolean(b, "emit_ub", b->node->update_kind != WEIR_UPDATE_ONLY_AFTER);
 }
 
-static void put_mini_batch(struct builder *b)
+static enum weir_error_code put_mini_batch(struct builder *b)
 {
     const struct weir_sql_config *config = b->planning->config;
-    /* A bundle of one row is no bundle. */
-    bool enabled = !b->planning->batch &&
-                   weir_sql_config_boolean(config, "table.exec.mini-batch.enabled", false) &&
-                   weir_sql_config_integer(config, "table.exec.mini-batch.size", -1) != 1;
-    put_boolean(b, "mini_batch", enabled);
-    put_integer(b, "mini_batch_rows",
-        enabled ? weir_sql_config_integer(config, "table.exec.mini-batch.size", -1) : -1);
-    put_integer(b, "mini_batch_ms",
-        enabled ? weir_sql_config_duration_ms(config, "table.exec.mini-batch.allow-latency", 0) : 0);
+    bool enabled = !b->planning->batch && weir_mini_batch_enabled(config);
+    int64_t rows = weir_sql_config_integer(config, "table.exec.mini-batch.size", -1);
+    if (enabled && rows <= 0) {
+        return weir_error_set(b->planning->error, WEIR_E_SQL_VALIDATION,
+            "Key: 'table.exec.mini-batch.size' , default: -1 (fallback keys: []) must be > 0.");
+    }
+    put_boolean(b, "mini_batch", enabled && rows != 1); /* a bundle of one row is no bundle */
+    put_integer(b, "mini_batch_rows", enabled ? rows : -1);
+    put_integer(b, "mini_batch_ms", enabled ? weir_mini_batch_latency_ms(config) : 0);
+    return WEIR_OK;
 }
 
 /* --- sources and sinks --- */
@@ -206,7 +207,21 @@ static void put_calls(struct builder *b, const struct weir_aggregate_call *calls
     weir_spec_put(b->arena, b->spec, "aggregates", list);
 }
 
-static void group_aggregate_spec(struct builder *b)
+/* Whether rows may be folded before the exchange: bundles count as if they were. */
+static bool preaggregates(const struct builder *b, bool distinct)
+{
+    const struct weir_rel *rel = b->node->rel;
+    const char *phases =
+        weir_sql_config_text(b->planning->config, "table.optimizer.agg-phase-strategy", "AUTO");
+    if (strcmp(phases, "ONE_PHASE") == 0 || b->node->inputs[0]->kind != WEIR_PHYSICAL_EXCHANGE) return false;
+    for (uint32_t i = 0; !distinct && i < rel->aggregate.call_count; i++) {
+        const char *name = rel->aggregate.calls[i].function->name;
+        if (strcmp(name, "FIRST_VALUE") == 0 || strcmp(name, "LAST_VALUE") == 0) return false;
+    }
+    return true;
+}
+
+static enum weir_error_code group_aggregate_spec(struct builder *b)
 {
     const struct weir_rel *rel = b->node->rel;
     bool distinct = rel->kind == WEIR_REL_DISTINCT;
@@ -215,8 +230,9 @@ static void group_aggregate_spec(struct builder *b)
     put_boolean(b, "retract", input_retracts(b->node->inputs[0]));
     put_emit(b);
     put_integer(b, "ttl_ms", config_ttl(b));
-    put_mini_batch(b);
     put_boolean(b, "distinct_only", distinct || (!rel->aggregate.call_count && rel->aggregate.key_count));
+    put_boolean(b, "mini_batch_preaggregated", preaggregates(b, distinct));
+    return put_mini_batch(b);
 }
 
 static struct weir_spec *window_map(struct builder *b, const struct weir_window *window)
@@ -368,7 +384,7 @@ static void rank_spec(struct builder *b)
     put_integer(b, "ttl_ms", config_ttl(b));
 }
 
-static void deduplicate_spec(struct builder *b)
+static enum weir_error_code deduplicate_spec(struct builder *b)
 {
     const struct weir_rel *rel = b->node->rel;
     put_columns(b, "keys", b->node->keys, b->node->key_count);
@@ -379,7 +395,7 @@ static void deduplicate_spec(struct builder *b)
         weir_sql_config_boolean(b->planning->config,
             "table.exec.deduplicate.insert-update-after-sensitive-enabled", true) == false);
     put_integer(b, "ttl_ms", config_ttl(b));
-    put_mini_batch(b);
+    return put_mini_batch(b);
 }
 
 static void sort_spec(struct builder *b)
@@ -439,7 +455,7 @@ enum weir_error_code weir_physical_to_spec(
         break;
     case WEIR_PHYSICAL_WATERMARK: watermark_spec(&b); break;
     case WEIR_PHYSICAL_EXPAND: expand_spec(&b); break;
-    case WEIR_PHYSICAL_GROUP_AGGREGATE: group_aggregate_spec(&b); break;
+    case WEIR_PHYSICAL_GROUP_AGGREGATE: code = group_aggregate_spec(&b); break;
     case WEIR_PHYSICAL_WINDOW_AGGREGATE: window_aggregate_spec(&b); break;
     case WEIR_PHYSICAL_WINDOW_TVF:
         weir_spec_put(b.arena, b.spec, "window", window_map(&b, &node->rel->tvf.window));
@@ -447,7 +463,7 @@ enum weir_error_code weir_physical_to_spec(
     case WEIR_PHYSICAL_JOIN: join_spec(&b); break;
     case WEIR_PHYSICAL_INTERVAL_JOIN: interval_join_spec(&b); break;
     case WEIR_PHYSICAL_RANK: rank_spec(&b); break;
-    case WEIR_PHYSICAL_DEDUPLICATE: deduplicate_spec(&b); break;
+    case WEIR_PHYSICAL_DEDUPLICATE: code = deduplicate_spec(&b); break;
     case WEIR_PHYSICAL_SORT:
     case WEIR_PHYSICAL_TEMPORAL_SORT:
     case WEIR_PHYSICAL_SORT_LIMIT:

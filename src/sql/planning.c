@@ -151,6 +151,16 @@ const char *weir_rule_description(uint32_t rule)
     return rule < WEIR_RULE_COUNT ? rules[rule].description : NULL;
 }
 
+bool weir_mini_batch_enabled(const struct weir_sql_config *config)
+{
+    return weir_sql_config_boolean(config, "table.exec.mini-batch.enabled", false);
+}
+
+int64_t weir_mini_batch_latency_ms(const struct weir_sql_config *config)
+{
+    return weir_sql_config_duration_ms(config, "table.exec.mini-batch.allow-latency", 0);
+}
+
 enum weir_error_code weir_planning_start(
     struct weir_planning *planning, const struct weir_sql_planner_input *input, struct weir_error *reterr)
 {
@@ -166,6 +176,11 @@ enum weir_error_code weir_planning_start(
     for (uint32_t r = 0; r < WEIR_RULE_COUNT; r++) {
         const char *key = weir_arena_format(input->arena, "table.optimizer.rule.%s", rules[r].name);
         planning->rules_off[r] = !weir_sql_config_boolean(input->config, key, true);
+    }
+    if (!input->batch && weir_mini_batch_enabled(input->config) &&
+        weir_mini_batch_latency_ms(input->config) <= 0) {
+        return weir_error_set(reterr, WEIR_E_SQL_VALIDATION,
+            "MiniBatch Latency must be greater than 0 ms. (table.exec.mini-batch.allow-latency)");
     }
     return WEIR_OK;
 }

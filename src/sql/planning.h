@@ -73,6 +73,9 @@ const char *weir_sql_config_text(
     const struct weir_sql_config *config, const char *key, const char *otherwise);
 int64_t weir_sql_duration_parse(const char *text, int64_t otherwise); /* "5 s" -> 5000 */
 
+bool weir_mini_batch_enabled(const struct weir_sql_config *config);
+int64_t weir_mini_batch_latency_ms(const struct weir_sql_config *config);
+
 uint32_t weir_default_parallelism(const struct weir_planning *planning);
 
 /* --- phases --- */

@@ -406,7 +406,7 @@ static void find_candidates(
         to->rows[i] = row;
         if (!large) continue;
         __builtin_prefetch(row, 1);
-        __builtin_prefetch(row + WEIR_MIN(stride - 1, 64u), 1);
+        if (stride > 64) __builtin_prefetch(row + 64, 1);
     }
 }
 

@@ -131,6 +131,7 @@ static void run_all(bool retract)
                     d.route = route;
                     d.route_count = 1;
                     test_send_all(&d, 0, rows, ROWS);
+                    test_end(&d);
                     check(&d, extremes);
                     test_close(&d);
                 }

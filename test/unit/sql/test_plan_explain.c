@@ -102,12 +102,30 @@ static void many_paths(void **state)
     assert_true(fixture_graph(f, sql)->node_count < 4096);
 }
 
+static void mini_batch_needs_a_latency_and_has_a_pace_at_each_source(void **state)
+{
+    struct plan_fixture *f = *state;
+    const char *query = "SELECT customer, COUNT(*) FROM orders GROUP BY customer";
+    fixture_set(f, "table.exec.mini-batch.enabled", "true");
+    fixture_set(f, "table.exec.mini-batch.size", "10");
+    assert_null(fixture_explain_all(f, query, 0));
+    assert_non_null(strstr(f->error.message, "MiniBatch Latency must be greater than 0 ms."));
+    fixture_set(f, "table.exec.mini-batch.allow-latency", "2 s");
+    assert_non_null(
+        strstr(fixture_explain(f, query), "+- MiniBatchAssigner(interval=[2000ms], mode=[ProcTime])\n"));
+    f->batch = true;
+    assert_null(strstr(fixture_explain(f, query), "MiniBatchAssigner"));
+    f->batch = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(three_parts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(details, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_paths, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            mini_batch_needs_a_latency_and_has_a_pace_at_each_source, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,6 +60,7 @@ static void aggregate(void **state)
     assert_int_equal(weir_spec_get_integer(node->spec, "mini_batch_ms", -1), 5000);
     assert_int_equal(weir_spec_get_integer(node->spec, "mini_batch_rows", -1), 100);
     assert_true(weir_spec_get_boolean(node->spec, "mini_batch", false));
+    assert_true(weir_spec_get_boolean(node->spec, "mini_batch_preaggregated", false));
     assert_true(weir_spec_get_boolean(node->spec, "emit_ub", false));
     assert_false(weir_spec_get_boolean(node->spec, "retract", true));
     assert_int_equal(weir_spec_get(node->spec, "aggregates")->count, 1);
