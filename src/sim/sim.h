@@ -22,6 +22,8 @@ const char *weir_sim_feature_name(uint32_t feature);
 
 enum { WEIR_SIM_FAILURE_BYTES_MAX = 512, WEIR_SIM_SECTION_BYTES_MAX = 24 };
 
+struct weir_sim_job_template;
+
 struct weir_sim_history {
     uint64_t seed;
     uint32_t workload; /* index into workloads.def */
@@ -53,6 +55,9 @@ struct weir_sim_options {
     void (*trace)(void *owner, const char *line);
     void *trace_owner;
     bool trace_heartbeats;
+    /* What jobs are made of; planned by whoever has a planner (jobs.def). None: no jobs. */
+    const struct weir_sim_job_template *templates;
+    uint32_t template_count;
     struct weir_sim_coverage *coverage; /* or NULL */
 };
 

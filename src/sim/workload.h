@@ -2,32 +2,17 @@
 #ifndef WEIR_SIM_WORKLOAD_H
 #define WEIR_SIM_WORKLOAD_H
 
-#include "sim/ledger.h"
+#include "sim/job_template.h"
 #include "sim/world.h"
 
-enum { WEIR_SIM_JOBS_MAX = 32, WEIR_SIM_CLIENTS_MAX = 3, WEIR_SIM_ACTIONS_MAX = 256, WEIR_SIM_SINKS_MAX = 2 };
-
-/* A job's SQL: one file sink after another, judged by what the ledger knows. */
-struct weir_sim_sink {
-    enum weir_ledger_expectation expectation;
-    const char *folder; /* below the job's */
-    uint64_t seed;
-    int64_t partitions, rows, keys, window_ms;
-};
-struct weir_sim_template {
-    const char *name, *sql; /* %s: the job's folder of sinks, once a sink */
-    struct weir_sim_sink sinks[WEIR_SIM_SINKS_MAX];
-    uint32_t sink_count;
-    bool bounded;
-};
-extern const struct weir_sim_template weir_sim_templates[];
-extern const uint32_t weir_sim_template_count;
+enum { WEIR_SIM_JOBS_MAX = 32, WEIR_SIM_CLIENTS_MAX = 3, WEIR_SIM_ACTIONS_MAX = 256 };
 
 struct weir_sim_workload {
     const char *name, *text;
     uint32_t jobs_min, jobs_max;
-    int templates[6];  /* drawn from; -1 ends */
-    uint64_t features; /* always there */
+    const char *templates[5]; /* drawn from; NULL ends; none: any */
+    uint64_t features;        /* always there */
+    int64_t rows;             /* of a partition; 0: drawn */
 };
 extern const struct weir_sim_workload weir_sim_workloads[];
 
@@ -51,10 +36,12 @@ struct weir_sim_action {
 /* A job as the world outside knows it: what was promised, and what was seen. */
 struct weir_sim_job {
     struct weir_job_id id;
-    uint32_t template, parallelism;
-    char folder[64];
-    Weir__ExecutionPlan *plan;                   /* NULL: could not be planned */
-    bool submitted;                              /* a client has been told so */
+    const struct weir_sim_job_template *template;
+    struct weir_sim_job_parameters parameters;
+    Weir__JobSettings settings;
+    Weir__ExecutionPlan *plan; /* NULL: could not be planned */
+    bool asked, submitted;     /* a client has sent it; has been told that it is in */
+    bool bounded;
     bool asked_to_end, asked_cancel, asked_stop; /* sent, answered or not */
     bool cancel_promised, stop_promised;
     Weir__JobState seen; /* in the last answer that named it */

@@ -1,0 +1,93 @@
+/* H1, and the fencing of H3: at most one leader per epoch, epochs only grow, TaskManagers follow upwards. */
+#include "sim/facts.h"
+#include "sim/checkers.h"
+#include <string.h>
+
+struct state {
+    uint64_t adopted[WEIR_SIM_PROCESSES_MAX]; /* by this start of a TaskManager */
+    struct {
+        uint64_t incarnation;
+    } granted[WEIR_SIM_EPOCHS_MAX];
+};
+
+static void process_started(struct weir_sim *sim, void *self, struct weir_sim_process *process)
+{
+    ((struct state *)self)->adopted[process->index] = 0;
+}
+
+static void task_effect(
+    struct weir_sim *sim, void *self, struct weir_sim_process *process, const struct weir_task_effect *effect)
+{
+    struct state *state = (struct state *)self;
+    if (effect->action != WEIR_TASK_ADOPT_EPOCH) return;
+    if (effect->epoch < state->adopted[process->index])
+        weir_sim_fail(sim, "H1", "%s goes back from epoch %llu to %llu", process->name,
+            (unsigned long long)state->adopted[process->index], (unsigned long long)effect->epoch);
+    state->adopted[process->index] = effect->epoch;
+}
+
+/* A machine of a JobManager is told that it leads. */
+static void granted(
+    struct weir_sim *sim, struct state *state, struct weir_sim_process *process, uint64_t epoch)
+{
+    struct weir_sim_facts *facts = weir_sim_facts(sim);
+    if (!epoch || epoch >= WEIR_SIM_EPOCHS_MAX) return;
+    if (facts->wiped) return;
+    if (state->granted[epoch].incarnation && state->granted[epoch].incarnation != process->incarnation)
+        weir_sim_fail(sim, "H1", "%s leads epoch %llu, which another one had led", process->name,
+            (unsigned long long)epoch);
+    state->granted[epoch].incarnation = process->incarnation;
+    if (facts->incarnations[epoch] != process->incarnation)
+        weir_sim_fail(sim, "H1", "%s leads epoch %llu, which the store never gave to it", process->name,
+            (unsigned long long)epoch);
+}
+
+static void step(struct weir_sim *sim, void *self, struct weir_sim_process *process, enum weir_role role,
+    const struct weir_event *event, const struct weir_effects *effects)
+{
+    if (role != WEIR_ROLE_DISPATCHER || event->kind != WEIR_EVENT_LOCAL) return;
+    if (event->local->kind == WEIR_LOCAL_GRANTED || event->local->kind == WEIR_LOCAL_EPOCH)
+        granted(sim, (struct state *)self, process, event->local->epoch);
+}
+
+static void stored(struct weir_sim *sim, void *self, struct weir_sim_process *writer, const char *key,
+    const struct weir_sim_entry *before, const struct weir_sim_entry *after)
+{
+    Weir__LeaderRecord *old, *record;
+    if (strcmp(key, "leader") != 0 || !before || !after) return;
+    if (weir_leader_record_decode(&sim->scratch, before->value, before->length, &old, NULL) ||
+        weir_leader_record_decode(&sim->scratch, after->value, after->length, &record, NULL))
+        return;
+    uint64_t was = old->holder ? old->holder->incarnation : 0,
+             is = record->holder ? record->holder->incarnation : 0;
+    if (record->epoch < old->epoch)
+        weir_sim_fail(sim, "H1", "the leader record goes back from epoch %llu to %llu",
+            (unsigned long long)old->epoch, (unsigned long long)record->epoch);
+    if (record->epoch == old->epoch && was != is)
+        weir_sim_fail(
+            sim, "H1", "epoch %llu passes from one holder to another", (unsigned long long)record->epoch);
+    if (is && writer && writer->incarnation != is && weir_sim_process_is_up(writer) &&
+        record->epoch != old->epoch)
+        weir_sim_trace(sim, writer, "its late write made another start of it leader");
+}
+
+static void sent(struct weir_sim *sim, void *self, struct weir_sim_process *from, struct weir_sim_process *to,
+    const Weir__Envelope *envelope, bool lost)
+{
+    struct weir_sim_facts *facts = weir_sim_facts(sim);
+    if (from->kind != WEIR_SIM_JOBMANAGER || !envelope->epoch || envelope->epoch >= WEIR_SIM_EPOCHS_MAX ||
+        facts->wiped)
+        return;
+    if (facts->incarnations[envelope->epoch] != envelope->leader_incarnation)
+        weir_sim_fail(sim, "H1", "%s speaks as the leader of epoch %llu, which is another's", from->name,
+            (unsigned long long)envelope->epoch);
+}
+
+const struct weir_sim_checker weir_sim_checker_leadership = { .name = "H1",
+    .text = "at most one leader per epoch, epochs only grow",
+    .state_bytes = sizeof(struct state),
+    .process_started = process_started,
+    .task_effect = task_effect,
+    .step = step,
+    .stored = stored,
+    .sent = sent };

@@ -1,0 +1,95 @@
+/* H10: when all jobs have ended and been cleaned up, nothing of them is left but what they were told to keep.
+ */
+#include "sim/facts.h"
+#include "sim/checkers.h"
+#include <stdio.h>
+#include <string.h>
+
+struct state {
+    char reason[256];
+};
+
+static bool is_of(const char *path, const struct weir_sim_facts_job *job)
+{
+    return strstr(path, job->hex) != NULL;
+}
+
+/* May this file be there when its job has ended? */
+static bool may_stay(const char *path, const struct weir_sim_facts_job *job)
+{
+    const char *name = strrchr(path, '/');
+    if (strncmp(path, "/sink/", 6) == 0) {
+        for (const char *at = path; *at; at++) /* committed: no hidden name on the way */
+            if (at[0] == '/' && (at[1] == '.' || at[1] == '_')) return false;
+        return name != NULL;
+    }
+    if (strncmp(path, "/savepoints", 11) == 0) return true;
+    if (strncmp(path, "/checkpoints/", 13) == 0)
+        return job->job && job->result != WEIR__JOB_STATE__JOB_FINISHED; /* retention is the user's */
+    return false;
+}
+
+static bool files_are_tidy(struct weir_sim *sim, struct state *state)
+{
+    struct weir_sim_facts *facts = weir_sim_facts(sim);
+    const char *path;
+    for (uint32_t n = 0; (path = weir_sim_filesystem_path(sim->shared_disk, n)) != NULL; n++) {
+        for (uint32_t i = 0; i < facts->job_count; i++) {
+            struct weir_sim_facts_job *job = facts->jobs[i];
+            size_t length;
+            if (!job->terminal || !is_of(path, job) || may_stay(path, job)) continue;
+            if (!weir_sim_filesystem_bytes(sim->shared_disk, path, &length)) continue; /* a folder */
+            snprintf(state->reason, sizeof state->reason, "%.200s is left", path);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool store_is_tidy(struct weir_sim *sim, struct state *state)
+{
+    for (uint32_t i = 0; i < sim->store.entry_count; i++) {
+        const struct weir_sim_entry *entry = &sim->store.entries[i];
+        Weir__JobRecord *record;
+        struct weir_job_id id;
+        if (strncmp(entry->key, "jobs/", 5) != 0) continue;
+        weir_arena_reset(&sim->scratch);
+        if (weir_job_record_decode(&sim->scratch, entry->value, entry->length, &record, NULL) ||
+            !weir_job_id_from(&record->job, &id))
+            continue;
+        struct weir_sim_facts_job *job = weir_sim_facts_job(sim, &id);
+        if (job && !job->terminal && job->exists) continue;
+        snprintf(state->reason, sizeof state->reason, "the record %.200s is left", entry->key);
+        return false;
+    }
+    return true;
+}
+
+static bool slots_are_free(struct weir_sim *sim, struct state *state)
+{
+    struct weir_sim_facts *facts = weir_sim_facts(sim);
+    for (uint32_t i = 0; i < facts->job_count; i++)
+        if (!facts->jobs[i]->terminal) return true;
+    for (uint32_t i = 0; i < sim->process_count; i++) {
+        struct weir_sim_runtime_statistics statistics;
+        if (!sim->processes[i].runtime) continue;
+        weir_sim_runtime_statistics(sim->processes[i].runtime, &statistics);
+        if (!statistics.subtasks) continue;
+        snprintf(state->reason, sizeof state->reason, "%u subtasks are left at %s", statistics.subtasks,
+            sim->processes[i].name);
+        return false;
+    }
+    return true;
+}
+
+static bool at_rest(struct weir_sim *sim, void *self, const char **reason)
+{
+    struct state *state = (struct state *)self;
+    *reason = state->reason;
+    return store_is_tidy(sim, state) && slots_are_free(sim, state) && files_are_tidy(sim, state);
+}
+
+const struct weir_sim_checker weir_sim_checker_leaks = { .name = "H10",
+    .text = "nothing is left of what has ended",
+    .state_bytes = sizeof(struct state),
+    .at_rest = at_rest };

@@ -1,0 +1,77 @@
+/* What clients were told is so: written to the record before it was answered (4.1, H7). */
+#include "sim/facts.h"
+#include "sim/checkers.h"
+#include <string.h>
+
+static bool decode_record(struct weir_sim *sim, const struct weir_job_id *id, Weir__JobRecord **ret)
+{
+    *ret = NULL;
+    for (uint32_t i = 0; i < sim->store.entry_count; i++) {
+        const struct weir_sim_entry *entry = &sim->store.entries[i];
+        struct weir_job_id found;
+        if (strncmp(entry->key, "jobs/", 5) != 0) continue;
+        if (!weir_job_record_decode(&sim->scratch, entry->value, entry->length, ret, NULL) &&
+            weir_job_id_from(&(*ret)->job, &found) && weir_job_id_equal(&found, id))
+            return true;
+    }
+    *ret = NULL;
+    return false;
+}
+
+static void check_stop(struct weir_sim *sim, const struct weir_sim_facts_job *job,
+    const Weir__JobRecord *record, const ProtobufCBinaryData *request)
+{
+    bool is_target = record->target && record->target->request.len == 16 &&
+                     memcmp(record->target->request.data, request->data, 16) == 0;
+    bool is_known = false;
+    for (size_t i = 0; i < record->n_savepoints; i++)
+        if (record->savepoints[i]->request.len == 16 &&
+            memcmp(record->savepoints[i]->request.data, request->data, 16) == 0)
+            is_known = true;
+    if (!is_target && !is_known)
+        weir_sim_fail(
+            sim, "promise", "a stop or savepoint of %.8s was accepted and is not in its record", job->hex);
+}
+
+static void answered(
+    struct weir_sim *sim, void *self, const Weir__Envelope *request, const Weir__ClientReply *reply)
+{
+    struct weir_job_id id = { { 0 } };
+    Weir__JobRecord *record;
+    const ProtobufCBinaryData *job_bytes = NULL, *request_bytes = NULL;
+    switch (request->body_case) {
+    case WEIR__ENVELOPE__BODY_SUBMIT: job_bytes = &request->submit->job; break;
+    case WEIR__ENVELOPE__BODY_CANCEL: job_bytes = &request->cancel->job; break;
+    case WEIR__ENVELOPE__BODY_STOP:
+        job_bytes = &request->stop->job;
+        request_bytes = &request->stop->request;
+        break;
+    case WEIR__ENVELOPE__BODY_SAVEPOINT:
+        job_bytes = &request->savepoint->job;
+        request_bytes = &request->savepoint->request;
+        break;
+    case WEIR__ENVELOPE__BODY_RESCALE: job_bytes = &request->rescale->job; break;
+    default: return;
+    }
+    if (!weir_job_id_from(job_bytes, &id)) return;
+    struct weir_sim_facts_job *job = weir_sim_facts_job(sim, &id);
+    if (reply->code == WEIR__REPLY_CODE__REPLY_BAD_REQUEST &&
+        request->body_case != WEIR__ENVELOPE__BODY_RESCALE)
+        weir_sim_fail(sim, "promise", "a request was refused as bad: %s", reply->text);
+    if (reply->code == WEIR__REPLY_CODE__REPLY_NOT_FOUND &&
+        request->body_case != WEIR__ENVELOPE__BODY_SUBMIT && job && job->ever && !job->terminal)
+        weir_sim_fail(sim, "promise", "%.8s was submitted, and is not found", job->hex);
+    if (reply->code != WEIR__REPLY_CODE__REPLY_OK) return;
+    if (!job || !job->ever) {
+        weir_sim_fail(sim, "promise", "a job was accepted, and there is no record of it");
+        return;
+    }
+    if (job->terminal || !decode_record(sim, &id, &record)) return;
+    if (request->body_case == WEIR__ENVELOPE__BODY_CANCEL && job->target != WEIR__TARGET_KIND__TARGET_CANCEL)
+        weir_sim_fail(sim, "promise", "cancelling %.8s was accepted, its record does not say so", job->hex);
+    if (request_bytes) check_stop(sim, job, record, request_bytes);
+}
+
+const struct weir_sim_checker weir_sim_checker_promises = {
+    .name = "promise", .text = "what clients were told is so", .answered = answered
+};

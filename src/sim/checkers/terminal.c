@@ -1,0 +1,66 @@
+/* H7: what is terminal never runs again, is never there again, and its result never changes. */
+#include "sim/facts.h"
+#include "sim/checkers.h"
+#include <string.h>
+
+struct state {
+    struct {
+        struct weir_job_id id;
+        bool terminal, gone;
+        Weir__JobState result;
+    } jobs[WEIR_SIM_FACT_JOBS_MAX];
+    uint32_t count;
+};
+
+static void note(struct weir_sim *sim, struct state *state, const Weir__JobRecord *record, bool created)
+{
+    struct weir_job_id id;
+    if (!weir_job_id_from(&record->job, &id)) return;
+    uint32_t i = 0;
+    while (i < state->count && !weir_job_id_equal(&state->jobs[i].id, &id)) i++;
+    if (i == state->count) {
+        if (i == WEIR_SIM_FACT_JOBS_MAX) return;
+        state->jobs[state->count++].id = id;
+    }
+    bool terminal = record->status >= WEIR__RECORD_STATUS__RECORD_TERMINAL_DIRTY;
+    Weir__JobState result = record->result ? record->result->state : WEIR__JOB_STATE__JOB_STATE_UNSPECIFIED;
+    if (state->jobs[i].terminal && created && sim->store.transactions)
+        weir_sim_fail(sim, "H7", "a job that had ended is created again");
+    if (state->jobs[i].terminal && terminal && result != state->jobs[i].result)
+        weir_sim_fail(sim, "H7", "a job's result changes from %d to %d", state->jobs[i].result, result);
+    if (terminal) {
+        state->jobs[i].terminal = true;
+        state->jobs[i].result = result;
+    }
+}
+
+static void stored(struct weir_sim *sim, void *self, struct weir_sim_process *writer, const char *key,
+    const struct weir_sim_entry *before, const struct weir_sim_entry *after)
+{
+    Weir__JobRecord *record;
+    if (strncmp(key, "jobs/", 5) != 0 || !after) return;
+    if (weir_job_record_decode(&sim->scratch, after->value, after->length, &record, NULL)) return;
+    note(sim, (struct state *)self, record, before == NULL);
+}
+
+static void task_effect(
+    struct weir_sim *sim, void *self, struct weir_sim_process *process, const struct weir_task_effect *effect)
+{
+    struct weir_sim_facts *facts = weir_sim_facts(sim);
+    char text[WEIR_ATTEMPT_TEXT_BYTES];
+    if (effect->action != WEIR_TASK_DEPLOY || facts->wiped) return;
+    struct weir_sim_facts_job *job = weir_sim_facts_job(sim, &effect->attempt.job);
+    if (job && job->terminal && effect->attempt.epoch >= job->epoch)
+        weir_sim_fail(
+            sim, "H7", "%s is deployed, its job has ended", weir_attempt_id_print(&effect->attempt, text));
+    if (job && job->job && job->job->cancel_promised && effect->deploy && !effect->deploy->commit_only &&
+        effect->attempt.epoch >= job->epoch && job->target == WEIR__TARGET_KIND__TARGET_CANCEL)
+        weir_sim_fail(sim, "promise", "%s is deployed, its job was promised to be cancelled",
+            weir_attempt_id_print(&effect->attempt, text));
+}
+
+const struct weir_sim_checker weir_sim_checker_terminal = { .name = "H7",
+    .text = "what is terminal never runs again",
+    .state_bytes = sizeof(struct state),
+    .stored = stored,
+    .task_effect = task_effect };

@@ -1,0 +1,162 @@
+/* What a seed draws: features, jobs and their settings, and what clients will ask of them. */
+#include "base/assert.h"
+#include "sim/workload.h"
+#include <string.h>
+
+static const uint32_t chances[] = {
+#define X(name, chance, text) chance,
+#include "sim/features.def"
+#undef X
+};
+
+struct weir_sim_history weir_sim_history_draw(uint64_t seed, uint32_t workload)
+{
+    struct weir_sim_random random = weir_sim_random_make(seed, WEIR_SIM_STREAM_WORKLOAD);
+    struct weir_sim_history history = { .seed = seed, .workload = workload };
+    uint32_t drawn = (uint32_t)weir_sim_random_below(&random, weir_sim_workload_count());
+    if (workload >= weir_sim_workload_count()) history.workload = drawn;
+    /* Swarm: some histories have few kinds of faults and many of each, others a little of everything. */
+    uint32_t scale = (uint32_t)weir_sim_random_range(&random, 200, 1400);
+    for (uint32_t i = 0; i < WEIR_SIM_FEATURE_COUNT; i++)
+        if (weir_sim_random_permille(&random, chances[i] * scale / 1000))
+            history.features |= UINT64_C(1) << i;
+    history.features |= weir_sim_workloads[history.workload].features;
+    if (strcmp(weir_sim_workloads[history.workload].name, "quiet") == 0) history.features = 0;
+    return history;
+}
+
+static const struct weir_sim_job_template *draw_template(struct weir_sim *sim, struct weir_sim_random *random)
+{
+    const struct weir_sim_workload *workload = &weir_sim_workloads[sim->history.workload];
+    uint32_t named = 0;
+    while (named < WEIR_ARRAY_COUNT(workload->templates) && workload->templates[named]) named++;
+    uint64_t draw = weir_sim_random_next(random);
+    if (named) {
+        const char *name = workload->templates[draw % named];
+        for (uint32_t i = 0; i < sim->options->template_count; i++)
+            if (strcmp(sim->options->templates[i].name, name) == 0) return &sim->options->templates[i];
+    }
+    return &sim->options->templates[draw % sim->options->template_count];
+}
+
+static void draw_settings(struct weir_sim_job *job, struct weir_sim_random *random)
+{
+    static const Weir__RestartStrategy strategies[] = { WEIR__RESTART_STRATEGY__RESTART_FIXED_DELAY,
+        WEIR__RESTART_STRATEGY__RESTART_FIXED_DELAY, WEIR__RESTART_STRATEGY__RESTART_EXPONENTIAL_DELAY };
+    Weir__JobSettings *settings = &job->settings;
+    weir__job_settings__init(settings);
+    settings->checkpoint_interval_ms = (uint64_t)weir_sim_random_scale(random, 100, 800);
+    settings->checkpoint_timeout_ms = (uint64_t)weir_sim_random_range(random, 2000, 10000);
+    settings->checkpoint_min_pause_ms = weir_sim_random_permille(random, 300) ? 50 : 0;
+    settings->checkpoint_max_concurrent = weir_sim_random_permille(random, 800) ? 1 : 2;
+    settings->checkpoint_tolerable_failures = UINT32_MAX;
+    settings->checkpoint_retained = (uint32_t)weir_sim_random_range(random, 1, 3);
+    settings->externalized_retention = weir_sim_random_permille(random, 500)
+                                           ? WEIR__EXTERNALIZED_RETENTION__DELETE_ON_CANCELLATION
+                                           : WEIR__EXTERNALIZED_RETENTION__NO_EXTERNALIZED_CHECKPOINTS;
+    settings->checkpoint_directory = "/checkpoints";
+    settings->savepoint_directory = "/savepoints";
+    settings->restart_strategy = strategies[weir_sim_random_below(random, WEIR_ARRAY_COUNT(strategies))];
+    settings->restart_attempts_max = UINT32_MAX;
+    settings->restart_delay_ms = (uint64_t)weir_sim_random_range(random, 10, 200);
+    settings->restart_delay_max_ms = 1000;
+    settings->restart_multiplier_percent = 150;
+    settings->restart_jitter_percent = 10;
+    settings->restart_reset_ms = 10000;
+    settings->reattach_timeout_ms = (uint64_t)weir_sim_random_range(random, 1000, 4000);
+    settings->final_commit_timeout_ms = 3600000;
+    settings->bounded = true;
+    settings->exactly_once_sinks = true;
+}
+
+static void draw_job(struct weir_sim *sim, struct weir_sim_random *random, struct weir_sim_job *job)
+{
+    const struct weir_sim_workload *workload = &weir_sim_workloads[sim->history.workload];
+    for (uint32_t i = 0; i < 16; i++) job->id.bytes[i] = (uint8_t)weir_sim_random_next(random);
+    job->template = draw_template(sim, random);
+    job->bounded = true;
+    draw_settings(job, random);
+    struct weir_sim_job_parameters *parameters = &job->parameters;
+    memcpy(parameters->job, job->id.bytes, 16);
+    bool small = workload->jobs_max > 6;
+    parameters->partitions = small ? 2 : 4;
+    parameters->rows = workload->rows ? workload->rows : weir_sim_random_range(random, 600, 1600);
+    parameters->rate = workload->rows ? 40 : weir_sim_random_range(random, 50, 120);
+    parameters->keys = weir_sim_random_range(random, 3, 24);
+    parameters->batch = weir_sim_random_range(random, 4, 32);
+    parameters->seed = weir_sim_random_next(random) >> 40;
+    parameters->parallelism = small ? 1 : (uint32_t)weir_sim_random_range(random, 1, 4);
+    parameters->max_parallelism = 8;
+    parameters->settings = &job->settings;
+    struct weir_error error = { 0 };
+    if (weir_sim_job_make(&sim->arena, sim->memory, job->template, parameters, &job->plan, &error))
+        weir_sim_fail(sim, "plan", "job %s cannot be planned: %s", job->template->name, error.message);
+}
+
+static void act(struct weir_sim *sim, struct weir_sim_random *random, enum weir_sim_action_kind kind,
+    uint32_t job, int64_t at_us)
+{
+    struct weir_sim_clients *clients = sim->clients;
+    if (clients->action_count == WEIR_SIM_ACTIONS_MAX) return;
+    struct weir_sim_action *action = &clients->actions[clients->action_count++];
+    *action = (struct weir_sim_action){ .kind = kind, .at_us = at_us, .job = job };
+    action->drain = weir_sim_random_permille(random, 400);
+    for (uint32_t i = 0; i < 16; i++) action->request[i] = (uint8_t)weir_sim_random_next(random);
+    const Weir__ExecutionPlan *plan = clients->jobs[job].plan;
+    if (!plan || !plan->n_vertices) return;
+    action->vertex = plan->vertices[weir_sim_random_below(random, plan->n_vertices)]->id;
+    action->parallelism = (uint32_t)weir_sim_random_range(random, 1, 4);
+}
+
+static void draw_actions(struct weir_sim *sim, struct weir_sim_random *random, uint32_t job)
+{
+    int64_t phase = sim->knobs.fault_phase_us;
+    int64_t submitted = 100000;
+    if (weir_sim_has(sim, WEIR_SIM_late_submission))
+        submitted = weir_sim_random_range(random, 100000, phase * 2 / 3);
+    act(sim, random, WEIR_SIM_SUBMIT, job, submitted);
+    if (weir_sim_has(sim, WEIR_SIM_duplicate_requests))
+        act(sim, random, WEIR_SIM_SUBMIT, job, submitted + weir_sim_random_range(random, 0, 2000000));
+    if (weir_sim_has(sim, WEIR_SIM_savepoint_jobs))
+        for (uint64_t n = 1 + weir_sim_random_below(random, 2); n > 0; n--)
+            act(sim, random, WEIR_SIM_SAVEPOINT, job, weir_sim_random_range(random, submitted, phase));
+    if (weir_sim_has(sim, WEIR_SIM_rescale_jobs))
+        for (uint64_t n = 1 + weir_sim_random_below(random, 3); n > 0; n--)
+            act(sim, random, WEIR_SIM_RESCALE, job, weir_sim_random_range(random, submitted, phase));
+    if (weir_sim_has(sim, WEIR_SIM_cancel_jobs) && weir_sim_random_permille(random, 400))
+        act(sim, random, WEIR_SIM_CANCEL, job, weir_sim_random_range(random, submitted, phase));
+    if (weir_sim_has(sim, WEIR_SIM_stop_jobs) && weir_sim_random_permille(random, 600))
+        act(sim, random, WEIR_SIM_STOP, job, weir_sim_random_range(random, submitted, phase));
+}
+
+void weir_sim_clients_start(struct weir_sim *sim)
+{
+    struct weir_sim_random random = weir_sim_stream(sim, WEIR_SIM_STREAM_CLIENTS);
+    sim->clients = WEIR_ARENA_NEW(&sim->arena, struct weir_sim_clients);
+    sim->clients->sim = sim;
+    const struct weir_sim_workload *workload = &weir_sim_workloads[sim->history.workload];
+    uint32_t count = (uint32_t)weir_sim_random_range(&random, workload->jobs_min, workload->jobs_max);
+    if (weir_sim_has(sim, WEIR_SIM_many_jobs) && count < 6) count = WEIR_MIN(count * 2, 6u);
+    if (!sim->options->template_count) count = 0;
+    for (uint32_t i = 0; i < count && i < WEIR_SIM_JOBS_MAX; i++) {
+        draw_job(sim, &random, &sim->clients->jobs[i]);
+        sim->clients->job_count++;
+        draw_actions(sim, &random, i);
+    }
+    sim->result->jobs_submitted = sim->clients->job_count;
+    for (uint32_t i = 0; i < WEIR_SIM_CLIENTS_MAX; i++) {
+        char name[16] = "client-0";
+        name[7] = (char)('1' + i);
+        struct weir_sim_process *process = weir_sim_process_add(
+            sim, WEIR_SIM_CLIENT, name, WEIR_SIM_HOSTS_MAX - 1 - i, &weir_sim_client_program);
+        weir_sim_process_start(process, 1000);
+    }
+}
+
+struct weir_sim_job *weir_sim_job_find(struct weir_sim *sim, const struct weir_job_id *id)
+{
+    if (!sim->clients) return NULL;
+    for (uint32_t i = 0; i < sim->clients->job_count; i++)
+        if (weir_job_id_equal(&sim->clients->jobs[i].id, id)) return &sim->clients->jobs[i];
+    return NULL;
+}

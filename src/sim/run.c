@@ -1,0 +1,210 @@
+/* One history: a cluster is drawn and started, faults happen, faults stop, everything must come to rest. */
+#include "base/assert.h"
+#include "sim/checkers.h"
+#include "sim/faults.h"
+#include "sim/workload.h"
+#include <stdio.h>
+#include <string.h>
+
+/* --- the program of JobManagers and TaskManagers: the actor --- */
+
+static const char *const event_names[] = { "start", "timer", "message", "connection", "store state",
+    "store done", "store changed", "blob done", "task", "process died", "worker", "local" };
+
+static void observe(
+    void *observer, enum weir_role role, const struct weir_event *event, const struct weir_effects *effects)
+{
+    struct weir_sim_process *process = (struct weir_sim_process *)observer;
+    struct weir_sim *sim = process->sim;
+    weir_sim_note(sim, (uint64_t)role << 56 ^ (uint64_t)event->kind << 48 ^ effects->count);
+    if ((size_t)event->kind < WEIR_ARRAY_COUNT(event_names))
+        weir_sim_cover(sim, WEIR_SIM_COVER_EVENT, event_names[event->kind]);
+    WEIR_SIM_CHECK(sim, step, process, role, event, effects);
+}
+
+static void actor_start(struct weir_sim_process *process)
+{
+    struct weir_sim *sim = process->sim;
+    struct weir_actor_config config = { .kind = process->kind == WEIR_SIM_JOBMANAGER ? WEIR_ACTOR_JOBMANAGER
+                                                                                     : WEIR_ACTOR_TASKMANAGER,
+        .memory = &process->heap.base,
+        .env = &process->env,
+        .cluster = "sim",
+        .name = process->name,
+        .host = process->host_name,
+        .rpc_address = process->address,
+        .data_address = process->address,
+        .rest_address = process->address,
+        .incarnation = process->incarnation,
+        .slot_count = process->slots,
+        .options = &sim->knobs.control,
+        .random_seed = weir_sim_random_next(&process->random),
+        .observe = observe,
+        .observer = process };
+    process->actor = weir_actor_new(&config);
+    process->self = process->actor;
+    weir_actor_start(process->actor);
+}
+
+static void actor_event(void *self, struct weir_event *event)
+{
+    weir_actor_event((struct weir_actor *)self, event);
+}
+
+static void actor_bytes(void *self, weir_node from, const uint8_t *bytes, size_t length)
+{
+    weir_actor_bytes((struct weir_actor *)self, from, bytes, length);
+}
+
+static struct weir_nodes *actor_nodes(void *self)
+{
+    return weir_actor_nodes((struct weir_actor *)self);
+}
+
+static const struct weir_sim_program actor_program = {
+    .start = actor_start, .event = actor_event, .bytes = actor_bytes, .nodes = actor_nodes
+};
+
+/* --- the cluster --- */
+
+static void draw_knobs(struct weir_sim *sim, struct weir_sim_random *random)
+{
+    struct weir_sim_knobs *knobs = &sim->knobs;
+    knobs->jobmanager_count = (uint32_t)weir_sim_random_range(random, 2, 3);
+    knobs->taskmanager_count = (uint32_t)weir_sim_random_range(random, 2, 4);
+    knobs->slots_per_taskmanager = (uint32_t)weir_sim_random_range(random, 2, 4);
+    knobs->fault_phase_us = weir_sim_random_range(random, 12000000, 25000000);
+    knobs->fault_gap_us = weir_sim_random_scale(random, 1500000, 12000000);
+    knobs->rest_bound_us = 120000000;
+    knobs->control = (struct weir_control_options){ .heartbeat_interval_us = 100000,
+        .heartbeat_timeout_us = 3000000,
+        .leader_silence_us = 500000,
+        .reattach_timeout_us = 3000000,
+        .leaderless_grace_us = INT64_MAX,
+        .registration_timeout_us = 5000000,
+        .store_poll_us = 1000000,
+        .suspicion_hold_off_us = 10000000,
+        .tombstone_us = INT64_C(3600000000),
+        .sweep_interval_us = 5000000,
+        .slot_request_timeout_us = 60000000,
+        .idle_taskmanager_us = 30000000,
+        .jobs_max = 1000,
+        .tombstones_max = 1000,
+        .storage_directory = "/ha/sim" };
+}
+
+static uint32_t host_of(const struct weir_sim *sim, bool jobmanager, uint32_t index)
+{
+    if (sim->store.preset == WEIR_SIM_STORE_EMBEDDED) return 0;
+    if (weir_sim_has(sim, WEIR_SIM_leader_beside_tasks)) return index % 4;
+    return jobmanager ? index : 4 + index;
+}
+
+static void add_processes(struct weir_sim *sim, struct weir_sim_random *random)
+{
+    struct weir_sim_knobs *knobs = &sim->knobs;
+    const char **peers = WEIR_ARENA_ARRAY(&sim->arena, const char *, knobs->jobmanager_count);
+    for (uint32_t i = 0; i < knobs->jobmanager_count + knobs->taskmanager_count; i++) {
+        bool jobmanager = i < knobs->jobmanager_count;
+        uint32_t index = jobmanager ? i : i - knobs->jobmanager_count;
+        char name[32];
+        snprintf(name, sizeof name, "%s-%u", jobmanager ? "jm" : "tm", index + 1);
+        struct weir_sim_process *process =
+            weir_sim_process_add(sim, jobmanager ? WEIR_SIM_JOBMANAGER : WEIR_SIM_TASKMANAGER, name,
+                host_of(sim, jobmanager, index), &actor_program);
+        process->slots = knobs->slots_per_taskmanager;
+        if (jobmanager)
+            peers[index] = weir_arena_format(&sim->arena, "%s=%s", process->name, process->address);
+        bool late =
+            weir_sim_has(sim, WEIR_SIM_late_processes) && i > 0 && weir_sim_random_permille(random, 400);
+        weir_sim_process_start(process, late ? weir_sim_random_range(random, 1000000, 10000000)
+                                             : weir_sim_random_range(random, 0, 50000));
+    }
+    knobs->control.peers = peers;
+    knobs->control.peer_count = knobs->jobmanager_count;
+}
+
+static void make_cluster(struct weir_sim *sim)
+{
+    struct weir_sim_random random = weir_sim_stream(sim, WEIR_SIM_STREAM_KNOBS);
+    draw_knobs(sim, &random);
+    bool embedded = weir_sim_random_permille(&random, 300);
+    weir_sim_store_init(&sim->store, sim, embedded ? WEIR_SIM_STORE_EMBEDDED : WEIR_SIM_STORE_ZOOKEEPER);
+    weir_sim_checkers_start(sim);
+    add_processes(sim, &random);
+    weir_sim_clients_start(sim);
+}
+
+/* --- phases --- */
+
+static bool all_at_rest(struct weir_sim *sim, const char **ret_checker, const char **ret_reason)
+{
+    for (uint32_t i = 0; i < sim->checker_count; i++) {
+        *ret_checker = sim->checkers[i]->name;
+        *ret_reason = "it is not at rest";
+        if (sim->checkers[i]->at_rest && !sim->checkers[i]->at_rest(sim, sim->checker_states[i], ret_reason))
+            return false;
+    }
+    return true;
+}
+
+static void run_phases(struct weir_sim *sim)
+{
+    weir_sim_faults_start(sim);
+    if (!weir_sim_run_until(sim, sim->knobs.fault_phase_us)) return;
+    weir_sim_faults_stop(sim);
+    int64_t bound = weir_sim_now(sim) + sim->knobs.rest_bound_us;
+    const char *checker = NULL, *reason = NULL;
+    uint32_t quiet = 0;
+    while (weir_sim_now(sim) < bound) {
+        if (!weir_sim_run_until(sim, weir_sim_now(sim) + 500000)) return;
+        /* Twice in a row: nothing is just under way. */
+        quiet = all_at_rest(sim, &checker, &reason) ? quiet + 1 : 0;
+        if (quiet == 3) break;
+    }
+    if (quiet < 3) {
+        weir_sim_fail(sim, "H12", "no rest %lld s after the last fault: %s: %s",
+            (long long)sim->knobs.rest_bound_us / 1000000, checker, reason);
+        return;
+    }
+    WEIR_SIM_CHECK(sim, finish);
+}
+
+void weir_sim_run(const struct weir_sim_history *history, const struct weir_sim_options *options,
+    struct weir_sim_result *ret)
+{
+    struct weir_sim *sim = (struct weir_sim *)weir_memory_allocate(options->memory, sizeof *sim);
+    weir_sim_world_init(sim, history, options, ret, true);
+    make_cluster(sim);
+    if (!ret->failed) run_phases(sim);
+    ret->ended_us = weir_sim_now(sim);
+    weir_sim_world_done(sim);
+    weir_memory_release(options->memory, sim, sizeof *sim);
+}
+
+struct weir_sim_history weir_sim_shrink(const struct weir_sim_history *history,
+    const struct weir_sim_options *options, const struct weir_sim_result *failed, uint32_t runs_max,
+    struct weir_sim_result *ret)
+{
+    struct weir_sim_history best = *history;
+    struct weir_sim_options quietly = *options;
+    quietly.trace = NULL;
+    *ret = *failed;
+    uint32_t runs = 0;
+    for (bool smaller = true; smaller && runs < runs_max;) {
+        smaller = false;
+        for (uint32_t feature = 0; feature < WEIR_SIM_FEATURE_COUNT && runs < runs_max; feature++) {
+            if (!(best.features >> feature & 1)) continue;
+            struct weir_sim_history next = best;
+            next.features &= ~(UINT64_C(1) << feature);
+            struct weir_sim_result result;
+            weir_sim_run(&next, &quietly, &result);
+            runs++;
+            if (!result.failed || strcmp(result.checker, failed->checker) != 0) continue;
+            best = next;
+            *ret = result;
+            smaller = true;
+        }
+    }
+    return best;
+}
