@@ -521,6 +521,29 @@ static SMALL_UNUSED bool small_run(struct small_job *job, struct small_task *tas
     return true;
 }
 
+/* Each in turn until none can go on by itself. */
+static SMALL_UNUSED void small_run_until_quiet(struct small_job *job)
+{
+    for (uint32_t rounds = 0, quiet = 0; quiet < 3; rounds++) {
+        assert_true(rounds < 100000);
+        bool worked = false;
+        for (uint32_t i = 0; i < job->task_count; i++) {
+            int64_t wake_ms;
+            enum weir_subtask_result result = weir_subtask_run_once(job->tasks[i].subtask, &wake_ms);
+            if (result == WEIR_SUBTASK_FAILED) fail_msg("%s", job->tasks[i].subtask->error.message);
+            job->tasks[i].ended |= result == WEIR_SUBTASK_ENDED;
+            worked |= result == WEIR_SUBTASK_WORKED;
+        }
+        job->now_us += 20000;
+        quiet = worked ? 0 : quiet + 1;
+    }
+}
+
+static SMALL_UNUSED void small_write_all(struct small_job *job)
+{
+    for (uint32_t tried = 0; job->queue_count && tried < 1000; tried++) small_write_any(job);
+}
+
 static SMALL_UNUSED bool small_run_any(struct small_job *job)
 {
     return small_run(job, &job->tasks[small_random(&job->random) % job->task_count]);
