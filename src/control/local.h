@@ -42,8 +42,14 @@ enum weir_local_kind {
     WEIR_LOCAL_REPORT, /* node, incarnation, report: what a TaskManager that registered runs of this job,
                           maybe nothing */
 
+    /* actor -> resourcemanager: its JobMaster is gone, and with it what it wanted and held: job */
+    WEIR_LOCAL_JOB_STOPPED,
+
     /* any -> leader */
-    WEIR_LOCAL_EPOCH_SEEN /* epoch, incarnation: larger than ours, or ours under another incarnation (H1) */
+    WEIR_LOCAL_EPOCH_SEEN, /* epoch, incarnation: larger than ours, or ours under another incarnation (H1) */
+    /* dispatcher -> leader: all jobs have ended and no more are wanted: the leader record says so, all exit
+     */
+    WEIR_LOCAL_SHUTDOWN
 };
 
 struct weir_slot {

@@ -292,6 +292,9 @@ static void on_local(struct weir_leader *leader, const struct weir_event *event,
         break;
     case WEIR_LOCAL_EPOCH_SEEN: leader__epoch_seen(leader, local->epoch, local->incarnation); break;
     case WEIR_LOCAL_JOB_FENCED: leader->look_due = true; break;
+    case WEIR_LOCAL_SHUTDOWN:
+        if (leader->state == LEADER_LEADING) leader->shutdown_due = true;
+        break;
     default: break;
     }
 }

@@ -1,0 +1,233 @@
+/* What clients ask: answered here, or by the job's JobMaster. Nothing is confirmed while the store is out of
+ * reach (H8), and nothing by who does not lead. */
+#include "control/dispatcher/internal.h"
+#include <string.h>
+
+void dispatcher__reply(
+    weir_node node, uint64_t request, Weir__ReplyCode code, const char *text, struct weir_effects *effects)
+{
+    Weir__ClientReply *reply = WEIR_PROTO_NEW(effects->arena, Weir__ClientReply, weir__client_reply);
+    reply->code = code;
+    reply->text = weir_arena_string(effects->arena, text);
+    weir_effect_send(effects, node, WEIR_ROLE_CLIENT, NULL, request, WEIR__ENVELOPE__BODY_REPLY, reply);
+}
+
+static void reply(
+    const struct weir_event *event, Weir__ReplyCode code, const char *text, struct weir_effects *effects)
+{
+    dispatcher__reply(event->from, event->envelope->request, code, text, effects);
+}
+
+static void reply_not_leader(
+    const struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects)
+{
+    Weir__ClientReply *message = WEIR_PROTO_NEW(effects->arena, Weir__ClientReply, weir__client_reply);
+    message->code = WEIR__REPLY_CODE__REPLY_NOT_LEADER;
+    message->text = weir_arena_string(
+        effects->arena, dispatcher->leader ? "another JobManager leads" : "nobody leads now");
+    if (dispatcher->leader)
+        message->leader =
+            weir_arena_string(effects->arena, weir_nodes_name(dispatcher->nodes, dispatcher->leader));
+    weir_effect_send(effects, event->from, WEIR_ROLE_CLIENT, NULL, event->envelope->request,
+        WEIR__ENVELOPE__BODY_REPLY, message);
+}
+
+/* ---------------------------------------------------------------- lists */
+
+static Weir__JobSummary *finished_summary(
+    const struct dispatcher_tombstone *tombstone, struct weir_arena *arena)
+{
+    Weir__JobSummary *summary = WEIR_PROTO_NEW(arena, Weir__JobSummary, weir__job_summary);
+    summary->job = weir_job_id_to(arena, &tombstone->id);
+    ProtobufCMessage *message = NULL;
+    struct weir_error error;
+    if (weir_proto_decode(&weir__tombstone__descriptor, arena, tombstone->bytes, tombstone->length,
+            WEIR_RECORD_BYTES_MAX, &message, &error))
+        return summary;
+    const Weir__Tombstone *stone = (const Weir__Tombstone *)message;
+    summary->name = stone->name;
+    if (!stone->result) return summary;
+    summary->state = stone->result->state;
+    summary->error = stone->result->error;
+    summary->started_ms = stone->result->started_ms;
+    summary->ended_ms = stone->result->ended_ms;
+    return summary;
+}
+
+static void list(
+    const struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects)
+{
+    struct weir_arena *arena = effects->arena;
+    uint32_t finished = WEIR_MIN(dispatcher->queue_count, (uint32_t)DISPATCHER_LISTED_FINISHED_MAX);
+    Weir__ClientReply *message = WEIR_PROTO_NEW(arena, Weir__ClientReply, weir__client_reply);
+    message->code = WEIR__REPLY_CODE__REPLY_OK;
+    message->jobs = WEIR_ARENA_ARRAY(arena, Weir__JobSummary *, dispatcher->jobs.count + finished + 1);
+    for (uint32_t i = 0; i < dispatcher->jobs.capacity; i++) {
+        const struct dispatcher_job *job = (const struct dispatcher_job *)dispatcher->jobs.slots[i];
+        /* A submission that nobody was promised is not there yet. */
+        if (!job || job->state == DISPATCHER_JOB_PLANNING || job->state == DISPATCHER_JOB_CREATING) continue;
+        message->jobs[message->n_jobs++] = job->summary;
+    }
+    for (uint32_t i = 0; i < finished; i++) {
+        uint32_t at = dispatcher->queue_first + dispatcher->queue_count - 1 - i;
+        message->jobs[message->n_jobs++] =
+            finished_summary(dispatcher->tombstone_queue[at % dispatcher->queue_capacity], arena);
+    }
+    weir_effect_send(effects, event->from, WEIR_ROLE_CLIENT, NULL, event->envelope->request,
+        WEIR__ENVELOPE__BODY_REPLY, message);
+}
+
+static void reply_summary(
+    const struct weir_event *event, Weir__JobSummary *summary, struct weir_effects *effects)
+{
+    Weir__ClientReply *message = WEIR_PROTO_NEW(effects->arena, Weir__ClientReply, weir__client_reply);
+    message->code = WEIR__REPLY_CODE__REPLY_OK;
+    message->jobs = WEIR_ARENA_ARRAY(effects->arena, Weir__JobSummary *, 1);
+    message->jobs[message->n_jobs++] = summary;
+    weir_effect_send(effects, event->from, WEIR_ROLE_CLIENT, NULL, event->envelope->request,
+        WEIR__ENVELOPE__BODY_REPLY, message);
+}
+
+/* ---------------------------------------------------------------- one job */
+
+/* NULL: the request is about no job, or all of them. */
+static const ProtobufCBinaryData *job_of(const Weir__Envelope *envelope)
+{
+    switch (envelope->body_case) {
+    case WEIR__ENVELOPE__BODY_CANCEL: return &envelope->cancel->job;
+    case WEIR__ENVELOPE__BODY_STOP: return &envelope->stop->job;
+    case WEIR__ENVELOPE__BODY_SAVEPOINT: return &envelope->savepoint->job;
+    case WEIR__ENVELOPE__BODY_RESCALE: return &envelope->rescale->job;
+    case WEIR__ENVELOPE__BODY_QUERY: return envelope->query->job.len ? &envelope->query->job : NULL;
+    default: return NULL;
+    }
+}
+
+static void about_finished(const struct dispatcher_tombstone *tombstone, const struct weir_event *event,
+    struct weir_effects *effects)
+{
+    Weir__JobSummary *summary = finished_summary(tombstone, effects->arena);
+    Weir__Envelope__BodyCase body = event->envelope->body_case;
+    if (body == WEIR__ENVELOPE__BODY_QUERY)
+        reply_summary(event, summary, effects);
+    else if (body == WEIR__ENVELOPE__BODY_CANCEL && summary->state == WEIR__JOB_STATE__JOB_CANCELED)
+        reply(event, WEIR__REPLY_CODE__REPLY_OK, "", effects); /* asked again */
+    else
+        reply(event, WEIR__REPLY_CODE__REPLY_CONFLICT, "the job has reached its end", effects);
+}
+
+static void about_job(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects)
+{
+    const Weir__Envelope *envelope = event->envelope;
+    struct weir_job_id id;
+    if (!weir_job_id_from(job_of(envelope), &id)) {
+        reply(event, WEIR__REPLY_CODE__REPLY_BAD_REQUEST, "a job id has 16 bytes", effects);
+        return;
+    }
+    struct dispatcher_job *job = dispatcher__table_find(&dispatcher->jobs, &id);
+    if (!job) {
+        struct dispatcher_tombstone *tombstone = dispatcher__table_find(&dispatcher->tombstones, &id);
+        if (tombstone)
+            about_finished(tombstone, event, effects);
+        else if (dispatcher->state == DISPATCHER_RECOVERING)
+            reply(event, WEIR__REPLY_CODE__REPLY_UNAVAILABLE, "jobs are being recovered, try again", effects);
+        else
+            reply(event, WEIR__REPLY_CODE__REPLY_NOT_FOUND, "there is no such job", effects);
+        return;
+    }
+    bool query = envelope->body_case == WEIR__ENVELOPE__BODY_QUERY;
+    if (query && !envelope->query->request.len) {
+        reply_summary(event, job->summary, effects);
+        return;
+    }
+    if (dispatcher->suspended && !query) {
+        reply(event, WEIR__REPLY_CODE__REPLY_UNAVAILABLE, "the coordination store is out of reach, try again",
+            effects);
+        return;
+    }
+    if (job->state == DISPATCHER_JOB_UNREADABLE) {
+        reply(event, WEIR__REPLY_CODE__REPLY_CONFLICT,
+            weir_arena_format(effects->arena, "the job's record cannot be read: %s", job->summary->error),
+            effects);
+        return;
+    }
+    if (!job->jobmaster || job->state == DISPATCHER_JOB_CREATING) {
+        bool ended = job->state == DISPATCHER_JOB_REMOVING;
+        reply(event, ended ? WEIR__REPLY_CODE__REPLY_CONFLICT : WEIR__REPLY_CODE__REPLY_UNAVAILABLE,
+            ended ? "the job has reached its end" : "the job is being submitted or recovered, try again",
+            effects);
+        return;
+    }
+    struct weir_local_message message = {
+        .kind = WEIR_LOCAL_CLIENT, .from = WEIR_ROLE_DISPATCHER, .job = id
+    };
+    message.client.from = event->from;
+    message.client.envelope = envelope;
+    weir_effect_local(effects, WEIR_ROLE_JOBMASTER, &id, &message);
+}
+
+/* ---------------------------------------------------------------- the end of the cluster */
+
+/* Node 0: nobody waits for the answer. */
+void dispatcher__cancel_all(struct weir_dispatcher *dispatcher, struct weir_effects *effects)
+{
+    for (uint32_t i = 0; i < dispatcher->jobs.capacity; i++) {
+        struct dispatcher_job *job = (struct dispatcher_job *)dispatcher->jobs.slots[i];
+        if (!job || job->cancel_asked || job->state != DISPATCHER_JOB_ACTIVE || !job->jobmaster) continue;
+        if (effects->count >= DISPATCHER_EFFECTS_PER_STEP_MAX) {
+            effects->more = true;
+            return;
+        }
+        job->cancel_asked = true;
+        Weir__Envelope *envelope = WEIR_PROTO_NEW(effects->arena, Weir__Envelope, weir__envelope);
+        envelope->body_case = WEIR__ENVELOPE__BODY_CANCEL;
+        envelope->cancel = WEIR_PROTO_NEW(effects->arena, Weir__CancelJob, weir__cancel_job);
+        envelope->cancel->job = weir_job_id_to(effects->arena, &job->id);
+        struct weir_local_message message = {
+            .kind = WEIR_LOCAL_CLIENT, .from = WEIR_ROLE_DISPATCHER, .job = job->id
+        };
+        message.client.envelope = envelope;
+        weir_effect_local(effects, WEIR_ROLE_JOBMASTER, &job->id, &message);
+    }
+}
+
+static void shut_down(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects)
+{
+    dispatcher->shutting_down = true;
+    weir_effect_log(effects, WEIR_CONTROL_INFO, "the cluster ends: all jobs are cancelled first");
+    reply(event, WEIR__REPLY_CODE__REPLY_OK, "", effects);
+    dispatcher__cancel_all(dispatcher, effects);
+    dispatcher__check_end(dispatcher, effects);
+}
+
+void dispatcher__on_client(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects)
+{
+    if (event->envelope->body_case == WEIR__ENVELOPE__BODY_REPLY) return; /* nothing was asked of others */
+    if (dispatcher->state == DISPATCHER_STANDBY) {
+        reply_not_leader(dispatcher, event, effects);
+        return;
+    }
+    if (job_of(event->envelope)) {
+        about_job(dispatcher, event, effects);
+        return;
+    }
+    bool query = event->envelope->body_case == WEIR__ENVELOPE__BODY_QUERY;
+    if (dispatcher->state == DISPATCHER_RECOVERING || (dispatcher->suspended && !query)) {
+        reply(event, WEIR__REPLY_CODE__REPLY_UNAVAILABLE,
+            dispatcher->suspended ? "the coordination store is out of reach, try again"
+                                  : "jobs are being recovered, try again",
+            effects);
+        return;
+    }
+    switch (event->envelope->body_case) {
+    case WEIR__ENVELOPE__BODY_SUBMIT: dispatcher__submit(dispatcher, event, effects); break;
+    case WEIR__ENVELOPE__BODY_QUERY: list(dispatcher, event, effects); break;
+    case WEIR__ENVELOPE__BODY_SHUTDOWN: shut_down(dispatcher, event, effects); break;
+    default:
+        reply(event, WEIR__REPLY_CODE__REPLY_BAD_REQUEST, "nothing that a JobManager does", effects);
+        break;
+    }
+}

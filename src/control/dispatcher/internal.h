@@ -1,0 +1,261 @@
+/* Shared inside dispatcher/. */
+#ifndef WEIR_CONTROL_DISPATCHER_INTERNAL_H
+#define WEIR_CONTROL_DISPATCHER_INTERNAL_H
+
+#include "control/machines.h"
+#include "control/record/record.h"
+
+enum {
+    DISPATCHER_SUBMISSIONS_MAX = 64, /* whose plan is on its way to storage */
+    DISPATCHER_WAITING_MAX = 8,      /* clients that wait for the same submission */
+    DISPATCHER_EFFECTS_PER_STEP_MAX = 2048,
+    DISPATCHER_LISTED_FINISHED_MAX = 2000,
+    DISPATCHER_PLAN_TRIES_MAX = 5,
+    DISPATCHER_RECORD_NAME_BYTES = 96,
+    DISPATCHER_RETRY_FIRST_US = 20 * 1000,
+    DISPATCHER_RETRY_LAST_US = 1000 * 1000,
+    DISPATCHER_JOB_ARENA_BYTES = 512,
+    DISPATCHER_NAME_BYTES_MAX = 1024,
+    DISPATCHER_SWEEP_DELETES_MAX = 512 /* in one round */
+};
+
+/* A larger one is damage: nobody could take one above it. */
+#define DISPATCHER_EPOCH_MAX (UINT64_C(1) << 62)
+
+enum dispatcher_state {
+    DISPATCHER_STANDBY,    /* somebody else leads, or nobody */
+    DISPATCHER_RECOVERING, /* leads; reads which jobs there are */
+    DISPATCHER_SERVING
+};
+
+/* PLANNING -> CREATING -> ACTIVE -> TERMINAL -> REMOVING; a recovered one starts as ACTIVE, UNREADABLE or
+ * REMOVING; LOADING is read (again). */
+enum dispatcher_job_state {
+    DISPATCHER_JOB_PLANNING,   /* its plan is on its way to storage */
+    DISPATCHER_JOB_CREATING,   /* its record is being created */
+    DISPATCHER_JOB_LOADING,    /* its record is being read */
+    DISPATCHER_JOB_ACTIVE,     /* has a JobMaster */
+    DISPATCHER_JOB_UNREADABLE, /* H9: failed alone; its record is kept */
+    DISPATCHER_JOB_TERMINAL,   /* its result is durable, its JobMaster cleans up */
+    DISPATCHER_JOB_REMOVING    /* its tombstone is being put */
+};
+
+enum dispatcher_tag {
+    DISPATCHER_TAG_RECOVERY_RETRY = 1, /* timer */
+    DISPATCHER_TAG_TOMBSTONES,
+    DISPATCHER_TAG_JOBS,
+    DISPATCHER_TAG_INDEX_READ,
+    DISPATCHER_TAG_INDEX, /* the index's record */
+    DISPATCHER_TAG_INDEX_LOOK,
+    DISPATCHER_TAG_JOB_TIMER,
+    DISPATCHER_TAG_PLAN,
+    DISPATCHER_TAG_CREATE,
+    DISPATCHER_TAG_LOAD,
+    DISPATCHER_TAG_REMOVE_READ,
+    DISPATCHER_TAG_REMOVE,
+    DISPATCHER_TAG_DELETE, /* of a record that the index no longer names */
+    DISPATCHER_TAG_PRUNE,
+    DISPATCHER_TAG_HOUSEKEEPING, /* timer: sweep, tombstones */
+    DISPATCHER_TAG_SWEEP_PLANS,
+    DISPATCHER_TAG_SWEEP_RECORDS,
+    DISPATCHER_TAG_SWEEP_DELETE
+};
+
+struct dispatcher_client {
+    weir_node node;
+    uint64_t request;
+};
+
+struct dispatcher_job {
+    struct weir_job_id id;
+    enum dispatcher_job_state state;
+    bool jobmaster;    /* one runs */
+    bool cancel_asked; /* by the end of the cluster */
+    uint64_t request;  /* the answer that is waited for */
+    uint32_t tries;
+    uint64_t index_change;   /* waits for the index to have confirmed it; 0: none */
+    struct weir_arena arena; /* of what follows; rebuilt with each status */
+    Weir__JobSummary *summary;
+    /* PLANNING, CREATING */
+    struct dispatcher_client waiting[DISPATCHER_WAITING_MAX];
+    uint32_t waiting_count;
+    uint8_t *plan; /* encoded */
+    size_t plan_bytes;
+    uint64_t plan_epoch;
+    char *plan_path;
+    Weir__RestoreOrigin *restore;
+    char record_name[DISPATCHER_RECORD_NAME_BYTES]; /* its key */
+    uint64_t record_version;
+};
+
+struct dispatcher_tombstone {
+    struct weir_job_id id;
+    int64_t seen_us; /* own monotonic clock: when this leader read or wrote it */
+    uint64_t version;
+    uint64_t index_change; /* being dropped from the index */
+    uint8_t *bytes;        /* Weir__Tombstone */
+    size_t length;
+};
+
+/* Open addressing by job id, at most half full; what lies in it is the caller's. Both kinds start with their
+ * id. */
+struct dispatcher_table {
+    struct weir_memory *memory;
+    struct weir_job_id **slots;
+    uint32_t capacity, count;
+};
+
+struct weir_dispatcher {
+    struct weir_memory *memory;
+    struct weir_nodes *nodes;
+    struct weir_identity *identity;
+    const struct weir_control_options *options;
+    uint64_t random;
+    enum dispatcher_state state;
+    uint64_t epoch, leader_version;
+    bool suspended, transactions;
+    weir_node leader;
+    uint64_t requests; /* numbers */
+    uint64_t names;    /* of plans and records, within an epoch */
+    uint32_t recovery_tries;
+    uint64_t recovery_request;
+    uint32_t recovery_pending; /* jobs whose record is being read */
+    bool waits_for_epoch, recovery_listed;
+
+    struct dispatcher_table jobs, tombstones;
+    struct dispatcher_tombstone **tombstone_queue; /* oldest first: a ring */
+    uint32_t queue_first, queue_count, queue_capacity;
+    uint32_t submissions;
+    bool shutting_down, shutdown_told;
+
+    /* A message that goes to all JobMasters, or their end: in portions. */
+    struct weir_local_message spread;
+    uint32_t spread_cursor;
+    bool spreading;
+
+    /* stores without transactions */
+    struct weir_record index;
+    bool index_live, index_more;
+    uint64_t index_recovered_change;
+    uint64_t index_request;
+
+    /* sweep */
+    uint64_t sweep_request, sweep_records_request;
+    uint64_t swept; /* plans and records that nothing named */
+};
+
+/* dispatcher.c */
+void dispatcher__set_state(struct weir_dispatcher *dispatcher, enum dispatcher_state state);
+
+/* table.c */
+void dispatcher__table_init(struct dispatcher_table *table, struct weir_memory *memory);
+void dispatcher__table_done(struct dispatcher_table *table);
+void *dispatcher__table_find(const struct dispatcher_table *table, const struct weir_job_id *id);
+void dispatcher__table_add(struct dispatcher_table *table, struct weir_job_id *item);
+void dispatcher__table_remove(struct dispatcher_table *table, const struct weir_job_id *id);
+
+/* jobs.c */
+struct dispatcher_job *dispatcher__job_new(struct weir_dispatcher *dispatcher, const struct weir_job_id *id,
+    const char *name, enum dispatcher_job_state state);
+void dispatcher__job_free(struct weir_dispatcher *dispatcher, struct dispatcher_job *job);
+void dispatcher__job_set_state(struct dispatcher_job *job, enum dispatcher_job_state state);
+void dispatcher__job_set_summary(struct dispatcher_job *job, const Weir__JobSummary *summary);
+void dispatcher__job_fail(struct dispatcher_job *job, const char *error);
+void dispatcher__job_start(struct weir_dispatcher *dispatcher, struct dispatcher_job *job,
+    const Weir__JobRecord *record, uint64_t version, const Weir__ExecutionPlan *plan,
+    struct weir_effects *effects);
+void dispatcher__job_stop(
+    struct weir_dispatcher *dispatcher, struct dispatcher_job *job, struct weir_effects *effects);
+void dispatcher__job_retry(struct weir_dispatcher *dispatcher, struct dispatcher_job *job, int64_t now_us,
+    struct weir_effects *effects);
+void dispatcher__job_answer(
+    struct dispatcher_job *job, Weir__ReplyCode code, const char *text, struct weir_effects *effects);
+struct weir_tag dispatcher__job_tag(
+    struct weir_dispatcher *dispatcher, struct dispatcher_job *job, enum dispatcher_tag kind);
+
+/* recovery.c */
+void dispatcher__recover(struct weir_dispatcher *dispatcher, int64_t now_us, struct weir_effects *effects);
+void dispatcher__on_tombstones(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
+void dispatcher__on_jobs(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
+void dispatcher__load(
+    struct weir_dispatcher *dispatcher, struct dispatcher_job *job, struct weir_effects *effects);
+void dispatcher__on_loaded(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
+void dispatcher__recovery_check(struct weir_dispatcher *dispatcher, struct weir_effects *effects);
+void dispatcher__recover_again(
+    struct weir_dispatcher *dispatcher, int64_t now_us, struct weir_effects *effects);
+/* H1: a record was written under an epoch that is not below ours by somebody else. */
+bool dispatcher__is_of_later_leader(
+    const struct weir_dispatcher *dispatcher, uint64_t epoch, uint64_t incarnation);
+void dispatcher__tell_epoch_seen(
+    struct weir_dispatcher *dispatcher, uint64_t epoch, uint64_t incarnation, struct weir_effects *effects);
+
+/* submission.c */
+void dispatcher__submit(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
+void dispatcher__put_plan(
+    struct weir_dispatcher *dispatcher, struct dispatcher_job *job, struct weir_effects *effects);
+void dispatcher__on_plan(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
+void dispatcher__create(struct weir_dispatcher *dispatcher, struct dispatcher_job *job, int64_t wall_us,
+    struct weir_effects *effects);
+void dispatcher__on_created(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
+void dispatcher__submission_failed(struct weir_dispatcher *dispatcher, struct dispatcher_job *job,
+    Weir__ReplyCode code, const char *text, struct weir_effects *effects);
+void dispatcher__submission_done(struct weir_dispatcher *dispatcher, struct dispatcher_job *job);
+
+/* removal.c */
+void dispatcher__remove(
+    struct weir_dispatcher *dispatcher, struct dispatcher_job *job, struct weir_effects *effects);
+void dispatcher__on_remove_read(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
+void dispatcher__on_removed(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
+/* The job is gone from the store. Its entry is freed. */
+void dispatcher__removed(
+    struct weir_dispatcher *dispatcher, struct dispatcher_job *job, struct weir_effects *effects);
+void dispatcher__tombstone_add(struct weir_dispatcher *dispatcher, const struct weir_job_id *id,
+    const Weir__Tombstone *tombstone, uint64_t version, int64_t now_us);
+void dispatcher__tombstones_clear(struct weir_dispatcher *dispatcher);
+void dispatcher__prune(struct weir_dispatcher *dispatcher, int64_t now_us, struct weir_effects *effects);
+void dispatcher__on_pruned(struct weir_dispatcher *dispatcher, const struct weir_event *event);
+void dispatcher__check_end(struct weir_dispatcher *dispatcher, struct weir_effects *effects);
+
+/* client.c */
+void dispatcher__on_client(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
+void dispatcher__reply(
+    weir_node node, uint64_t request, Weir__ReplyCode code, const char *text, struct weir_effects *effects);
+void dispatcher__cancel_all(struct weir_dispatcher *dispatcher, struct weir_effects *effects);
+
+/* index.c */
+void dispatcher__index_look(struct weir_dispatcher *dispatcher, struct weir_effects *effects);
+void dispatcher__on_index_look(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
+void dispatcher__index_read(struct weir_dispatcher *dispatcher, struct weir_effects *effects);
+void dispatcher__on_index_read(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
+/* The index's record made progress, or was fenced. */
+void dispatcher__on_index(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
+uint64_t dispatcher__index_add(struct weir_dispatcher *dispatcher, const struct dispatcher_job *job,
+    int64_t now_us, struct weir_effects *effects);
+uint64_t dispatcher__index_remove(struct weir_dispatcher *dispatcher, const struct weir_job_id *id,
+    const Weir__Tombstone *tombstone, int64_t now_us, struct weir_effects *effects);
+uint64_t dispatcher__index_prune(struct weir_dispatcher *dispatcher, const struct weir_job_id *id,
+    int64_t now_us, struct weir_effects *effects);
+/* Goes on with what waited for the index, where a step's room was not enough. */
+void dispatcher__index_continue(struct weir_dispatcher *dispatcher, struct weir_effects *effects);
+void dispatcher__index_done(struct weir_dispatcher *dispatcher);
+
+/* sweep.c */
+void dispatcher__sweep(struct weir_dispatcher *dispatcher, struct weir_effects *effects);
+void dispatcher__on_sweep_plans(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
+void dispatcher__on_sweep_records(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
+
+#endif

@@ -1,0 +1,108 @@
+/*
+ * H10: what nothing names is deleted, by the leader alone. Only objects of an epoch that is not above ours: a
+ * newer leader's are not ours to judge, and it never names older ones. What this leader itself is about to
+ * name is in its table. A record that cannot be read keeps everything of its job.
+ */
+#include "control/dispatcher/internal.h"
+#include "control/planted.h"
+#include <string.h>
+
+static bool parse_number(const char **text, uint64_t *ret)
+{
+    const char *at = *text;
+    uint64_t number = 0;
+    for (; *at >= '0' && *at <= '9'; at++) {
+        if (number > DISPATCHER_EPOCH_MAX / 10) return false;
+        number = number * 10 + (uint64_t)(*at - '0');
+    }
+    if (at == *text) return false;
+    *text = at;
+    *ret = number;
+    return true;
+}
+
+/* <hex>-<mark><epoch>-<counter>, and nothing behind. */
+static bool parse_name(const char *name, const char *mark, struct weir_job_id *ret_id, uint64_t *ret_epoch)
+{
+    char hex[WEIR_JOB_ID_TEXT_BYTES] = { 0 };
+    uint64_t counter;
+    if (strnlen(name, 34) < 34) return false;
+    memcpy(hex, name, 32);
+    name += 32;
+    if (*name++ != '-' || !weir_job_id_parse(hex, ret_id)) return false;
+    for (; *mark; mark++)
+        if (*name++ != *mark) return false;
+    return parse_number(&name, ret_epoch) && *name++ == '-' && parse_number(&name, &counter) && !*name;
+}
+
+void dispatcher__sweep(struct weir_dispatcher *dispatcher, struct weir_effects *effects)
+{
+    if (dispatcher->state != DISPATCHER_SERVING || dispatcher->suspended) return;
+    struct weir_blob_effect list = { .operation = WEIR_BLOB_LIST,
+        .path = weir_arena_format(effects->arena, "%s/plans", dispatcher->options->storage_directory) };
+    struct weir_tag tag = { .role = WEIR_ROLE_DISPATCHER, .kind = DISPATCHER_TAG_SWEEP_PLANS };
+    tag.number = dispatcher->sweep_request = ++dispatcher->requests;
+    if (!WEIR_PLANTED(plan_never_swept)) weir_effect_blob(effects, tag, list);
+    if (dispatcher->transactions) return;
+    struct weir_store_operation operation = { .kind = WEIR_STORE_LIST, .key = "jobs" };
+    tag.kind = DISPATCHER_TAG_SWEEP_RECORDS;
+    tag.number = dispatcher->sweep_records_request = ++dispatcher->requests;
+    weir_effect_store(effects, tag, &operation, 1);
+}
+
+/* Is it named, or may it be: by a record, by a submission that goes on, by one that cannot be read? */
+static bool plan_is_named(
+    const struct weir_dispatcher *dispatcher, const char *path, const struct weir_job_id *id)
+{
+    const struct dispatcher_job *job = dispatcher__table_find(&dispatcher->jobs, id);
+    if (!job) return false;
+    if (job->state == DISPATCHER_JOB_PLANNING || job->state == DISPATCHER_JOB_CREATING)
+        return job->plan_path && strcmp(path, job->plan_path) == 0;
+    return true; /* its JobMaster deletes it in the end; others of that job go when it is gone */
+}
+
+void dispatcher__on_sweep_plans(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects)
+{
+    if (event->tag.number != dispatcher->sweep_request || dispatcher->state != DISPATCHER_SERVING) return;
+    if (event->blob.outcome != WEIR_BLOB_OK || dispatcher->suspended) return;
+    uint32_t deleted = 0;
+    for (uint32_t i = 0; i < event->blob.name_count && deleted < DISPATCHER_SWEEP_DELETES_MAX; i++) {
+        const char *path = event->blob.names[i], *slash = strrchr(path, '/');
+        struct weir_job_id id;
+        uint64_t epoch;
+        if (!parse_name(slash ? slash + 1 : path, "e", &id, &epoch) || epoch > dispatcher->epoch) continue;
+        if (plan_is_named(dispatcher, path, &id)) continue;
+        struct weir_blob_effect effect = { .operation = WEIR_BLOB_DELETE,
+            .path = weir_arena_string(effects->arena, path) };
+        struct weir_tag tag = { .role = WEIR_ROLE_DISPATCHER, .kind = DISPATCHER_TAG_SWEEP_DELETE };
+        weir_effect_blob(effects, tag, effect);
+        deleted++;
+    }
+    dispatcher->swept += deleted;
+    if (deleted) weir_effect_log(effects, WEIR_CONTROL_INFO, "swept %u plans that no job names", deleted);
+}
+
+void dispatcher__on_sweep_records(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects)
+{
+    if (event->tag.number != dispatcher->sweep_records_request || dispatcher->state != DISPATCHER_SERVING)
+        return;
+    if (event->store.outcome != WEIR_STORE_OK || dispatcher->suspended) return;
+    uint32_t deleted = 0;
+    for (uint32_t i = 0; i < event->store.entry_count && deleted < DISPATCHER_SWEEP_DELETES_MAX; i++) {
+        const struct weir_store_entry *entry = &event->store.entries[i];
+        struct weir_job_id id;
+        uint64_t epoch;
+        if (strncmp(entry->key, "jobs/", 5) != 0 || !parse_name(entry->key + 5, "", &id, &epoch)) continue;
+        const struct dispatcher_job *job = dispatcher__table_find(&dispatcher->jobs, &id);
+        if (epoch > dispatcher->epoch || (job && strcmp(job->record_name, entry->key) == 0)) continue;
+        struct weir_store_operation operation = { .kind = WEIR_STORE_DELETE,
+            .key = weir_arena_string(effects->arena, entry->key),
+            .version = entry->version };
+        struct weir_tag tag = { .role = WEIR_ROLE_DISPATCHER, .kind = DISPATCHER_TAG_SWEEP_DELETE };
+        weir_effect_store(effects, tag, &operation, 1);
+        deleted++;
+    }
+    dispatcher->swept += deleted;
+}
