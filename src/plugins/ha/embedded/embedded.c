@@ -1,0 +1,745 @@
+/*
+ * embedded: HA for the JobManagers of one host, on its local disk, without a server.
+ *
+ * Threads: a worker carries out requests in order (fsync takes its time), a watcher tells of changes and
+ * deaths; both come back through host->post(). The event loop beats: a loop that hangs loses its lease.
+ */
+#define _GNU_SOURCE
+#include "base/assert.h"
+#include "os/file.h"
+#include "presence.h"
+#include "record_directory.h"
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+enum {
+    PATH_BYTES = 4096,
+    EPHEMERAL_MAX = 4,
+    WATCHES_MAX = 4096,
+    CANDIDATES_MAX = 32,
+    ENTRIES_MAX = 16384,
+    REQUESTS_MAX = 65536,
+    LEASE_CHECK_MS = 100,
+    LEASE_DEFAULT_MS = 3000
+};
+#define CANDIDATES "candidates/"
+
+struct request {
+    struct request *next;
+    uint64_t number;
+    struct weir_ha_operation operation;
+    char *key;
+    uint8_t *value;
+};
+
+struct ephemeral {
+    char key[WEIR_HA_KEY_BYTES_MAX + 1];
+    struct embedded_presence presence;
+};
+
+struct watch {
+    char key[WEIR_HA_KEY_BYTES_MAX + 1];
+    bool armed;
+    int descriptor; /* inotify; -1: none yet (the directory is not there) */
+};
+
+/* A candidate of another process that the watcher follows. */
+struct candidate {
+    char name[WEIR_HA_KEY_BYTES_MAX + 1];
+    int process_descriptor; /* pidfd */
+    uint64_t process;
+    bool was_present;
+    struct weir_buffer value;
+};
+
+struct weir_ha_session {
+    struct weir_ha_config config;
+    char root[PATH_BYTES];
+    uint64_t lease_ns;
+    pthread_t worker, watcher;
+    bool worker_started, watcher_started;
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t condition;
+    struct request *first, **last;
+    bool closing;
+    struct watch *watches;
+    uint32_t watch_count;
+    struct ephemeral ephemerals[EPHEMERAL_MAX];
+    uint32_t ephemeral_count;
+    uint64_t last_beat_ns;
+    int wake_descriptor, notify_descriptor;
+    struct candidate candidates[CANDIDATES_MAX]; /* the watcher's own */
+    uint32_t candidate_count;
+    _Atomic bool closed;         /* what was posted is told no more */
+    _Atomic uint32_t references; /* posts under way + the owner */
+};
+
+/* --- back to the loop --- */
+
+enum message_kind { MESSAGE_DONE, MESSAGE_CHANGED, MESSAGE_DIED, MESSAGE_CONNECTED };
+
+struct message {
+    struct weir_ha_session *session;
+    enum message_kind kind;
+    uint64_t request;
+    enum weir_ha_outcome outcome;
+    struct weir_ha_entry *entries;
+    uint32_t entry_count;
+    char key[WEIR_HA_KEY_BYTES_MAX + 1];
+    struct weir_arena arena;
+    const uint8_t *value;
+    size_t length;
+};
+
+static void session_release(struct weir_ha_session *session)
+{
+    if (atomic_fetch_sub(&session->references, 1) != 1) return;
+    struct weir_memory *memory = session->config.memory;
+    weir_memory_release(memory, session->watches, sizeof *session->watches * WATCHES_MAX);
+    pthread_mutex_destroy(&session->mutex);
+    pthread_cond_destroy(&session->condition);
+    weir_memory_release(memory, session, sizeof *session);
+}
+
+static void deliver(void *argument)
+{
+    struct message *message = argument;
+    struct weir_ha_session *session = message->session;
+    struct weir_ha_host *host = session->config.host;
+    if (!atomic_load(&session->closed)) {
+        switch (message->kind) {
+        case MESSAGE_DONE:
+            host->done(host, message->request, message->outcome, message->entries, message->entry_count);
+            break;
+        case MESSAGE_CHANGED: host->changed(host, message->key); break;
+        case MESSAGE_DIED: host->died(host, message->key, message->value, message->length); break;
+        case MESSAGE_CONNECTED:
+            host->state(host, WEIR_HA_CONNECTED, (int64_t)(session->lease_ns / 1000));
+            break;
+        }
+    }
+    weir_arena_done(&message->arena);
+    weir_memory_release(session->config.memory, message, sizeof *message);
+    session_release(session);
+}
+
+static struct message *new_message(struct weir_ha_session *session, enum message_kind kind, const char *key)
+{
+    struct message *message = weir_memory_allocate_zeroed(session->config.memory, sizeof *message);
+    message->session = session;
+    message->kind = kind;
+    weir_arena_init(&message->arena, session->config.memory);
+    snprintf(message->key, sizeof message->key, "%s", key);
+    return message;
+}
+
+static void post(struct message *message)
+{
+    atomic_fetch_add(&message->session->references, 1);
+    message->session->config.host->post(message->session->config.host, deliver, message);
+}
+
+/* --- keys --- */
+
+static bool key_is_valid(const char *key)
+{
+    size_t length = strlen(key);
+    if (!length || length > WEIR_HA_KEY_BYTES_MAX || key[0] == '/' || key[length - 1] == '/') return false;
+    for (const char *at = key; *at; at++) {
+        bool plain = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9') ||
+                     strchr("-_.:", *at);
+        if (!plain && *at != '/') return false;
+        if (*at == '.' && (at == key || at[-1] == '/')) return false;
+    }
+    return true;
+}
+
+static bool is_ephemeral(const char *key)
+{
+    return strncmp(key, CANDIDATES, sizeof CANDIDATES - 1) == 0;
+}
+
+static void key_path(const struct weir_ha_session *session, const char *key, char path[PATH_BYTES])
+{
+    if (is_ephemeral(key))
+        snprintf(path, PATH_BYTES, "%.3800s/candidates", session->root);
+    else
+        snprintf(path, PATH_BYTES, "%.3800s/records/%.255s", session->root, key);
+}
+
+/* --- the worker --- */
+
+static void add_entry(
+    struct message *message, const char *key, bool found, uint64_t version, struct weir_buffer *value)
+{
+    uint32_t at = message->entry_count++;
+    if ((at & (at - 1)) == 0) { /* grows at powers of two */
+        struct weir_ha_entry *entries =
+            WEIR_ARENA_ARRAY(&message->arena, struct weir_ha_entry, at ? at * 2 : 1);
+        if (at) memcpy(entries, message->entries, sizeof *entries * at);
+        message->entries = entries;
+    }
+    message->entries[at] = (struct weir_ha_entry){ .key = weir_arena_string(&message->arena, key),
+        .found = found,
+        .version = version,
+        .value = value ? (const uint8_t *)weir_arena_copy(&message->arena, value->data, value->length) : NULL,
+        .length = value ? value->length : 0 };
+}
+
+static enum weir_ha_outcome read_one(
+    struct weir_ha_session *session, const char *key, struct message *message, struct weir_error *reterr)
+{
+    struct weir_buffer value;
+    weir_buffer_init(&value, session->config.memory, WEIR_HA_VALUE_BYTES_MAX + 1);
+    char path[PATH_BYTES];
+    key_path(session, key, path);
+    enum weir_ha_outcome outcome;
+    uint64_t version = 0;
+    if (is_ephemeral(key)) {
+        struct embedded_sighting sighting;
+        embedded_presence_look(path, key + sizeof CANDIDATES - 1, session->lease_ns, &value, &sighting);
+        outcome = sighting.present ? WEIR_HA_OK : WEIR_HA_NOT_FOUND;
+        version = sighting.present;
+    } else {
+        outcome = embedded_record_read(path, &value, &version, reterr);
+    }
+    if (outcome == WEIR_HA_OK) add_entry(message, key, true, version, &value);
+    if (outcome == WEIR_HA_NOT_FOUND) {
+        add_entry(message, key, false, 0, NULL);
+        outcome = WEIR_HA_OK;
+    }
+    weir_buffer_done(&value);
+    return outcome;
+}
+
+/* Children of a directory of records, or of candidates. */
+static enum weir_ha_outcome list_children(
+    struct weir_ha_session *session, const char *key, struct message *message, struct weir_error *reterr)
+{
+    char path[PATH_BYTES], child[PATH_BYTES];
+    bool candidates = strcmp(key, "candidates") == 0;
+    if (candidates)
+        key_path(session, CANDIDATES, path);
+    else
+        key_path(session, key, path);
+    DIR *stream = opendir(path);
+    if (!stream) return errno == ENOENT ? WEIR_HA_OK : WEIR_HA_UNAVAILABLE;
+    enum weir_ha_outcome outcome = WEIR_HA_OK;
+    const struct dirent *entry;
+    while (outcome == WEIR_HA_OK && message->entry_count < ENTRIES_MAX && (entry = readdir(stream))) {
+        size_t length = strlen(entry->d_name);
+        if (entry->d_name[0] == '.') continue;
+        if (candidates) {
+            if (length <= 5 || strcmp(entry->d_name + length - 5, ".lock") != 0) continue;
+            length -= 5;
+        }
+        snprintf(child, sizeof child, "%.255s/%.*s", key, (int)length, entry->d_name);
+        if (!key_is_valid(child)) continue;
+        outcome = read_one(session, child, message, reterr);
+        if (outcome == WEIR_HA_OK && !message->entries[message->entry_count - 1].found)
+            message->entry_count--;
+    }
+    closedir(stream);
+    return outcome;
+}
+
+static struct ephemeral *find_ephemeral(struct weir_ha_session *session, const char *key)
+{
+    for (uint32_t i = 0; i < session->ephemeral_count; i++)
+        if (strcmp(session->ephemerals[i].key, key) == 0) return &session->ephemerals[i];
+    return NULL;
+}
+
+static enum weir_ha_outcome create_ephemeral(struct weir_ha_session *session, const struct request *request,
+    struct message *message, struct weir_error *reterr)
+{
+    if (!is_ephemeral(request->key)) {
+        weir_error_set(reterr, WEIR_E_ARGUMENT,
+            "the embedded HA driver keeps ephemeral entries below %s only, not %s", CANDIDATES, request->key);
+        return WEIR_HA_UNAVAILABLE;
+    }
+    char directory[PATH_BYTES];
+    key_path(session, request->key, directory);
+    pthread_mutex_lock(&session->mutex);
+    struct ephemeral *ephemeral = find_ephemeral(session, request->key);
+    enum weir_ha_outcome outcome;
+    if (ephemeral && embedded_presence_is_held(&ephemeral->presence)) {
+        outcome = WEIR_HA_CONFLICT;
+    } else if (!ephemeral && session->ephemeral_count == EPHEMERAL_MAX) {
+        outcome = WEIR_HA_UNAVAILABLE;
+    } else {
+        if (!ephemeral) ephemeral = &session->ephemerals[session->ephemeral_count++];
+        snprintf(ephemeral->key, sizeof ephemeral->key, "%s", request->key);
+        outcome =
+            embedded_presence_take(&ephemeral->presence, directory, request->key + sizeof CANDIDATES - 1,
+                request->operation.value, request->operation.length, reterr);
+    }
+    pthread_mutex_unlock(&session->mutex);
+    if (outcome == WEIR_HA_OK) add_entry(message, request->key, true, 1, NULL);
+    return outcome;
+}
+
+static enum weir_ha_outcome delete_ephemeral(struct weir_ha_session *session, const char *key)
+{
+    pthread_mutex_lock(&session->mutex);
+    struct ephemeral *ephemeral = find_ephemeral(session, key);
+    bool held = ephemeral && embedded_presence_is_held(&ephemeral->presence);
+    if (held) embedded_presence_drop(&ephemeral->presence);
+    pthread_mutex_unlock(&session->mutex);
+    return held ? WEIR_HA_OK : WEIR_HA_NOT_FOUND;
+}
+
+static enum weir_ha_outcome check_one(struct weir_ha_session *session, const struct request *request,
+    struct message *message, struct weir_error *reterr)
+{
+    enum weir_ha_outcome outcome = read_one(session, request->key, message, reterr);
+    if (outcome != WEIR_HA_OK) return outcome;
+    const struct weir_ha_entry *entry = &message->entries[--message->entry_count];
+    uint64_t wanted = request->operation.version;
+    bool good = wanted == WEIR_HA_VERSION_NONE ? !entry->found
+                                               : entry->found && (!wanted || wanted == entry->version);
+    return good ? WEIR_HA_OK : WEIR_HA_CONFLICT;
+}
+
+static enum weir_ha_outcome write_one(struct weir_ha_session *session, const struct request *request,
+    struct message *message, struct weir_error *reterr)
+{
+    char path[PATH_BYTES];
+    key_path(session, request->key, path);
+    bool create = request->operation.kind == WEIR_HA_CREATE;
+    uint64_t version;
+    enum weir_ha_outcome outcome = embedded_record_write(path, create ? 0 : request->operation.version,
+        request->operation.value, request->operation.length, &version, reterr);
+    if (outcome == WEIR_HA_OK) add_entry(message, request->key, true, version, NULL);
+    return outcome;
+}
+
+static enum weir_ha_outcome carry_out(struct weir_ha_session *session, const struct request *request,
+    struct message *message, struct weir_error *reterr)
+{
+    if (!key_is_valid(request->key)) {
+        weir_error_set(
+            reterr, WEIR_E_ARGUMENT, "'%s' is no key: expected letters, digits, - _ . : and /", request->key);
+        return WEIR_HA_UNAVAILABLE;
+    }
+    char path[PATH_BYTES];
+    key_path(session, request->key, path);
+    switch (request->operation.kind) {
+    case WEIR_HA_CHECK: return check_one(session, request, message, reterr);
+    case WEIR_HA_READ:
+    case WEIR_HA_READ_STALE: return read_one(session, request->key, message, reterr);
+    case WEIR_HA_LIST: return list_children(session, request->key, message, reterr);
+    case WEIR_HA_CREATE:
+    case WEIR_HA_SET: return write_one(session, request, message, reterr);
+    case WEIR_HA_CREATE_EPHEMERAL: return create_ephemeral(session, request, message, reterr);
+    case WEIR_HA_DELETE:
+        return is_ephemeral(request->key) ? delete_ephemeral(session, request->key)
+                                          : embedded_record_delete(path, request->operation.version, reterr);
+    }
+    return WEIR_HA_UNAVAILABLE;
+}
+
+static void free_request(struct weir_ha_session *session, struct request *request)
+{
+    weir_memory_release(session->config.memory, request->key, strlen(request->key) + 1);
+    weir_memory_release(session->config.memory, request->value, request->operation.length + 1);
+    weir_memory_release(session->config.memory, request, sizeof *request);
+}
+
+static void *worker_main(void *argument)
+{
+    struct weir_ha_session *session = argument;
+    for (;;) {
+        pthread_mutex_lock(&session->mutex);
+        while (!session->first && !session->closing) pthread_cond_wait(&session->condition, &session->mutex);
+        struct request *request = session->first;
+        if (request) {
+            session->first = request->next;
+            if (!session->first) session->last = &session->first;
+        }
+        pthread_mutex_unlock(&session->mutex);
+        if (!request) return NULL;
+        struct message *message = new_message(session, MESSAGE_DONE, request->key);
+        struct weir_error error = { 0 };
+        message->request = request->number;
+        message->outcome = carry_out(session, request, message, &error);
+        post(message);
+        free_request(session, request);
+    }
+}
+
+/* --- the watcher --- */
+
+static int open_process(uint64_t process)
+{
+    return (int)syscall(SYS_pidfd_open, (pid_t)process, 0);
+}
+
+static struct candidate *find_candidate(struct weir_ha_session *session, const char *name)
+{
+    for (uint32_t i = 0; i < session->candidate_count; i++)
+        if (strcmp(session->candidates[i].name, name) == 0) return &session->candidates[i];
+    return NULL;
+}
+
+static void tell_candidate(struct weir_ha_session *session, const struct candidate *candidate, bool died)
+{
+    char key[WEIR_HA_KEY_BYTES_MAX + 1];
+    snprintf(key, sizeof key, CANDIDATES "%.200s", candidate->name);
+    if (died) {
+        struct message *message = new_message(session, MESSAGE_DIED, key);
+        message->value = (const uint8_t *)weir_arena_copy(
+            &message->arena, candidate->value.data ? candidate->value.data : "", candidate->value.length);
+        message->length = candidate->value.length;
+        post(message);
+    }
+    post(new_message(session, MESSAGE_CHANGED, key));
+    post(new_message(session, MESSAGE_CHANGED, "candidates"));
+}
+
+/* Looks at one candidate; follows its process from the first time on. */
+static void look_at(struct weir_ha_session *session, const char *directory, const char *name)
+{
+    struct candidate *candidate = find_candidate(session, name);
+    if (!candidate) {
+        if (session->candidate_count == CANDIDATES_MAX) return;
+        candidate = &session->candidates[session->candidate_count++];
+        snprintf(candidate->name, sizeof candidate->name, "%s", name);
+        candidate->process_descriptor = -1;
+        candidate->process = 0;
+        candidate->was_present = false;
+        weir_buffer_init(&candidate->value, session->config.memory, WEIR_HA_VALUE_BYTES_MAX + 1);
+    }
+    struct embedded_sighting sighting;
+    struct weir_buffer value;
+    weir_buffer_init(&value, session->config.memory, WEIR_HA_VALUE_BYTES_MAX + 1);
+    embedded_presence_look(directory, name, session->lease_ns, &value, &sighting);
+    if (sighting.present) {
+        weir_buffer_clear(&candidate->value);
+        weir_buffer_append(&candidate->value, value.data, value.length);
+    }
+    weir_buffer_done(&value);
+    if (sighting.locked && sighting.process != candidate->process) {
+        if (candidate->process_descriptor >= 0) close(candidate->process_descriptor);
+        candidate->process = sighting.process;
+        candidate->process_descriptor =
+            sighting.process == (uint64_t)getpid() ? -1 : open_process(sighting.process);
+    }
+    if (sighting.present != candidate->was_present) {
+        candidate->was_present = sighting.present;
+        tell_candidate(session, candidate, false);
+    }
+}
+
+static void look_at_all(struct weir_ha_session *session)
+{
+    char directory[PATH_BYTES];
+    key_path(session, CANDIDATES, directory);
+    DIR *stream = opendir(directory);
+    if (!stream) return;
+    const struct dirent *entry;
+    while ((entry = readdir(stream))) {
+        size_t length = strlen(entry->d_name);
+        if (length <= 5 || length > 200 || strcmp(entry->d_name + length - 5, ".lock") != 0) continue;
+        char name[256];
+        snprintf(name, sizeof name, "%.*s", (int)length - 5, entry->d_name);
+        look_at(session, directory, name);
+    }
+    closedir(stream);
+    for (uint32_t i = 0; i < session->candidate_count; i++) { /* whose file is gone */
+        struct candidate *candidate = &session->candidates[i];
+        if (candidate->was_present) look_at(session, directory, candidate->name);
+    }
+}
+
+static void process_died(struct weir_ha_session *session, struct candidate *candidate)
+{
+    close(candidate->process_descriptor);
+    candidate->process_descriptor = -1;
+    bool told = candidate->was_present;
+    candidate->was_present = false;
+    candidate->process = 0;
+    if (told) tell_candidate(session, candidate, true);
+}
+
+/* Directories of watched keys; a key that is not there yet is watched by its nearest parent. */
+static void arm_watches(struct weir_ha_session *session)
+{
+    pthread_mutex_lock(&session->mutex);
+    for (uint32_t i = 0; i < session->watch_count; i++) {
+        struct watch *watch = &session->watches[i];
+        if (watch->descriptor >= 0 || is_ephemeral(watch->key)) continue;
+        char path[PATH_BYTES];
+        key_path(session, watch->key, path);
+        do {
+            watch->descriptor = inotify_add_watch(session->notify_descriptor, path,
+                IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_DELETE_SELF | IN_ONLYDIR);
+            char *slash = strrchr(path, '/');
+            if (watch->descriptor < 0 && slash) *slash = '\0';
+        } while (watch->descriptor < 0 && strlen(path) > strlen(session->root));
+    }
+    pthread_mutex_unlock(&session->mutex);
+}
+
+static void notify_changes(struct weir_ha_session *session)
+{
+    _Alignas(struct inotify_event) char bytes[16384];
+    ssize_t got = read(session->notify_descriptor, bytes, sizeof bytes);
+    for (ssize_t at = 0; at < got;) {
+        const struct inotify_event *event = (const struct inotify_event *)(bytes + at);
+        at += (ssize_t)(sizeof *event + event->len);
+        pthread_mutex_lock(&session->mutex);
+        for (uint32_t i = 0; i < session->watch_count; i++) {
+            struct watch *watch = &session->watches[i];
+            bool overflow = event->mask & IN_Q_OVERFLOW;
+            if (watch->descriptor != event->wd && !overflow) continue;
+            if (event->len && strncmp(event->name, ".tmp-", 5) == 0) continue;
+            if (watch->armed) post(new_message(session, MESSAGE_CHANGED, watch->key));
+            watch->armed = false; /* once: asked for again by WATCH */
+            watch->descriptor = -1;
+        }
+        pthread_mutex_unlock(&session->mutex);
+    }
+}
+
+static void *watcher_main(void *argument)
+{
+    struct weir_ha_session *session = argument;
+    for (;;) {
+        pthread_mutex_lock(&session->mutex);
+        bool closing = session->closing;
+        pthread_mutex_unlock(&session->mutex);
+        if (closing) return NULL;
+        look_at_all(session);
+        arm_watches(session);
+        struct pollfd polled[CANDIDATES_MAX + 2] = { { .fd = session->wake_descriptor, .events = POLLIN },
+            { .fd = session->notify_descriptor, .events = POLLIN } };
+        for (uint32_t i = 0; i < session->candidate_count; i++)
+            polled[2 + i] =
+                (struct pollfd){ .fd = session->candidates[i].process_descriptor, .events = POLLIN };
+        uint32_t candidates = session->candidate_count;
+        if (poll(polled, 2 + candidates, LEASE_CHECK_MS) <= 0) continue;
+        if (polled[0].revents) {
+            uint64_t counter;
+            ssize_t got = read(session->wake_descriptor, &counter, sizeof counter);
+            (void)got;
+        }
+        if (polled[1].revents) notify_changes(session);
+        for (uint32_t i = 0; i < candidates; i++)
+            if (polled[2 + i].fd >= 0 && polled[2 + i].revents)
+                process_died(session, &session->candidates[i]);
+    }
+}
+
+static void wake_watcher(struct weir_ha_session *session)
+{
+    uint64_t one = 1;
+    ssize_t wrote = write(session->wake_descriptor, &one, sizeof one);
+    (void)wrote;
+}
+
+/* --- what is refused --- */
+
+static enum weir_error_code refuse_network(const char *path, struct weir_error *reterr)
+{
+    static const struct {
+        long type;
+        const char *name;
+    } network[] = { { 0x6969, "NFS" }, { 0xFF534D42, "CIFS" }, { 0xFE534D42, "SMB" }, { 0x01021997, "9p" },
+        { 0x65735546, "FUSE" }, { 0x00C36400, "Ceph" }, { 0x0BD00BD0, "Lustre" }, { 0x47504653, "GPFS" } };
+    struct statfs status;
+    if (statfs(path, &status) != 0) return weir_os_error_set(reterr, errno, "cannot look at %s", path);
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(network); i++) {
+        if ((long)(uint32_t)status.f_type == network[i].type)
+            return weir_error_set(reterr, WEIR_E_CONFIGURATION,
+                "high-availability.type: embedded cannot keep its records in %s: that is a network file "
+                "system (%s); "
+                "it needs a local disk, or use high-availability.type: zookeeper",
+                path, network[i].name);
+    }
+    return WEIR_OK;
+}
+
+/* A directory belongs to one machine: locks and leases mean nothing across two. */
+static enum weir_error_code check_machine(const char *root, struct weir_error *reterr)
+{
+    char machine[128] = "", kept[128] = "", path[PATH_BYTES];
+    FILE *file = fopen("/etc/machine-id", "re");
+    if (!file) return WEIR_OK; /* nothing to compare */
+    bool known = fgets(machine, sizeof machine, file) != NULL;
+    fclose(file);
+    snprintf(path, sizeof path, "%.3800s/machine-id", root);
+    file = fopen(path, "re");
+    if (file) {
+        bool read = fgets(kept, sizeof kept, file) != NULL;
+        fclose(file);
+        if (known && read && strcmp(machine, kept) != 0)
+            return weir_error_set(reterr, WEIR_E_CONFIGURATION,
+                "the HA directory %s belongs to another machine (its machine-id is %.32s, this one's is "
+                "%.32s): "
+                "high-availability.type: embedded works on one host only",
+                root, kept, machine);
+        return WEIR_OK;
+    }
+    return known ? weir_file_write(path, machine, strlen(machine), reterr) : WEIR_OK;
+}
+
+/* --- the driver --- */
+
+static const struct weir_option_definition options[] = {
+    { .key = "high-availability.embedded.lease",
+        .type = "Duration",
+        .default_value = "3 s",
+        .description = "A JobManager whose event loop shows no life for so long may be replaced." },
+};
+
+static enum weir_error_code open_descriptors(struct weir_ha_session *session, struct weir_error *reterr)
+{
+    session->wake_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    session->notify_descriptor = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (session->wake_descriptor < 0 || session->notify_descriptor < 0)
+        return weir_os_error_set(reterr, errno, "cannot watch %s", session->root);
+    return WEIR_OK;
+}
+
+static void embedded_close(struct weir_ha_session *session);
+
+static enum weir_error_code embedded_open(
+    const struct weir_ha_config *config, struct weir_ha_session **ret, struct weir_error *reterr)
+{
+    struct weir_ha_session *session = weir_memory_allocate_zeroed(config->memory, sizeof *session);
+    session->config = *config;
+    session->wake_descriptor = session->notify_descriptor = -1;
+    atomic_store(&session->references, 1);
+    session->last = &session->first;
+    session->lease_ns = (uint64_t)LEASE_DEFAULT_MS * 1000000;
+    for (uint32_t i = 0; i < config->option_count; i++)
+        if (strcmp(config->options[i].key, "high-availability.embedded.lease") == 0)
+            session->lease_ns =
+                strtoull(config->options[i].value, NULL, 10) * 1000000; /* ms, checked before */
+    session->watches = weir_memory_allocate_zeroed(config->memory, sizeof *session->watches * WATCHES_MAX);
+    pthread_mutex_init(&session->mutex, NULL);
+    pthread_cond_init(&session->condition, NULL);
+    snprintf(session->root, sizeof session->root, "%.3500s/%.255s", config->directory,
+        config->cluster[0] == '/' ? config->cluster + 1 : config->cluster);
+    char path[PATH_BYTES];
+    key_path(session, CANDIDATES, path);
+    enum weir_error_code code = weir_directory_create(path, reterr);
+    snprintf(path, sizeof path, "%.3800s/records", session->root);
+    if (!code) code = weir_directory_create(path, reterr);
+    if (!code) code = refuse_network(session->root, reterr);
+    if (!code) code = check_machine(session->root, reterr);
+    if (!code) code = open_descriptors(session, reterr);
+    if (!code) {
+        session->worker_started = pthread_create(&session->worker, NULL, worker_main, session) == 0;
+        session->watcher_started = pthread_create(&session->watcher, NULL, watcher_main, session) == 0;
+        if (!session->worker_started || !session->watcher_started)
+            code = weir_error_set(reterr, WEIR_E_IO, "cannot start the threads of the embedded HA driver");
+    }
+    if (code) {
+        embedded_close(session);
+        return code;
+    }
+    session->last_beat_ns = embedded_boot_time_ns();
+    post(new_message(session, MESSAGE_CONNECTED, ""));
+    *ret = session;
+    return WEIR_OK;
+}
+
+static void embedded_submit(struct weir_ha_session *session, uint64_t number,
+    const struct weir_ha_operation *operations, uint32_t operation_count)
+{
+    WEIR_ASSERT(operation_count == 1); /* it says that it has no transactions */
+    struct weir_memory *memory = session->config.memory;
+    struct request *request = weir_memory_allocate_zeroed(memory, sizeof *request);
+    request->number = number;
+    request->operation = operations[0];
+    size_t key_bytes = strlen(operations[0].key) + 1;
+    request->key = memcpy(weir_memory_allocate(memory, key_bytes), operations[0].key, key_bytes);
+    request->value = weir_memory_allocate(memory, operations[0].length + 1);
+    if (operations[0].length) memcpy(request->value, operations[0].value, operations[0].length);
+    request->operation.key = request->key;
+    request->operation.value = request->value;
+    pthread_mutex_lock(&session->mutex);
+    *session->last = request;
+    session->last = &request->next;
+    pthread_cond_signal(&session->condition);
+    pthread_mutex_unlock(&session->mutex);
+}
+
+static void embedded_watch(struct weir_ha_session *session, const char *key)
+{
+    pthread_mutex_lock(&session->mutex);
+    uint32_t at = 0;
+    while (at < session->watch_count && strcmp(session->watches[at].key, key) != 0) at++;
+    if (at == session->watch_count && at < WATCHES_MAX) {
+        session->watch_count++;
+        snprintf(session->watches[at].key, sizeof session->watches[at].key, "%s", key);
+        session->watches[at].descriptor = -1;
+    }
+    if (at < WATCHES_MAX) session->watches[at].armed = true;
+    pthread_mutex_unlock(&session->mutex);
+    wake_watcher(session);
+}
+
+static void embedded_beat(struct weir_ha_session *session)
+{
+    uint64_t now_ns = embedded_boot_time_ns();
+    bool late = now_ns - session->last_beat_ns > session->lease_ns;
+    session->last_beat_ns = now_ns;
+    pthread_mutex_lock(&session->mutex);
+    for (uint32_t i = 0; i < session->ephemeral_count; i++) {
+        struct embedded_presence *presence = &session->ephemerals[i].presence;
+        if (late) embedded_presence_drop(presence); /* others were entitled to think it dead: a new session */
+        if (presence->lease) atomic_store(&presence->lease->stamp_ns, now_ns);
+    }
+    pthread_mutex_unlock(&session->mutex);
+    if (!late) return;
+    struct weir_ha_host *host = session->config.host;
+    host->state(host, WEIR_HA_LOST, 0);
+    post(new_message(session, MESSAGE_CONNECTED, ""));
+}
+
+static void embedded_close(struct weir_ha_session *session)
+{
+    atomic_store(&session->closed, true);
+    pthread_mutex_lock(&session->mutex);
+    session->closing = true;
+    pthread_cond_signal(&session->condition);
+    pthread_mutex_unlock(&session->mutex);
+    if (session->wake_descriptor >= 0) wake_watcher(session);
+    if (session->worker_started) pthread_join(session->worker, NULL);
+    if (session->watcher_started) pthread_join(session->watcher, NULL);
+    for (uint32_t i = 0; i < session->ephemeral_count; i++)
+        embedded_presence_drop(&session->ephemerals[i].presence);
+    for (uint32_t i = 0; i < session->candidate_count; i++) {
+        if (session->candidates[i].process_descriptor >= 0) close(session->candidates[i].process_descriptor);
+        weir_buffer_done(&session->candidates[i].value);
+    }
+    if (session->wake_descriptor >= 0) close(session->wake_descriptor);
+    if (session->notify_descriptor >= 0) close(session->notify_descriptor);
+    session_release(session);
+}
+
+const struct weir_ha_driver weir_ha_embedded = {
+    .name = "embedded",
+    .description = "JobManagers of one host, on its local disk, without a server.",
+    .options = options,
+    .option_count = WEIR_ARRAY_COUNT(options),
+    .transactions = false,
+    .open = embedded_open,
+    .submit = embedded_submit,
+    .watch = embedded_watch,
+    .beat = embedded_beat,
+    .close = embedded_close,
+};

@@ -1,0 +1,114 @@
+#define _GNU_SOURCE
+#include "presence.h"
+#include "os/file.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PATH_BYTES = 4096 };
+
+uint64_t embedded_boot_time_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static struct flock whole_file(short type)
+{
+    return (struct flock){ .l_type = type, .l_whence = SEEK_SET };
+}
+
+static struct embedded_lease *map_lease(const char *path, bool create)
+{
+    int descriptor = open(path, (create ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC, 0644);
+    if (descriptor < 0) return NULL;
+    struct stat status;
+    bool good = !create || ftruncate(descriptor, sizeof(struct embedded_lease)) == 0;
+    good = good && fstat(descriptor, &status) == 0 && (size_t)status.st_size >= sizeof(struct embedded_lease);
+    void *mapped = good ? mmap(NULL, sizeof(struct embedded_lease), PROT_READ | (create ? PROT_WRITE : 0),
+                              MAP_SHARED, descriptor, 0)
+                        : MAP_FAILED;
+    close(descriptor);
+    return mapped == MAP_FAILED ? NULL : mapped;
+}
+
+enum weir_ha_outcome embedded_presence_take(struct embedded_presence *presence, const char *directory,
+    const char *name, const uint8_t *value, size_t length, struct weir_error *reterr)
+{
+    char lease_path[PATH_BYTES];
+    snprintf(presence->lock_path, sizeof presence->lock_path, "%.3800s/%.200s.lock", directory, name);
+    snprintf(lease_path, sizeof lease_path, "%.3800s/%.200s.lease", directory, name);
+    presence->lock_descriptor = -1;
+    int descriptor = open(presence->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (descriptor < 0) {
+        weir_os_error_set(reterr, errno, "cannot open %s", presence->lock_path);
+        return WEIR_HA_UNAVAILABLE;
+    }
+    struct flock lock = whole_file(F_WRLCK);
+    if (fcntl(descriptor, F_OFD_SETLK, &lock) != 0) {
+        int why = errno;
+        close(descriptor);
+        if (why == EAGAIN || why == EACCES) return WEIR_HA_CONFLICT;
+        weir_os_error_set(reterr, why, "cannot lock %s", presence->lock_path);
+        return WEIR_HA_UNAVAILABLE;
+    }
+    presence->lease = map_lease(lease_path, true);
+    if (!presence->lease || ftruncate(descriptor, 0) != 0 ||
+        pwrite(descriptor, value, length, 0) != (ssize_t)length) {
+        weir_os_error_set(reterr, errno, "cannot write %s", presence->lock_path);
+        close(descriptor);
+        return WEIR_HA_UNAVAILABLE;
+    }
+    atomic_store(&presence->lease->process, (uint64_t)getpid());
+    atomic_store(&presence->lease->stamp_ns, embedded_boot_time_ns());
+    presence->lock_descriptor = descriptor;
+    return WEIR_HA_OK;
+}
+
+void embedded_presence_drop(struct embedded_presence *presence)
+{
+    if (presence->lease) munmap(presence->lease, sizeof *presence->lease);
+    presence->lease = NULL;
+    if (presence->lock_descriptor < 0) return;
+    (void)unlink(presence->lock_path); /* while it is held: who takes the name now makes a file of its own */
+    close(presence->lock_descriptor);
+    presence->lock_descriptor = -1;
+}
+
+static void read_value(int descriptor, struct weir_buffer *value)
+{
+    struct stat status;
+    if (fstat(descriptor, &status) != 0 || status.st_size > WEIR_HA_VALUE_BYTES_MAX) return;
+    char *to = weir_buffer_reserve(value, (size_t)status.st_size);
+    ssize_t got = to ? pread(descriptor, to, (size_t)status.st_size, 0) : -1;
+    if (got > 0) value->length += (size_t)got;
+}
+
+void embedded_presence_look(const char *directory, const char *name, uint64_t lease_ns,
+    struct weir_buffer *value, struct embedded_sighting *ret)
+{
+    *ret = (struct embedded_sighting){ 0 };
+    char path[PATH_BYTES];
+    snprintf(path, sizeof path, "%.3800s/%.200s.lock", directory, name);
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return;
+    struct flock lock = whole_file(F_RDLCK);
+    ret->locked = fcntl(descriptor, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    if (ret->locked) {
+        snprintf(path, sizeof path, "%.3800s/%.200s.lease", directory, name);
+        struct embedded_lease *lease = map_lease(path, false);
+        if (lease) {
+            ret->process = atomic_load(&lease->process);
+            ret->present = atomic_load(&lease->stamp_ns) + lease_ns >= embedded_boot_time_ns();
+            munmap(lease, sizeof *lease);
+        }
+        if (ret->present && value) read_value(descriptor, value);
+    }
+    close(descriptor);
+}

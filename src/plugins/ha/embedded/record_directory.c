@@ -1,0 +1,257 @@
+#define _GNU_SOURCE
+#include "record_directory.h"
+#include "os/file.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+/*
+ * A version's file: "WEIRREC1", u8 kind (V value, D deleted), 7 bytes zero, u64 length, u64 XXH3 of the
+ * value, value. Little-endian.
+ */
+enum { HEADER_BYTES = 32, PATH_BYTES = 4096, READ_TRIES_MAX = 100 };
+static const char magic[8] = "WEIRREC1";
+
+static void version_path(char path[PATH_BYTES], const char *directory, uint64_t version)
+{
+    snprintf(path, PATH_BYTES, "%.4000s/%020llu", directory, (unsigned long long)version);
+}
+
+static bool sync_directory(const char *directory)
+{
+    int descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) return false;
+    bool synced = fsync(descriptor) == 0;
+    close(descriptor);
+    return synced;
+}
+
+static bool write_whole(int descriptor, const uint8_t *bytes, size_t length)
+{
+    while (length > 0) {
+        ssize_t wrote = write(descriptor, bytes, length);
+        if (wrote < 0 && errno == EINTR) continue;
+        if (wrote <= 0) return false;
+        bytes += wrote;
+        length -= (size_t)wrote;
+    }
+    return true;
+}
+
+static void put_u64(uint8_t *to, uint64_t value)
+{
+    for (uint32_t i = 0; i < 8; i++) to[i] = (uint8_t)(value >> (8 * i));
+}
+static uint64_t get_u64(const uint8_t *from)
+{
+    uint64_t value = 0;
+    for (uint32_t i = 0; i < 8; i++) value |= (uint64_t)from[i] << (8 * i);
+    return value;
+}
+
+/* A synced file under a name that nobody else has. */
+static bool write_temporary(
+    const char *path, char kind, const uint8_t *value, size_t length, struct weir_error *reterr)
+{
+    uint8_t header[HEADER_BYTES] = { 0 };
+    memcpy(header, magic, sizeof magic);
+    header[8] = (uint8_t)kind;
+    put_u64(header + 16, length);
+    put_u64(header + 24, XXH3_64bits(value, length));
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    bool good = descriptor >= 0 && write_whole(descriptor, header, sizeof header) &&
+                write_whole(descriptor, value, length) && fsync(descriptor) == 0;
+    if (!good) weir_os_error_set(reterr, errno, "cannot write %s", path);
+    if (descriptor >= 0) close(descriptor);
+    if (!good) unlink(path);
+    return good;
+}
+
+struct versions {
+    uint64_t lowest, highest;
+    uint32_t count;
+};
+
+static bool list_versions(const char *directory, struct versions *ret)
+{
+    *ret = (struct versions){ .lowest = UINT64_MAX };
+    DIR *stream = opendir(directory);
+    if (!stream) return false;
+    const struct dirent *entry;
+    while ((entry = readdir(stream))) {
+        char *end;
+        if (entry->d_name[0] < '0' || entry->d_name[0] > '9') continue;
+        uint64_t version = strtoull(entry->d_name, &end, 10);
+        if (*end || !version) continue;
+        ret->count++;
+        if (version < ret->lowest) ret->lowest = version;
+        if (version > ret->highest) ret->highest = version;
+    }
+    closedir(stream);
+    return true;
+}
+
+/* Upwards: no gap ever opens below a version that is there. */
+static void prune(const char *directory)
+{
+    struct versions versions;
+    if (!list_versions(directory, &versions)) return;
+    char path[PATH_BYTES];
+    for (uint64_t v = versions.lowest; v + WEIR_RECORD_VERSIONS_KEPT <= versions.highest; v++) {
+        version_path(path, directory, v);
+        if (unlink(path) != 0 && errno != ENOENT) return;
+    }
+}
+
+static void temporary_path(char path[PATH_BYTES], const char *directory)
+{
+    static _Atomic uint64_t counter;
+    snprintf(path, PATH_BYTES, "%.4000s/.tmp-%ld-%llu", directory, (long)getpid(),
+        (unsigned long long)atomic_fetch_add(&counter, 1));
+}
+
+/* Decides by link(). */
+static enum weir_ha_outcome link_version(
+    const char *directory, const char *temporary, uint64_t expected, struct weir_error *reterr)
+{
+    char path[PATH_BYTES], before[PATH_BYTES];
+    version_path(path, directory, expected + 1);
+    if (link(temporary, path) != 0) {
+        if (errno == EEXIST) return WEIR_HA_CONFLICT;
+        if (errno == ENOENT) return WEIR_HA_NOT_FOUND;
+        weir_os_error_set(reterr, errno, "cannot link %s", path);
+        return WEIR_HA_UNAVAILABLE;
+    }
+    bool won;
+    if (expected) {
+        version_path(before, directory, expected);
+        won = access(before, F_OK) == 0;
+    } else { /* versions that were pruned beyond the first: the record is there */
+        struct versions versions;
+        won = list_versions(directory, &versions) && versions.highest == 1;
+    }
+    if (!won) {
+        unlink(path);
+        return WEIR_HA_CONFLICT;
+    }
+    if (!sync_directory(directory)) {
+        weir_os_error_set(reterr, errno, "cannot sync %s", directory);
+        return WEIR_HA_UNKNOWN;
+    }
+    return WEIR_HA_OK;
+}
+
+static enum weir_ha_outcome write_version(const char *directory, uint64_t expected, char kind,
+    const uint8_t *value, size_t length, struct weir_error *reterr)
+{
+    char temporary[PATH_BYTES];
+    temporary_path(temporary, directory);
+    if (!write_temporary(temporary, kind, value, length, reterr))
+        return access(directory, F_OK) == 0 ? WEIR_HA_UNAVAILABLE : WEIR_HA_NOT_FOUND;
+    enum weir_ha_outcome outcome = link_version(directory, temporary, expected, reterr);
+    unlink(temporary);
+    if (outcome == WEIR_HA_OK) prune(directory);
+    return outcome;
+}
+
+enum weir_ha_outcome embedded_record_write(const char *directory, uint64_t expected, const uint8_t *value,
+    size_t length, uint64_t *ret_version, struct weir_error *reterr)
+{
+    if (!expected) {
+        if (weir_directory_create(directory, reterr)) return WEIR_HA_UNAVAILABLE;
+        char parent[PATH_BYTES];
+        snprintf(parent, sizeof parent, "%s", directory);
+        *strrchr(parent, '/') = '\0';
+        if (!sync_directory(parent)) {
+            weir_os_error_set(reterr, errno, "cannot sync %s", parent);
+            return WEIR_HA_UNAVAILABLE;
+        }
+    }
+    *ret_version = expected + 1;
+    return write_version(directory, expected, 'V', value, length, reterr);
+}
+
+enum weir_ha_outcome embedded_record_delete(
+    const char *directory, uint64_t expected, struct weir_error *reterr)
+{
+    enum weir_ha_outcome outcome = write_version(directory, expected, 'D', (const uint8_t *)"", 0, reterr);
+    if (outcome != WEIR_HA_OK) return outcome;
+    /* The version that says so decides; what cannot be removed now reads as absent. */
+    (void)weir_directory_remove(directory, NULL);
+    return WEIR_HA_OK;
+}
+
+/* OK, NOT_FOUND (it vanished: list again), or UNAVAILABLE. */
+static enum weir_ha_outcome read_version(
+    const char *path, struct weir_buffer *value, bool *ret_deleted, struct weir_error *reterr)
+{
+    size_t start = value->length;
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        if (errno == ENOENT) return WEIR_HA_NOT_FOUND;
+        weir_os_error_set(reterr, errno, "cannot open %s", path);
+        return WEIR_HA_UNAVAILABLE;
+    }
+    uint8_t header[HEADER_BYTES];
+    ssize_t got = read(descriptor, header, sizeof header);
+    uint64_t length = got == HEADER_BYTES ? get_u64(header + 16) : 0;
+    bool good =
+        got == HEADER_BYTES && memcmp(header, magic, sizeof magic) == 0 && length <= WEIR_HA_VALUE_BYTES_MAX;
+    char *to = good ? weir_buffer_reserve(value, length + 1) : NULL;
+    for (uint64_t have = 0; to && good && have < length;) {
+        got = read(descriptor, to + have, length - have);
+        if (got < 0 && errno == EINTR) continue;
+        good = got > 0;
+        have += good ? (uint64_t)got : 0;
+    }
+    close(descriptor);
+    if (!to || !good || XXH3_64bits(to, length) != get_u64(header + 24)) {
+        value->length = start;
+        weir_error_set(reterr, WEIR_E_STATE, "%s is damaged: its length or checksum is wrong", path);
+        return WEIR_HA_UNAVAILABLE;
+    }
+    value->length = start + length;
+    *ret_deleted = header[8] == 'D';
+    return WEIR_HA_OK;
+}
+
+enum weir_ha_outcome embedded_record_read(
+    const char *directory, struct weir_buffer *value, uint64_t *ret_version, struct weir_error *reterr)
+{
+    size_t start = value->length;
+    for (uint32_t i = 0; i < READ_TRIES_MAX; i++) {
+        struct versions versions;
+        if (!list_versions(directory, &versions)) {
+            if (errno == ENOENT || errno == ENOTDIR) return WEIR_HA_NOT_FOUND;
+            weir_os_error_set(reterr, errno, "cannot list %s", directory);
+            return WEIR_HA_UNAVAILABLE;
+        }
+        if (!versions.count) return WEIR_HA_NOT_FOUND; /* being created, or removed */
+        char path[PATH_BYTES];
+        version_path(path, directory, versions.highest);
+        bool deleted = false;
+        enum weir_ha_outcome outcome = read_version(path, value, &deleted, reterr);
+        if (outcome == WEIR_HA_NOT_FOUND) continue;
+        if (outcome != WEIR_HA_OK) return outcome;
+        if (!sync_directory(directory)) {
+            if (errno == ENOENT) continue;
+            weir_os_error_set(reterr, errno, "cannot sync %s", directory);
+            return WEIR_HA_UNAVAILABLE;
+        }
+        if (deleted) {
+            value->length = start;
+            return WEIR_HA_NOT_FOUND;
+        }
+        *ret_version = versions.highest;
+        return WEIR_HA_OK;
+    }
+    weir_error_set(reterr, WEIR_E_IO, "%s changes faster than it can be read", directory);
+    return WEIR_HA_UNAVAILABLE;
+}

@@ -1,0 +1,32 @@
+/*
+ * A record as a directory of versions, on a local disk: compare-and-set among processes of one host, without
+ * a server.
+ *
+ * - Version n is the file <n> (20 digits), written under a temporary name, synced, then linked to its name:
+ * link() is what decides between two writers. It has won when <n-1> is still there afterwards: pruning goes
+ * upwards from the lowest and keeps the newest WEIR_RECORD_VERSIONS_KEPT, so that <n> cannot have been there
+ * and gone while <n-1> is not.
+ * - Readers take the highest version, list again when it vanished under them, and sync the directory before
+ * they act on it, so that nobody acts on what a power loss takes back.
+ * - Deleting is writing a version that says so, then removing the directory. A name is never used twice.
+ * @thread any; several processes.
+ */
+#ifndef WEIR_PLUGINS_HA_EMBEDDED_RECORD_DIRECTORY_H
+#define WEIR_PLUGINS_HA_EMBEDDED_RECORD_DIRECTORY_H
+
+#include "base/buffer.h"
+#include "spi/high_availability.h"
+
+enum { WEIR_RECORD_VERSIONS_KEPT = 16 };
+
+/* expected 0: the record must not exist yet. *ret_version: the one written. error_text says why for
+ * UNAVAILABLE and UNKNOWN. */
+enum weir_ha_outcome embedded_record_write(const char *directory, uint64_t expected, const uint8_t *value,
+    size_t length, uint64_t *ret_version, struct weir_error *reterr);
+enum weir_ha_outcome embedded_record_delete(
+    const char *directory, uint64_t expected, struct weir_error *reterr);
+/* NOT_FOUND: there is none. value is appended. */
+enum weir_ha_outcome embedded_record_read(
+    const char *directory, struct weir_buffer *value, uint64_t *ret_version, struct weir_error *reterr);
+
+#endif
