@@ -82,7 +82,7 @@ static enum weir_error_code check_edges(const struct execution_graph *graph, str
                 return weir_error_set(reterr, WEIR_E_ARGUMENT,
                     "vertex %u (%s) reads from vertex %u, which the plan does not have", to->id,
                     to->plan->name, edge->from_vertex);
-            if (edge->exchange == WEIR_EXCHANGE_FORWARD &&
+            if (edge->exchange == GRAPH_EXCHANGE_FORWARD &&
                 graph->vertices[from].parallelism != to->parallelism)
                 return weir_error_set(reterr, WEIR_E_ARGUMENT,
                     "vertices %u (%s) and %u (%s) are joined one to one and must have the same parallelism, "

@@ -15,6 +15,8 @@ enum {
     WEIR_GRAPH_SUBTASKS_MAX = 200000,
     WEIR_GRAPH_PARALLELISM_MAX = 32768
 };
+/* PlanEdge.exchange: enum weir_exchange, of which control knows this one alone. */
+enum { GRAPH_EXCHANGE_FORWARD = 0 };
 #define GRAPH_NONE UINT32_MAX
 
 enum region_state {

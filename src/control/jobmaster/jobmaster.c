@@ -230,6 +230,18 @@ static void act_on_callbacks(struct weir_jobmaster *jm, struct weir_effects *eff
     }
 }
 
+/* CREATED until something is deployed, RESTARTING until everything is again. */
+static void follow_regions(struct weir_jobmaster *jm)
+{
+    if (jm->start != START_DONE || !jm->graph_ready || jobmaster__ending(jm)) return;
+    const uint32_t *counts = jm->graph.region_counts;
+    uint32_t down = counts[REGION_WAITING] + counts[REGION_CANCELLING] + counts[REGION_STOPPED];
+    if (jm->state == WEIR__JOB_STATE__JOB_CREATED && down < jm->graph.region_count)
+        jobmaster__set_state(jm, WEIR__JOB_STATE__JOB_RUNNING);
+    if (jm->state == WEIR__JOB_STATE__JOB_RESTARTING && !down)
+        jobmaster__set_state(jm, WEIR__JOB_STATE__JOB_RUNNING);
+}
+
 static uint64_t progress_of(const struct weir_jobmaster *jm)
 {
     return jm->progress + jm->graph.changes + jm->record.change + jm->record.confirmed_change;
@@ -248,6 +260,7 @@ static void advance(struct weir_jobmaster *jm, struct weir_effects *effects)
         end__advance(jm, effects);
         tasks__tell(jm, effects);
         deploy__advance(jm, effects);
+        follow_regions(jm);
         tasks__tell(jm, effects);
         if (progress_of(jm) == before) return;
     }

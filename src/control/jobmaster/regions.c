@@ -26,7 +26,7 @@ static void join(uint32_t *parents, uint32_t a, uint32_t b)
 static void join_edge(const struct execution_graph *graph, uint32_t *parents, const struct graph_vertex *from,
     const struct graph_vertex *to, uint32_t exchange)
 {
-    if (exchange == WEIR_EXCHANGE_FORWARD && from->parallelism == to->parallelism) {
+    if (exchange == GRAPH_EXCHANGE_FORWARD && from->parallelism == to->parallelism) {
         for (uint32_t i = 0; i < from->parallelism; i++) join(parents, from->first + i, to->first + i);
         return;
     }

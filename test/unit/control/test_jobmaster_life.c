@@ -1,0 +1,297 @@
+/* A job's way from its submission to its end, without takeovers. */
+#include "jobmaster_world.h"
+
+static struct world w;
+
+/* source (2) -hash-> sink (2): one region. */
+static void one_region(void)
+{
+    world_init(&w, 2, 1);
+    world_vertex(&w, 1, 2, 0, 0);
+    world_vertex(&w, 2, 2, 1, HASH);
+}
+
+/* source (2) -forward-> sink (2): two regions. */
+static void two_regions(void)
+{
+    world_init(&w, 2, 1);
+    world_vertex(&w, 1, 2, 0, 0);
+    world_vertex(&w, 2, 2, 1, FORWARD);
+}
+
+static void a_new_job_runs(void **state)
+{
+    one_region();
+    world_submit(&w);
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_int_equal(w.slots_wanted, 2);
+    assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 4);
+    assert_int_equal(weir_jobmaster_region_count(w.jm), 1);
+    assert_int_equal(w.deployed, 4);
+    world_wait(&w, 3 * SECOND);
+    assert_true(world_newest(&w) >= 2);
+    world_done(&w);
+}
+
+static void nothing_is_deployed_before_the_record_is_there(void **state)
+{
+    one_region();
+    w.hold_store = true;
+    world_submit(&w);
+    world_wait(&w, SECOND);
+    assert_int_equal(w.deployed, 0);
+    assert_int_equal(w.state, JOB(INITIALIZING));
+    world_release_store(&w);
+    assert_int_equal(w.deployed, 4);
+    world_done(&w);
+}
+
+static void forward_edges_make_regions_of_their_own(void **state)
+{
+    two_regions();
+    world_submit(&w);
+    assert_int_equal(weir_jobmaster_region_count(w.jm), 2);
+    world_wait(&w, 1500000);
+    uint32_t before = w.deployed;
+    world_fail(&w, 1, 0, "division by zero");
+    world_run(&w);
+    assert_int_equal(w.state, JOB(RESTARTING));
+    world_wait(&w, SECOND);
+    assert_int_equal(w.deployed, before + 2); /* the other region was left alone */
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_int_equal(weir_jobmaster_failovers(w.jm), 1);
+    const struct weir_jobmaster_exception *exception = weir_jobmaster_exception(w.jm, 0);
+    assert_string_equal(exception->root.text, "division by zero");
+    assert_int_equal(exception->root.vertex, 1);
+    world_done(&w);
+}
+
+static void a_failed_region_restores_the_newest_checkpoint(void **state)
+{
+    one_region();
+    world_submit(&w);
+    world_wait(&w, 2500000);
+    uint64_t newest = world_newest(&w);
+    assert_true(newest > 0);
+    w.hold_acknowledge = true;
+    world_fail(&w, 2, 1, "no space left");
+    world_wait(&w, SECOND);
+    assert_int_equal(world_find(&w, 1, 0, NULL)->run.restored_checkpoint, newest);
+    assert_int_equal(world_find(&w, 1, 0, NULL)->id.number, 2);
+    world_done(&w);
+}
+
+static void the_restart_strategy_says_when_it_is_enough(void **state)
+{
+    one_region();
+    world_submit(&w);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_null(w.result);
+        world_fail(&w, 1, 0, "again");
+        world_wait(&w, SECOND);
+    }
+    assert_non_null(w.result);
+    assert_int_equal(w.result->state, JOB(FAILED));
+    assert_non_null(strstr(w.result->error, "fixed-delay"));
+    assert_non_null(strstr(w.result->error, "again"));
+    assert_true(w.clean);
+    world_done(&w);
+}
+
+static void a_bounded_job_commits_its_final_checkpoint_before_it_is_finished(void **state)
+{
+    one_region();
+    w.plan->settings->checkpoint_interval_ms = 0;
+    world_submit(&w);
+    w.hold_commit = true;
+    for (uint32_t i = 0; i < 2; i++) {
+        world_finish(&w, 1, i);
+        world_finish(&w, 2, i);
+    }
+    world_wait(&w, SECOND);
+    assert_null(w.result);
+    Weir__JobRecord *record = world_record(&w);
+    assert_int_equal(record->n_checkpoints, 1);
+    assert_int_equal(record->checkpoints[0]->kind, WEIR__CHECKPOINT_KIND__FINAL_CHECKPOINT);
+    assert_int_equal(record->status, WEIR__RECORD_STATUS__RECORD_ACTIVE);
+    w.hold_commit = false;
+    world_wait(&w, 60 * SECOND);
+    assert_non_null(w.result);
+    assert_int_equal(w.result->state, JOB(FINISHED));
+    assert_int_equal(w.state, JOB(FINISHED));
+    assert_true(w.clean);
+    assert_null(world_blob(&w, "/ha/plans/p"));
+    assert_int_equal(w.forgotten, 4);
+    world_done(&w);
+}
+
+static void a_cancel_is_in_the_record_before_it_is_answered(void **state)
+{
+    one_region();
+    world_submit(&w);
+    world_wait(&w, 1500000);
+    w.hold_store = true;
+    Weir__CancelJob *cancel = WEIR_PROTO_NEW(&w.arena, Weir__CancelJob, weir__cancel_job);
+    world_ask(&w, 9, WEIR__ENVELOPE__BODY_CANCEL, cancel);
+    world_run(&w);
+    assert_null(w.reply);
+    world_release_store(&w);
+    world_wait(&w, SECOND);
+    assert_non_null(w.reply);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    assert_int_equal(w.reply_request, 9);
+    assert_int_equal(w.result->state, JOB(CANCELED));
+    assert_int_equal(w.canceled, 4);
+    assert_true(w.clean);
+    world_done(&w);
+}
+
+static void a_canceled_job_commits_what_its_record_names(void **state)
+{
+    one_region();
+    world_submit(&w);
+    w.hold_commit = true;
+    world_wait(&w, 1200000);
+    uint64_t newest = world_newest(&w);
+    assert_true(newest > 0);
+    world_ask(
+        &w, 1, WEIR__ENVELOPE__BODY_CANCEL, WEIR_PROTO_NEW(&w.arena, Weir__CancelJob, weir__cancel_job));
+    world_wait(&w, 5 * SECOND);
+    assert_int_equal(w.canceled, 0); /* sinks first */
+    assert_null(w.result);
+    w.hold_commit = false;
+    world_wait(&w, 20 * SECOND);
+    assert_non_null(w.result);
+    assert_int_equal(w.result->uncommitted_checkpoint, 0);
+    world_done(&w);
+}
+
+static void past_the_final_commit_timeout_the_result_names_the_checkpoint(void **state)
+{
+    one_region();
+    w.plan->settings->final_commit_timeout_ms = 3000;
+    world_submit(&w);
+    w.hold_commit = true;
+    world_wait(&w, 1200000);
+    uint64_t newest = world_newest(&w);
+    world_ask(
+        &w, 1, WEIR__ENVELOPE__BODY_CANCEL, WEIR_PROTO_NEW(&w.arena, Weir__CancelJob, weir__cancel_job));
+    world_wait(&w, 4 * SECOND);
+    assert_non_null(w.result);
+    assert_int_equal(w.result->state, JOB(CANCELED));
+    assert_int_equal(w.result->uncommitted_checkpoint, newest);
+    world_done(&w);
+}
+
+static void a_failed_job_redeploys_its_sinks_to_commit(void **state)
+{
+    one_region();
+    w.plan->settings->restart_strategy = WEIR__RESTART_STRATEGY__RESTART_NONE;
+    world_submit(&w);
+    w.hold_commit = true;
+    world_wait(&w, 1200000);
+    assert_true(world_newest(&w) > 0);
+    uint32_t before = w.deployed;
+    world_fail(&w, 1, 0, "gone");
+    w.hold_commit = false;
+    world_wait(&w, 10 * SECOND);
+    assert_int_equal(w.deployed, before + 2); /* the two sinks alone */
+    assert_int_equal(w.result->state, JOB(FAILED));
+    assert_int_equal(w.result->uncommitted_checkpoint, 0);
+    world_done(&w);
+}
+
+static void no_region_changes_while_a_write_is_unsettled(void **state)
+{
+    two_regions();
+    world_submit(&w);
+    world_wait(&w, 900000);
+    w.hold_store = true;
+    world_wait(&w, 500000); /* a checkpoint's record write is on its way */
+    assert_true(w.held_count > 0);
+    uint32_t before = w.deployed;
+    world_fail(&w, 1, 0, "x");
+    world_wait(&w, 10 * SECOND);
+    assert_int_equal(w.deployed, before);
+    world_release_store(&w);
+    world_wait(&w, SECOND);
+    assert_int_equal(w.deployed, before + 2);
+    assert_true(world_find(&w, 1, 0, NULL)->run.restored_checkpoint > 0);
+    world_done(&w);
+}
+
+static void a_lost_taskmanager_takes_its_region_along(void **state)
+{
+    world_init(&w, 3, 1);
+    world_vertex(&w, 1, 2, 0, 0);
+    world_vertex(&w, 2, 2, 1, HASH);
+    world_submit(&w);
+    struct world_taskmanager *tm = NULL;
+    world_find(&w, 1, 0, &tm);
+    world_kill(&w, (uint32_t)(tm - w.taskmanagers));
+    world_wait(&w, SECOND);
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_int_equal(w.deployed, 8);
+    assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 4);
+    world_done(&w);
+}
+
+static void a_stop_takes_a_savepoint_and_finishes(void **state)
+{
+    one_region();
+    world_submit(&w);
+    world_wait(&w, 500000);
+    Weir__StopJob *stop = WEIR_PROTO_NEW(&w.arena, Weir__StopJob, weir__stop_job);
+    stop->request = (ProtobufCBinaryData){ 16, (uint8_t *)weir_arena_copy(&w.arena, "0123456789abcdef", 16) };
+    world_ask(&w, 2, WEIR__ENVELOPE__BODY_STOP, stop);
+    world_wait(&w, 5 * SECOND);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    assert_non_null(w.result);
+    assert_int_equal(w.result->state, JOB(FINISHED));
+    world_done(&w);
+}
+
+static void a_taskmanager_lost_after_a_stops_savepoint_only_commits(void **state)
+{
+    world_init(&w, 3, 1);
+    world_vertex(&w, 1, 2, 0, 0);
+    world_vertex(&w, 2, 2, 1, HASH);
+    world_submit(&w);
+    world_wait(&w, 500000);
+    w.hold_commit = true;
+    Weir__StopJob *stop = WEIR_PROTO_NEW(&w.arena, Weir__StopJob, weir__stop_job);
+    stop->request = (ProtobufCBinaryData){ 16, (uint8_t *)weir_arena_copy(&w.arena, "0123456789abcdef", 16) };
+    world_ask(&w, 2, WEIR__ENVELOPE__BODY_STOP, stop);
+    world_wait(&w, 300000);
+    assert_null(w.result);
+    uint32_t before = w.deployed;
+    struct world_taskmanager *tm = NULL;
+    world_find(&w, 1, 0, &tm);
+    world_kill(&w, (uint32_t)(tm - w.taskmanagers));
+    w.hold_commit = false;
+    world_wait(&w, 10 * SECOND);
+    assert_int_equal(w.deployed, before + 2);
+    assert_int_equal(w.result->state, JOB(FINISHED));
+    world_done(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_new_job_runs),
+        cmocka_unit_test(nothing_is_deployed_before_the_record_is_there),
+        cmocka_unit_test(forward_edges_make_regions_of_their_own),
+        cmocka_unit_test(a_failed_region_restores_the_newest_checkpoint),
+        cmocka_unit_test(the_restart_strategy_says_when_it_is_enough),
+        cmocka_unit_test(a_bounded_job_commits_its_final_checkpoint_before_it_is_finished),
+        cmocka_unit_test(a_cancel_is_in_the_record_before_it_is_answered),
+        cmocka_unit_test(a_canceled_job_commits_what_its_record_names),
+        cmocka_unit_test(past_the_final_commit_timeout_the_result_names_the_checkpoint),
+        cmocka_unit_test(a_failed_job_redeploys_its_sinks_to_commit),
+        cmocka_unit_test(no_region_changes_while_a_write_is_unsettled),
+        cmocka_unit_test(a_lost_taskmanager_takes_its_region_along),
+        cmocka_unit_test(a_stop_takes_a_savepoint_and_finishes),
+        cmocka_unit_test(a_taskmanager_lost_after_a_stops_savepoint_only_commits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
