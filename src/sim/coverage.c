@@ -36,13 +36,14 @@ void weir_sim_coverage_free(struct weir_sim_coverage *coverage)
     if (coverage) weir_memory_release(coverage->memory, coverage, sizeof *coverage);
 }
 
-static void count(struct weir_sim_coverage *coverage, enum weir_sim_coverage_kind kind, const char *name)
+static void count(
+    struct weir_sim_coverage *coverage, enum weir_sim_coverage_kind kind, const char *name, uint64_t times)
 {
     uint32_t slot = (uint32_t)((uintptr_t)name >> 2) % WEIR_ARRAY_COUNT(coverage->recent);
     uint32_t row = coverage->recent[slot].row;
     if (coverage->recent[slot].name == name && row < coverage->count && coverage->rows[row].kind == kind &&
         strncmp(coverage->rows[row].name, name, NAME_BYTES_MAX - 1) == 0) {
-        coverage->rows[row].count++;
+        coverage->rows[row].count += times;
         return;
     }
     for (row = 0; row < coverage->count; row++)
@@ -55,14 +56,33 @@ static void count(struct weir_sim_coverage *coverage, enum weir_sim_coverage_kin
         snprintf(coverage->rows[row].name, NAME_BYTES_MAX, "%s", name);
         coverage->count++;
     }
-    coverage->rows[row].count++;
+    coverage->rows[row].count += times;
     coverage->recent[slot].name = name;
     coverage->recent[slot].row = row;
 }
 
 void weir_sim_cover(struct weir_sim *sim, enum weir_sim_coverage_kind kind, const char *name)
 {
-    if (sim->coverage) count(sim->coverage, kind, name);
+    if (sim->coverage) count(sim->coverage, kind, name, 1);
+}
+
+void weir_sim_coverage_add(struct weir_sim_coverage *to, const struct weir_sim_coverage *from)
+{
+    for (uint32_t i = 0; i < from->count; i++)
+        count(to, from->rows[i].kind, from->rows[i].name, from->rows[i].count);
+}
+
+size_t weir_sim_coverage_bytes(void)
+{
+    return sizeof(struct weir_sim_coverage);
+}
+
+void weir_sim_coverage_take(struct weir_sim_coverage *coverage, const void *bytes)
+{
+    struct weir_memory *memory = coverage->memory;
+    memcpy(coverage, bytes, sizeof *coverage);
+    memset(coverage->recent, 0, sizeof coverage->recent);
+    coverage->memory = memory;
 }
 
 static bool follows(const struct row *a, const struct row *b)

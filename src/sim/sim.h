@@ -19,6 +19,7 @@ enum weir_sim_feature {
     WEIR_SIM_FEATURE_COUNT
 };
 const char *weir_sim_feature_name(uint32_t feature);
+const char *weir_sim_feature_text(uint32_t feature);
 
 enum { WEIR_SIM_FAILURE_BYTES_MAX = 512, WEIR_SIM_SECTION_BYTES_MAX = 24 };
 
@@ -47,6 +48,10 @@ struct weir_sim_result {
 struct weir_sim_coverage;
 struct weir_sim_coverage *weir_sim_coverage_new(struct weir_memory *memory);
 void weir_sim_coverage_free(struct weir_sim_coverage *coverage);
+void weir_sim_coverage_add(struct weir_sim_coverage *to, const struct weir_sim_coverage *from);
+/* As bytes, from one process to another. */
+size_t weir_sim_coverage_bytes(void);
+void weir_sim_coverage_take(struct weir_sim_coverage *coverage, const void *bytes);
 void weir_sim_coverage_report(const struct weir_sim_coverage *coverage, struct weir_buffer *to);
 
 struct weir_sim_options {

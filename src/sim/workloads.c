@@ -6,11 +6,11 @@
 const struct weir_sim_workload weir_sim_workloads[] = {
     { "steady", "one or two jobs, and whatever goes wrong", 1, 2, { NULL }, 0, 0 },
     { "regions", "a job of two independent parts; leaders and TaskManagers die", 1, 1,
-        { "two_regions", NULL }, F(crash_leader) | F(crash_taskmanager), 0 },
+        { "two-regions", NULL }, F(crash_leader) | F(crash_taskmanager), 0 },
     { "takeover", "the leader dies again and again, or is taken for dead", 1, 2, { NULL },
         F(crash_leader) | F(pause_leader) | F(break_connections), 0 },
-    { "keyed", "windows and joins under failures of TaskManagers", 1, 2,
-        { "windows", "pairs", "windows_and_rows", NULL }, F(crash_taskmanager), 0 },
+    { "keyed", "windows and joins under failures of TaskManagers", 1, 2, { "windows", "join", "mixed", NULL },
+        F(crash_taskmanager), 0 },
     { "requests", "submit, cancel, stop, savepoint and rescale all the time", 2, 6, { NULL },
         F(cancel_jobs) | F(stop_jobs) | F(savepoint_jobs) | F(rescale_jobs) | F(late_submission) |
             F(duplicate_requests),
@@ -19,7 +19,7 @@ const struct weir_sim_workload weir_sim_workloads[] = {
     { "finish", "short jobs end while leaders die", 2, 5, { NULL }, F(crash_leader) | F(crash_at_effect),
         60 },
     { "rescale", "parallelism changes while TaskManagers die", 1, 2,
-        { "windows", "copy", "two_regions", NULL }, F(rescale_jobs) | F(crash_taskmanager), 0 },
+        { "windows", "rows", "two-regions", NULL }, F(rescale_jobs) | F(crash_taskmanager), 0 },
     { "store", "the coordination store lies, forgets watches and goes away", 1, 3, { NULL },
         F(store_down) | F(store_unknown) | F(store_late) | F(store_cut) | F(store_lost_watches) |
             F(store_stale),
@@ -29,7 +29,7 @@ const struct weir_sim_workload weir_sim_workloads[] = {
     { "network", "partitions of all kinds", 1, 2, { NULL },
         F(partition) | F(isolate_leader) | F(break_connections) | F(refuse_connections) | F(slow_network),
         0 },
-    { "many", "many small jobs", 6, 20, { "copy", NULL }, F(many_jobs) | F(crash_leader), 40 },
+    { "many", "many small jobs", 6, 20, { "rows", NULL }, F(many_jobs) | F(crash_leader), 40 },
     { "quiet", "nothing goes wrong", 1, 2, { NULL }, 0, 0 },
 };
 

@@ -14,6 +14,17 @@ const char *weir_sim_feature_name(uint32_t feature)
     return feature < WEIR_SIM_FEATURE_COUNT ? feature_names[feature] : "?";
 }
 
+static const char *const feature_texts[] = {
+#define X(name, chance, text) text,
+#include "sim/features.def"
+#undef X
+};
+
+const char *weir_sim_feature_text(uint32_t feature)
+{
+    return feature < WEIR_SIM_FEATURE_COUNT ? feature_texts[feature] : "?";
+}
+
 void weir_sim_note(struct weir_sim *sim, uint64_t what)
 {
     sim->result->trace_hash = weir_sim_mix(sim->result->trace_hash ^ what) + 0x9e3779b97f4a7c15u;
