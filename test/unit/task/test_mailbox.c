@@ -116,7 +116,7 @@ static void *tell_written(void *argument)
 static void each_written_snapshot_is_heard_of(void **state)
 {
     memset(&subtask, 0, sizeof subtask);
-    for (uintptr_t round = 0; round < 2000; round++) {
+    for (uintptr_t round = 0; round < 200; round++) {
         pthread_t thread;
         uint64_t seen = 0;
         pthread_create(&thread, NULL, tell_written, (void *)(round * 10));
