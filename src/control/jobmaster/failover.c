@@ -89,7 +89,11 @@ static void region_failed(struct weir_jobmaster *jm, uint32_t at, uint32_t subta
         return;
     }
     int64_t restart_at_us;
-    if (ask_strategy(jm, reason, &restart_at_us, effects)) restart_region(jm, at, restart_at_us);
+    if (ask_strategy(jm, reason, &restart_at_us, effects)) {
+        restart_region(jm, at, restart_at_us);
+    } else if (subtask == GRAPH_NONE || jm->graph.vertices[jm->graph.subtasks[subtask].vertex].plan->sink) {
+        restart_region(jm, at, jm->now_us); /* the job has failed; its sinks are needed once more (H7) */
+    }
 }
 
 void failover__subtask(

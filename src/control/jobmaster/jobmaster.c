@@ -257,6 +257,7 @@ static void advance(struct weir_jobmaster *jm, struct weir_effects *effects)
         requests__advance(jm, effects);
         reattach__advance(jm, effects);
         rescale__advance(jm, effects);
+        tasks__tell(jm, effects); /* before a commit is asked for, and before regions are made anew */
         end__advance(jm, effects);
         tasks__tell(jm, effects);
         deploy__advance(jm, effects);

@@ -46,6 +46,7 @@ static void fail_unreadable(struct weir_jobmaster *jm, const char *reason, struc
     failover__note(jm, GRAPH_NONE, reason);
     jm->start = START_DONE;
     end__begin(jm, WEIR__JOB_STATE__JOB_FAILED, reason, effects);
+    reattach__replay(jm, effects); /* what runs of it is to be cancelled */
 }
 
 void start__plan_read(struct weir_jobmaster *jm, const struct weir_event *event, struct weir_effects *effects)

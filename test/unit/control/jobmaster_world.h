@@ -88,8 +88,9 @@ struct world {
     bool hold_store; /* requests are kept, and answered by world_release_store() */
     struct weir_effect held[64];
     uint32_t held_count;
-    bool blobs_fail;   /* reads: ERROR */
-    bool hold_running; /* deployed tasks stay INITIALIZING */
+    bool blobs_fail;        /* reads: ERROR */
+    uint64_t peers_are_old; /* reports name incarnations that are so much older */
+    bool hold_running;      /* deployed tasks stay INITIALIZING */
     bool hold_cancel, hold_acknowledge, hold_commit, hold_slots;
     /* what came out */
     Weir__JobState state; /* as the dispatcher was told */
@@ -143,7 +144,7 @@ static inline Weir__AttemptReport *world_attempt_report(
         if (!peer) continue;
         Weir__Peer *entry = WEIR_PROTO_NEW(&w->arena, Weir__Peer, weir__peer);
         entry->name = weir_arena_string(&w->arena, tm->name);
-        entry->incarnation = tm->incarnation;
+        entry->incarnation = tm->incarnation - w->peers_are_old;
         report->peers[report->n_peers++] = entry;
     }
     return report;
@@ -324,6 +325,7 @@ static inline void world_commit(
             if (!attempt->there || !weir_attempt_id_equal(&attempt->id, &id) || !world_is(w, id.vertex, true))
                 continue;
             if (w->hold_commit) continue;
+            if (attempt->state != EXECUTION(RUNNING) && attempt->state != EXECUTION(FINISHED)) continue;
             attempt->committed = message->checkpoint;
             Weir__CheckpointCommitted *answer =
                 WEIR_PROTO_NEW(&w->arena, Weir__CheckpointCommitted, weir__checkpoint_committed);
@@ -442,6 +444,14 @@ static inline void world_put(struct world *w, const char *path, const void *byte
     snprintf(blob->path, sizeof blob->path, "%s", path);
     blob->bytes = (uint8_t *)weir_arena_copy(&w->arena, bytes, length);
     blob->length = length;
+}
+
+static inline void world_lose_blob(struct world *w, const char *path)
+{
+    struct world_blob *blob = world_blob(w, path);
+    assert_non_null(blob);
+    w->blob_count--;
+    *blob = w->blobs[w->blob_count];
 }
 
 static inline void world_list(struct world *w, const char *prefix, struct weir_event *event)

@@ -1,0 +1,336 @@
+/* What a new leader finds, and what it does with it (DESIGN 4.4, H13). */
+#include "jobmaster_world.h"
+
+static struct world w;
+
+static void two_regions(void)
+{
+    world_init(&w, 3, 1);
+    world_vertex(&w, 1, 2, 0, 0);
+    world_vertex(&w, 2, 2, 1, FORWARD);
+    world_submit(&w);
+    world_wait(&w, 2500000);
+    assert_true(world_newest(&w) > 0);
+}
+
+static void one_region(void)
+{
+    world_init(&w, 3, 1);
+    world_vertex(&w, 1, 2, 0, 0);
+    world_vertex(&w, 2, 2, 1, HASH);
+    world_submit(&w);
+    world_wait(&w, 2500000);
+    assert_true(world_newest(&w) > 0);
+}
+
+static void a_takeover_restarts_nothing(void **state)
+{
+    two_regions();
+    uint64_t newest = world_newest(&w);
+    world_takeover(&w);
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_int_equal(w.deployed, 0);
+    assert_int_equal(w.canceled, 0);
+    assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 4);
+    assert_int_equal(world_record(&w)->epoch, 2);
+    world_wait(&w, 2 * SECOND);
+    assert_true(world_newest(&w) > newest);
+    assert_int_equal(world_find(&w, 1, 0, NULL)->id.epoch, 1);
+    world_done(&w);
+}
+
+static void a_takeover_before_the_first_checkpoint_restarts_nothing(void **state)
+{
+    world_init(&w, 2, 1);
+    world_vertex(&w, 1, 2, 0, 0);
+    world_vertex(&w, 2, 2, 1, HASH);
+    world_submit(&w);
+    world_takeover(&w);
+    assert_int_equal(w.deployed, 0);
+    assert_int_equal(w.state, JOB(RUNNING));
+    world_done(&w);
+}
+
+static void only_the_region_that_lost_a_task_is_deployed_again(void **state)
+{
+    two_regions();
+    world_find(&w, 1, 1, NULL)->there = false; /* its TaskManager reports without it */
+    world_takeover(&w);
+    world_wait(&w, 1);
+    assert_int_equal(w.deployed, 2);
+    assert_int_equal(w.canceled, 1);
+    assert_int_equal(world_find(&w, 1, 0, NULL)->id.epoch, 1);
+    assert_int_equal(world_find(&w, 1, 1, NULL)->id.epoch, 2);
+    assert_int_equal(world_find(&w, 2, 1, NULL)->id.epoch, 2);
+    assert_int_equal(w.state, JOB(RUNNING));
+    world_done(&w);
+}
+
+static void subtasks_of_two_runs_are_no_region(void **state)
+{
+    one_region();
+    world_find(&w, 2, 1, NULL)->run.counter = 77;
+    world_takeover(&w);
+    world_wait(&w, 1);
+    assert_int_equal(w.canceled, 4);
+    assert_int_equal(w.deployed, 4);
+    world_done(&w);
+}
+
+static void a_run_that_the_newest_checkpoint_does_not_name_is_not_attached(void **state)
+{
+    one_region();
+    for (uint32_t v = 1; v <= 2; v++)
+        for (uint32_t s = 0; s < 2; s++) world_find(&w, v, s, NULL)->run.counter = 55;
+    world_takeover(&w);
+    world_wait(&w, 1);
+    assert_int_equal(w.deployed, 4);
+    assert_int_equal(world_find(&w, 1, 0, NULL)->run.restored_checkpoint, world_newest(&w));
+    world_done(&w);
+}
+
+static void a_restoring_task_is_not_attached(void **state)
+{
+    one_region();
+    world_find(&w, 2, 0, NULL)->state = EXECUTION(INITIALIZING);
+    world_takeover(&w);
+    world_wait(&w, 1);
+    assert_int_equal(w.deployed, 4);
+    world_done(&w);
+}
+
+static void a_silent_taskmanager_is_waited_for(void **state)
+{
+    one_region();
+    struct world_taskmanager *tm = NULL;
+    world_find(&w, 1, 1, &tm);
+    tm->up = false; /* no word from it, and none about it */
+    world_takeover(&w);
+    world_wait(&w, 9 * SECOND);
+    assert_int_equal(w.state, JOB(RECONCILING));
+    assert_int_equal(w.deployed, 0);
+    tm->up = true;
+    world_report(&w, tm);
+    world_slots(&w);
+    world_run(&w);
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_int_equal(w.deployed, 0);
+    world_done(&w);
+}
+
+static void past_the_timeout_it_is_not_waited_for(void **state)
+{
+    one_region();
+    struct world_taskmanager *tm = NULL;
+    world_find(&w, 1, 1, &tm);
+    tm->up = false;
+    world_takeover(&w);
+    world_wait(&w, 11 * SECOND);
+    assert_int_equal(w.deployed, 4);
+    assert_int_equal(w.state, JOB(RUNNING));
+    /* It comes back with what it ran: that is cancelled. */
+    uint32_t canceled = w.canceled;
+    tm->up = true;
+    world_report(&w, tm);
+    world_wait(&w, SECOND);
+    assert_int_equal(w.canceled, canceled + 2);
+    assert_int_equal(w.deployed, 4);
+    world_done(&w);
+}
+
+static void a_peer_that_was_started_anew_is_no_peer(void **state)
+{
+    one_region();
+    w.peers_are_old = 1;
+    world_takeover(&w);
+    world_wait(&w, 1);
+    assert_int_equal(w.deployed, 4);
+    world_done(&w);
+}
+
+static void a_region_that_has_ended_is_not_run_again(void **state)
+{
+    two_regions();
+    world_finish(&w, 1, 0);
+    world_finish(&w, 2, 0);
+    world_wait(&w, 3 * SECOND); /* a checkpoint names their ends */
+    world_takeover(&w);
+    world_wait(&w, 3 * SECOND);
+    assert_int_equal(w.deployed, 0);
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_int_equal(world_count(&w, EXECUTION(FINISHED)), 2);
+    world_fail(&w, 1, 1, "x");
+    world_wait(&w, SECOND);
+    assert_int_equal(w.deployed, 2);
+    world_done(&w);
+}
+
+static void a_finished_task_of_a_region_that_fails_over_stays_finished(void **state)
+{
+    one_region();
+    world_finish(&w, 1, 0);
+    world_wait(&w, 3 * SECOND);
+    uint32_t before = w.deployed;
+    world_fail(&w, 2, 0, "x");
+    world_wait(&w, SECOND);
+    assert_int_equal(w.deployed, before + 3);
+    assert_int_equal(world_count(&w, EXECUTION(FINISHED)), 1);
+    assert_int_equal(w.state, JOB(RUNNING));
+    world_done(&w);
+}
+
+static void a_cancel_that_was_answered_is_carried_on(void **state)
+{
+    one_region();
+    w.hold_cancel = true;
+    world_ask(
+        &w, 1, WEIR__ENVELOPE__BODY_CANCEL, WEIR_PROTO_NEW(&w.arena, Weir__CancelJob, weir__cancel_job));
+    world_run(&w);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    w.hold_cancel = false;
+    world_takeover(&w);
+    world_wait(&w, 5 * SECOND);
+    assert_int_equal(w.result->state, JOB(CANCELED));
+    assert_true(w.clean);
+    world_done(&w);
+}
+
+static void a_stop_that_was_answered_is_carried_on(void **state)
+{
+    one_region();
+    w.hold_acknowledge = true;
+    Weir__StopJob *stop = WEIR_PROTO_NEW(&w.arena, Weir__StopJob, weir__stop_job);
+    stop->request = (ProtobufCBinaryData){ 16, (uint8_t *)weir_arena_copy(&w.arena, "0123456789abcdef", 16) };
+    world_ask(&w, 2, WEIR__ENVELOPE__BODY_STOP, stop);
+    world_run(&w);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    w.hold_acknowledge = false;
+    world_takeover(&w);
+    world_wait(&w, 5 * SECOND);
+    assert_int_equal(w.result->state, JOB(FINISHED));
+    world_done(&w);
+}
+
+static void a_recorded_end_is_cleaned_up_by_the_next_leader(void **state)
+{
+    one_region();
+    world_ask(
+        &w, 1, WEIR__ENVELOPE__BODY_CANCEL, WEIR_PROTO_NEW(&w.arena, Weir__CancelJob, weir__cancel_job));
+    while (!w.result && w.event_count) {
+        struct weir_event event = w.events[w.event_first];
+        w.event_first = (w.event_first + 1) % WORLD_EVENTS;
+        w.event_count--;
+        world_step(&w, &event);
+    }
+    assert_int_equal(world_record(&w)->status, WEIR__RECORD_STATUS__RECORD_TERMINAL_DIRTY);
+    assert_false(w.clean);
+    world_takeover(&w);
+    world_wait(&w, 5 * SECOND);
+    assert_int_equal(w.deployed, 0);
+    assert_true(w.clean);
+    assert_int_equal(w.state, JOB(CANCELED));
+    assert_null(world_blob(&w, "/ha/plans/p"));
+    assert_int_equal(w.blob_count, 0);
+    world_done(&w);
+}
+
+static void an_older_leader_is_told_that_it_is_none(void **state)
+{
+    one_region();
+    w.record_version += 5; /* somebody else has written */
+    Weir__JobRecord *record = world_record(&w);
+    record->epoch = 9;
+    record->writer_incarnation = 999;
+    world_encode(&w, &record->base, &w.record, &w.record_length);
+    world_wait(&w, 2 * SECOND);
+    assert_true(w.fenced);
+    world_done(&w);
+}
+
+static void storage_that_does_not_answer_is_waited_for(void **state)
+{
+    one_region();
+    w.blobs_fail = true;
+    world_takeover(&w);
+    world_wait(&w, 60 * SECOND);
+    assert_int_equal(w.state, JOB(INITIALIZING));
+    assert_null(w.result);
+    w.blobs_fail = false;
+    world_wait(&w, 20 * SECOND);
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_int_equal(w.deployed, 0);
+    world_done(&w);
+}
+
+static void a_damaged_plan_fails_its_job_and_keeps_its_checkpoints(void **state)
+{
+    one_region();
+    struct world_blob *plan = world_blob(&w, "/ha/plans/p");
+    plan->length /= 2;
+    uint32_t blobs = w.blob_count;
+    world_takeover(&w);
+    world_wait(&w, 5 * SECOND);
+    assert_non_null(w.result);
+    assert_int_equal(w.result->state, JOB(FAILED));
+    assert_true(w.result->keep_checkpoints);
+    assert_non_null(strstr(w.result->error, "/ha/plans/p"));
+    assert_int_equal(w.canceled, 4);
+    assert_true(w.clean);
+    assert_int_equal(w.blob_count, blobs - 1);
+    world_done(&w);
+}
+
+static void a_plan_that_is_not_there_is_looked_for_twice(void **state)
+{
+    one_region();
+    struct world_blob plan = *world_blob(&w, "/ha/plans/p");
+    world_lose_blob(&w, "/ha/plans/p");
+    world_takeover(&w);
+    world_wait(&w, SECOND);
+    assert_null(w.result);
+    w.blobs[w.blob_count++] = plan; /* it was late */
+    world_wait(&w, 5 * SECOND);
+    assert_null(w.result);
+    assert_int_equal(w.state, JOB(RUNNING));
+    world_done(&w);
+}
+
+static void a_metadata_that_is_gone_fails_its_job_alone(void **state)
+{
+    one_region();
+    Weir__JobRecord *record = world_record(&w);
+    world_lose_blob(&w, record->checkpoints[0]->pointer);
+    world_takeover(&w);
+    world_wait(&w, 30 * SECOND);
+    assert_non_null(w.result);
+    assert_int_equal(w.result->state, JOB(FAILED));
+    assert_true(w.result->keep_checkpoints);
+    assert_int_equal(w.canceled, 4);
+    world_done(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_takeover_restarts_nothing),
+        cmocka_unit_test(a_takeover_before_the_first_checkpoint_restarts_nothing),
+        cmocka_unit_test(only_the_region_that_lost_a_task_is_deployed_again),
+        cmocka_unit_test(subtasks_of_two_runs_are_no_region),
+        cmocka_unit_test(a_run_that_the_newest_checkpoint_does_not_name_is_not_attached),
+        cmocka_unit_test(a_restoring_task_is_not_attached),
+        cmocka_unit_test(a_silent_taskmanager_is_waited_for),
+        cmocka_unit_test(past_the_timeout_it_is_not_waited_for),
+        cmocka_unit_test(a_peer_that_was_started_anew_is_no_peer),
+        cmocka_unit_test(a_region_that_has_ended_is_not_run_again),
+        cmocka_unit_test(a_finished_task_of_a_region_that_fails_over_stays_finished),
+        cmocka_unit_test(a_cancel_that_was_answered_is_carried_on),
+        cmocka_unit_test(a_stop_that_was_answered_is_carried_on),
+        cmocka_unit_test(a_recorded_end_is_cleaned_up_by_the_next_leader),
+        cmocka_unit_test(an_older_leader_is_told_that_it_is_none),
+        cmocka_unit_test(storage_that_does_not_answer_is_waited_for),
+        cmocka_unit_test(a_damaged_plan_fails_its_job_and_keeps_its_checkpoints),
+        cmocka_unit_test(a_plan_that_is_not_there_is_looked_for_twice),
+        cmocka_unit_test(a_metadata_that_is_gone_fails_its_job_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
