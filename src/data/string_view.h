@@ -74,9 +74,13 @@ static inline bool weir_string_equal(const struct weir_string *a, const struct w
     return memcmp(a->pointer, b->pointer, a->length) == 0;
 }
 
-/* Bytes, unsigned: the order of UTF-8 code points. */
+/* Bytes, unsigned: the order of UTF-8 code points. Mostly the first four decide, which are in the view; where
+ * a string ends within them there are zeros, and it comes before what goes on. */
 static inline int weir_string_compare(const struct weir_string *a, const struct weir_string *b)
 {
+    uint32_t first_a = __builtin_bswap32((uint32_t)weir_load_u32(a->prefix));
+    uint32_t first_b = __builtin_bswap32((uint32_t)weir_load_u32(b->prefix));
+    if (first_a != first_b) return first_a < first_b ? -1 : 1;
     uint32_t shorter = a->length < b->length ? a->length : b->length;
     int order = shorter ? memcmp(weir_string_data(a), weir_string_data(b), shorter) : 0;
     return order ? order : (a->length > b->length) - (a->length < b->length);
