@@ -84,6 +84,7 @@ static void epoch_check(struct weir_checkpoint_coordinator *c, struct weir_effec
     if (c->epoch == c->identity->epoch) return;
     if (c->epoch) checkpoint__abort_all(c, ABORT_NOT_COUNTED, "the leader has taken a new epoch", effects);
     c->epoch = c->identity->epoch;
+    checkpoint__splits_epoch(c);
 }
 
 /* One write reserves a block; the next is asked for before it is used up. */
@@ -189,7 +190,7 @@ void weir_checkpoint_start(
     checkpoint__enter(c, now_us, wall_us);
     c->started = true;
     c->epoch = c->identity->epoch;
-    c->start_epoch = c->epoch;
+    c->split_epoch = c->epoch;
     checkpoint__load_start(c, effects);
     first_due(c);
     checkpoint__requests_found(c, effects);

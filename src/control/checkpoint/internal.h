@@ -191,8 +191,7 @@ struct weir_checkpoint_coordinator {
     bool closing;   /* what there is to commit is named: nothing is triggered any more */
     uint32_t depth; /* of public calls: callbacks run in the outermost one */
     int64_t now_us, wall_us, timer_us;
-    uint64_t epoch;       /* seen last: a change aborts what is pending */
-    uint64_t start_epoch; /* attempts below it were started by an older leader */
+    uint64_t epoch; /* seen last: a change aborts what is pending */
 
     /* ids */
     uint64_t reserved_before; /* the record's when it was claimed: older leaders may have used up to it */
@@ -255,6 +254,7 @@ struct weir_checkpoint_coordinator {
     enum clean_state clean;
     bool clean_keeps;
 
+    uint64_t split_epoch; /* attempts below it say what splits they have before any is given out */
     struct enumerator *enumerators;
     uint32_t enumerator_count;
 
@@ -395,6 +395,7 @@ void checkpoint__request_drop(struct weir_checkpoint_coordinator *c, const uint8
 /* splits.c */
 void checkpoint__splits_start(struct weir_checkpoint_coordinator *c);
 void checkpoint__splits_free(struct weir_checkpoint_coordinator *c);
+void checkpoint__splits_epoch(struct weir_checkpoint_coordinator *c); /* a new one was taken */
 void checkpoint__splits_tasks_changed(struct weir_checkpoint_coordinator *c, struct weir_effects *effects);
 void checkpoint__splits_advance(struct weir_checkpoint_coordinator *c, struct weir_effects *effects);
 void checkpoint__splits_requested(

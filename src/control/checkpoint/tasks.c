@@ -65,7 +65,8 @@ void checkpoint__tasks_noted(struct weir_checkpoint_coordinator *c)
         note->task = i;
         if (weir_attempt_id_equal(&note->attempt, &task->attempt)) continue;
         note->attempt = task->attempt;
-        note->committed = 0;
+        note->committed = note->split_epoch = note->split_sequence = 0;
+        note->split_known = note->split_waiting = false;
     }
 }
 
