@@ -375,8 +375,9 @@ void weir_checkpoint_pause(struct weir_checkpoint_coordinator *c, struct weir_ef
 static bool result_keeps(const struct weir_checkpoint_coordinator *c, Weir__JobState result)
 {
     const Weir__JobRecord *record = c->record->confirmed;
-    if (c->load_failure) return true;                                          /* H9 */
-    if (record->result && record->result->uncommitted_checkpoint) return true; /* H7 */
+    /* H9: something could not be read. H7: its last commits are still to be made. */
+    if (record->result && (record->result->keep_checkpoints || record->result->uncommitted_checkpoint))
+        return true;
     switch (c->settings->externalized_retention) {
     case WEIR__EXTERNALIZED_RETENTION__RETAIN_ON_CANCELLATION:
         return result == WEIR__JOB_STATE__JOB_CANCELED || result == WEIR__JOB_STATE__JOB_FAILED;
@@ -392,13 +393,8 @@ bool weir_checkpoint_clean(struct weir_checkpoint_coordinator *c, Weir__JobState
     if (c->clean == CLEAN_NONE) {
         checkpoint__abort_all(c, ABORT_NOT_COUNTED, "the job has ended", effects);
         c->clean_keeps = result_keeps(c, result);
-        c->clean = CLEAN_LOADING;
-        c->sweep_at_us = c->now_us;
-        c->sweep_in_flight = false; /* an answer to an older one is not waited for */
-        c->sweep_number++;
+        checkpoint__clean_start(c, effects);
     }
-    /* What is reached cannot be told: everything stays. */
-    if (c->load_failure) c->clean = CLEAN_DONE;
     checkpoint__leave(c, effects);
-    return c->clean == CLEAN_DONE && !c->aside_count;
+    return c->clean == CLEAN_DONE;
 }

@@ -211,7 +211,7 @@ void checkpoint__sweep_want(struct weir_checkpoint_coordinator *c)
 
 void checkpoint__sweep_aside(struct weir_checkpoint_coordinator *c, const char *directory)
 {
-    if (c->aside_count == CHECKPOINT_ASIDES_MAX) return;
+    if (c->aside_count == CHECKPOINT_ASIDES_MAX || WEIR_PLANTED(checkpoint_never_swept)) return;
     uint32_t bytes = (uint32_t)strlen(directory) + 1;
     char *path = weir_memory_allocate(c->memory, bytes);
     memcpy(path, directory, bytes);
@@ -229,8 +229,9 @@ static void aside_swept(
     }
     if (!aside) return;
     aside->in_flight = false;
-    aside->at_us = c->now_us + CHECKPOINT_SWEEP_INTERVAL_US;
-    if (event->blob.outcome == WEIR_BLOB_ERROR) return;
+    bool failed = event->blob.outcome == WEIR_BLOB_ERROR;
+    aside->at_us = c->now_us + (failed ? CHECKPOINT_SWEEP_FIRST_US : CHECKPOINT_SWEEP_INTERVAL_US);
+    if (failed) return;
     for (uint32_t i = 0; i < event->blob.name_count; i++) checkpoint__delete(c, event->blob.names[i]);
     if (--aside->passes_left) return;
     weir_memory_release(c->memory, aside->path, aside->bytes);
@@ -262,18 +263,54 @@ static void sweep_send(struct weir_checkpoint_coordinator *c, struct weir_effect
             .operation = WEIR_BLOB_LIST, .path = checkpoint__job_directory(c, effects->arena) });
 }
 
-/* The job has ended: all goes but what its retention keeps, and what savepoints reach. */
+/* ---------------------------------------------------------------- the end of the job */
+
+/* Nothing is written any more: one look at what was given up is enough. */
+void checkpoint__clean_start(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
+{
+    checkpoint__origin_release(c, effects);
+    c->clean = CLEAN_LOADING;
+    c->sweep_at_us = c->now_us;
+    c->sweep_in_flight = false; /* an answer to an older one is not waited for */
+    c->sweep_number++;
+    for (uint32_t i = 0; i < c->aside_count; i++) {
+        c->asides[i].passes_left = 1;
+        c->asides[i].at_us = c->now_us;
+    }
+}
+
+/* What the clean-up leaves alone: what the retention keeps, and what users have asked for. */
+bool checkpoint__clean_leaves(
+    const struct weir_checkpoint_coordinator *c, const struct checkpoint_completed *done)
+{
+    bool users =
+        done->kind == WEIR__CHECKPOINT_KIND__SAVEPOINT || done->kind == WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT;
+    if (users && WEIR_PLANTED(checkpoint_clean_takes_savepoint)) return false;
+    return done->named && (users || c->clean_keeps);
+}
+
+/* What is left alone must have been read, or nobody knows what it reaches. */
+static bool clean_is_ready(const struct weir_checkpoint_coordinator *c, bool *ret_unknown)
+{
+    *ret_unknown = false;
+    for (uint32_t i = 0; i < c->completed_count; i++) {
+        const struct checkpoint_completed *done = c->completed[i];
+        if (!checkpoint__clean_leaves(c, done) || done->loaded) continue;
+        if (!done->unreadable) return false;
+        *ret_unknown = true;
+    }
+    const struct checkpoint_completed *origin = c->origin;
+    return !origin || origin->loaded || origin->unreadable || c->claim == CLAIM_DELETED;
+}
+
+/* The job has ended: all goes but that. */
 static void clean_listed(
     struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects)
 {
     struct text_set kept;
     checkpoint__set_init(&kept, effects->arena, 256);
     for (uint32_t i = 0; i < c->completed_count; i++) {
-        const struct checkpoint_completed *done = c->completed[i];
-        bool users = done->kind == WEIR__CHECKPOINT_KIND__SAVEPOINT ||
-                     done->kind == WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT;
-        if (users && WEIR_PLANTED(checkpoint_clean_takes_savepoint)) continue;
-        if (done->named && (users || c->clean_keeps)) mark_completed(&kept, done);
+        if (checkpoint__clean_leaves(c, c->completed[i])) mark_completed(&kept, c->completed[i]);
     }
     if (c->origin && c->claim != CLAIM_OWNED && c->claim != CLAIM_DELETED) mark_completed(&kept, c->origin);
     c->clean = CLEAN_LISTED;
@@ -320,12 +357,13 @@ void checkpoint__files_advance(struct weir_checkpoint_coordinator *c, struct wei
     deletions_advance(c, effects);
     asides_advance(c, effects);
     if (c->sweep_in_flight) return;
-    if (c->clean == CLEAN_LOADING && checkpoint__all_loaded(c) && c->now_us >= c->sweep_at_us) {
-        c->clean = CLEAN_LISTING;
-        sweep_send(c, effects);
+    bool unknown;
+    if (c->clean == CLEAN_LOADING && c->now_us >= c->sweep_at_us && clean_is_ready(c, &unknown)) {
+        c->clean = unknown ? CLEAN_LISTED : CLEAN_LISTING;
+        if (!unknown) sweep_send(c, effects);
     } else if (c->clean == CLEAN_NONE && c->sweeps_left && c->now_us >= c->sweep_at_us && may_collect(c)) {
         sweep_send(c, effects);
-    } else if (c->clean == CLEAN_LISTED && !c->deletion_count && !c->deleting_count) {
+    } else if (c->clean == CLEAN_LISTED && !c->deletion_count && !c->deleting_count && !c->aside_count) {
         c->clean = CLEAN_DONE;
     }
 }

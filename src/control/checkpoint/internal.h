@@ -354,6 +354,8 @@ void checkpoint__loaded(
     struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects);
 void checkpoint__ids_listed(
     struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects);
+/* The job has ended without a checkpoint of its own: what it claimed is free again. */
+void checkpoint__origin_release(struct weir_checkpoint_coordinator *c, struct weir_effects *effects);
 void checkpoint__claim_done(
     struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects);
 void checkpoint__metadata_take(struct checkpoint_completed *done, Weir__CheckpointMetadata *metadata);
@@ -368,6 +370,9 @@ void checkpoint__delete(struct weir_checkpoint_coordinator *c, const char *path)
 void checkpoint__files_advance(struct weir_checkpoint_coordinator *c, struct weir_effects *effects);
 void checkpoint__files_done(
     struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects);
+void checkpoint__clean_start(struct weir_checkpoint_coordinator *c, struct weir_effects *effects);
+bool checkpoint__clean_leaves(
+    const struct weir_checkpoint_coordinator *c, const struct checkpoint_completed *done);
 void checkpoint__sweep_want(struct weir_checkpoint_coordinator *c);
 void checkpoint__sweep_aside(struct weir_checkpoint_coordinator *c, const char *directory);
 void checkpoint__files_free(struct weir_checkpoint_coordinator *c);

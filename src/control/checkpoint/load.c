@@ -131,7 +131,9 @@ static void unreadable(struct weir_checkpoint_coordinator *c, struct checkpoint_
         if (!checkpoint__newest(c)) c->load_failure = done->failure;
         return;
     }
-    if (done->kind == WEIR__CHECKPOINT_KIND__SAVEPOINT) { /* its owner has taken it away */
+    bool users = done->kind == WEIR__CHECKPOINT_KIND__SAVEPOINT ||
+                 (done->kind == WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT && c->clean != CLEAN_NONE);
+    if (users) { /* its owner has taken it away */
         done->loaded = true;
         return;
     }
@@ -265,6 +267,13 @@ static void origin_delete(struct weir_checkpoint_coordinator *c, struct weir_eff
     c->claim = CLAIM_DELETED;
 }
 
+void checkpoint__origin_release(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
+{
+    if (c->claim != CLAIM_OWNED || checkpoint__newest(c)) return;
+    c->claim = CLAIM_NONE;
+    checkpoint__delete(c, marker_path(c, effects->arena));
+}
+
 /* ---------------------------------------------------------------- step by step */
 
 bool checkpoint__all_loaded(const struct weir_checkpoint_coordinator *c)
@@ -279,11 +288,12 @@ bool checkpoint__all_loaded(const struct weir_checkpoint_coordinator *c)
 
 static struct checkpoint_completed *load_next(const struct weir_checkpoint_coordinator *c)
 {
+    bool clean = c->clean != CLEAN_NONE; /* only what it leaves alone matters then */
     for (uint32_t i = c->completed_count; i > 0; i--) {
         struct checkpoint_completed *done = c->completed[i - 1];
-        bool first = !c->newest_loaded && done != checkpoint__newest(c);
-        if (done->named && !done->loaded && !done->unreadable && !first)
-            return done->load_at_us <= c->now_us ? done : NULL;
+        bool later = !c->newest_loaded && done != checkpoint__newest(c);
+        if (clean ? !checkpoint__clean_leaves(c, done) : later || !done->named) continue;
+        if (!done->loaded && !done->unreadable) return done->load_at_us <= c->now_us ? done : NULL;
     }
     struct checkpoint_completed *origin = c->origin;
     if (!origin || origin->loaded || origin->unreadable || origin->load_at_us > c->now_us) return NULL;

@@ -187,13 +187,11 @@ static void start_final(struct weir_checkpoint_coordinator *c, struct weir_effec
     uint64_t id = id_or_wait(c);
     if (!id) return;
     checkpoint__abort_all(c, ABORT_NOT_COUNTED, "the job has ended", effects);
-    struct checkpoint_pending *p =
-        c->stopping ? pending_new(c, WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT, id, c->stop_directory)
-                    : pending_new(c, WEIR__CHECKPOINT_KIND__FINAL_CHECKPOINT, id, NULL);
-    p->drain = c->stopping;
-    pending_start(c, p, effects);
+    pending_start(c, pending_new(c, WEIR__CHECKPOINT_KIND__FINAL_CHECKPOINT, id, NULL), effects);
 }
 
+/* The record learns the id first, as for every savepoint. When all have ended their final snapshots make it.
+ */
 static void start_stop(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
 {
     uint64_t id = id_or_wait(c);
@@ -201,9 +199,11 @@ static void start_stop(struct weir_checkpoint_coordinator *c, struct weir_effect
     checkpoint__abort_all(c, ABORT_NOT_COUNTED, "the job is stopped with a savepoint", effects);
     struct checkpoint_pending *p =
         pending_new(c, WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT, id, c->stop_directory);
-    p->drain = c->stop_drain;
-    p->suspend = !c->stop_drain;
-    pending_start(c, p, effects);
+    p->state = PENDING_RESERVED;
+    p->drain = c->stop_drain || checkpoint__all_finished(c);
+    p->suspend = !p->drain;
+    c->record->wanted->target->checkpoint = id;
+    p->change = weir_record_changed(c->record, c->now_us, effects);
 }
 
 /* The record learns the id first: a later leader finds what a try has left behind. */
@@ -234,15 +234,17 @@ static bool periodic_due(const struct weir_checkpoint_coordinator *c)
 void checkpoint__start_due(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
 {
     if (!checkpoint__may_trigger(c) || stop_pending(c)) return;
-    if ((c->final_wanted || c->stopping) && checkpoint__all_finished(c)) {
+    bool ended = checkpoint__all_finished(c);
+    if (c->stopping && (ended || (c->all_running && source_running(c)))) {
+        start_stop(c, effects);
+        return;
+    }
+    if (c->final_wanted && ended) {
         start_final(c, effects);
         return;
     }
     if (!c->all_running || c->final_wanted || !source_running(c)) return;
-    if (c->stopping) {
-        start_stop(c, effects);
-        return;
-    }
+    if (c->stopping) return;
     for (uint32_t i = 0; i < c->request_count && c->pending_count < CHECKPOINT_PENDING_MAX - 2; i++) {
         if (!c->requests[i].active && c->now_us >= c->requests[i].at_us)
             start_savepoint(c, &c->requests[i], effects);
@@ -553,6 +555,18 @@ static void completed(
     c->notify_back_off_us = CHECKPOINT_NOTIFY_FIRST_US;
 }
 
+/* The record knows the savepoint's id. */
+static void reserved(
+    struct weir_checkpoint_coordinator *c, struct checkpoint_pending *p, struct weir_effects *effects)
+{
+    bool stops = p->kind == WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT;
+    bool ended = stops && p->drain && checkpoint__all_finished(c);
+    if (checkpoint__may_trigger(c) && (ended || (c->all_running && source_running(c))))
+        pending_start(c, p, effects);
+    else
+        checkpoint__abort(c, p, ABORT_NOT_COUNTED, "not all subtasks are running", effects);
+}
+
 /* Timeouts, tries that are due again, what the record has confirmed. */
 void checkpoint__pending_advance(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
 {
@@ -562,12 +576,7 @@ void checkpoint__pending_advance(struct weir_checkpoint_coordinator *c, struct w
         if (p->state == PENDING_RECORD) {
             if (weir_record_is_confirmed(c->record, p->change)) completed(c, p, effects);
         } else if (p->state == PENDING_RESERVED) {
-            if (!weir_record_is_confirmed(c->record, p->change)) {
-            } else if (checkpoint__may_trigger(c) && c->all_running && source_running(c)) {
-                pending_start(c, p, effects);
-            } else {
-                checkpoint__abort(c, p, ABORT_NOT_COUNTED, "not all subtasks are running", effects);
-            }
+            if (weir_record_is_confirmed(c->record, p->change)) reserved(c, p, effects);
         } else if (c->now_us >= p->deadline_us) {
             checkpoint__abort(c, p, ABORT_COUNTED, "expired before completing", effects);
         } else if (p->state == PENDING_METADATA && !p->put_in_flight && c->now_us >= p->put_at_us &&

@@ -98,6 +98,12 @@ void checkpoint__requests_found(struct weir_checkpoint_coordinator *c, struct we
                 c, checkpoint__savepoint_directory(c, effects->arena, entry->path, entry->checkpoint));
         request_add(c, entry->request.data, entry->path, effects);
     }
+    const Weir__Target *target = record->target;
+    if (!target || target->kind != WEIR__TARGET_KIND__TARGET_STOP || !target->checkpoint) return;
+    const char *parent = target->path && target->path[0] ? target->path : c->settings->savepoint_directory;
+    if (parent && !checkpoint__completed_find(c, target->checkpoint))
+        checkpoint__sweep_aside(
+            c, checkpoint__savepoint_directory(c, effects->arena, parent, target->checkpoint));
 }
 
 void weir_checkpoint_savepoint(struct weir_checkpoint_coordinator *c, const uint8_t request[16],
