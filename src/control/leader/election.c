@@ -79,30 +79,27 @@ static void ask_presence(struct weir_leader *leader, int64_t now_us, struct weir
 {
     leader->presence_due = false;
     const char *key = candidate_key(leader->identity->name, effects->arena);
-    struct weir_store_operation operations[2];
-    uint32_t count = 0;
-    if (leader->own_stale_version)
-        operations[count++] = (struct weir_store_operation){
-            .kind = WEIR_STORE_DELETE, .key = key, .version = leader->own_stale_version
-        };
-    if (leader->transactions || !leader->own_stale_version) {
-        operations[count] = (struct weir_store_operation){ .kind = WEIR_STORE_CREATE_EPHEMERAL, .key = key };
-        encode(&weir_identity_node(leader->identity, effects->arena)->base, &operations[count++],
-            effects->arena);
+    struct weir_store_operation operation = { .kind = WEIR_STORE_CREATE_EPHEMERAL, .key = key };
+    if (leader->own_stale_version) {
+        /* Not in one transaction with the next: not every store sees its own deletion in it. */
+        operation.kind = WEIR_STORE_DELETE;
+        operation.version = leader->own_stale_version;
+    } else {
+        encode(&weir_identity_node(leader->identity, effects->arena)->base, &operation, effects->arena);
     }
-    ask(leader, LEADER_REQUEST_PRESENCE, operations, count, now_us, effects);
+    ask(leader, LEADER_REQUEST_PRESENCE, &operation, 1, now_us, effects);
 }
 
 static void on_presence(
     struct weir_leader *leader, enum weir_store_outcome outcome, int64_t now_us, struct weir_effects *effects)
 {
-    bool created = leader->transactions || !leader->own_stale_version;
+    bool deleted = leader->own_stale_version != 0;
     leader->own_stale_version = 0;
-    if (outcome == WEIR_STORE_OK && created) {
+    if (outcome == WEIR_STORE_OK && !deleted) {
         leader->own_present = true;
         leader->retries = 0;
     }
-    leader->presence_due = outcome == WEIR_STORE_OK && !created;
+    leader->presence_due = outcome == WEIR_STORE_OK && deleted;
     leader->look_due = true; /* it also shows what became of an unknown outcome */
     if (outcome != WEIR_STORE_OK) defer(leader, now_us, effects);
 }
@@ -215,8 +212,9 @@ static void read_jobs(struct weir_leader *leader, const struct weir_store_event 
     }
 }
 
-static void end_process(struct weir_effects *effects, const char *text)
+static void end_process(struct weir_leader *leader, struct weir_effects *effects, const char *text)
 {
+    leader->ended = true;
     struct weir_effect *effect = weir_effect_add(effects, WEIR_EFFECT_EXIT);
     effect->text = text;
 }
@@ -235,7 +233,7 @@ static void look_as_leader(struct weir_leader *leader, int64_t now_us, struct we
             leader->suspicion_was_wrong = true;
         }
         leader->sent_wrong = false;
-        if (leader->record->shut_down) end_process(effects, "the cluster has ended");
+        if (leader->record->shut_down) end_process(leader, effects, "the cluster has ended");
         leader__resume(leader, effects);
         return;
     }
@@ -268,7 +266,7 @@ static void look_as_follower(struct weir_leader *leader, int64_t now_us, struct 
         return;
     }
     if (leader->record && leader->record->shut_down && leader->was_open) {
-        end_process(effects, "the cluster has ended");
+        end_process(leader, effects, "the cluster has ended");
         return;
     }
     bool led = leader->record && leader->holder_present && !is_own(leader);
@@ -281,7 +279,7 @@ static void look_as_follower(struct weir_leader *leader, int64_t now_us, struct 
 
 static void after_look(struct weir_leader *leader, int64_t now_us, struct weir_effects *effects)
 {
-    leader->looked = true;
+    leader->looked = leader->fresh = true;
     leader->retries = 0;
     leader__hold_off_read(leader, now_us);
     if (leader->state == LEADER_LEADING)
@@ -465,28 +463,41 @@ static bool rewrite_is_due(const struct weir_leader *leader, int64_t now_us)
            now_us - leader->quiet_since_us >= LEADER_QUIET_US;
 }
 
+/* What the last look entitles to or asks for. True when a request was sent. */
+static bool act(struct weir_leader *leader, int64_t now_us, int64_t wall_us, struct weir_effects *effects)
+{
+    if (leader->state == LEADER_LEADING) {
+        bool due = rewrite_is_due(leader, now_us);
+        if (due) ask_rewrite(leader, now_us, effects);
+        return due;
+    }
+    enum leader_reason reason = entitlement(leader, now_us);
+    if (reason == LEADER_REASON_NONE) return false;
+    if (!leader->record && !leader->jobs_looked)
+        ask_one(leader, LEADER_REQUEST_LOOK_JOBS, WEIR_STORE_LIST, "jobs", now_us, effects);
+    else
+        ask_claim(leader, reason, now_us, wall_us, effects);
+    return true;
+}
+
 void leader__decide(struct weir_leader *leader, int64_t now_us, int64_t wall_us, struct weir_effects *effects)
 {
-    if (leader->request != LEADER_REQUEST_NONE || !leader->connected || now_us < leader->not_before_us)
+    if (leader->ended || leader->request != LEADER_REQUEST_NONE || !leader->connected ||
+        now_us < leader->not_before_us)
         return;
     if (leader->presence_due) {
         ask_presence(leader, now_us, effects);
         return;
     }
-    if (leader->look_due) {
+    /* What was just seen is acted on before it is looked again, or a slow store would be looked at for ever.
+     */
+    bool fresh = leader->fresh;
+    leader->fresh = false;
+    if (fresh && act(leader, now_us, wall_us, effects)) return;
+    if (leader->look_due)
         ask_record(leader, now_us, effects);
-        return;
-    }
-    if (leader->state == LEADER_LEADING) {
-        if (rewrite_is_due(leader, now_us)) ask_rewrite(leader, now_us, effects);
-        return;
-    }
-    enum leader_reason reason = entitlement(leader, now_us);
-    if (reason == LEADER_REASON_NONE) return;
-    if (!leader->record && !leader->jobs_looked)
-        ask_one(leader, LEADER_REQUEST_LOOK_JOBS, WEIR_STORE_LIST, "jobs", now_us, effects);
-    else
-        ask_claim(leader, reason, now_us, wall_us, effects);
+    else if (!fresh)
+        act(leader, now_us, wall_us, effects);
 }
 
 /* ---------------------------------------------------------------- answers */
@@ -550,7 +561,7 @@ static void on_rewrite(
     leader->sent_wrong = false;
     leader->raise_due = false;
     leader__rewritten(leader, epoch, event->now_us, effects);
-    if (leader->record->shut_down) end_process(effects, "the cluster has ended");
+    if (leader->record->shut_down) end_process(leader, effects, "the cluster has ended");
 }
 
 static void on_looked(struct weir_leader *leader, const struct weir_event *event, enum leader_request request,
@@ -574,13 +585,13 @@ static void on_looked(struct weir_leader *leader, const struct weir_event *event
         break;
     case LEADER_REQUEST_LOOK_JOBS:
         read_jobs(leader, store, request, effects);
-        leader->jobs_looked = leader->transactions;
+        leader->jobs_looked = leader->fresh = leader->transactions;
         if (!leader->transactions)
             ask_one(leader, LEADER_REQUEST_LOOK_INDEX, WEIR_STORE_READ, "index", now_us, effects);
         break;
     case LEADER_REQUEST_LOOK_INDEX:
         read_jobs(leader, store, request, effects);
-        leader->jobs_looked = true;
+        leader->jobs_looked = leader->fresh = true;
         break;
     default: WEIR_UNREACHABLE();
     }

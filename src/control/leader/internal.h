@@ -76,7 +76,7 @@ struct weir_leader {
     bool look_due, watching_record, watching_holder;
 
     /* what the last look saw */
-    bool looked, jobs_looked;
+    bool looked, jobs_looked, fresh; /* fresh: not acted on yet */
     struct weir_arena record_arena;
     Weir__LeaderRecord *record; /* NULL: none, or damaged */
     bool record_found;
@@ -118,7 +118,7 @@ struct weir_leader {
     bool suspended; /* told to others */
 
     /* the end of the cluster */
-    bool shutdown_due, was_open; /* was_open: a record without the mark was seen in this life */
+    bool shutdown_due, ended, was_open; /* was_open: a record without the mark was seen in this life */
 
     struct leader_peer *peers; /* by node */
     uint32_t peer_capacity;
