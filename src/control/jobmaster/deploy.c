@@ -241,7 +241,6 @@ static void deploy_members(struct weir_jobmaster *jm, struct graph_region *regio
 static bool deploy_region(struct weir_jobmaster *jm, uint32_t at, struct weir_effects *effects)
 {
     struct graph_region *region = &jm->graph.regions[at];
-    uint64_t newest = weir_checkpoint_newest_id(jm->coordinator);
     bool commit_only = jobmaster__ending(jm) || jobmaster__only_commit(jm);
     if (WEIR_PLANTED(stop_savepoint_runs_on)) commit_only = jobmaster__ending(jm);
     if (!has_slots(jm, region, commit_only)) return false;
@@ -249,7 +248,7 @@ static bool deploy_region(struct weir_jobmaster *jm, uint32_t at, struct weir_ef
     region->commit_only = commit_only;
     region->run = (struct weir_run){ .epoch = jm->identity->epoch,
         .counter = ++jm->run_counter,
-        .restored_checkpoint = newest,
+        .restored_checkpoint = jobmaster__restore_point(jm),
         .plan_version = jm->graph_version };
     weir_arena_reset(&region->arena);
     deploy_members(jm, region);

@@ -145,7 +145,7 @@ void failover__taskmanager_lost(
     jm->scan = true;
     lost->report_count = 0;
     weir_arena_reset(&lost->report_arena);
-    taskmanagers__drop_strays_of(jm, taskmanager);
+    taskmanagers__drop_strays_of(jm, taskmanager, UINT64_MAX);
     const char *text = weir_arena_format(effects->arena, "TaskManager %s is lost: %s",
         weir_nodes_name(jm->nodes, lost->node), reason ? reason : "no contact");
     for (uint32_t i = 0; jm->graph_ready && i < jm->graph.subtask_count; i++) {

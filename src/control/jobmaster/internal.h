@@ -68,6 +68,8 @@ struct jobmaster_slot {
 
 /* An attempt of another run than the present one that may still hold its slot. */
 struct jobmaster_stray {
+    bool used;
+    uint32_t next; /* in its bucket, or of the free ones */
     struct weir_attempt_id attempt;
     uint32_t taskmanager, region; /* region GRAPH_NONE: of none any more */
     uint64_t report_mark;
@@ -159,7 +161,8 @@ struct weir_jobmaster {
     uint32_t slots_required; /* as told last */
     bool registered;
     struct jobmaster_stray *strays;
-    uint32_t stray_count, stray_capacity;
+    uint32_t stray_count, stray_capacity, stray_free;
+    uint32_t *stray_buckets, stray_bucket_count;
 
     /* failures */
     struct restart_strategy restart;
@@ -217,6 +220,9 @@ void jobmaster__wake(struct weir_jobmaster *jm, int64_t at_us); /* the timer fir
 int64_t jobmaster__back_off(int64_t *back_off_us);
 /* The newest checkpoint that the record names; 0: none. */
 uint64_t jobmaster__newest(const struct weir_jobmaster *jm, Weir__CheckpointKind *ret_kind);
+/* What a region that is deployed now restores: the newest checkpoint, or the savepoint that the job was
+ * started from; 0: nothing. */
+uint64_t jobmaster__restore_point(const struct weir_jobmaster *jm);
 bool jobmaster__ending(const struct weir_jobmaster *jm);
 /* A STOP's savepoint or the final checkpoint is named: what is redeployed only commits and finishes. */
 bool jobmaster__only_commit(const struct weir_jobmaster *jm);
@@ -240,7 +246,10 @@ void taskmanagers__flush(struct weir_jobmaster *jm, struct weir_effects *effects
 void taskmanagers__add_stray(
     struct weir_jobmaster *jm, const struct weir_attempt_id *attempt, uint32_t taskmanager);
 void taskmanagers__drop_stray(struct weir_jobmaster *jm, const struct weir_attempt_id *attempt);
-void taskmanagers__drop_strays_of(struct weir_jobmaster *jm, uint32_t taskmanager);
+struct jobmaster_stray *taskmanagers__find_stray(
+    struct weir_jobmaster *jm, const struct weir_attempt_id *attempt);
+/* Those whose last report is older; UINT64_MAX: all. */
+void taskmanagers__drop_strays_of(struct weir_jobmaster *jm, uint32_t taskmanager, uint64_t older_than);
 void taskmanagers__strays_rebind(struct weir_jobmaster *jm); /* the graph was exchanged */
 
 /* slots.c */

@@ -60,6 +60,14 @@ uint64_t jobmaster__newest(const struct weir_jobmaster *jm, Weir__CheckpointKind
     return newest;
 }
 
+uint64_t jobmaster__restore_point(const struct weir_jobmaster *jm)
+{
+    const char *failed = NULL;
+    uint64_t newest = weir_checkpoint_newest_id(jm->coordinator);
+    const Weir__CheckpointMetadata *metadata = weir_checkpoint_newest(jm->coordinator, &failed);
+    return newest || !metadata ? newest : metadata->id;
+}
+
 bool jobmaster__ending(const struct weir_jobmaster *jm)
 {
     return jm->end != END_NONE;
@@ -260,6 +268,7 @@ static void advance(struct weir_jobmaster *jm, struct weir_effects *effects)
         tasks__tell(jm, effects); /* before a commit is asked for, and before regions are made anew */
         end__advance(jm, effects);
         tasks__tell(jm, effects);
+        taskmanagers__flush(jm, effects); /* what ended is forgotten before its slot is used again */
         deploy__advance(jm, effects);
         follow_regions(jm);
         tasks__tell(jm, effects);

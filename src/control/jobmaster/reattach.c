@@ -118,7 +118,7 @@ void reattach__says(struct weir_jobmaster *jm, uint32_t taskmanager, const Weir_
 /* What we think runs there and the report does not name, is lost. */
 static void find_missing(struct weir_jobmaster *jm, uint32_t taskmanager, struct weir_effects *effects)
 {
-    for (uint32_t i = 0; i < jm->graph.subtask_count; i++) {
+    for (uint32_t i = 0; jm->graph_ready && i < jm->graph.subtask_count; i++) {
         struct graph_subtask *subtask = &jm->graph.subtasks[i];
         if (subtask->taskmanager != taskmanager || subtask->report_mark == jm->report_mark) continue;
         if (subtask->state == STATE(RECONCILING)) {
@@ -130,11 +130,7 @@ static void find_missing(struct weir_jobmaster *jm, uint32_t taskmanager, struct
             subtask->taskmanager = GRAPH_NONE;
         }
     }
-    for (uint32_t i = jm->stray_count; i-- > 0;)
-        if (jm->strays[i].taskmanager == taskmanager && jm->strays[i].report_mark != jm->report_mark) {
-            struct weir_attempt_id attempt = jm->strays[i].attempt;
-            taskmanagers__drop_stray(jm, &attempt);
-        }
+    taskmanagers__drop_strays_of(jm, taskmanager, jm->report_mark);
 }
 
 static void mark_reported(struct weir_jobmaster *jm, const Weir__AttemptReport *report)
@@ -145,9 +141,8 @@ static void mark_reported(struct weir_jobmaster *jm, const Weir__AttemptReport *
         jm->graph_ready ? graph__find_subtask(&jm->graph, attempt.vertex, attempt.subtask) : GRAPH_NONE;
     if (at != GRAPH_NONE && weir_attempt_id_equal(&jm->graph.subtasks[at].attempt, &attempt))
         jm->graph.subtasks[at].report_mark = jm->report_mark;
-    for (uint32_t i = 0; i < jm->stray_count; i++)
-        if (weir_attempt_id_equal(&jm->strays[i].attempt, &attempt))
-            jm->strays[i].report_mark = jm->report_mark;
+    struct jobmaster_stray *stray = taskmanagers__find_stray(jm, &attempt);
+    if (stray) stray->report_mark = jm->report_mark;
 }
 
 static void apply(struct weir_jobmaster *jm, uint32_t taskmanager, Weir__AttemptReport *const *reports,
@@ -159,7 +154,7 @@ static void apply(struct weir_jobmaster *jm, uint32_t taskmanager, Weir__Attempt
         reattach__says(jm, taskmanager, reports[i], effects);
         mark_reported(jm, reports[i]);
     }
-    if (jm->graph_ready) find_missing(jm, taskmanager, effects);
+    find_missing(jm, taskmanager, effects);
 }
 
 void reattach__report(
@@ -352,7 +347,7 @@ void reattach__advance(struct weir_jobmaster *jm, struct weir_effects *effects)
     jm->reattach_scan = false;
     const char *failed = NULL;
     deploy__find_restored(jm, weir_checkpoint_newest(jm->coordinator, &failed));
-    uint64_t newest = weir_checkpoint_newest_id(jm->coordinator);
+    uint64_t newest = jobmaster__restore_point(jm);
     for (uint32_t r = 0; r < jm->graph.region_count; r++) {
         if (jm->graph.regions[r].state != REGION_RECONCILING) continue;
         struct verdict verdict = judge(jm, &jm->graph.regions[r], newest, effects);

@@ -54,6 +54,7 @@ void taskmanagers__free(struct weir_jobmaster *jm)
     weir_memory_release(jm->memory, jm->taskmanager_of_node, sizeof(uint32_t) * jm->node_capacity);
     weir_memory_release(jm->memory, jm->outbox, sizeof(uint32_t) * jm->outbox_capacity);
     weir_memory_release(jm->memory, jm->strays, sizeof *jm->strays * jm->stray_capacity);
+    weir_memory_release(jm->memory, jm->stray_buckets, sizeof(uint32_t) * jm->stray_bucket_count);
 }
 
 void taskmanagers__set_address(struct weir_jobmaster *jm, uint32_t at, const char *address)
@@ -132,6 +133,7 @@ static void flush_one(
 
 void taskmanagers__flush(struct weir_jobmaster *jm, struct weir_effects *effects)
 {
+    if (!jm->outbox_count) return;
     while (jm->outbox_count) {
         if (effects->count + 2 > WEIR_EFFECTS_MAX - 64) {
             effects->more = true;
@@ -144,33 +146,85 @@ void taskmanagers__flush(struct weir_jobmaster *jm, struct weir_effects *effects
 
 /* ---------------------------------------------------------------- strays */
 
+static uint32_t *bucket_of(struct weir_jobmaster *jm, const struct weir_attempt_id *attempt)
+{
+    uint64_t hash = ((uint64_t)attempt->vertex << 32 | attempt->subtask) * 0x9e3779b97f4a7c15u;
+    hash = (hash ^ attempt->epoch << 20 ^ attempt->number) * 0xff51afd7ed558ccdu;
+    return &jm->stray_buckets[(hash >> 32) & (jm->stray_bucket_count - 1)];
+}
+
+struct jobmaster_stray *taskmanagers__find_stray(
+    struct weir_jobmaster *jm, const struct weir_attempt_id *attempt)
+{
+    if (!jm->stray_count) return NULL;
+    for (uint32_t at = *bucket_of(jm, attempt); at != GRAPH_NONE; at = jm->strays[at].next)
+        if (weir_attempt_id_equal(&jm->strays[at].attempt, attempt)) return &jm->strays[at];
+    return NULL;
+}
+
+static void grow_strays(struct weir_jobmaster *jm)
+{
+    uint32_t before = jm->stray_capacity;
+    jm->strays = grow(jm->memory, jm->strays, &jm->stray_capacity, before + 1, sizeof *jm->strays);
+    for (uint32_t i = jm->stray_capacity; i-- > before;) {
+        jm->strays[i].used = false;
+        jm->strays[i].next = jm->stray_free;
+        jm->stray_free = i;
+    }
+    uint32_t buckets = jm->stray_bucket_count ? jm->stray_bucket_count : 16;
+    while (buckets < jm->stray_capacity) buckets *= 2;
+    jm->stray_buckets = weir_memory_reallocate(
+        jm->memory, jm->stray_buckets, sizeof(uint32_t) * jm->stray_bucket_count, sizeof(uint32_t) * buckets);
+    jm->stray_bucket_count = buckets;
+    for (uint32_t i = 0; i < buckets; i++) jm->stray_buckets[i] = GRAPH_NONE;
+    for (uint32_t i = 0; i < before; i++) {
+        uint32_t *bucket = bucket_of(jm, &jm->strays[i].attempt);
+        jm->strays[i].next = *bucket;
+        *bucket = i;
+    }
+}
+
+/* The region that waits until it is gone. Of a wider generation: some region of its vertex. */
+static uint32_t region_of_stray(const struct weir_jobmaster *jm, const struct weir_attempt_id *attempt)
+{
+    if (!jm->graph_ready) return GRAPH_NONE;
+    uint32_t subtask = graph__find_subtask(&jm->graph, attempt->vertex, attempt->subtask);
+    uint32_t vertex = graph__find_vertex(&jm->graph, attempt->vertex);
+    if (subtask == GRAPH_NONE && vertex != GRAPH_NONE) subtask = jm->graph.vertices[vertex].first;
+    return subtask == GRAPH_NONE ? GRAPH_NONE : jm->graph.subtasks[subtask].region;
+}
+
 void taskmanagers__add_stray(
     struct weir_jobmaster *jm, const struct weir_attempt_id *attempt, uint32_t taskmanager)
 {
-    for (uint32_t i = 0; i < jm->stray_count; i++)
-        if (weir_attempt_id_equal(&jm->strays[i].attempt, attempt)) return;
+    if (taskmanagers__find_stray(jm, attempt)) return;
     if (jm->stray_count >= JOBMASTER_STRAYS_MAX) return; /* it is cancelled, just not waited for */
-    if (jm->stray_count == jm->stray_capacity)
-        jm->strays =
-            grow(jm->memory, jm->strays, &jm->stray_capacity, jm->stray_count + 1, sizeof *jm->strays);
-    uint32_t region = GRAPH_NONE;
-    if (jm->graph_ready) {
-        uint32_t subtask = graph__find_subtask(&jm->graph, attempt->vertex, attempt->subtask);
-        uint32_t vertex = graph__find_vertex(&jm->graph, attempt->vertex);
-        /* Of a wider generation: some region of the vertex waits for it. */
-        if (subtask == GRAPH_NONE && vertex != GRAPH_NONE) subtask = jm->graph.vertices[vertex].first;
-        if (subtask != GRAPH_NONE) region = jm->graph.subtasks[subtask].region;
-    }
-    if (region != GRAPH_NONE) jm->graph.regions[region].strays++;
-    jm->strays[jm->stray_count++] = (struct jobmaster_stray){
-        .attempt = *attempt, .taskmanager = taskmanager, .region = region, .report_mark = jm->report_mark
-    };
+    if (!jm->stray_capacity) jm->stray_free = GRAPH_NONE;
+    if (jm->stray_free == GRAPH_NONE) grow_strays(jm);
+    uint32_t at = jm->stray_free;
+    jm->stray_free = jm->strays[at].next;
+    uint32_t *bucket = bucket_of(jm, attempt);
+    jm->strays[at] = (struct jobmaster_stray){ .used = true,
+        .next = *bucket,
+        .attempt = *attempt,
+        .taskmanager = taskmanager,
+        .region = region_of_stray(jm, attempt),
+        .report_mark = jm->report_mark };
+    *bucket = at;
+    jm->stray_count++;
+    if (jm->strays[at].region != GRAPH_NONE) jm->graph.regions[jm->strays[at].region].strays++;
 }
 
-static void drop_at(struct weir_jobmaster *jm, uint32_t at)
+static void drop(struct weir_jobmaster *jm, struct jobmaster_stray *stray)
 {
-    uint32_t region = jm->strays[at].region;
-    jm->strays[at] = jm->strays[--jm->stray_count];
+    uint32_t at = (uint32_t)(stray - jm->strays), region = stray->region;
+    uint32_t *link = bucket_of(jm, &stray->attempt);
+    while (*link != at) link = &jm->strays[*link].next;
+    *link = stray->next;
+    stray->used = false;
+    stray->next = jm->stray_free;
+    jm->stray_free = at;
+    jm->stray_count--;
     jm->progress++;
     jm->scan = true;
     if (region == GRAPH_NONE) return;
@@ -180,25 +234,25 @@ static void drop_at(struct weir_jobmaster *jm, uint32_t at)
 
 void taskmanagers__drop_stray(struct weir_jobmaster *jm, const struct weir_attempt_id *attempt)
 {
-    for (uint32_t i = 0; i < jm->stray_count; i++) {
-        if (!weir_attempt_id_equal(&jm->strays[i].attempt, attempt)) continue;
-        drop_at(jm, i);
-        return;
-    }
+    struct jobmaster_stray *stray = taskmanagers__find_stray(jm, attempt);
+    if (stray) drop(jm, stray);
 }
 
-void taskmanagers__drop_strays_of(struct weir_jobmaster *jm, uint32_t taskmanager)
+void taskmanagers__drop_strays_of(struct weir_jobmaster *jm, uint32_t taskmanager, uint64_t older_than)
 {
-    for (uint32_t i = jm->stray_count; i-- > 0;)
-        if (jm->strays[i].taskmanager == taskmanager) drop_at(jm, i);
+    for (uint32_t i = 0; jm->stray_count && i < jm->stray_capacity; i++) {
+        struct jobmaster_stray *stray = &jm->strays[i];
+        if (stray->used && stray->taskmanager == taskmanager && stray->report_mark < older_than)
+            drop(jm, stray);
+    }
 }
 
 void taskmanagers__strays_rebind(struct weir_jobmaster *jm)
 {
-    uint32_t count = jm->stray_count;
-    jm->stray_count = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        struct jobmaster_stray stray = jm->strays[i];
-        taskmanagers__add_stray(jm, &stray.attempt, stray.taskmanager);
+    for (uint32_t i = 0; jm->stray_count && i < jm->stray_capacity; i++) {
+        struct jobmaster_stray *stray = &jm->strays[i];
+        if (!stray->used) continue;
+        stray->region = region_of_stray(jm, &stray->attempt);
+        if (stray->region != GRAPH_NONE) jm->graph.regions[stray->region].strays++;
     }
 }
