@@ -235,7 +235,7 @@ static void start_job(struct weir_actor *actor, const struct target *from, const
     queue_local(actor, from, WEIR_ROLE_JOBMASTER, &effect->to_job, effect->local);
 }
 
-/* The resourcemanager hears of it as if the JobMaster had let go of everything. */
+/* What it held is given back for it. */
 static void stop_job(struct weir_actor *actor, const struct weir_job_id *id)
 {
     struct actor__job *job = actor__jobs_find(&actor->jobs, id);
@@ -243,9 +243,8 @@ static void stop_job(struct weir_actor *actor, const struct weir_job_id *id)
     weir_jobmaster_free(job->machine);
     actor__jobs_remove(&actor->jobs, job);
     struct queued queued = { .to = WEIR_ROLE_RESOURCEMANAGER, .job = *id };
-    queued.message = (struct weir_local_message){
-        .kind = WEIR_LOCAL_REQUIRE, .from = WEIR_ROLE_JOBMASTER, .job = *id, .slots_wanted = 0
-    };
+    queued.message =
+        (struct weir_local_message){ .kind = WEIR_LOCAL_JOB_STOPPED, .from = WEIR_ROLE_NONE, .job = *id };
     enqueue(actor, &queued);
 }
 
@@ -452,6 +451,9 @@ static void deliver_message(
     if (fenced->to == WEIR_ROLE_JOBMASTER) weir_job_id_from(&event->envelope->job, &job);
     if (!find_target(actor, fenced->to, &job, 0, &target)) {
         actor->statistics.undeliverable++;
+        /* What still runs for no job is the resourcemanager's to end. */
+        if (event->envelope->body_case == WEIR__ENVELOPE__BODY_TASK_STATE)
+            step_role(actor, WEIR_ROLE_RESOURCEMANAGER, event);
         return;
     }
     if (fenced->to_resourcemanager) step_role(actor, WEIR_ROLE_RESOURCEMANAGER, event);

@@ -8,7 +8,7 @@
  * counted, logged once a kind.
  * - A machine that sets effects->more is stepped again before anything else.
  * - Nothing of a stopped JobMaster is heard: neither what it said before nor answers to what it had asked
- * for. Its slots are given back for it (REQUIRE of none).
+ * for. Its slots are given back for it (JOB_STOPPED).
  *
  * One outside event is one turn: all memory that its steps and their messages take is one arena, which is
  * reset at the end and warm after a while. Time stands still during a turn.

@@ -29,6 +29,7 @@ struct weir_control_options {
     const char *const *peers; /* JobManagers: "name=address", as configured or learned; standbys connect */
     uint32_t peer_count;
     bool application_mode; /* one job; the cluster ends with it */
+    bool evenly_spread_out_slots; /* cluster.evenly-spread-out-slots */
 };
 
 struct weir_machine_config {

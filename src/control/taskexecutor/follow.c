@@ -125,7 +125,6 @@ void te__redial_deaf(struct weir_taskexecutor *executor, int64_t now_us, struct 
             continue;
         redial(connection, now_us, effects);
     }
-    if (!te__connection_find(executor, executor->identity->leader)) return;
     executor->reported = te__leader_hears(executor);
 }
 

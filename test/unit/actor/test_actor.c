@@ -153,13 +153,13 @@ static void nothing_of_a_stopped_job_is_heard(void **state)
     toy_expect("job1<timer ");
     /* Its slots are given back, its unread messages are dropped, and its timer means nothing to the next. */
     poke(2);
-    toy_expect("dispatcher<timer manager<local.require job1<local.start !timer ");
+    toy_expect("dispatcher<timer manager<local.stopped job1<local.start !timer ");
     weir_actor_event(world.actor, &timer_1);
     toy_expect("");
     weir_actor_event(world.actor, &timer_2);
     toy_expect("job2<timer ");
     poke(3);
-    toy_expect("dispatcher<timer manager<local.require ");
+    toy_expect("dispatcher<timer manager<local.stopped ");
     struct weir_actor_statistics statistics;
     weir_actor_statistics(world.actor, &statistics);
     assert_int_equal(statistics.jobmasters, 1);
@@ -188,7 +188,7 @@ static void a_job_that_is_stopped_for_what_it_said_says_no_more(void **state)
     struct weir_event timer = { .kind = WEIR_EVENT_TIMER, .tag = world.last_tag };
     toy_expect("dispatcher<timer job1<local.start !timer job2<local.start !timer ");
     weir_actor_event(world.actor, &timer);
-    toy_expect("job2<timer dispatcher<local.clean manager<local.require ");
+    toy_expect("job2<timer dispatcher<local.clean manager<local.stopped ");
     toy_end(&world);
 }
 

@@ -77,7 +77,7 @@ static inline const char *toy_local_name(enum weir_local_kind kind)
     case WEIR_LOCAL_JOB_START: return "start";
     case WEIR_LOCAL_JOB_CLEAN: return "clean";
     case WEIR_LOCAL_JOB_FENCED: return "fenced";
-    case WEIR_LOCAL_REQUIRE: return "require";
+    case WEIR_LOCAL_JOB_STOPPED: return "stopped";
     case WEIR_LOCAL_EPOCH_SEEN: return "epoch";
     default: return "?";
     }
