@@ -140,7 +140,7 @@ void te__attempt_remove(struct weir_taskexecutor *executor, struct te__attempt *
     weir_memory_release(memory, attempt, sizeof *attempt);
 }
 
-static void enqueue(struct weir_taskexecutor *executor, struct te__attempt *attempt)
+void te__attempt_queue(struct weir_taskexecutor *executor, struct te__attempt *attempt)
 {
     if (attempt->queued) return;
     attempt->queued = true;
@@ -155,7 +155,7 @@ static void enqueue(struct weir_taskexecutor *executor, struct te__attempt *atte
 void te__attempt_update(struct weir_taskexecutor *executor, struct te__attempt *attempt)
 {
     attempt->update_due = true;
-    enqueue(executor, attempt);
+    te__attempt_queue(executor, attempt);
 }
 
 void te__attempt_cancel(struct weir_taskexecutor *executor, struct te__attempt *attempt)
@@ -164,5 +164,5 @@ void te__attempt_cancel(struct weir_taskexecutor *executor, struct te__attempt *
     attempt->cancel_due = true;
     attempt->pending_count = 0;
     attempt->update_due = true;
-    enqueue(executor, attempt);
+    te__attempt_queue(executor, attempt);
 }

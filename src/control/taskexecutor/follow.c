@@ -88,7 +88,7 @@ void te__on_heard(struct weir_taskexecutor *executor)
     if (!executor->silent) return;
     executor->silent = false;
     for (uint32_t i = 0; i < executor->attempt_count; i++)
-        if (executor->attempts[i]->held_count) te__attempt_update(executor, executor->attempts[i]);
+        if (executor->attempts[i]->held_count) te__attempt_queue(executor, executor->attempts[i]);
 }
 
 /* The runtime goes on; only what has waited for its leader's word longer than the grace is stopped. */

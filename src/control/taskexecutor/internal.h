@@ -145,7 +145,8 @@ struct te__attempt *te__attempt_in_the_way(
 struct te__attempt *te__attempt_add(struct weir_taskexecutor *executor, const struct weir_attempt_id *id,
     const struct weir_run *run, uint32_t slot);
 void te__attempt_remove(struct weir_taskexecutor *executor, struct te__attempt *attempt);
-/* Its update (its cancellation) goes out at the end of the step. */
+/* What it holds goes out at the end of the step; its update; its cancellation. */
+void te__attempt_queue(struct weir_taskexecutor *executor, struct te__attempt *attempt);
 void te__attempt_update(struct weir_taskexecutor *executor, struct te__attempt *attempt);
 void te__attempt_cancel(struct weir_taskexecutor *executor, struct te__attempt *attempt);
 char *te__text_copy(struct weir_memory *memory, const char *text);
