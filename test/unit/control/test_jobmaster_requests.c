@@ -1,0 +1,307 @@
+/* What clients ask of a running job: savepoints, stops, rescaling, queries; and a pause of the store. */
+#include "jobmaster_world.h"
+
+static struct world w;
+
+static void running(uint32_t exchange)
+{
+    world_init(&w, 4, 1);
+    world_vertex(&w, 1, 2, 0, 0);
+    world_vertex(&w, 2, 2, 1, exchange);
+    world_submit(&w);
+    world_wait(&w, 1500000);
+}
+
+static ProtobufCBinaryData request_id(char digit)
+{
+    char bytes[16];
+    memset(bytes, digit, sizeof bytes);
+    return (ProtobufCBinaryData){ 16, (uint8_t *)weir_arena_copy(&w.arena, bytes, 16) };
+}
+
+static void ask_savepoint(char id)
+{
+    Weir__TriggerSavepoint *ask = WEIR_PROTO_NEW(&w.arena, Weir__TriggerSavepoint, weir__trigger_savepoint);
+    ask->request = request_id(id);
+    world_ask(&w, (uint64_t)id, WEIR__ENVELOPE__BODY_SAVEPOINT, ask);
+}
+
+static Weir__SavepointRequest *query(char id)
+{
+    Weir__QueryJobs *ask = WEIR_PROTO_NEW(&w.arena, Weir__QueryJobs, weir__query_jobs);
+    ask->request = request_id(id);
+    world_ask(&w, 1000, WEIR__ENVELOPE__BODY_QUERY, ask);
+    world_run(&w);
+    assert_non_null(w.reply);
+    return w.reply->savepoint;
+}
+
+static void ask_stop(char id, bool drain)
+{
+    Weir__StopJob *stop = WEIR_PROTO_NEW(&w.arena, Weir__StopJob, weir__stop_job);
+    stop->request = request_id(id);
+    stop->drain = drain;
+    world_ask(&w, (uint64_t)id, WEIR__ENVELOPE__BODY_STOP, stop);
+    world_run(&w);
+}
+
+static void ask_rescale(uint32_t vertex, uint32_t parallelism, uint32_t other, uint32_t other_parallelism)
+{
+    Weir__RescaleJob *ask = WEIR_PROTO_NEW(&w.arena, Weir__RescaleJob, weir__rescale_job);
+    ask->overrides = WEIR_ARENA_ARRAY(&w.arena, Weir__ParallelismOverride *, 2);
+    ask->overrides[0] = WEIR_PROTO_NEW(&w.arena, Weir__ParallelismOverride, weir__parallelism_override);
+    ask->overrides[0]->vertex = vertex;
+    ask->overrides[0]->parallelism = parallelism;
+    ask->n_overrides = 1;
+    if (other) {
+        ask->overrides[1] = WEIR_PROTO_NEW(&w.arena, Weir__ParallelismOverride, weir__parallelism_override);
+        ask->overrides[1]->vertex = other;
+        ask->overrides[1]->parallelism = other_parallelism;
+        ask->n_overrides = 2;
+    }
+    world_ask(&w, 77, WEIR__ENVELOPE__BODY_RESCALE, ask);
+    world_run(&w);
+}
+
+static void a_savepoint_is_taken_and_told(void **state)
+{
+    running(HASH);
+    ask_savepoint('a');
+    world_wait(&w, 3 * SECOND);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    Weir__SavepointRequest *savepoint = query('a');
+    assert_non_null(savepoint);
+    assert_int_equal(savepoint->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED);
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_null(query('b'));
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_NOT_FOUND);
+    world_done(&w);
+}
+
+static void a_promised_savepoint_is_taken_by_the_next_leader(void **state)
+{
+    running(HASH);
+    w.hold_acknowledge = true;
+    ask_savepoint('a');
+    world_run(&w);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    w.hold_acknowledge = false;
+    world_takeover(&w);
+    world_wait(&w, 5 * SECOND);
+    assert_int_equal(query('a')->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED);
+    world_done(&w);
+}
+
+static void a_second_savepoint_of_the_same_request_is_the_first(void **state)
+{
+    running(HASH);
+    ask_savepoint('a');
+    world_wait(&w, 3 * SECOND);
+    ask_savepoint('a');
+    world_wait(&w, SECOND);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    assert_int_equal(world_record(&w)->n_savepoints, 1);
+    world_done(&w);
+}
+
+static void a_stop_needs_somewhere_to_put_its_savepoint(void **state)
+{
+    running(HASH);
+    world_done(&w);
+    world_init(&w, 2, 1);
+    world_vertex(&w, 1, 2, 0, 0);
+    w.plan->settings->savepoint_directory = weir_arena_string(&w.arena, "");
+    world_submit(&w);
+    ask_stop('s', false);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_BAD_REQUEST);
+    ask_savepoint('a');
+    world_run(&w);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_BAD_REQUEST);
+    world_done(&w);
+}
+
+static void a_second_stop_is_refused_and_the_same_one_is_not(void **state)
+{
+    running(HASH);
+    w.hold_acknowledge = true;
+    ask_stop('s', false);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    ask_stop('s', false);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    ask_stop('t', false);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_CONFLICT);
+    assert_int_equal(query('s')->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_IN_PROGRESS);
+    world_done(&w);
+}
+
+static void a_drain_ends_the_sources_and_then_the_job(void **state)
+{
+    running(HASH);
+    ask_stop('s', true);
+    world_wait(&w, 5 * SECOND);
+    assert_non_null(w.result);
+    assert_int_equal(w.result->state, JOB(FINISHED));
+    Weir__JobRecord *record = world_record(&w);
+    bool named = false;
+    for (size_t i = 0; i < record->n_checkpoints; i++)
+        if (record->checkpoints[i]->kind == WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT) named = true;
+    assert_true(named);
+    world_done(&w);
+}
+
+static void a_cancel_overrides_a_stop(void **state)
+{
+    running(HASH);
+    w.hold_acknowledge = true;
+    ask_stop('s', false);
+    world_ask(
+        &w, 3, WEIR__ENVELOPE__BODY_CANCEL, WEIR_PROTO_NEW(&w.arena, Weir__CancelJob, weir__cancel_job));
+    world_wait(&w, 5 * SECOND);
+    assert_int_equal(w.result->state, JOB(CANCELED));
+    world_done(&w);
+}
+
+static void a_rescaled_job_restores_its_newest_checkpoint_at_the_new_width(void **state)
+{
+    running(HASH);
+    uint64_t before = world_newest(&w);
+    ask_rescale(2, 3, 0, 0);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    assert_int_equal(world_record(&w)->plan_version, 1);
+    world_wait(&w, 2 * SECOND);
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_int_equal(weir_jobmaster_subtask_count(w.jm), 5);
+    assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 5);
+    assert_int_equal(w.slots_wanted, 3);
+    struct world_attempt *attempt = world_find(&w, 2, 2, NULL);
+    assert_int_equal(attempt->run.plan_version, 1);
+    assert_true(attempt->run.restored_checkpoint > before);
+    uint32_t number = attempt->id.number;
+    /* And back. */
+    ask_rescale(2, 1, 0, 0);
+    world_wait(&w, 3 * SECOND);
+    assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 3);
+    assert_null(world_find(&w, 2, 2, NULL));
+    ask_rescale(2, 3, 0, 0);
+    world_wait(&w, 3 * SECOND);
+    assert_true(world_find(&w, 2, 2, NULL)->id.number > number); /* none is used twice */
+    world_done(&w);
+}
+
+static void a_rescale_that_cannot_be_is_refused(void **state)
+{
+    running(FORWARD);
+    ask_rescale(2, 3, 0, 0);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_BAD_REQUEST);
+    assert_non_null(strstr(w.reply->text, "one to one"));
+    ask_rescale(2, 129, 1, 129);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_BAD_REQUEST);
+    assert_non_null(strstr(w.reply->text, "maximum parallelism is 128"));
+    ask_rescale(9, 1, 0, 0);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_BAD_REQUEST);
+    ask_rescale(2, 0, 1, 0);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_BAD_REQUEST);
+    assert_int_equal(world_record(&w)->plan_version, 0);
+    ask_rescale(2, 2, 0, 0); /* as it is */
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    assert_int_equal(world_record(&w)->plan_version, 0);
+    world_done(&w);
+}
+
+static void a_rescale_leaves_other_regions_alone(void **state)
+{
+    world_init(&w, 4, 1);
+    world_vertex(&w, 1, 2, 0, 0);
+    world_vertex(&w, 2, 2, 1, HASH);
+    world_vertex(&w, 3, 1, 0, 0); /* a second pipeline */
+    world_vertex(&w, 4, 1, 3, HASH);
+    world_submit(&w);
+    world_wait(&w, 1500000);
+    uint32_t before = w.deployed;
+    ask_rescale(2, 4, 0, 0);
+    world_wait(&w, 2 * SECOND);
+    assert_int_equal(w.deployed, before + 6);
+    assert_int_equal(world_find(&w, 3, 0, NULL)->id.number, 1);
+    assert_int_equal(world_find(&w, 4, 0, NULL)->run.plan_version, 0);
+    /* A takeover attaches both: of the new version and of the old one. */
+    world_takeover(&w);
+    world_wait(&w, SECOND);
+    assert_int_equal(w.deployed, 0);
+    assert_int_equal(w.state, JOB(RUNNING));
+    world_done(&w);
+}
+
+static void a_takeover_during_a_scale_down_makes_the_new_width(void **state)
+{
+    running(HASH);
+    w.hold_acknowledge = true; /* so that it still waits for a checkpoint */
+    ask_rescale(2, 1, 0, 0);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 4);
+    w.hold_acknowledge = false;
+    world_takeover(&w);
+    world_wait(&w, SECOND);
+    assert_int_equal(w.canceled, 4);
+    assert_int_equal(w.deployed, 3);
+    assert_null(world_find(&w, 2, 1, NULL));
+    assert_int_equal(w.state, JOB(RUNNING));
+    world_done(&w);
+}
+
+static void a_paused_leader_confirms_nothing(void **state)
+{
+    running(HASH);
+    static const struct weir_local_message suspended = { .kind = WEIR_LOCAL_SUSPENDED };
+    static const struct weir_local_message resumed = { .kind = WEIR_LOCAL_RESUMED };
+    world_local(&w, &suspended);
+    world_run(&w);
+    uint32_t before = w.deployed;
+    world_fail(&w, 1, 0, "x");
+    world_ask(
+        &w, 3, WEIR__ENVELOPE__BODY_CANCEL, WEIR_PROTO_NEW(&w.arena, Weir__CancelJob, weir__cancel_job));
+    world_wait(&w, 30 * SECOND);
+    assert_null(w.reply);
+    assert_int_equal(w.deployed, before);
+    world_local(&w, &resumed);
+    world_wait(&w, 10 * SECOND);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    assert_int_equal(w.result->state, JOB(CANCELED));
+    world_done(&w);
+}
+
+static void slots_that_do_not_come_fail_the_job_in_time(void **state)
+{
+    world_init(&w, 1, 1);
+    world_vertex(&w, 1, 2, 0, 0);
+    world_vertex(&w, 2, 2, 1, HASH);
+    w.options.slot_request_timeout_us = 10 * SECOND;
+    w.plan->settings->restart_strategy = WEIR__RESTART_STRATEGY__RESTART_NONE;
+    world_submit(&w);
+    world_wait(&w, 9 * SECOND);
+    assert_int_equal(w.state, JOB(CREATED));
+    assert_int_equal(w.deployed, 0);
+    world_wait(&w, 2 * SECOND);
+    assert_int_equal(w.result->state, JOB(FAILED));
+    assert_non_null(strstr(w.result->error, "slots"));
+    world_done(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_savepoint_is_taken_and_told),
+        cmocka_unit_test(a_promised_savepoint_is_taken_by_the_next_leader),
+        cmocka_unit_test(a_second_savepoint_of_the_same_request_is_the_first),
+        cmocka_unit_test(a_stop_needs_somewhere_to_put_its_savepoint),
+        cmocka_unit_test(a_second_stop_is_refused_and_the_same_one_is_not),
+        cmocka_unit_test(a_drain_ends_the_sources_and_then_the_job),
+        cmocka_unit_test(a_cancel_overrides_a_stop),
+        cmocka_unit_test(a_rescaled_job_restores_its_newest_checkpoint_at_the_new_width),
+        cmocka_unit_test(a_rescale_that_cannot_be_is_refused),
+        cmocka_unit_test(a_rescale_leaves_other_regions_alone),
+        cmocka_unit_test(a_takeover_during_a_scale_down_makes_the_new_width),
+        cmocka_unit_test(a_paused_leader_confirms_nothing),
+        cmocka_unit_test(slots_that_do_not_come_fail_the_job_in_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
