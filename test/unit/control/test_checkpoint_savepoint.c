@@ -1,0 +1,298 @@
+/* What clients ask for: savepoints, stops with and without drain; and what takeovers make of them. */
+#include "checkpoint_world.h"
+
+static struct world world;
+static const uint8_t request[16] = "the request no.1";
+
+static int setup(void **state)
+{
+    world_init(&world);
+    world.settings->checkpoint_interval_ms = 3600 * 1000;
+    *state = &world;
+    return 0;
+}
+static int teardown(void **state)
+{
+    world_done(&world);
+    return 0;
+}
+
+static const Weir__TriggerCheckpoint *triggered(struct world *w)
+{
+    const struct sent *sent = world_next(w, WEIR__ENVELOPE__BODY_TRIGGER);
+    return sent ? sent->envelope->trigger : NULL;
+}
+
+static void savepoint(struct world *w, const char *directory)
+{
+    w->seen = w->sent_count;
+    weir_checkpoint_savepoint(w->c, request, directory, w->now_us, w->wall_us, &w->effects);
+    carry_out(w);
+}
+
+static void stop(struct world *w, bool drain)
+{
+    Weir__JobRecord *wanted = w->record.wanted; /* the jobmaster's part */
+    wanted->target->kind = WEIR__TARGET_KIND__TARGET_STOP;
+    wanted->target->path = weir_arena_string(weir_record_arena(&w->record), "sp");
+    weir_record_changed(&w->record, w->now_us, &w->effects);
+    carry_out(w);
+    w->seen = w->sent_count;
+    weir_checkpoint_stop_job(w->c, "sp", drain, w->now_us, w->wall_us, &w->effects);
+    carry_out(w);
+}
+
+static void acknowledge_in(struct world *w, uint32_t task, const char *directory, uint64_t id)
+{
+    const char *file = weir_arena_format(&w->arena, "%s/part-%u", directory, task);
+    world_acknowledge_with(w, task, id, w->identity.epoch, world_snapshot(w, task, file, NULL));
+}
+
+static void a_savepoint_is_completed_in_the_record_and_is_no_base(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    savepoint(w, "mine");
+    const Weir__TriggerCheckpoint *trigger = triggered(w);
+    assert_non_null(trigger);
+    assert_int_equal(trigger->kind, WEIR__CHECKPOINT_KIND__SAVEPOINT);
+    assert_int_equal(trigger->base_checkpoint, 0);
+    assert_int_equal(strncmp(trigger->directory, "mine/savepoint-ababab-", 22), 0);
+    assert_int_equal(world_record(w)->savepoints[0]->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_IN_PROGRESS);
+    for (uint32_t i = 0; i < 4; i++) acknowledge_in(w, i, trigger->directory, trigger->checkpoint);
+    const Weir__JobRecord *record = world_record(w);
+    assert_int_equal(record->n_checkpoints, 0);
+    assert_int_equal(record->n_savepoints, 1);
+    assert_int_equal(record->savepoints[0]->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED);
+    assert_string_equal(record->savepoints[0]->path, trigger->directory);
+    assert_true(world_has(w, weir_arena_format(&w->arena, "%s/_metadata", trigger->directory)));
+    assert_int_equal(world_count(w, WEIR__ENVELOPE__BODY_COMPLETE), 0); /* nothing is committed for it */
+    assert_int_equal(weir_checkpoint_newest_id(w->c), 0);
+    uint64_t id = trigger->checkpoint;
+    world_advance(w, 3600 * SECOND);
+    w->seen = 0;
+    while ((trigger = triggered(w)) && trigger->checkpoint == id) {}
+    assert_non_null(trigger);
+    assert_int_equal(trigger->base_checkpoint, 0);
+}
+
+static void a_savepoint_without_a_directory_is_refused_by_name(void **state)
+{
+    struct world *w = *state;
+    w->settings->savepoint_directory = (char *)"";
+    world_start(w);
+    savepoint(w, "");
+    const Weir__JobRecord *record = world_record(w);
+    assert_int_equal(record->savepoints[0]->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_FAILED);
+    assert_non_null(strstr(record->savepoints[0]->error, "directory"));
+}
+
+static void a_savepoint_is_tried_thrice_and_its_remains_go(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    savepoint(w, "");
+    char first[256];
+    for (uint32_t i = 0; i < 3; i++) {
+        const Weir__TriggerCheckpoint *trigger = triggered(w);
+        assert_non_null(trigger);
+        if (!i) snprintf(first, sizeof first, "%s/part-0", trigger->directory);
+        acknowledge_in(w, 0, trigger->directory, trigger->checkpoint);
+        assert_int_equal(world_record(w)->savepoints[0]->checkpoint, trigger->checkpoint);
+        world_decline(w, 1, trigger->checkpoint, WEIR__DECLINE_REASON__DECLINE_WRITE_FAILED);
+        w->seen = w->sent_count;
+        world_advance(w, SECOND);
+    }
+    assert_int_equal(world_record(w)->savepoints[0]->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_FAILED);
+    assert_null(triggered(w));
+    assert_false(world_has(w, first));
+    assert_int_equal(w->failures, 0); /* a savepoint is no checkpoint of the job */
+}
+
+static void a_new_leader_goes_on_with_a_savepoint_that_was_promised(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    savepoint(w, "mine");
+    const Weir__TriggerCheckpoint *trigger = triggered(w);
+    acknowledge_in(w, 0, trigger->directory, trigger->checkpoint);
+    const char *left = weir_arena_format(&w->arena, "%s/part-0", trigger->directory);
+    uint64_t id = trigger->checkpoint;
+    world_takeover(w);
+    trigger = triggered(w);
+    assert_non_null(trigger);
+    assert_true(trigger->checkpoint > id);
+    assert_int_equal(strncmp(trigger->directory, "mine/savepoint-", 15), 0);
+    assert_false(world_has(w, left));
+    for (uint32_t i = 0; i < 4; i++) acknowledge_in(w, i, trigger->directory, trigger->checkpoint);
+    assert_int_equal(world_record(w)->savepoints[0]->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED);
+}
+
+static void a_stop_ends_with_its_savepoint_committed(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    stop(w, false);
+    const Weir__TriggerCheckpoint *trigger = triggered(w);
+    assert_non_null(trigger);
+    assert_true(trigger->suspend);
+    assert_false(trigger->drain);
+    assert_int_equal(trigger->kind, WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT);
+    for (uint32_t i = 0; i < 4; i++) acknowledge_in(w, i, trigger->directory, trigger->checkpoint);
+    const Weir__JobRecord *record = world_record(w);
+    assert_int_equal(record->n_checkpoints, 1);
+    assert_int_equal(record->checkpoints[0]->kind, WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT);
+    assert_int_equal(w->commits, 0);
+    world_commit(w, 2, trigger->checkpoint);
+    world_commit(w, 3, trigger->checkpoint);
+    assert_int_equal(w->commits, 1);
+    assert_int_equal(w->committed, trigger->checkpoint);
+    w->seen = w->sent_count;
+    world_advance(w, 7200 * SECOND);
+    assert_null(triggered(w)); /* nothing comes after it */
+}
+
+static void a_stop_that_fails_resumes_the_sources_and_takes_a_new_id(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    stop(w, false);
+    uint64_t ids[3] = { 0 };
+    for (uint32_t i = 0; i < 3; i++) {
+        const Weir__TriggerCheckpoint *trigger = triggered(w);
+        assert_non_null(trigger);
+        ids[i] = trigger->checkpoint;
+        assert_true(i == 0 || ids[i] > ids[i - 1]);
+        assert_int_equal(w->stops_failed, 0);
+        w->seen = w->sent_count;
+        world_decline(w, 1, trigger->checkpoint, WEIR__DECLINE_REASON__DECLINE_WRITE_FAILED);
+        uint32_t seen = w->seen;
+        const struct sent *aborted = world_next(w, WEIR__ENVELOPE__BODY_ABORT);
+        assert_true(aborted->envelope->abort->resume);
+        w->seen = seen;
+    }
+    assert_int_equal(w->stops_failed, 1);
+    assert_null(triggered(w));
+}
+
+static void a_drain_makes_its_savepoint_of_final_snapshots(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    stop(w, true);
+    const Weir__TriggerCheckpoint *trigger = triggered(w);
+    assert_true(trigger->drain);
+    assert_false(trigger->suspend);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(world_record(w)->n_checkpoints, 0);
+        world_finish(w, i);
+        w->all_running = i < 3;
+        world_tasks(w);
+    }
+    const Weir__JobRecord *record = world_record(w);
+    assert_int_equal(record->n_checkpoints, 1);
+    assert_int_equal(record->checkpoints[0]->id, trigger->checkpoint);
+    const char *failed;
+    const Weir__CheckpointMetadata *metadata = weir_checkpoint_newest(w->c, &failed);
+    assert_true(metadata->vertices[0]->subtasks[0]->finished);
+    world_commit(w, 2, trigger->checkpoint);
+    world_commit(w, 3, trigger->checkpoint);
+    assert_int_equal(w->commits, 1);
+}
+
+static void a_drain_goes_on_after_a_takeover_with_those_that_have_ended(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    stop(w, true);
+    uint64_t id = triggered(w)->checkpoint;
+    world_finish(w, 0);
+    world_tasks(w);
+    world_takeover(w);
+    w->seen = w->sent_count;
+    weir_checkpoint_stop_job(w->c, "sp", true, w->now_us, w->wall_us, &w->effects);
+    carry_out(w);
+    const Weir__TriggerCheckpoint *trigger = triggered(w);
+    assert_non_null(trigger);
+    assert_true(trigger->checkpoint > id && trigger->drain);
+    for (uint32_t i = 1; i < 4; i++) world_finish(w, i);
+    world_tasks(w);
+    assert_int_equal(newest_named(w), trigger->checkpoint);
+}
+
+static void a_stop_of_a_job_that_has_ended_meanwhile_is_made_of_its_end(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    for (uint32_t i = 0; i < 4; i++) world_finish(w, i);
+    w->all_running = false;
+    world_tasks(w);
+    stop(w, false);
+    const Weir__JobRecord *record = world_record(w);
+    assert_int_equal(record->n_checkpoints, 1);
+    assert_int_equal(record->checkpoints[0]->kind, WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT);
+}
+
+static void the_savepoint_of_a_stop_is_committed_by_the_next_leader(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    world_advance(w, 3600 * SECOND);
+    uint64_t base = triggered(w)->checkpoint;
+    world_acknowledge_all(w, base);
+    stop(w, false);
+    const Weir__TriggerCheckpoint *trigger = triggered(w);
+    for (uint32_t i = 0; i < 4; i++) acknowledge_in(w, i, trigger->directory, trigger->checkpoint);
+    assert_int_equal(world_record(w)->n_checkpoints, 2); /* it subsumes nothing */
+    world_takeover(w);
+    assert_int_equal(weir_checkpoint_newest_id(w->c), trigger->checkpoint);
+    w->seen = w->sent_count;
+    weir_checkpoint_commit_newest(w->c, w->now_us, &w->effects);
+    carry_out(w);
+    assert_int_equal(world_count(w, WEIR__ENVELOPE__BODY_COMPLETE), 2);
+    world_commit(w, 2, trigger->checkpoint);
+    world_commit(w, 3, trigger->checkpoint);
+    assert_int_equal(w->commits, 1);
+}
+
+static void a_commit_counts_only_from_a_run_that_took_or_restored_it(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    world_advance(w, 3600 * SECOND);
+    uint64_t id = triggered(w)->checkpoint;
+    world_acknowledge_all(w, id);
+    world_commit(w, 2, id);
+    w->tasks[3].attempt.number = 2;
+    w->tasks[3].run.counter = 2; /* of another run, started from nothing */
+    world_tasks(w);
+    weir_checkpoint_commit_newest(w->c, w->now_us, &w->effects);
+    carry_out(w);
+    world_commit(w, 3, id);
+    assert_int_equal(w->commits, 0);
+    w->tasks[3].attempt.number = 3;
+    w->tasks[3].run.counter = 3;
+    w->tasks[3].run.restored_checkpoint = id;
+    world_tasks(w);
+    world_commit(w, 3, id);
+    assert_int_equal(w->commits, 1);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_savepoint_is_completed_in_the_record_and_is_no_base),
+        TEST(a_savepoint_without_a_directory_is_refused_by_name),
+        TEST(a_savepoint_is_tried_thrice_and_its_remains_go),
+        TEST(a_new_leader_goes_on_with_a_savepoint_that_was_promised),
+        TEST(a_stop_ends_with_its_savepoint_committed),
+        TEST(a_stop_that_fails_resumes_the_sources_and_takes_a_new_id),
+        TEST(a_drain_makes_its_savepoint_of_final_snapshots),
+        TEST(a_drain_goes_on_after_a_takeover_with_those_that_have_ended),
+        TEST(a_stop_of_a_job_that_has_ended_meanwhile_is_made_of_its_end),
+        TEST(the_savepoint_of_a_stop_is_committed_by_the_next_leader),
+        TEST(a_commit_counts_only_from_a_run_that_took_or_restored_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
