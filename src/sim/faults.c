@@ -34,8 +34,9 @@ static struct weir_sim_process *pick(
 
 static struct weir_sim_process *pick_any(struct weir_sim *sim, struct weir_sim_random *random)
 {
-    return pick(
-        sim, random, weir_sim_random_permille(random, 500) ? WEIR_SIM_JOBMANAGER : WEIR_SIM_TASKMANAGER);
+    struct weir_sim_process *process =
+        pick(sim, random, weir_sim_random_permille(random, 500) ? WEIR_SIM_JOBMANAGER : WEIR_SIM_TASKMANAGER);
+    return process ? process : pick(sim, random, WEIR_SIM_JOBMANAGER);
 }
 
 /* --- things that end by themselves --- */
@@ -209,10 +210,12 @@ static bool happen(struct weir_sim *sim, enum weir_sim_feature feature, struct w
     struct weir_sim_process *process;
     switch (feature) {
     case WEIR_SIM_crash_jobmanager:
-        weir_sim_process_kill(pick(sim, random, WEIR_SIM_JOBMANAGER), "killed", false);
+        process = pick(sim, random, WEIR_SIM_JOBMANAGER);
+        weir_sim_process_kill(process, "killed", false);
         return true;
     case WEIR_SIM_crash_taskmanager:
-        weir_sim_process_kill(pick(sim, random, WEIR_SIM_TASKMANAGER), "killed", false);
+        process = pick(sim, random, WEIR_SIM_TASKMANAGER);
+        if (process) weir_sim_process_kill(process, "killed", false);
         return true;
     case WEIR_SIM_crash_at_effect: fault_kill_at_effect(sim, random); return true;
     case WEIR_SIM_crash_leader:

@@ -260,6 +260,9 @@ static void expect_break(struct weir_sim_process *process, uint32_t other)
         process, weir_sim_now(process->sim) + wait, break_check, 0, ending, sizeof *ending);
 }
 
+static void deliver_later(
+    struct weir_sim_process *to, int64_t at_us, const struct message *message, bool was_held);
+
 static void delivered(void *owner, void *payload, uint64_t number)
 {
     struct weir_sim_process *process = (struct weir_sim_process *)owner;
@@ -267,8 +270,13 @@ static void delivered(void *owner, void *payload, uint64_t number)
     struct weir_sim_network *network = &process->sim->network;
     struct weir_sim_route *link = link_of(network, message->from, process->index);
     struct weir_sim_route *back = link_of(network, process->index, message->from);
+    if (number) link->draining--;
     if (link->blocked || link->held.count > 0) {
         hold(network, link, message);
+        return;
+    }
+    if (!number && link->draining > 0) { /* behind what waited longer */
+        deliver_later(process, weir_sim_now(process->sim), message, false);
         return;
     }
     if (back->connection != message->connection) {
@@ -288,11 +296,12 @@ static void delivered(void *owner, void *payload, uint64_t number)
         message->length);
 }
 
-static void deliver_later(struct weir_sim_process *to, int64_t at_us, const struct message *message)
+static void deliver_later(
+    struct weir_sim_process *to, int64_t at_us, const struct message *message, bool was_held)
 {
     size_t bytes = sizeof *message + message->length;
     void *copy = memcpy(weir_sim_payload(&to->sim->scheduler, bytes), message, bytes);
-    weir_sim_process_schedule(to, at_us, delivered, 0, copy, bytes);
+    weir_sim_process_schedule(to, at_us, delivered, was_held, copy, bytes);
 }
 
 static void show_sent(struct weir_sim_process *from, struct weir_sim_process *to, const uint8_t *bytes,
@@ -353,8 +362,10 @@ static void drop_held(
     link->held.count = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct message *message = (struct message *)link->held.payloads[i];
-        if (to && weir_sim_process_is_up(to))
-            deliver_later(to, arrival(network, message->from, to->index), message);
+        if (to && weir_sim_process_is_up(to)) {
+            deliver_later(to, weir_sim_now(network->sim), message, true);
+            link->draining++;
+        }
         weir_memory_release(network->sim->memory, message, sizeof *message + message->length);
     }
 }
@@ -404,6 +415,7 @@ void weir_sim_network_process_ended(struct weir_sim_network *network, uint32_t p
         link->standing = false;
         link->attempt++;
         link->breaking = false;
+        back->draining = 0;
         if (!link->blocked) drop_held(network, back, NULL);
         struct weir_sim_process *peer = &sim->processes[i];
         if (!back->connection || !weir_sim_process_is_up(peer) || silently || link->blocked) continue;

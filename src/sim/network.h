@@ -26,6 +26,7 @@ struct weir_sim_route {
     int64_t arrival_us;      /* of the newest message of this direction */
     bool breaking;           /* a check for a break is scheduled */
     struct weir_sim_held held;
+    uint32_t draining; /* what was held and is on its way again: nothing overtakes it */
 };
 
 struct weir_sim_network {
