@@ -32,6 +32,8 @@ struct memory_filesystem {
     uint32_t count, capacity;
     uint64_t next_inode;
     bool dead; /* the process is gone: nothing it calls does anything */
+    uint32_t calls,
+        dies_at; /* calls that change something; the process is gone from this one on (0: never) */
     /* The after-th call of a kind on a path that holds text fails with code; before it takes effect, or
      * after. */
     struct {
@@ -87,6 +89,7 @@ static void fs_drop(struct memory_filesystem *fs, struct fs_node *node)
 static enum weir_error_code fs_fault(
     struct memory_filesystem *fs, enum fs_call call, const char *path, struct weir_error *reterr)
 {
+    if (call != FS_OPEN_READ && call != FS_READ && !fs->dead && ++fs->calls == fs->dies_at) fs->dead = true;
     if (fs->dead) return weir_error_set(reterr, WEIR_E_IO, "this process is gone");
     if (fs->fault.call != call || (fs->fault.text && !strstr(path, fs->fault.text))) return WEIR_OK;
     if (fs->fault.after-- > 1) return WEIR_OK;
