@@ -28,9 +28,9 @@ static int64_t delay(struct weir_sim_network *network)
 static int64_t arrival(struct weir_sim_network *network, uint32_t from, uint32_t to)
 {
     struct weir_sim_route *link = link_of(network, from, to);
-    int64_t at = WEIR_MAX(weir_sim_now(network->sim) + delay(network), link->arrival_us);
-    link->arrival_us = at;
-    return at;
+    int64_t at = weir_sim_now(network->sim) + delay(network);
+    if (at > link->arrival_us) link->arrival_us = at;
+    return link->arrival_us;
 }
 
 static void connection_event(
@@ -193,6 +193,7 @@ void weir_sim_network_connect(struct weir_sim_process *from, struct weir_sim_pro
 {
     struct weir_sim_route *link = link_of(&from->sim->network, from->index, to->index);
     if (from == to || link->standing) return;
+    weir_sim_trace(from->sim, from, "dials %s from now on", to->name);
     link->standing = true;
     link->refusals = 0;
     link->attempt = link->attempt + 1 ? link->attempt + 1 : 1;
@@ -205,6 +206,7 @@ void weir_sim_network_disconnect(struct weir_sim_process *from, struct weir_sim_
     struct weir_sim_route *link = link_of(network, from->index, to->index);
     link->standing = false;
     link->attempt++;
+    weir_sim_trace(from->sim, from, "hangs up on %s", to->name);
     if (!link->connection) return;
     uint64_t connection = link->connection;
     link->connection = 0;
