@@ -537,7 +537,7 @@ UNUSED static void world_finish(struct world *w, uint32_t task)
     const struct weir_attempt_id *a = &t->attempt;
     char job[WEIR_JOB_ID_TEXT_BYTES];
     Weir__SubtaskSnapshot *snapshot = world_snapshot(w, task,
-        weir_arena_format(&w->arena, "cp/%s/final/e%llu.%u-%u-%u-final.state",
+        weir_arena_format(&w->arena, "cp/%s/taskowned/e%llu.%u-%u-%u-final.state",
             weir_job_id_print(&w->job, job), (unsigned long long)a->epoch, a->number, a->vertex, a->subtask),
         NULL);
     snapshot->finished = true;

@@ -1,0 +1,460 @@
+/* What is read at a takeover, what is claimed, what is deleted and what never. */
+#include "checkpoint_world.h"
+
+static struct world world;
+
+static int setup(void **state)
+{
+    world_init(&world);
+    *state = &world;
+    return 0;
+}
+static int teardown(void **state)
+{
+    world_done(&world);
+    return 0;
+}
+
+static bool clean(struct world *w, Weir__JobState result)
+{
+    for (uint32_t i = 0; i < 200; i++) {
+        bool done = weir_checkpoint_clean(w->c, result, w->now_us, &w->effects);
+        carry_out(w);
+        if (done) return true;
+        world_advance(w, SECOND / 10);
+    }
+    return false;
+}
+
+static uint32_t files_below(const struct world *w, const char *prefix)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < w->blob_count; i++)
+        count += strncmp(w->blobs[i].path, prefix, strlen(prefix)) == 0;
+    return count;
+}
+
+/* ---------------------------------------------------------------- reading (H9) */
+
+static void what_is_not_found_twice_is_unreadable(void **state)
+{
+    struct world *w = *state;
+    const char *failed = NULL;
+    world_start(w);
+    world_remove(w, world_file(w, world_checkpoint(w), "_metadata"));
+    world_takeover(w);
+    assert_false(weir_checkpoint_is_loaded(w->c));
+    world_advance(w, 5 * SECOND);
+    assert_true(weir_checkpoint_is_loaded(w->c));
+    assert_null(weir_checkpoint_newest(w->c, &failed));
+    assert_non_null(strstr(failed, "not found"));
+    w->seen = w->sent_count;
+    world_advance(w, 10 * SECOND);
+    assert_int_equal(world_count(w, WEIR__ENVELOPE__BODY_TRIGGER), 0);
+}
+
+static void what_comes_late_is_read(void **state)
+{
+    struct world *w = *state;
+    const char *failed = NULL;
+    world_start(w);
+    uint64_t id = world_checkpoint(w);
+    struct blob kept = *blob_find(w, world_file(w, id, "_metadata"));
+    world_remove(w, kept.path);
+    world_takeover(w);
+    world_advance(w, SECOND);
+    world_put(w, kept.path, kept.bytes, kept.length);
+    world_advance(w, 2 * SECOND);
+    assert_int_equal(weir_checkpoint_newest(w->c, &failed)->id, id);
+}
+
+static void an_outage_of_the_storage_is_waited_out(void **state)
+{
+    struct world *w = *state;
+    const char *failed = "";
+    world_start(w);
+    uint64_t id = world_checkpoint(w);
+    world_end(w);
+    w->blobs_fail = true;
+    w->identity.epoch++;
+    world_begin(w);
+    world_tasks(w);
+    world_advance(w, 600 * SECOND);
+    assert_false(weir_checkpoint_is_loaded(w->c));
+    assert_null(weir_checkpoint_newest(w->c, &failed));
+    assert_null(failed);
+    w->blobs_fail = false;
+    world_advance(w, 11 * SECOND);
+    assert_int_equal(weir_checkpoint_newest(w->c, &failed)->id, id);
+}
+
+static void damage(struct world *w, uint64_t id)
+{
+    struct blob *blob = blob_find(w, world_file(w, id, "_metadata"));
+    blob->length /= 2;
+}
+
+static void damaged_metadata_fails_the_job_and_keeps_everything(void **state)
+{
+    struct world *w = *state;
+    const char *failed = NULL;
+    world_start(w);
+    uint64_t id = world_checkpoint(w);
+    damage(w, id);
+    uint32_t before = w->blob_count;
+    world_takeover(w);
+    assert_true(weir_checkpoint_is_loaded(w->c));
+    assert_null(weir_checkpoint_newest(w->c, &failed));
+    assert_non_null(strstr(failed, "_metadata"));
+    world_advance(w, 200 * SECOND);
+    assert_int_equal(w->blob_count, before);
+}
+
+static void falling_back_is_a_policy(void **state)
+{
+    struct world *w = *state;
+    const char *failed = NULL;
+    w->settings->checkpoint_retained = 2;
+    w->settings->allow_fall_back = true;
+    world_start(w);
+    world_checkpoint(w);
+    uint64_t id = world_checkpoint(w);
+    damage(w, id);
+    world_takeover(w);
+    assert_int_equal(weir_checkpoint_newest(w->c, &failed)->id, id - 1);
+    assert_int_equal(weir_checkpoint_newest_id(w->c), id - 1);
+    assert_int_equal(newest_named(w), id - 1); /* the record says so, too */
+}
+
+static void exactly_once_sinks_are_never_fallen_back_below(void **state)
+{
+    struct world *w = *state;
+    const char *failed = NULL;
+    w->settings->checkpoint_retained = 2;
+    w->settings->allow_fall_back = true;
+    w->settings->exactly_once_sinks = true;
+    world_start(w);
+    world_checkpoint(w);
+    uint64_t id = world_checkpoint(w);
+    damage(w, id);
+    world_takeover(w);
+    assert_null(weir_checkpoint_newest(w->c, &failed));
+    assert_non_null(failed);
+    assert_int_equal(newest_named(w), id);
+}
+
+/* ---------------------------------------------------------------- origins */
+
+/* The savepoint of another job, at "old". */
+static void make_origin(struct world *w, Weir__ClaimMode mode)
+{
+    Weir__CheckpointMetadata metadata = WEIR__CHECKPOINT_METADATA__INIT;
+    Weir__VertexSnapshot vertex = WEIR__VERTEX_SNAPSHOT__INIT, *vertices[1] = { &vertex };
+    Weir__SubtaskSnapshot *subtasks[1] = { world_snapshot(w, 0, "old/part", NULL) };
+    metadata.format = WEIR_RECORD_FORMAT;
+    uint8_t job[16] = "another job     ";
+    metadata.job = (ProtobufCBinaryData){ 16, job };
+    metadata.id = 17;
+    metadata.epoch = 3;
+    metadata.n_vertices = 1;
+    metadata.vertices = vertices;
+    vertex.vertex = 1;
+    vertex.n_subtasks = 1;
+    vertex.subtasks = subtasks;
+    uint8_t bytes[4096];
+    world_put(w, "old/_metadata", bytes, weir__checkpoint_metadata__pack(&metadata, bytes));
+    Weir__JobRecord *record = (Weir__JobRecord *)world_record(w);
+    record->restore = WEIR_PROTO_NEW(&w->arena, Weir__RestoreOrigin, weir__restore_origin);
+    record->restore->path = (char *)"old/";
+    record->restore->claim_mode = mode;
+    world_record_set(w, record);
+}
+
+static void an_origin_is_restored_from_and_left_alone(void **state)
+{
+    struct world *w = *state;
+    const char *failed = NULL;
+    make_origin(w, WEIR__CLAIM_MODE__NO_CLAIM);
+    world_start(w);
+    assert_int_equal(weir_checkpoint_newest(w->c, &failed)->id, 17);
+    assert_int_equal(weir_checkpoint_newest_id(w->c), 0);
+    uint64_t id = world_checkpoint(w);
+    assert_int_equal(weir_checkpoint_newest(w->c, &failed)->id, id);
+    world_takeover(w);
+    world_advance(w, 200 * SECOND);
+    assert_true(world_has(w, "old/_metadata") && world_has(w, "old/part"));
+    assert_true(clean(w, WEIR__JOB_STATE__JOB_FINISHED));
+    assert_true(world_has(w, "old/_metadata") && world_has(w, "old/part"));
+    assert_int_equal(files_below(w, "cp/"), 0);
+}
+
+static void a_claimed_origin_goes_when_the_first_checkpoint_is_complete(void **state)
+{
+    struct world *w = *state;
+    make_origin(w, WEIR__CLAIM_MODE__CLAIM);
+    world_start(w);
+    assert_true(world_has(w, "old/_claimed"));
+    assert_true(world_has(w, "old/part"));
+    world_checkpoint(w);
+    world_advance(w, SECOND);
+    assert_int_equal(files_below(w, "old/"), 0);
+    world_takeover(w);
+    world_advance(w, 10 * SECOND);
+    assert_true(weir_checkpoint_is_loaded(w->c));
+}
+
+static void a_new_leader_goes_on_deleting_what_was_claimed(void **state)
+{
+    struct world *w = *state;
+    make_origin(w, WEIR__CLAIM_MODE__CLAIM);
+    world_start(w);
+    struct blob metadata = *blob_find(w, "old/_metadata"), marker = *blob_find(w, "old/_claimed");
+    world_checkpoint(w);
+    world_advance(w, SECOND);
+    assert_int_equal(files_below(w, "old/"), 0);
+    world_put(w, "old/part", "x", 1); /* as if the older leader had not come so far */
+    world_put(w, metadata.path, metadata.bytes, metadata.length);
+    world_put(w, marker.path, marker.bytes, marker.length);
+    world_takeover(w);
+    world_advance(w, SECOND);
+    assert_int_equal(files_below(w, "old/"), 0);
+}
+
+static void of_two_jobs_that_claim_only_one_gets_it(void **state)
+{
+    struct world *w = *state;
+    const char *failed = NULL;
+    make_origin(w, WEIR__CLAIM_MODE__CLAIM);
+    world_put(w, "old/_claimed", "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd", 32);
+    world_start(w);
+    assert_true(weir_checkpoint_is_loaded(w->c));
+    assert_null(weir_checkpoint_newest(w->c, &failed));
+    assert_non_null(strstr(failed, "cdcdcd"));
+    world_end(w);
+    world_remove(w, "old/_claimed");
+    world_put(w, "old/_claimed", "abababababababababababababababab", 32); /* an earlier leader of ours */
+    w->identity.epoch++;
+    world_begin(w);
+    assert_int_equal(weir_checkpoint_newest(w->c, &failed)->id, 17);
+}
+
+/* ---------------------------------------------------------------- sweep (H5, H10) */
+
+static void the_sweep_of_a_new_leader_takes_what_nothing_names(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    uint64_t id = world_checkpoint(w);
+    world_put(w, world_file(w, id, "nobody's"), "x", 1);
+    world_put(w, world_file(w, id + 1, "of a try"), "x", 1);
+    world_put(w, world_file(w, id + 1, "_metadata"), "x", 1);
+    world_put(w, world_file(w, 5000, "of a newer leader"), "x", 1);
+    world_put(w, "cp/elsewhere", "x", 1);
+    w->settings->checkpoint_interval_ms = 0;
+    world_takeover(w);
+    world_advance(w, 100 * SECOND);
+    assert_true(world_has(w, world_file(w, id, "_metadata")));
+    assert_true(world_has(w, own_file(w, 0, id)));
+    assert_false(world_has(w, world_file(w, id, "nobody's")));
+    assert_false(world_has(w, world_file(w, id + 1, "of a try")));
+    assert_false(world_has(w, world_file(w, id + 1, "_metadata")));
+    assert_true(world_has(w, world_file(w, 5000, "of a newer leader")));
+    assert_true(world_has(w, "cp/elsewhere"));
+}
+
+static void the_sweep_leaves_what_is_in_flight(void **state)
+{
+    struct world *w = *state;
+    w->settings->checkpoint_timeout_ms = 1000 * 1000;
+    world_start(w);
+    world_advance(w, SECOND);
+    uint64_t id = world_next(w, WEIR__ENVELOPE__BODY_TRIGGER)->envelope->trigger->checkpoint;
+    world_acknowledge(w, 0, id);
+    world_put(w, world_file(w, id, "not acknowledged yet"), "x", 1);
+    world_advance(w, 200 * SECOND);
+    assert_true(world_has(w, own_file(w, 0, id)));
+    assert_true(world_has(w, world_file(w, id, "not acknowledged yet")));
+}
+
+static void nothing_is_deleted_while_a_named_one_is_not_read(void **state)
+{
+    struct world *w = *state;
+    w->settings->checkpoint_retained = 2;
+    world_start(w);
+    world_checkpoint(w);
+    uint64_t id = world_checkpoint(w);
+    struct blob *older = blob_find(w, world_file(w, id - 1, "_metadata"));
+    size_t length = older->length;
+    older->length = 3;
+    world_put(w, world_file(w, 1, "nobody's"), "x", 1);
+    world_takeover(w);
+    world_advance(w, 100 * SECOND);
+    assert_true(world_has(w, world_file(w, 1, "nobody's")));
+    blob_find(w, world_file(w, id - 1, "_metadata"))->length = length;
+    world_takeover(w);
+    world_advance(w, 100 * SECOND);
+    assert_false(world_has(w, world_file(w, 1, "nobody's")));
+}
+
+static const char *final_file(struct world *w, uint32_t task)
+{
+    return w->tasks[task].final_snapshot->files[0];
+}
+
+static void final_snapshots_go_only_when_a_later_attempt_is_named(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    world_finish(w, 0);
+    const char *file = final_file(w, 0);
+    world_takeover(w); /* not known to have ended: it reports later */
+    w->tasks[0].running = true;
+    w->tasks[0].finished = false;
+    w->tasks[0].final_snapshot = NULL;
+    w->all_running = false;
+    world_tasks(w);
+    world_advance(w, 100 * SECOND);
+    assert_true(world_has(w, file));
+    w->tasks[0].attempt.epoch = 2; /* deployed anew, from nothing */
+    w->all_running = true;
+    w->seen = w->sent_count;
+    world_tasks(w);
+    assert_true(world_has(w, file));
+    const struct sent *sent = world_next(w, WEIR__ENVELOPE__BODY_TRIGGER);
+    assert_non_null(sent);
+    world_acknowledge_all(w, sent->envelope->trigger->checkpoint);
+    world_takeover(w);
+    world_advance(w, 100 * SECOND);
+    assert_false(world_has(w, file));
+}
+
+static void deletions_are_tried_again(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    uint64_t id = world_checkpoint(w);
+    w->blobs_held = true;
+    w->seen = w->sent_count;
+    world_advance(w, SECOND);
+    uint64_t next = world_next(w, WEIR__ENVELOPE__BODY_TRIGGER)->envelope->trigger->checkpoint;
+    world_acknowledge_all(w, next);
+    assert_int_equal(w->held_count, 1);
+    struct request put = w->held[0];
+    w->held_count = 0;
+    blob_carry_out(w, put.tag, &put.blob); /* the deletions are held back now */
+    carry_out(w);
+    assert_int_equal(newest_named(w), next);
+    assert_true(w->held_count >= 5);
+    w->blobs_fail = true;
+    world_blobs_answer(w);
+    assert_true(world_has(w, own_file(w, 0, id)));
+    w->blobs_fail = false;
+    world_advance(w, SECOND);
+    assert_false(world_has(w, own_file(w, 0, id)));
+    assert_false(world_has(w, world_file(w, id, "_metadata")));
+}
+
+/* ---------------------------------------------------------------- the end of the job */
+
+static void retention_decides_what_a_job_leaves(void **state)
+{
+    static const struct {
+        Weir__ExternalizedRetention retention;
+        Weir__JobState result;
+        bool kept;
+    } cases[] = { { WEIR__EXTERNALIZED_RETENTION__NO_EXTERNALIZED_CHECKPOINTS, WEIR__JOB_STATE__JOB_FAILED,
+                      false },
+        { WEIR__EXTERNALIZED_RETENTION__DELETE_ON_CANCELLATION, WEIR__JOB_STATE__JOB_CANCELED, false },
+        { WEIR__EXTERNALIZED_RETENTION__DELETE_ON_CANCELLATION, WEIR__JOB_STATE__JOB_FAILED, true },
+        { WEIR__EXTERNALIZED_RETENTION__RETAIN_ON_CANCELLATION, WEIR__JOB_STATE__JOB_CANCELED, true },
+        { WEIR__EXTERNALIZED_RETENTION__RETAIN_ON_CANCELLATION, WEIR__JOB_STATE__JOB_FAILED, true },
+        { WEIR__EXTERNALIZED_RETENTION__RETAIN_ON_CANCELLATION, WEIR__JOB_STATE__JOB_FINISHED, false } };
+    struct world *w = *state;
+    for (uint32_t i = 0; i < WEIR_ARRAY_COUNT(cases); i++) {
+        if (i) world_init(w);
+        w->settings->externalized_retention = cases[i].retention;
+        world_start(w);
+        uint64_t id = world_checkpoint(w);
+        world_put(w, world_file(w, id, "nobody's"), "x", 1);
+        assert_true(clean(w, cases[i].result));
+        assert_int_equal(files_below(w, "cp/"), cases[i].kept ? 5 : 0);
+        if (i + 1 < WEIR_ARRAY_COUNT(cases)) world_done(w);
+    }
+}
+
+static void what_is_not_committed_is_kept(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    uint64_t id = world_checkpoint(w);
+    Weir__JobResult result = WEIR__JOB_RESULT__INIT;
+    result.state = WEIR__JOB_STATE__JOB_FAILED;
+    result.uncommitted_checkpoint = id;
+    w->record.wanted->result = &result;
+    weir_record_changed(&w->record, w->now_us, &w->effects);
+    carry_out(w);
+    assert_true(clean(w, WEIR__JOB_STATE__JOB_FAILED));
+    assert_int_equal(files_below(w, "cp/"), 5);
+}
+
+static void a_clean_up_goes_on_after_a_takeover(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    uint64_t id = world_checkpoint(w);
+    world_remove(w, world_file(w, id, "_metadata")); /* the older leader had begun */
+    world_takeover(w);
+    assert_true(clean(w, WEIR__JOB_STATE__JOB_FINISHED));
+    assert_int_equal(files_below(w, "cp/"), 0);
+}
+
+static void a_savepoint_keeps_the_final_snapshots_that_it_refers_to(void **state)
+{
+    struct world *w = *state;
+    static const uint8_t request[16] = "a savepoint's id";
+    world_start(w);
+    world_finish(w, 0);
+    world_tasks(w);
+    w->seen = w->sent_count;
+    weir_checkpoint_savepoint(w->c, request, "sp", w->now_us, w->wall_us, &w->effects);
+    carry_out(w);
+    const Weir__TriggerCheckpoint *trigger = world_next(w, WEIR__ENVELOPE__BODY_TRIGGER)->envelope->trigger;
+    assert_int_equal(trigger->kind, WEIR__CHECKPOINT_KIND__SAVEPOINT);
+    for (uint32_t i = 1; i < 4; i++)
+        world_acknowledge_with(w, i, trigger->checkpoint, 1,
+            world_snapshot(w, i, weir_arena_format(&w->arena, "%s/part-%u", trigger->directory, i), NULL));
+    assert_int_equal(world_record(w)->savepoints[0]->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED);
+    world_checkpoint(w);
+    world_takeover(w);
+    assert_true(clean(w, WEIR__JOB_STATE__JOB_FINISHED));
+    assert_int_equal(files_below(w, "cp/"), 1);
+    assert_true(world_has(w, final_file(w, 0)));
+    assert_int_equal(files_below(w, "sp/"), 4);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(what_is_not_found_twice_is_unreadable),
+        TEST(what_comes_late_is_read),
+        TEST(an_outage_of_the_storage_is_waited_out),
+        TEST(damaged_metadata_fails_the_job_and_keeps_everything),
+        TEST(falling_back_is_a_policy),
+        TEST(exactly_once_sinks_are_never_fallen_back_below),
+        TEST(an_origin_is_restored_from_and_left_alone),
+        TEST(a_claimed_origin_goes_when_the_first_checkpoint_is_complete),
+        TEST(a_new_leader_goes_on_deleting_what_was_claimed),
+        TEST(of_two_jobs_that_claim_only_one_gets_it),
+        TEST(the_sweep_of_a_new_leader_takes_what_nothing_names),
+        TEST(the_sweep_leaves_what_is_in_flight),
+        TEST(nothing_is_deleted_while_a_named_one_is_not_read),
+        TEST(final_snapshots_go_only_when_a_later_attempt_is_named),
+        TEST(deletions_are_tried_again),
+        TEST(retention_decides_what_a_job_leaves),
+        TEST(what_is_not_committed_is_kept),
+        TEST(a_clean_up_goes_on_after_a_takeover),
+        TEST(a_savepoint_keeps_the_final_snapshots_that_it_refers_to),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
