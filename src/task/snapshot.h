@@ -24,7 +24,7 @@
 enum { WEIR_SNAPSHOT_FILES_MAX = 32, WEIR_SNAPSHOT_SECTIONS_MAX = 1 << 22 };
 
 struct weir_snapshot_file {
-    const char *path;
+    const char *path; /* where it is read from: the owner may put a copy with the same hash here */
     uint64_t bytes;
     uint64_t hash; /* XXH3 over all its bytes */
 };

@@ -117,7 +117,7 @@ struct weir_subtask_config {
      * it may be read until weir_subtask_snapshot_written() is called, which must be, also when it is not
      * written. */
     void (*acknowledge)(void *owner, struct weir_subtask *subtask, struct weir_subtask_snapshot *snapshot);
-    /* NULL: not told. */
+    /* NULL: not told. epoch 0: given up before its barrier was met. */
     void (*decline)(void *owner, struct weir_subtask *subtask, uint64_t checkpoint_id, uint64_t epoch,
         enum weir_decline_reason reason);
     /* weir_subtask_notify_complete() was carried out by all operators: newest id told, each time it was told

@@ -155,6 +155,87 @@ static void a_cancel_lets_go(void **state)
     end(&f);
 }
 
+static void push_barrier(struct fixture *f, uint32_t channel, uint64_t id, uint64_t epoch)
+{
+    weir_channel_push(f->channels[channel],
+        (struct weir_element){ .kind = WEIR_ELEMENT_BARRIER, .value = (int64_t)id, .epoch = epoch });
+}
+
+static void expect_given_up(struct fixture *f, uint64_t id, enum weir_decline_reason reason)
+{
+    struct weir_gate_event event = weir_gate_poll(&f->gate);
+    assert_int_equal(event.kind, WEIR_GATE_CANCEL);
+    assert_int_equal(event.barrier.id, id);
+    assert_int_equal(event.reason, reason);
+}
+
+static void barriers_of_older_epochs_are_given_up(void **state)
+{
+    struct fixture f;
+    struct weir_barrier ended;
+    begin(&f, 2, NULL, 1);
+    push_barrier(&f, 0, 1, 4);
+    expect(&f, WEIR_GATE_NOTHING, 0);
+    assert_true(weir_gate_adopt_epoch(&f.gate, 5, &ended));
+    assert_int_equal(ended.id, 1);
+    assert_false(weir_gate_adopt_epoch(&f.gate, 5, &ended));
+    push_barrier(&f, 1, 1, 4); /* told already */
+    push_barrier(&f, 0, 2, 4); /* a late one of the old leader's */
+    push_barrier(&f, 1, 2, 4);
+    push_barrier(&f, 0, 3, 6); /* of one that is not adopted yet */
+    push_barrier(&f, 1, 3, 6);
+    expect_given_up(&f, 2, WEIR_DECLINE_EPOCH);
+    struct weir_gate_event event = weir_gate_poll(&f.gate);
+    assert_int_equal(event.kind, WEIR_GATE_BARRIER);
+    assert_int_equal(event.barrier.id, 3);
+    assert_int_equal(event.barrier.epoch, 6);
+    weir_gate_barrier_done(&f.gate);
+    assert_int_equal(f.gate.newest_seen.id, 3);
+    end(&f);
+}
+
+static void a_later_id_can_be_given_up_before_an_earlier_one_is_aligned(void **state)
+{
+    struct fixture f;
+    uint64_t epoch;
+    begin(&f, 2, NULL, 1);
+    push_barrier(&f, 0, 5, 1);
+    expect(&f, WEIR_GATE_NOTHING, 0);
+    assert_true(weir_gate_give_up(&f.gate, 6, &epoch));
+    assert_int_equal(epoch, 0); /* not seen yet */
+    assert_false(weir_gate_give_up(&f.gate, 6, &epoch));
+    push_barrier(&f, 1, 5, 1);
+    expect(&f, WEIR_GATE_BARRIER, 5);
+    weir_gate_barrier_done(&f.gate);
+    assert_false(weir_gate_give_up(&f.gate, 5, &epoch));
+    push_barrier(&f, 0, 6, 1);
+    push_barrier(&f, 1, 6, 1);
+    expect(&f, WEIR_GATE_NOTHING, 0);
+    push_barrier(&f, 0, 7, 3);
+    expect(&f, WEIR_GATE_NOTHING, 0);
+    assert_true(weir_gate_give_up(&f.gate, 7, &epoch));
+    assert_int_equal(epoch, 3);
+    push_row(&f, 0, 10);
+    expect_row(&f, 10);
+    end(&f);
+}
+
+static void many_may_be_given_up(void **state)
+{
+    struct fixture f;
+    uint64_t epoch;
+    begin(&f, 1, NULL, 1);
+    for (uint64_t id = 1000; id > 0; id -= 2) (void)weir_gate_give_up(&f.gate, id, &epoch);
+    for (uint64_t id = 2000; id < 3000; id++) assert_true(weir_gate_give_up(&f.gate, id, &epoch));
+    push_barrier(&f, 0, 2000, 1);
+    push_barrier(&f, 0, 2999, 1);
+    push_barrier(&f, 0, 3000, 1);
+    expect(&f, WEIR_GATE_BARRIER, 3000);
+    weir_gate_barrier_done(&f.gate);
+    assert_int_equal(f.gate.given_up_count, 0);
+    end(&f);
+}
+
 static void the_watermark_is_the_lowest_and_never_falls(void **state)
 {
     struct fixture f;
@@ -275,6 +356,9 @@ int main(void)
         cmocka_unit_test(an_end_counts_as_a_barrier),
         cmocka_unit_test(a_newer_barrier_gives_up_the_older),
         cmocka_unit_test(a_cancel_lets_go),
+        cmocka_unit_test(barriers_of_older_epochs_are_given_up),
+        cmocka_unit_test(a_later_id_can_be_given_up_before_an_earlier_one_is_aligned),
+        cmocka_unit_test(many_may_be_given_up),
         cmocka_unit_test(the_watermark_is_the_lowest_and_never_falls),
         cmocka_unit_test(idle_channels_leave_the_minimum),
         cmocka_unit_test(the_last_to_go_idle_flushes_and_both_are_told),

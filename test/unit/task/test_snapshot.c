@@ -180,6 +180,31 @@ static void what_is_as_in_the_base_is_not_written_again(void **state)
     end(&f);
 }
 
+/* What was restored and not changed is not written again either. */
+static void a_restored_attempt_goes_on_from_the_same_base(void **state)
+{
+    struct fixture f;
+    struct weir_snapshot_manifest first, second;
+    struct weir_subtask_restore restore;
+    begin(&f);
+    assert_int_equal(take(&f, NULL, false, &first), WEIR_OK);
+    weir_state_free(f.content.state);
+    content_open(&f, &f.content, 0, GROUPS - 1);
+    assert_int_equal(read_one(&f, &first, 0, 1, &restore), WEIR_OK);
+    for (uint32_t i = 0; i < restore.section_count; i++) {
+        const struct weir_restore_section *section = &restore.sections[i];
+        if (section->is_blob) continue;
+        assert_int_equal(weir_state_restore(
+                             f.content.state, section->key_group, section->bytes, section->length, &f.error),
+            WEIR_OK);
+    }
+    change(&f, 9, 99);
+    assert_int_equal(take(&f, &first, false, &second), WEIR_OK);
+    assert_true(second.bytes_written > 0 && second.bytes_written * 10 < second.bytes_total);
+    expect_content(&f, &second, 2);
+    end(&f);
+}
+
 static void a_savepoint_stands_on_its_own(void **state)
 {
     struct fixture f;
@@ -389,6 +414,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read_at_any_parallelism),
         cmocka_unit_test(what_is_as_in_the_base_is_not_written_again),
+        cmocka_unit_test(a_restored_attempt_goes_on_from_the_same_base),
         cmocka_unit_test(a_savepoint_stands_on_its_own),
         cmocka_unit_test(another_checkpoint_is_no_base),
         cmocka_unit_test(files_stay_few_and_well_used),
