@@ -244,7 +244,11 @@ static bool deploy_region(struct weir_jobmaster *jm, uint32_t at, struct weir_ef
     bool commit_only = jobmaster__ending(jm) || jobmaster__only_commit(jm);
     if (WEIR_PLANTED(stop_savepoint_runs_on)) commit_only = jobmaster__ending(jm);
     if (!has_slots(jm, region, commit_only)) return false;
-    if (jm->tasks_dirty) return false; /* the coordinator still looks at the last run's snapshots */
+    if (region->snapshots_told) { /* the coordinator still looks at what the last run ended with */
+        jm->tasks_urgent = true;
+        jm->progress++;
+        return false;
+    }
     region->commit_only = commit_only;
     region->run = (struct weir_run){ .epoch = jm->identity->epoch,
         .counter = ++jm->run_counter,
@@ -304,7 +308,7 @@ void deploy__advance(struct weir_jobmaster *jm, struct weir_effects *effects)
             region->waiting_since_us = 0;
             continue;
         }
-        if (jm->tasks_dirty) return; /* told, then it goes on */
+        if (jm->tasks_urgent) return; /* told, then it goes on */
         check_slots(jm, jm->scan_at, effects);
     }
     jm->scan_at = 0;
@@ -437,8 +441,9 @@ void deploy__attempt_says(struct weir_jobmaster *jm, uint32_t taskmanager, const
     graph__set_state(&jm->graph, at, report->state);
     if (before == STATE(CANCELING)) taskmanagers__forget(jm, taskmanager, &attempt);
     if (weir_execution_state_is_terminal(report->state)) ended(jm, at, report);
-    if (report->state == STATE(RUNNING) && jm->graph.vertices[subtask->vertex].plan->source)
-        jm->tasks_dirty = true;
+    /* Its readers ask for splits as soon as they run. */
+    if (report->state == STATE(RUNNING) && jm->graph.vertices[subtask->vertex].plan->enumerated)
+        jm->tasks_dirty = jm->tasks_urgent = true;
     jm->status_dirty = true;
     deploy__region_progress(jm, region);
 }

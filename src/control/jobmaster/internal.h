@@ -133,7 +133,10 @@ struct weir_jobmaster {
     struct execution_graph graph;
     bool graph_ready;
     struct weir_checkpoint_task *tasks; /* as the coordinator sees them; in the graph's arena */
-    bool tasks_dirty, told_all_running;
+    /* The coordinator is told when it matters: at once when urgent, or when all run or no longer do; else in
+     * time, so that ten thousand tasks that end one by one are not described ten thousand times. */
+    bool tasks_dirty, tasks_urgent, told_all_running;
+    int64_t told_at_us;
     uint64_t run_counter;
     bool scan;        /* regions may be deployed that could not before */
     uint32_t scan_at; /* where a scan that filled a step goes on */

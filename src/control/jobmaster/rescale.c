@@ -150,6 +150,7 @@ static void carry_region(struct execution_graph *to, uint32_t at, struct graph_r
     region->run = from->run;
     region->restart_at_us = from->restart_at_us;
     region->waiting_since_us = from->waiting_since_us;
+    region->snapshots_told = from->snapshots_told;
     region->commit_only = from->commit_only;
     region->finish_wanted = from->finish_wanted;
     weir_arena_done(&region->arena);
@@ -223,6 +224,7 @@ static void swap_graph(struct weir_jobmaster *jm, const bool *affected, struct w
     tasks__allocate(jm);
     slots__shares(jm);
     taskmanagers__strays_rebind(jm);
+    jm->tasks_urgent = true;
     tasks__tell(jm, effects); /* before anything looks at the old graph's array */
     weir_arena_reset(&jm->graph_arenas[1 - jm->graph_arena]);
     weir_effect_log(effects, WEIR_CONTROL_INFO, "job %s: plan version %llu, %u subtasks", jm->plan->name,

@@ -2,6 +2,8 @@
 #include "control/jobmaster/internal.h"
 #include <string.h>
 
+enum { TASKS_TOLD_AT_ONCE = 256, TASKS_TOLD_EVERY_US = 2 /* and subtask */ };
+
 #define STATE(name) WEIR__EXECUTION_STATE__EXECUTION_##name
 
 void tasks__allocate(struct weir_jobmaster *jm)
@@ -10,7 +12,7 @@ void tasks__allocate(struct weir_jobmaster *jm)
     jm->tasks = WEIR_ARENA_ARRAY(arena, struct weir_checkpoint_task, jm->graph.subtask_count);
     jm->restored = WEIR_ARENA_ARRAY(arena, const Weir__SubtaskSnapshot *, jm->graph.subtask_count);
     jm->restored_vertices = WEIR_ARENA_ARRAY(arena, const Weir__VertexSnapshot *, jm->graph.vertex_count);
-    jm->tasks_dirty = true;
+    jm->tasks_dirty = jm->tasks_urgent = true;
 }
 
 static void describe(const struct weir_jobmaster *jm, uint32_t at, struct weir_checkpoint_task *task)
@@ -44,14 +46,35 @@ static bool all_running(const struct weir_jobmaster *jm)
     return up == jm->graph.region_count && !jobmaster__only_commit(jm);
 }
 
+/* Nothing waits for what the coordinator would learn. */
+static bool can_wait(struct weir_jobmaster *jm, bool all)
+{
+    if (jm->tasks_urgent || all != jm->told_all_running || jobmaster__ending(jm) ||
+        jobmaster__only_commit(jm))
+        return false;
+    if (!all) return true; /* no checkpoint is under way */
+    uint32_t finished = jm->graph.counts[STATE(FINISHED)];
+    if (jm->graph.subtask_count <= TASKS_TOLD_AT_ONCE || finished == jm->graph.subtask_count) return false;
+    int64_t next_us = jm->told_at_us + (int64_t)jm->graph.subtask_count * TASKS_TOLD_EVERY_US;
+    if (jm->now_us >= next_us) return false;
+    jobmaster__wake(jm, next_us);
+    return true;
+}
+
 void tasks__tell(struct weir_jobmaster *jm, struct weir_effects *effects)
 {
     if (!jm->graph_ready || jm->start != START_DONE || !jm->coordinator) return;
     bool all = all_running(jm);
-    if (!jm->tasks_dirty && all == jm->told_all_running) return;
-    jm->tasks_dirty = false;
+    if (!jm->tasks_dirty && !jm->tasks_urgent && all == jm->told_all_running) return;
+    if (can_wait(jm, all)) return;
+    jm->tasks_dirty = jm->tasks_urgent = false;
     jm->told_all_running = all;
-    for (uint32_t i = 0; i < jm->graph.subtask_count; i++) describe(jm, i, &jm->tasks[i]);
+    jm->told_at_us = jm->now_us;
+    for (uint32_t r = 0; r < jm->graph.region_count; r++) jm->graph.regions[r].snapshots_told = false;
+    for (uint32_t i = 0; i < jm->graph.subtask_count; i++) {
+        describe(jm, i, &jm->tasks[i]);
+        if (jm->tasks[i].finished) jm->graph.regions[jm->graph.subtasks[i].region].snapshots_told = true;
+    }
     weir_checkpoint_tasks_changed(
         jm->coordinator, jm->tasks, jm->graph.subtask_count, all, jm->now_us, jm->wall_us, effects);
     jm->progress++;

@@ -23,8 +23,8 @@ enum { FORWARD = 0, HASH = 1 };
 
 enum {
     WORLD_TASKMANAGERS = 4,
-    WORLD_ATTEMPTS = 4096,
-    WORLD_EVENTS = 1 << 16,
+    WORLD_ATTEMPTS = 16384,
+    WORLD_EVENTS = 1 << 17,
     WORLD_BLOBS = 512,
     WORLD_TIMERS = 64
 };
@@ -85,6 +85,7 @@ struct world {
     weir_node client;
 
     /* knobs */
+    bool large;      /* what costs the square of the tasks is left out */
     bool hold_store; /* requests are kept, and answered by world_release_store() */
     struct weir_effect held[64];
     uint32_t held_count;
@@ -136,7 +137,7 @@ static inline Weir__AttemptReport *world_attempt_report(
     report->final_snapshot = attempt->final_snapshot;
     report->error = weir_arena_string(&w->arena, error ? error : "");
     report->peers = WEIR_ARENA_ARRAY(&w->arena, Weir__Peer *, WORLD_TASKMANAGERS);
-    for (uint32_t t = 0; t < w->taskmanager_count; t++) {
+    for (uint32_t t = 0; t < w->taskmanager_count && !w->large; t++) {
         struct world_taskmanager *tm = &w->taskmanagers[t];
         bool peer = false;
         for (uint32_t i = 0; i < tm->attempt_count; i++)
@@ -243,7 +244,7 @@ static inline void world_deploy(
         attempt->commit_only = message->commit_only;
         w->deployed++;
         /* H11: nothing of the vertex may live in the slot. */
-        for (uint32_t k = 0; k + 1 < tm->attempt_count; k++) {
+        for (uint32_t k = 0; k + 1 < tm->attempt_count && !w->large; k++) {
             struct world_attempt *other = &tm->attempts[k];
             if (!other->there || other->slot != attempt->slot || other->id.vertex != attempt->id.vertex)
                 continue;
@@ -360,7 +361,7 @@ static inline void world_report(struct world *w, struct world_taskmanager *tm)
 static inline void world_slots(struct world *w)
 {
     if (w->hold_slots) return;
-    struct weir_slot *slots = WEIR_ARENA_ARRAY(&w->arena, struct weir_slot, 1024);
+    struct weir_slot *slots = WEIR_ARENA_ARRAY(&w->arena, struct weir_slot, 16384);
     struct weir_local_message message = { .kind = WEIR_LOCAL_SLOTS, .slots = slots };
     for (uint32_t t = 0; t < w->taskmanager_count; t++) {
         struct world_taskmanager *tm = &w->taskmanagers[t];
