@@ -152,7 +152,8 @@ static void about_job(
             effects);
         return;
     }
-    if (!job->jobmaster || job->state == DISPATCHER_JOB_CREATING) {
+    /* What is asked before the record is claimed could be lost with what the older leader wrote last (H2). */
+    if (!job->jobmaster || !job->claimed || job->state == DISPATCHER_JOB_CREATING) {
         bool ended = job->state == DISPATCHER_JOB_REMOVING;
         reply(event, ended ? WEIR__REPLY_CODE__REPLY_CONFLICT : WEIR__REPLY_CODE__REPLY_UNAVAILABLE,
             ended ? "the job has reached its end" : "the job is being submitted or recovered, try again",
@@ -174,7 +175,7 @@ void dispatcher__cancel_all(struct weir_dispatcher *dispatcher, struct weir_effe
 {
     for (uint32_t i = 0; i < dispatcher->jobs.capacity; i++) {
         struct dispatcher_job *job = (struct dispatcher_job *)dispatcher->jobs.slots[i];
-        if (!job || job->cancel_asked || job->state != DISPATCHER_JOB_ACTIVE || !job->jobmaster) continue;
+        if (!job || job->cancel_asked || job->state != DISPATCHER_JOB_ACTIVE || !job->claimed) continue;
         if (effects->count >= DISPATCHER_EFFECTS_PER_STEP_MAX) {
             effects->more = true;
             return;

@@ -170,6 +170,7 @@ static void on_job_status(struct weir_dispatcher *dispatcher, struct dispatcher_
         dispatcher__submission_done(dispatcher, job);
         dispatcher__job_set_state(job, DISPATCHER_JOB_ACTIVE);
     }
+    job->claimed = true;
     if (local->summary) dispatcher__job_set_summary(job, local->summary);
     if (dispatcher->shutting_down) dispatcher__cancel_all(dispatcher, effects);
 }

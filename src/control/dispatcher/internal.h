@@ -70,6 +70,7 @@ struct dispatcher_job {
     struct weir_job_id id;
     enum dispatcher_job_state state;
     bool jobmaster;    /* one runs */
+    bool claimed;      /* and has told that its record is claimed or created */
     bool cancel_asked; /* by the end of the cluster */
     uint64_t request;  /* the answer that is waited for */
     uint32_t tries;

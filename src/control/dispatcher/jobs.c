@@ -95,6 +95,7 @@ void dispatcher__job_start(struct weir_dispatcher *dispatcher, struct dispatcher
     effect->to_job = job->id;
     effect->local = message;
     job->jobmaster = true;
+    job->claimed = false;
     if (!dispatcher->suspended) return;
     struct weir_local_message suspended = { .kind = WEIR_LOCAL_SUSPENDED, .from = WEIR_ROLE_DISPATCHER };
     weir_effect_local(effects, WEIR_ROLE_JOBMASTER, &job->id, &suspended);
@@ -104,7 +105,7 @@ void dispatcher__job_stop(
     struct weir_dispatcher *dispatcher, struct dispatcher_job *job, struct weir_effects *effects)
 {
     if (!job->jobmaster) return;
-    job->jobmaster = false;
+    job->jobmaster = job->claimed = false;
     weir_effect_add(effects, WEIR_EFFECT_JOB_STOP)->to_job = job->id;
 }
 

@@ -410,16 +410,17 @@ bool weir_record_on_event(
 uint64_t weir_record_changed(struct weir_record *record, int64_t now_us, struct weir_effects *effects)
 {
     uint64_t change = ++record->change;
+    if (!record->claimed && WEIR_PLANTED(claim_skipped)) {
+        record->claimed = true;
+        record->confirmed_change = change;
+        return change;
+    }
     if (record->state == WEIR_RECORD_IDLE) pump(record, effects);
     return change;
 }
 
 uint64_t weir_record_claim(struct weir_record *record, int64_t now_us, struct weir_effects *effects)
 {
-    if (WEIR_PLANTED(claim_skipped)) {
-        record->claimed = true;
-        return record->confirmed_change;
-    }
     return weir_record_changed(record, now_us, effects);
 }
 

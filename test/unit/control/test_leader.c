@@ -1,5 +1,5 @@
 /* Leader machines of one to three JobManagers over one store, stepped by hand. */
-#include "control/machines.h"
+#include "control/leader/internal.h"
 #include "ha_store.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,8 +151,6 @@ static void store_state(struct world *w, struct jm *jm, enum weir_store_state st
     step(w, jm, event);
 }
 
-/* leader/internal.h keeps these to itself; a timer is a timer. */
-enum { TAG_POLL = 2, TAG_BEAT = 3, TAG_RETRY = 4 };
 static void timer(struct world *w, struct jm *jm, uint32_t kind)
 {
     struct weir_event event = { .kind = WEIR_EVENT_TIMER };
@@ -170,9 +168,9 @@ static void live(struct world *w, struct jm *jm, int seconds)
 {
     for (int i = 0; i < seconds * 2; i++) {
         later(w, SECOND / 2);
-        timer(w, jm, TAG_BEAT);
-        timer(w, jm, TAG_POLL);
-        timer(w, jm, TAG_RETRY);
+        timer(w, jm, LEADER_TAG_BEAT);
+        timer(w, jm, LEADER_TAG_POLL);
+        timer(w, jm, LEADER_TAG_RETRY);
     }
 }
 
@@ -515,10 +513,10 @@ static void suspended_is_a_pause_that_ends_when_the_record_still_names_us(void *
     assert_false(a->identity.waits);
     uint32_t beats = a->beats;
     connection(w, a, "tm-1", 7, WEIR_CONNECTION_UP);
-    timer(w, a, TAG_BEAT);
+    timer(w, a, LEADER_TAG_BEAT);
     assert_true(a->beats > beats); /* tasks go on undisturbed */
     later(w, 3 * SECOND);
-    timer(w, a, TAG_BEAT);
+    timer(w, a, LEADER_TAG_BEAT);
     assert_true(a->identity.waits); /* past last contact + session timeout: it only waits */
     store_state(w, a, WEIR_STORE_CONNECTED);
     assert_true(a->leads && !a->suspended && !a->identity.waits && !a->identity.suspended);
@@ -716,9 +714,9 @@ static void two_that_cannot_see_each_other_come_to_rest(void **state)
         }
         later(w, SECOND);
         for (uint32_t k = 0; k < 2; k++) {
-            timer(w, jms[k], TAG_BEAT);
-            timer(w, jms[k], TAG_POLL);
-            timer(w, jms[k], TAG_RETRY);
+            timer(w, jms[k], LEADER_TAG_BEAT);
+            timer(w, jms[k], LEADER_TAG_POLL);
+            timer(w, jms[k], LEADER_TAG_RETRY);
         }
     }
     takeovers = jms[0]->grants + jms[1]->grants;
@@ -898,11 +896,11 @@ static void every_connection_hears_a_beat_though_they_are_many(void **state)
         connection(w, a, name, 1000 + (uint64_t)i, WEIR_CONNECTION_UP);
     }
     a->beats = 0;
-    timer(w, a, TAG_BEAT);
+    timer(w, a, LEADER_TAG_BEAT);
     assert_int_equal(a->beats, 5000);
     connection(w, a, "tm-17", 0, WEIR_CONNECTION_RESET);
     a->beats = 0;
-    timer(w, a, TAG_BEAT);
+    timer(w, a, LEADER_TAG_BEAT);
     assert_int_equal(a->beats, 4999);
     world_free(w);
 }
