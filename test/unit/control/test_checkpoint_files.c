@@ -282,6 +282,7 @@ static void nothing_is_deleted_while_a_named_one_is_not_read(void **state)
     w->settings->checkpoint_retained = 2;
     world_start(w);
     world_checkpoint(w);
+    world_checkpoint(w);
     uint64_t id = world_checkpoint(w);
     struct blob *older = blob_find(w, world_file(w, id - 1, "_metadata"));
     size_t length = older->length;
