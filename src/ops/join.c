@@ -108,7 +108,7 @@ static enum weir_error_code find_pairs(
         while (op->chain && op->pairs.count - first < max) {
             const uint8_t *row = join_row_at(other, op->chain);
             weir_row_ref next = join_row_next(other, row);
-            if (next) __builtin_prefetch(weir_table_read(other->row_table, next));
+            if (next) join_row_prefetch(other, next);
             if (!op->copies_left) op->copies_left = join_row_copies(other, row);
             while (op->copies_left && op->pairs.count - first < max) {
                 join_push_pair(&op->pairs, op->position, op->chain, row);

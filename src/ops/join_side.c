@@ -95,6 +95,17 @@ static size_t list_bytes(const struct join_side *side)
     return side->embedded ? side->row_payload : sizeof(weir_row_ref); /* a row without its header */
 }
 
+/* Header, columns and flags for NULLs of a row of keys: where its payload begins. */
+static size_t key_bytes_of(const struct weir_type *const *types, uint32_t count)
+{
+    size_t at = sizeof(uint64_t);
+    for (uint32_t i = 0; i < count; i++) {
+        size_t width = weir_type_width(types[i]), alignment = WEIR_MAX((size_t)1, WEIR_MIN((size_t)8, width));
+        at = (at + alignment - 1) / alignment * alignment + width;
+    }
+    return (at + (count + 7) / 8 + 7) / 8 * 8;
+}
+
 /* A row of a word or two per key, found with the key, is worth more than a narrow table of keys; but not when
  * the key's row gets longer than a cache line by it. The side whose keys are likely unique goes first. */
 static void choose_embedded(struct join_side sides[2], size_t key_bytes)
@@ -115,20 +126,23 @@ static struct weir_table *open_keys(struct join_side sides[2])
     struct weir_operator_context *ctx = sides[0].ctx;
     const struct ops_keys *keys = &sides[0].keys;
     const struct weir_type **types = WEIR_ARENA_ARRAY(ctx->arena, const struct weir_type *, keys->count + 1);
-    size_t key_bytes = 16; /* the row's header, flags for NULLs */
     /* Keys of either side are stored in it, and one of them may hold NULLs where the other may not. */
-    for (uint32_t i = 0; i < keys->count; i++) {
+    for (uint32_t i = 0; i < keys->count; i++)
         types[i] = weir_type_nullable(ctx->arena, ctx->input_types[0][keys->columns[i]], true);
-        key_bytes += WEIR_MAX(8u, weir_type_width(types[i]));
-    }
+    size_t key_bytes = key_bytes_of(types, keys->count);
     choose_embedded(sides, key_bytes);
-    size_t bytes[2] = { list_bytes(&sides[0]), list_bytes(&sides[1]) };
+    size_t bytes[2] = { list_bytes(&sides[0]), list_bytes(&sides[1]) }, padding = 0;
+    /* Little is lost where a row of keys is in one cache line, instead of being in two more often than not.
+     */
+    size_t row_bytes = key_bytes + bytes[0] + bytes[1];
+    if (row_bytes > CACHE_LINE_BYTES * 2 / 3 && row_bytes < CACHE_LINE_BYTES)
+        padding = CACHE_LINE_BYTES - row_bytes;
     struct weir_table *table =
         weir_table_open(ctx->state, &(struct weir_table_options){ .name = "keys",
                                         .types = types,
                                         .key_count = keys->count,
                                         .column_count = keys->count,
-                                        .payload_bytes = (uint32_t)(bytes[0] + bytes[1]),
+                                        .payload_bytes = (uint32_t)(bytes[0] + bytes[1] + padding),
                                         .indexed = true });
     /* What begins the list comes last in an embedded row, as in others. */
     for (uint32_t i = 0; i < 2; i++) {
@@ -305,8 +319,7 @@ enum weir_error_code join_side_add_all(struct join_side *side, const struct join
     for (uint32_t i = 0; i < count; i++) {
         weir_row_ref first = first_in(side->key_pointers[i], side->other_list_offset, side->key_refs[i]);
         firsts[places[i]] = first;
-        if (first & JOIN_ROW_IN_KEY) continue;
-        if (first) __builtin_prefetch(weir_table_read(other->row_table, first));
+        if (first && !(first & JOIN_ROW_IN_KEY)) join_row_prefetch(other, first);
     }
     if (side->embedded) keys.count = embed_rows(side, count, rows, hashes, groups);
     weir_table_append(side->row_table, &keys, side->vectors, side->row_pointers, refs);
@@ -496,7 +509,7 @@ void join_side_find(
         firsts[i] = WEIR_ROW_NONE;
         if (!rows[i] || other->unmatchable[i]) continue;
         firsts[i] = first_in(rows[i], side->list_offset, refs[i]);
-        if (firsts[i]) __builtin_prefetch(join_row_at(side, firsts[i]));
+        if (firsts[i]) join_row_prefetch(side, firsts[i]);
     }
 }
 

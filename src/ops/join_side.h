@@ -106,6 +106,12 @@ static inline const uint8_t *join_row_at(const struct join_side *side, weir_row_
     if (!(ref & JOIN_ROW_IN_KEY)) return weir_table_read(side->row_table, ref);
     return weir_table_read(side->key_table, ref & ~JOIN_ROW_IN_KEY) + side->list_offset - side->row_payload;
 }
+static inline void join_row_prefetch(const struct join_side *side, weir_row_ref ref)
+{
+    const uint8_t *row = join_row_at(side, ref);
+    __builtin_prefetch(row);
+    __builtin_prefetch(row + side->row_payload); /* where the next one is */
+}
 static inline weir_row_ref join_row_next(const struct join_side *side, const uint8_t *row)
 {
     return side->chained ? join_chained_row(side, row)->next & ~JOIN_ROW_IN_KEY
