@@ -103,9 +103,9 @@ void weir_checkpoint_commit_newest(
 void weir_checkpoint_suspend(struct weir_checkpoint_coordinator *c, struct weir_effects *effects);
 void weir_checkpoint_resume(
     struct weir_checkpoint_coordinator *c, int64_t now_us, int64_t wall_us, struct weir_effects *effects);
-/* 4.4, of every attempt of an enumerated vertex that a TaskManager reports when its region is re-attached,
- * after weir_checkpoint_tasks_changed() has named it; and again after the leader took a larger epoch. Until
- * all have reported or were redeployed no split is assigned. */
+/* 4.4, of every attempt that a TaskManager reports, also again; before or after
+ * weir_checkpoint_tasks_changed() names it; once weir_checkpoint_is_loaded(). Until all readers of a vertex
+ * have reported or were redeployed, no split of it is assigned. */
 void weir_checkpoint_splits_reported(struct weir_checkpoint_coordinator *c, const Weir__AttemptReport *report,
     int64_t now_us, int64_t wall_us, struct weir_effects *effects);
 /* Splits that were found, known ones among them or not; complete: there will be no others. For vertices

@@ -75,7 +75,7 @@ struct task_note {
     uint32_t task;                  /* index into c->tasks; UINT32_MAX: gone */
     uint64_t committed;             /* newest checkpoint whose commit this attempt has acknowledged */
     /* enumerated sources */
-    bool split_known; /* its splits are known: it reported, or was started by this leader */
+    struct weir_attempt_id split_reported; /* said which splits it has, maybe before it is the present one */
     bool split_waiting;
     uint64_t split_epoch, split_sequence; /* of the last assignment sent */
 };
@@ -285,6 +285,8 @@ bool checkpoint__may_trigger(const struct weir_checkpoint_coordinator *c);
 /* tasks.c */
 struct task_note *checkpoint__note(
     const struct weir_checkpoint_coordinator *c, uint32_t vertex, uint32_t subtask); /* NULL: never seen */
+struct task_note *checkpoint__note_add(
+    struct weir_checkpoint_coordinator *c, uint32_t vertex, uint32_t subtask);
 const struct weir_checkpoint_task *checkpoint__task(
     const struct weir_checkpoint_coordinator *c, uint32_t vertex, uint32_t subtask); /* NULL: gone */
 void checkpoint__tasks_noted(struct weir_checkpoint_coordinator *c);

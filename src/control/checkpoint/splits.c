@@ -236,7 +236,8 @@ static bool reader_known(const struct weir_checkpoint_coordinator *c, const stru
 {
     const struct task_note *note = checkpoint__note(c, task->attempt.vertex, task->attempt.subtask);
     struct weir_attempt_id named;
-    if (task->attempt.epoch >= c->split_epoch || (note && note->split_known)) return true;
+    if (task->attempt.epoch >= c->split_epoch) return true;
+    if (note && weir_attempt_id_equal(&note->split_reported, &task->attempt)) return true;
     if (WEIR_PLANTED(split_before_reports)) return true;
     if (!task->finished) return false;
     /* The checkpoint has all that it ever got. */
@@ -255,6 +256,11 @@ static bool may_assign(const struct weir_checkpoint_coordinator *c, const struct
     return true;
 }
 
+static bool is_newer(const struct weir_attempt_id *attempt, uint64_t epoch, uint32_t number)
+{
+    return attempt->epoch > epoch || (attempt->epoch == epoch && attempt->number > number);
+}
+
 /* Attempts that are gone give back what the checkpoint, from which the next ones start, does not show. */
 static void give_back(struct weir_checkpoint_coordinator *c, struct enumerator *e)
 {
@@ -263,7 +269,8 @@ static void give_back(struct weir_checkpoint_coordinator *c, struct enumerator *
         struct split *split = &e->splits[i];
         if (!split->given || split->in_state) continue;
         const struct weir_checkpoint_task *task = checkpoint__task(c, e->vertex, split->subtask);
-        if (task && of_attempt(split, &task->attempt)) continue;
+        /* A report may be ahead of the change that names its attempt. */
+        if (task && !is_newer(&task->attempt, split->attempt_epoch, split->attempt_number)) continue;
         if (is_covered(split, vertex))
             split->in_state = true;
         else if (!WEIR_PLANTED(split_lost))
@@ -290,7 +297,7 @@ void checkpoint__splits_tasks_changed(struct weir_checkpoint_coordinator *c, str
         struct enumerator *e = &c->enumerators[i];
         if (!restore(c, e, effects)) continue;
         uint64_t attempts = attempts_of(c, e);
-        if (attempts == e->attempts) continue;
+        if (attempts == e->attempts || !c->task_count) continue;
         e->attempts = attempts;
         give_back(c, e);
     }
@@ -301,7 +308,8 @@ void checkpoint__splits_tasks_changed(struct weir_checkpoint_coordinator *c, str
 void checkpoint__splits_epoch(struct weir_checkpoint_coordinator *c)
 {
     c->split_epoch = c->identity->epoch;
-    for (uint32_t i = 0; i < c->note_slots; i++) c->notes[i].split_known = false;
+    static const struct weir_attempt_id nobody;
+    for (uint32_t i = 0; i < c->note_slots; i++) c->notes[i].split_reported = nobody;
 }
 
 void weir_checkpoint_splits_reported(struct weir_checkpoint_coordinator *c, const Weir__AttemptReport *report,
@@ -310,8 +318,9 @@ void weir_checkpoint_splits_reported(struct weir_checkpoint_coordinator *c, cons
     struct weir_attempt_id attempt;
     if (!c->started || !weir_attempt_id_from(report->attempt, &attempt)) return;
     struct enumerator *e = enumerator_of(c, attempt.vertex);
-    struct task_note *note = checkpoint__note(c, attempt.vertex, attempt.subtask);
-    if (!e || !note || !weir_attempt_id_equal(&note->attempt, &attempt) || !restore(c, e, effects)) return;
+    const struct weir_checkpoint_task *task = checkpoint__task(c, attempt.vertex, attempt.subtask);
+    if (!e || !restore(c, e, effects)) return;
+    if (task && is_newer(&task->attempt, attempt.epoch, attempt.number)) return; /* deposed */
     checkpoint__enter(c, now_us, wall_us);
     for (size_t i = 0; i < report->n_splits; i++) {
         const Weir__Split *said = report->splits[i];
@@ -332,7 +341,7 @@ void weir_checkpoint_splits_reported(struct weir_checkpoint_coordinator *c, cons
         /* It never got there and never will: it was refused. One of this epoch may be on its way. */
         if (lost && split->epoch < c->identity->epoch && !is_covered(split, vertex)) set_free(e, split);
     }
-    note->split_known = true;
+    checkpoint__note_add(c, attempt.vertex, attempt.subtask)->split_reported = attempt;
     checkpoint__leave(c, effects);
 }
 

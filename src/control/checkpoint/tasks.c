@@ -44,7 +44,8 @@ static void notes_grow(struct weir_checkpoint_coordinator *c)
     c->note_slots = slots;
 }
 
-static struct task_note *note_add(struct weir_checkpoint_coordinator *c, uint32_t vertex, uint32_t subtask)
+struct task_note *checkpoint__note_add(
+    struct weir_checkpoint_coordinator *c, uint32_t vertex, uint32_t subtask)
 {
     if ((c->note_count + 1) * 2 > c->note_slots) notes_grow(c);
     struct task_note *note = note_slot(c->notes, c->note_slots, vertex, subtask);
@@ -61,12 +62,12 @@ void checkpoint__tasks_noted(struct weir_checkpoint_coordinator *c)
     for (uint32_t i = 0; i < c->note_slots; i++) c->notes[i].task = UINT32_MAX;
     for (uint32_t i = 0; i < c->task_count; i++) {
         const struct weir_checkpoint_task *task = &c->tasks[i];
-        struct task_note *note = note_add(c, task->attempt.vertex, task->attempt.subtask);
+        struct task_note *note = checkpoint__note_add(c, task->attempt.vertex, task->attempt.subtask);
         note->task = i;
         if (weir_attempt_id_equal(&note->attempt, &task->attempt)) continue;
         note->attempt = task->attempt;
         note->committed = note->split_epoch = note->split_sequence = 0;
-        note->split_known = note->split_waiting = false;
+        note->split_waiting = false;
     }
 }
 

@@ -344,6 +344,46 @@ static void a_new_epoch_of_the_same_leader_has_the_readers_report_again(void **s
     assert_int_equal(last, 'b');
 }
 
+static void a_report_may_come_before_its_attempt_is_known(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    set_splits(w, "abc", true);
+    ask(w, 0); /* a */
+    checkpoint(w);
+    ask(w, 0); /* b */
+    uint32_t count = w->task_count;
+    w->task_count = 0;
+    w->all_running = false;
+    world_takeover(w);
+    report(w, 0);
+    report(w, 1);
+    w->task_count = count;
+    w->all_running = true;
+    world_tasks(w);
+    assert_int_equal(ask(w, 1), 'c');
+    assert_int_equal(ask(w, 1), '-');
+}
+
+static void what_a_deposed_reader_reports_does_not_count(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    set_splits(w, "abc", true);
+    checkpoint(w);
+    ask(w, 0); /* a */
+    struct weir_attempt_id older = w->tasks[0].attempt;
+    w->tasks[0].attempt.epoch = 2;
+    w->tasks[1].attempt.epoch = 2;
+    world_takeover(w);
+    w->tasks[0].attempt = older;
+    report(w, 0);
+    w->tasks[0].attempt.epoch = 2;
+    readers_reset(0);
+    assert_int_equal(ask(w, 1), 'a');
+    assert_int_equal(ask(w, 0), 'b');
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -357,6 +397,8 @@ int main(void)
         TEST(a_lost_reader_is_reset_by_a_new_leader),
         TEST(an_assignment_between_trigger_and_snapshot_is_in_the_checkpoint),
         TEST(splits_are_found_in_a_directory_and_never_again),
+        TEST(a_report_may_come_before_its_attempt_is_known),
+        TEST(what_a_deposed_reader_reports_does_not_count),
         TEST(a_new_epoch_of_the_same_leader_has_the_readers_report_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
