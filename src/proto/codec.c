@@ -42,6 +42,47 @@ void weir_proto_encode(const ProtobufCMessage *message, struct weir_buffer *to)
     protobuf_c_message_pack_to_buffer(message, &sink.base);
 }
 
+/*
+ * protobuf-c takes a field number of zero that is spelled in more than one byte, keeps it as an unknown field
+ * and writes it in one byte, which it then refuses: a record written back like that could never be read
+ * again. Such a spelling is rare even in opaque bytes, so the message is looked through only where one may
+ * be.
+ */
+static bool may_hold_field_zero(const uint8_t *bytes, size_t length)
+{
+    for (size_t i = 0; i + 1 < length; i++) {
+        if ((bytes[i] & 0xf8) != 0x80) continue;
+        size_t end = i + 1;
+        while (end < length && bytes[end] == 0x80) end++;
+        if (end < length && bytes[end] == 0) return true;
+    }
+    return false;
+}
+
+static bool holds_field_zero(const ProtobufCMessage *message)
+{
+    for (unsigned i = 0; i < message->n_unknown_fields; i++)
+        if (message->unknown_fields[i].tag == 0) return true;
+    for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
+        if (field->type != PROTOBUF_C_TYPE_MESSAGE) continue;
+        const char *at = (const char *)message + field->offset, *quantifier = (const char *)message;
+        quantifier += field->quantifier_offset;
+        if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+            const ProtobufCMessage *const *items = *(const ProtobufCMessage *const *const *)(const void *)at;
+            size_t count = *(const size_t *)(const void *)quantifier;
+            for (size_t j = 0; j < count; j++)
+                if (holds_field_zero(items[j])) return true;
+            continue;
+        }
+        bool chosen = !(field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) ||
+                      *(const uint32_t *)(const void *)quantifier == field->id;
+        const ProtobufCMessage *item = *(const ProtobufCMessage *const *)(const void *)at;
+        if (chosen && item && holds_field_zero(item)) return true;
+    }
+    return false;
+}
+
 enum weir_error_code weir_proto_decode(const ProtobufCMessageDescriptor *descriptor, struct weir_arena *arena,
     const void *bytes, size_t length, size_t bytes_max, ProtobufCMessage **ret, struct weir_error *reterr)
 {
@@ -52,7 +93,7 @@ enum weir_error_code weir_proto_decode(const ProtobufCMessageDescriptor *descrip
         decode_allocator(arena, 4096 + length * WEIR_DECODE_AMPLIFICATION_MAX);
     allocator.base.allocator_data = &allocator;
     ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, &allocator.base, length, bytes);
-    if (!message)
+    if (!message || (may_hold_field_zero(bytes, length) && holds_field_zero(message)))
         return weir_error_set(reterr, WEIR_E_STATE, "%zu bytes are no %s: truncated or damaged", length,
             descriptor->short_name);
     *ret = message;

@@ -169,6 +169,46 @@ static void unknown_fields_survive(void **state)
     end(&f);
 }
 
+/* It would be written back as bytes that nobody can read: in the message itself and in one inside of it. */
+static void a_field_without_a_number_is_refused(void **state)
+{
+    static const uint8_t field_zero[] = { 0x81, 0x80, 0x00, 1, 2, 3, 4, 5, 6, 7, 8 };
+    struct fixture f;
+    start(&f);
+    for (int inside = 0; inside < 3; inside++) {
+        Weir__TaskManagerReport report = WEIR__TASK_MANAGER_REPORT__INIT;
+        Weir__AttemptReport attempt = WEIR__ATTEMPT_REPORT__INIT, *attempts[] = { &attempt };
+        Weir__Node node = WEIR__NODE__INIT;
+        ProtobufCMessageUnknownField unknown = {
+            .tag = 0, .wire_type = PROTOBUF_C_WIRE_TYPE_64BIT, .len = 8, .data = (uint8_t *)field_zero + 3
+        };
+        report.node = &node;
+        report.n_attempts = 1;
+        report.attempts = attempts;
+        if (inside == 1) node.base.n_unknown_fields = 1, node.base.unknown_fields = &unknown;
+        if (inside == 2) attempt.base.n_unknown_fields = 1, attempt.base.unknown_fields = &unknown;
+        weir_buffer_clear(&f.bytes);
+        weir_proto_encode(&report.base, &f.bytes);
+        if (inside) { /* spelled in two bytes, one more for the length of what it is in */
+            char *at = memchr(f.bytes.data, 1, f.bytes.length);
+            size_t rest = f.bytes.length - (size_t)(at - f.bytes.data);
+            weir_buffer_append_byte(&f.bytes, 0);
+            at = f.bytes.data + f.bytes.length - 1 - rest;
+            memmove(at + 2, at + 1, rest - 1);
+            at[0] = (char)0x81;
+            at[1] = 0;
+            at[-1]++;
+        } else {
+            weir_buffer_append(&f.bytes, field_zero, sizeof field_zero);
+        }
+        ProtobufCMessage *message = NULL;
+        assert_int_equal(weir_proto_decode(&weir__task_manager_report__descriptor, &f.arena, f.bytes.data,
+                             f.bytes.length, 4096, &message, &f.error),
+            WEIR_E_STATE);
+    }
+    end(&f);
+}
+
 static void sizes_are_checked_before_decoding(void **state)
 {
     struct fixture f;
@@ -344,6 +384,7 @@ int main(void)
         cmocka_unit_test(a_record_is_refused_by_what_it_lacks),
         cmocka_unit_test(a_cut_record_is_refused_or_reads_as_what_is_left),
         cmocka_unit_test(unknown_fields_survive),
+        cmocka_unit_test(a_field_without_a_number_is_refused),
         cmocka_unit_test(sizes_are_checked_before_decoding),
         cmocka_unit_test(little_that_asks_for_much_is_refused),
         cmocka_unit_test(a_plan_is_refused_by_what_is_wrong_with_it),
