@@ -264,6 +264,35 @@ static void execute_blob(struct weir_control_loop *loop, const struct weir_effec
     uv_queue_work(&loop->loop, &work->request, blob_work, blob_done);
 }
 
+struct pool_work {
+    uv_work_t request;
+    struct weir_control_loop *loop;
+    void (*work)(void *);
+    void (*done)(void *);
+    void *argument;
+};
+
+static void pool_work(uv_work_t *request)
+{
+    struct pool_work *work = (struct pool_work *)request;
+    work->work(work->argument);
+}
+
+static void pool_done(uv_work_t *request, int status)
+{
+    struct pool_work *work = (struct pool_work *)request;
+    work->done(work->argument);
+    weir_memory_release(work->loop->memory, work, sizeof *work);
+}
+
+void weir_control_loop_work(
+    struct weir_control_loop *loop, void (*work)(void *), void (*done)(void *), void *argument)
+{
+    struct pool_work *item = weir_memory_allocate_zeroed(loop->memory, sizeof *item);
+    *item = (struct pool_work){ .loop = loop, .work = work, .done = done, .argument = argument };
+    uv_queue_work(&loop->loop, &item->request, pool_work, pool_done);
+}
+
 /* --- the coordination store --- */
 
 static void execute_store(struct weir_control_loop *loop, const struct weir_effect *effect)

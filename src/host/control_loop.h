@@ -50,6 +50,9 @@ void weir_control_loop_post(
     struct weir_control_loop *loop, void (*call)(void *), void *argument); /* @thread any */
 
 /* On the control thread: */
+/* work runs on the pool, then done on the control thread, always. */
+void weir_control_loop_work(
+    struct weir_control_loop *loop, void (*work)(void *), void (*done)(void *), void *argument);
 struct weir_actor *weir_control_loop_actor(struct weir_control_loop *loop);
 void weir_control_loop_event(struct weir_control_loop *loop, struct weir_event *event);
 /* A peer inside this process (REST): what machines send to `name` comes to received; it says things with

@@ -1,0 +1,195 @@
+#include "base/assert.h"
+#include "host/task_runtime_internal.h"
+#include <stdio.h>
+#include <string.h>
+
+/* A snapshot on its way to disk. */
+struct snapshot_write {
+    struct host_task *task;
+    struct weir_subtask_snapshot *snapshot; /* the subtask's: task->snapshots keeps that */
+    uint64_t checkpoint, epoch;
+    bool finished, savepoint;
+    char directory[1200];
+    struct host_manifest *base, *made;
+    enum weir_error_code code;
+    struct weir_error error;
+};
+
+static void manifest_drop(struct host_task *task, struct host_manifest *manifest)
+{
+    if (!manifest || --manifest->references) return;
+    weir_arena_done(&manifest->arena);
+    weir_memory_release(task->runtime->config.memory, manifest, sizeof *manifest);
+}
+
+void host_task_free_manifests(struct host_task *task)
+{
+    for (uint32_t i = 0; i < HOST_MANIFESTS_KEPT; i++) {
+        manifest_drop(task, task->kept[i]);
+        task->kept[i] = NULL;
+    }
+}
+
+static struct host_manifest *find_base(struct host_task *task, uint64_t checkpoint)
+{
+    for (uint32_t i = 0; i < HOST_MANIFESTS_KEPT && checkpoint; i++)
+        if (task->kept[i] && task->kept[i]->checkpoint == checkpoint) return task->kept[i];
+    return NULL;
+}
+
+static const char *find_directory(const struct host_task *task, uint64_t checkpoint)
+{
+    for (uint32_t i = 0; i < HOST_CHECKPOINTS_KNOWN; i++)
+        if (task->known[i].checkpoint == checkpoint) return task->known[i].directory;
+    return NULL;
+}
+
+/* The subtask may let go of it. */
+static void release_snapshot(struct host_task *task, uint64_t checkpoint)
+{
+    weir_subtask_snapshot_written(task->subtask, checkpoint);
+    atomic_fetch_sub(&task->snapshots, 1);
+    host_slot_wake(&task->slot->waker);
+}
+
+static void write_on_pool(void *argument)
+{
+    struct snapshot_write *write = argument;
+    struct host_task *task = write->task;
+    struct weir_task_runtime *runtime = task->runtime;
+    struct weir_filesystem *fs = runtime->config.filesystem;
+    char prefix[64];
+    snprintf(
+        prefix, sizeof prefix, "e%llu.%u", (unsigned long long)task->attempt.epoch, task->attempt.number);
+    write->code = fs->make_directories(fs, write->directory, &write->error);
+    if (!write->code)
+        write->code = weir_snapshot_write(fs, write->directory, prefix, task->vertex, task->attempt.subtask,
+            write->snapshot, write->base ? &write->base->manifest : NULL, runtime->config.memory,
+            &write->made->arena, &write->made->manifest, &write->error);
+}
+
+static Weir__SubtaskSnapshot *describe(struct snapshot_write *write, struct weir_arena *arena)
+{
+    struct host_task *task = write->task;
+    const struct weir_snapshot_manifest *manifest = &write->made->manifest;
+    struct weir_buffer bytes;
+    weir_buffer_init(&bytes, task->runtime->config.memory, WEIR_METADATA_BYTES_MAX);
+    weir_snapshot_manifest_write(manifest, NULL, &bytes);
+    Weir__SubtaskSnapshot *message = WEIR_PROTO_NEW(arena, Weir__SubtaskSnapshot, weir__subtask_snapshot);
+    message->vertex = task->attempt.vertex;
+    message->subtask = task->attempt.subtask;
+    message->finished = manifest->finished;
+    message->manifest.len = bytes.length;
+    message->manifest.data = (uint8_t *)weir_arena_copy(arena, bytes.data, bytes.length);
+    weir_buffer_done(&bytes);
+    message->n_files = manifest->file_count;
+    message->files = WEIR_ARENA_ARRAY(arena, char *, manifest->file_count + 1);
+    for (uint32_t i = 0; i < manifest->file_count; i++)
+        message->files[i] = weir_arena_string(arena, manifest->files[i].path);
+    message->bytes_full = manifest->bytes_total;
+    message->bytes_written = manifest->bytes_written;
+    message->run = weir_run_to(arena, &task->region->run);
+    message->attempt = weir_attempt_id_to(arena, &task->attempt);
+    message->checkpoint = write->finished ? 0 : write->checkpoint;
+    return message;
+}
+
+static void tell_written(struct snapshot_write *write)
+{
+    struct host_task *task = write->task;
+    enum weir_task_event_kind kind = write->finished ? WEIR_TASK_ENDED : WEIR_TASK_ACKNOWLEDGED;
+    if (write->code) kind = write->finished ? WEIR_TASK_FAILED : WEIR_TASK_DECLINED;
+    struct host_event *event = host_event_new(task, kind);
+    event->event.checkpoint = write->checkpoint;
+    event->event.barrier_epoch = write->epoch;
+    if (write->code) {
+        event->event.reason = WEIR__DECLINE_REASON__DECLINE_WRITE_FAILED;
+        event->event.error = weir_arena_string(&event->arena, write->error.message);
+    } else {
+        event->event.snapshot = describe(write, &event->arena);
+        task->ended |= write->finished;
+    }
+    host_event_post(event);
+}
+
+static void write_done(void *argument)
+{
+    struct snapshot_write *write = argument;
+    struct host_task *task = write->task;
+    task->works--;
+    tell_written(write);
+    if (write->code && write->finished)
+        weir_subtask_cancel(task->subtask); /* nothing else carries what it held */
+    if (!write->code && !write->finished && !write->savepoint) {
+        struct host_manifest **kept = &task->kept[task->kept_next++ % HOST_MANIFESTS_KEPT];
+        manifest_drop(task, *kept);
+        *kept = write->made;
+        write->made->references++;
+        task->runtime->statistics.snapshots_written++;
+    }
+    manifest_drop(task, write->made);
+    manifest_drop(task, write->base);
+    release_snapshot(task, write->checkpoint);
+    weir_memory_release(task->runtime->config.memory, write, sizeof *write);
+}
+
+static void begin_write(struct host_task *task, struct weir_subtask_snapshot *snapshot, const char *directory)
+{
+    struct weir_memory *memory = task->runtime->config.memory;
+    struct snapshot_write *write = weir_memory_allocate_zeroed(memory, sizeof *write);
+    *write = (struct snapshot_write){ .task = task,
+        .snapshot = snapshot,
+        .checkpoint = snapshot->checkpoint_id,
+        .epoch = snapshot->epoch,
+        .finished = snapshot->finished,
+        .savepoint = snapshot->savepoint };
+    snprintf(write->directory, sizeof write->directory, "%s", directory);
+    write->base = snapshot->savepoint ? NULL : find_base(task, snapshot->base_id);
+    if (write->base) write->base->references++;
+    write->made = weir_memory_allocate_zeroed(memory, sizeof *write->made);
+    weir_arena_init(&write->made->arena, memory);
+    write->made->references = 1;
+    write->made->checkpoint = snapshot->checkpoint_id;
+    task->works++;
+    weir_control_loop_work(task->runtime->config.loop, write_on_pool, write_done, write);
+}
+
+void host_task_hold(struct host_task *task, struct weir_subtask_snapshot *snapshot)
+{
+    if (snapshot->finished) { /* no one checkpoint owns it: every later one refers to it */
+        char directory[1200];
+        snprintf(directory, sizeof directory, "%.1000s/%s/taskowned",
+            task->region->plan->settings->checkpoint_directory, task->region->job_text);
+        begin_write(task, snapshot, directory);
+        return;
+    }
+    const char *directory = find_directory(task, snapshot->checkpoint_id);
+    if (directory) {
+        begin_write(task, snapshot, directory);
+    } else if (task->held_count < HOST_SNAPSHOTS_HELD_MAX) { /* the barrier was faster than the trigger */
+        task->held[task->held_count++] = snapshot;
+    } else {
+        release_snapshot(task, snapshot->checkpoint_id);
+    }
+}
+
+void host_task_know(struct host_task *task, uint64_t checkpoint, const char *directory)
+{
+    struct host_checkpoint *known = &task->known[task->known_next++ % HOST_CHECKPOINTS_KNOWN];
+    known->checkpoint = checkpoint;
+    snprintf(known->directory, sizeof known->directory, "%s", directory);
+    for (uint32_t i = 0; i < task->held_count; i++) {
+        if (task->held[i]->checkpoint_id != checkpoint) continue;
+        begin_write(task, task->held[i], known->directory);
+        task->held[i--] = task->held[--task->held_count];
+    }
+}
+
+void host_task_drop_held(struct host_task *task, uint64_t checkpoint, uint64_t epoch_below)
+{
+    for (uint32_t i = 0; i < task->held_count; i++) {
+        if (task->held[i]->checkpoint_id != checkpoint && task->held[i]->epoch >= epoch_below) continue;
+        release_snapshot(task, task->held[i]->checkpoint_id);
+        task->held[i--] = task->held[--task->held_count];
+    }
+}

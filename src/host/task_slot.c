@@ -1,0 +1,168 @@
+#include "base/assert.h"
+#include "host/task_runtime_internal.h"
+#include "os/clock.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { SPIN_ROUNDS = 200, PARK_MS_MAX = 100 };
+
+void host_slot_wake(struct weir_waker *waker)
+{
+    struct host_slot *slot = (struct host_slot *)waker;
+    /* One side writes signaled and reads parked, the other writes parked and reads signaled: one of them
+     * sees. */
+    if (atomic_exchange(&slot->signaled, true)) return;
+    if (!atomic_load(&slot->parked)) return;
+    pthread_mutex_lock(&slot->mutex);
+    pthread_cond_signal(&slot->condition);
+    pthread_mutex_unlock(&slot->mutex);
+}
+
+void host_slot_add(struct host_slot *slot, struct host_task *task)
+{
+    pthread_mutex_lock(&slot->mutex);
+    WEIR_ASSERT(slot->arrival_count < WEIR_ARRAY_COUNT(slot->arrivals));
+    slot->arrivals[slot->arrival_count++] = task;
+    pthread_mutex_unlock(&slot->mutex);
+    host_slot_wake(&slot->waker);
+}
+
+static void take_arrivals(struct host_slot *slot)
+{
+    pthread_mutex_lock(&slot->mutex);
+    for (uint32_t i = 0; i < slot->arrival_count; i++) {
+        WEIR_ASSERT(slot->task_count < WEIR_ARRAY_COUNT(slot->tasks));
+        slot->tasks[slot->task_count++] = slot->arrivals[i];
+    }
+    slot->arrival_count = 0;
+    pthread_mutex_unlock(&slot->mutex);
+}
+
+static void park(struct host_slot *slot, int64_t wake_ms)
+{
+    int64_t wait_ms = PARK_MS_MAX;
+    if (wake_ms != INT64_MAX)
+        wait_ms = WEIR_MIN(wait_ms, WEIR_MAX(wake_ms - weir_clock_epoch_ms(), (int64_t)0));
+    if (wait_ms == 0) return;
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += wait_ms * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&slot->mutex);
+    atomic_store(&slot->parked, true);
+    while (!atomic_load(&slot->signaled)) {
+        if (wake_ms == INT64_MAX && slot->task_count == 0) { /* an idle slot costs nothing */
+            pthread_cond_wait(&slot->condition, &slot->mutex);
+            continue;
+        }
+        if (pthread_cond_timedwait(&slot->condition, &slot->mutex, &until)) break;
+    }
+    atomic_store(&slot->parked, false);
+    pthread_mutex_unlock(&slot->mutex);
+}
+
+/* @thread control: what waits for a trigger will not be written. */
+static void drop_held(void *argument)
+{
+    host_task_drop_held(argument, 0, UINT64_MAX);
+}
+
+static void die(struct host_task *task, enum weir_task_event_kind as, const char *why)
+{
+    weir_control_loop_post(task->runtime->config.loop, drop_held, task);
+    task->dying = true;
+    task->dying_as = as;
+    snprintf(task->dying_why, sizeof task->dying_why, "%s", why);
+}
+
+/* Nothing writes what it acknowledged any more: it leaves this thread. The control thread may still be
+ * writing into its mailbox, so it is freed only once that has heard of it. */
+static bool bury(struct host_task *task)
+{
+    if (atomic_load(&task->snapshots)) return false;
+    struct host_event *event = host_event_new(task, task->dying_as);
+    event->event.error = weir_arena_string(&event->arena, task->dying_why);
+    event->over = true;
+    host_event_post(event);
+    return true;
+}
+
+static void tell_barrier(struct host_task *task)
+{
+    struct weir_barrier_seen seen = weir_subtask_newest_barrier(task->subtask);
+    if (seen.id <= task->barrier_told) return;
+    task->barrier_told = seen.id;
+    struct host_event *event = host_event_new(task, WEIR_TASK_BARRIER);
+    event->event.checkpoint = seen.id;
+    event->event.barrier_epoch = seen.epoch;
+    host_event_post(event);
+}
+
+/* One step of one task. */
+static bool step_task(struct host_task *task, int64_t *wake_ms)
+{
+    if (atomic_load(&task->leave)) { /* forgotten, or the process ends */
+        die(task, WEIR_TASK_CANCELED, "");
+        return true;
+    }
+    if (atomic_load(&task->broken) && !task->ended_told) {
+        char why[400];
+        snprintf(why, sizeof why, "lost the connection to TaskManager '%s'", task->broken_by);
+        die(task, WEIR_TASK_FAILED, why);
+        return true;
+    }
+    bool ready = atomic_load(&task->established) == task->links_needed;
+    if (ready && !task->running_told) {
+        task->running_told = true;
+        host_event_post(host_event_new(task, WEIR_TASK_RUNNING));
+    }
+    if (!ready && !atomic_load(&task->subtask->canceled)) return false;
+    int64_t at_ms = INT64_MAX;
+    enum weir_subtask_result result = weir_subtask_run_once(task->subtask, &at_ms);
+    tell_barrier(task);
+    switch (result) {
+    case WEIR_SUBTASK_WORKED: return true;
+    case WEIR_SUBTASK_IDLE: *wake_ms = WEIR_MIN(*wake_ms, at_ms); return false;
+    case WEIR_SUBTASK_BLOCKED:
+    case WEIR_SUBTASK_ENDED: return false;
+    case WEIR_SUBTASK_FAILED: die(task, WEIR_TASK_FAILED, task->subtask->error.message); return true;
+    case WEIR_SUBTASK_CANCELED: die(task, WEIR_TASK_CANCELED, ""); return true;
+    }
+    return false;
+}
+
+static bool run_round(struct host_slot *slot, int64_t *wake_ms)
+{
+    bool worked = false;
+    for (uint32_t i = 0; i < slot->task_count; i++) {
+        struct host_task *task = slot->tasks[i];
+        if (!task->dying) worked |= step_task(task, wake_ms);
+        if (!task->dying) continue;
+        if (!bury(task)) {
+            /* The pool still reads its state: it wakes this slot when done. */
+            continue;
+        }
+        slot->tasks[i--] = slot->tasks[--slot->task_count];
+        worked = true;
+    }
+    return worked;
+}
+
+void *host_slot_main(void *argument)
+{
+    struct host_slot *slot = argument;
+    for (;;) {
+        atomic_store(&slot->signaled, false);
+        take_arrivals(slot);
+        int64_t wake_ms = INT64_MAX;
+        bool worked = run_round(slot, &wake_ms);
+        if (worked) continue;
+        if (atomic_load(&slot->closing) && slot->task_count == 0) return NULL;
+        for (uint32_t i = 0; i < SPIN_ROUNDS && slot->task_count; i++) {
+            if (atomic_load_explicit(&slot->signaled, memory_order_relaxed)) break;
+            __builtin_ia32_pause();
+        }
+        if (!atomic_load(&slot->signaled)) park(slot, wake_ms);
+    }
+}
