@@ -153,6 +153,7 @@ static void apply(struct weir_jobmaster *jm, uint32_t taskmanager, Weir__Attempt
     for (uint32_t i = 0; i < count; i++) {
         reattach__says(jm, taskmanager, reports[i], effects);
         mark_reported(jm, reports[i]);
+        weir_checkpoint_splits_reported(jm->coordinator, reports[i], jm->now_us, jm->wall_us, effects);
     }
     find_missing(jm, taskmanager, effects);
 }

@@ -28,7 +28,7 @@ static bool is_next(
 {
     if (WEIR_PLANTED(late_split_taken)) return true;
     if (split->epoch != executor->identity->epoch) return false;
-    if (attempt->split_epoch != split->epoch) return true;
+    if (attempt->split_epoch != split->epoch) return split->sequence == 1; /* its first of this epoch */
     return split->sequence == attempt->split_sequence + 1;
 }
 
