@@ -316,7 +316,8 @@ void weir_checkpoint_splits_reported(struct weir_checkpoint_coordinator *c, cons
     int64_t now_us, int64_t wall_us, struct weir_effects *effects)
 {
     struct weir_attempt_id attempt;
-    if (!c->started || !weir_attempt_id_from(report->attempt, &attempt)) return;
+    if (!c || !c->started || !weir_attempt_id_from(report->attempt, &attempt))
+        return; /* no plan, no splits */
     struct enumerator *e = enumerator_of(c, attempt.vertex);
     const struct weir_checkpoint_task *task = checkpoint__task(c, attempt.vertex, attempt.subtask);
     if (!e || !restore(c, e, effects)) return;
