@@ -295,8 +295,8 @@ void weir_task_runtime_execute(struct weir_task_runtime *runtime, const struct w
         if (effect->resume) weir_subtask_resume(task->subtask, effect->checkpoint);
         break;
     case WEIR_TASK_COMPLETE:
-        weir_subtask_notify_complete(
-            task->subtask, task->ended ? WEIR_FINAL_CHECKPOINT_ID : effect->checkpoint);
+        /* The taskexecutor says which: an ended one may have acknowledged this very checkpoint before. */
+        weir_subtask_notify_complete(task->subtask, effect->checkpoint);
         break;
     case WEIR_TASK_DRAIN:
         if (task->vertex->operators[0]->kind == WEIR_PLAN_SOURCE) weir_subtask_drain(task->subtask);
