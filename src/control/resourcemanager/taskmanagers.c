@@ -361,9 +361,24 @@ static void take_local_snapshot(
     group->local_snapshots[group->local_snapshot_count++] = WEIR_PROTO_COPY(arena, local);
 }
 
+/* A new report takes the place of the old one, whose memory is used again. */
+static void drop_kept(struct weir_resourcemanager *rm, const struct rm__taskmanager *taskmanager)
+{
+    for (uint32_t i = 0; i < rm->job_count; i++) {
+        struct rm__group **link = &rm__job(rm, i)->kept;
+        while (*link) {
+            if ((*link)->taskmanager == taskmanager->index)
+                *link = (*link)->next;
+            else
+                link = &(*link)->next;
+        }
+    }
+}
+
 static void take_report(struct weir_resourcemanager *rm, struct rm__taskmanager *taskmanager,
     const Weir__TaskManagerReport *report, struct weir_effects *effects)
 {
+    drop_kept(rm, taskmanager);
     struct rm__strays strays = { 0 };
     weir_arena_reset(&rm->telling_arena);
     weir_arena_reset(&taskmanager->report_arena);
