@@ -32,7 +32,7 @@ struct weir_sim_timer {
     bool set;
 };
 
-enum { WEIR_SIM_TIMER_BUCKETS = 256, WEIR_SIM_TIMERS_MAX = 1 << 20 };
+enum { WEIR_SIM_TIMER_BUCKETS = 256, WEIR_SIM_TIMERS_MAX = 1 << 20, WEIR_SIM_STEPS_STANDING_MAX = 200000 };
 
 struct weir_sim_process {
     struct weir_env env; /* first */
@@ -69,7 +69,9 @@ struct weir_sim_process {
     uint32_t deferred_count, deferred_capacity;
     bool restart_wanted; /* comes back by itself when killed */
     bool shut_down;      /* ended on purpose */
-    uint64_t queue_peak;
+    /* Steps while time stood still: a machine that never ends its turn is a defect. */
+    int64_t standing_us;
+    uint64_t steps_standing;
 };
 
 struct weir_sim_process *weir_sim_process_add(struct weir_sim *sim, enum weir_sim_process_kind kind,

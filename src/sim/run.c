@@ -19,6 +19,12 @@ static void observe(
     weir_sim_note(sim, (uint64_t)role << 56 ^ (uint64_t)event->kind << 48 ^ effects->count);
     if ((size_t)event->kind < WEIR_ARRAY_COUNT(event_names))
         weir_sim_cover(sim, WEIR_SIM_COVER_EVENT, event_names[event->kind]);
+    if (process->standing_us != weir_sim_now(sim)) process->steps_standing = 0;
+    process->standing_us = weir_sim_now(sim);
+    if (++process->steps_standing > WEIR_SIM_STEPS_STANDING_MAX) {
+        weir_sim_fail(sim, "bounds", "%s makes no end of steps (role %d, event %d)", process->name, role, event->kind);
+        process->dying = true;
+    }
     WEIR_SIM_CHECK(sim, step, process, role, event, effects);
 }
 
@@ -124,6 +130,14 @@ static void add_processes(struct weir_sim *sim, struct weir_sim_random *random)
     knobs->control.peer_count = knobs->jobmanager_count;
 }
 
+/* Enough for all jobs when one TaskManager is gone: a job that lacks slots is no defect. */
+static void give_slots(struct weir_sim *sim)
+{
+    uint32_t wanted = 4 * sim->clients->job_count, left = sim->knobs.taskmanager_count - 1;
+    uint32_t slots = WEIR_MAX(sim->knobs.slots_per_taskmanager, (wanted + left - 1) / left);
+    for (uint32_t i = 0; i < sim->process_count; i++) sim->processes[i].slots = slots;
+}
+
 static void make_cluster(struct weir_sim *sim)
 {
     struct weir_sim_random random = weir_sim_stream(sim, WEIR_SIM_STREAM_KNOBS);
@@ -133,6 +147,7 @@ static void make_cluster(struct weir_sim *sim)
     weir_sim_checkers_start(sim);
     add_processes(sim, &random);
     weir_sim_clients_start(sim);
+    give_slots(sim);
 }
 
 /* --- phases --- */
