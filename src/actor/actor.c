@@ -18,14 +18,7 @@ struct queued {
 };
 
 /* What is logged once. */
-enum log_once {
-    LOG_MALFORMED,
-    LOG_VERSION,
-    LOG_CLUSTER,
-    LOG_EPOCH,
-    LOG_TOO_LONG,
-    LOG_ONCE_COUNT
-};
+enum log_once { LOG_MALFORMED, LOG_VERSION, LOG_CLUSTER, LOG_EPOCH, LOG_TOO_LONG, LOG_ONCE_COUNT };
 
 /* The machine that is being stepped. */
 struct target {

@@ -56,10 +56,11 @@ struct rm__taskmanager {
     uint32_t slot_count, free_count, busy_count; /* busy: HELD and STRAY */
     uint32_t bucket;                             /* 0: in none */
     struct rm__taskmanager *bucket_next, *bucket_previous;
-    int64_t heard_us;               /* of the machine's own clock */
-    int64_t idle_since_us;          /* INT64_MAX: it is not idle */
-    uint32_t attempts;              /* that it keeps */
-    uint64_t generation;            /* of its report */
+    int64_t heard_us;      /* of the machine's own clock */
+    int64_t idle_since_us; /* INT64_MAX: it is not idle */
+    uint32_t attempts;     /* that it keeps */
+    uint64_t generation;   /* of its report */
+    bool has_kept;
     struct weir_arena report_arena; /* kept groups, for jobs that have not registered yet */
     struct weir_job_id *reported;   /* jobs that have attempts there */
     uint32_t reported_count, reported_capacity;

@@ -308,6 +308,7 @@ static struct rm__group *group_of(
     if (!job->registered) {
         group->next = job->kept;
         job->kept = group;
+        taskmanager->has_kept = true;
     }
     return group;
 }
@@ -362,8 +363,10 @@ static void take_local_snapshot(
 }
 
 /* A new report takes the place of the old one, whose memory is used again. */
-static void drop_kept(struct weir_resourcemanager *rm, const struct rm__taskmanager *taskmanager)
+static void drop_kept(struct weir_resourcemanager *rm, struct rm__taskmanager *taskmanager)
 {
+    if (!taskmanager->has_kept) return;
+    taskmanager->has_kept = false;
     for (uint32_t i = 0; i < rm->job_count; i++) {
         struct rm__group **link = &rm__job(rm, i)->kept;
         while (*link) {
