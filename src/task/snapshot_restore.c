@@ -142,7 +142,9 @@ static enum weir_error_code check_parts(const struct weir_snapshot_manifest *man
         return weir_error_set(reterr, WEIR_E_STATE,
             "the checkpoint holds nothing for %s (vertex %u): it was taken of another job", vertex->name,
             vertex->id);
-    if (ret->part_count != ret->parallelism)
+    /* A region that is restored alone, as wide as it was, brings its own subtasks' parts. */
+    bool own = ret->parallelism == vertex->parallelism && met[subtask_index];
+    if (ret->part_count != ret->parallelism && !own)
         return weir_error_set(reterr, WEIR_E_STATE,
             "the checkpoint holds %u of the %u subtasks of %s: it is not whole", ret->part_count,
             ret->parallelism, vertex->name);
