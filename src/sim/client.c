@@ -160,6 +160,7 @@ static void ask(struct client *client, uint32_t index)
     if (action->kind == WEIR_SIM_SUBMIT) job->asked = true;
     if (action->kind == WEIR_SIM_CANCEL) job->asked_cancel = true;
     if (action->kind == WEIR_SIM_STOP) job->asked_stop = true;
+    if (action->kind == WEIR_SIM_STOP && action->drain) job->asked_drain = true;
     void *body;
     weir_arena_reset(&client->scratch);
     Weir__Envelope__BodyCase kind = make_body(client, action, &body);

@@ -43,6 +43,14 @@ static struct weir_sim_process *pick_any(struct weir_sim *sim, struct weir_sim_r
 
 enum undo_kind { UNDO_BLOCK, UNDO_CUT, UNDO_STORE, UNDO_REFUSE, UNDO_SHARED };
 
+static void block_data(struct weir_sim *sim, uint32_t a, uint32_t b, bool blocked)
+{
+    const struct weir_sim_process *from = &sim->processes[a], *to = &sim->processes[b];
+    if (!sim->exchange || from->kind != WEIR_SIM_TASKMANAGER || to->kind != WEIR_SIM_TASKMANAGER) return;
+    weir_sim_exchange_partition(
+        sim->exchange, from->name, to->name, blocked, blocked ? sim->network.break_after_us : 0);
+}
+
 static void undo(void *owner, void *payload, uint64_t number)
 {
     struct weir_sim *sim = (struct weir_sim *)owner;
@@ -50,9 +58,7 @@ static void undo(void *owner, void *payload, uint64_t number)
     switch ((enum undo_kind)(number & 0xff)) {
     case UNDO_BLOCK:
         weir_sim_network_block(&sim->network, a, b, false);
-        if (sim->exchange)
-            weir_sim_exchange_partition(
-                sim->exchange, sim->processes[a].name, sim->processes[b].name, false, 0);
+        block_data(sim, a, b, false);
         break;
     case UNDO_CUT: weir_sim_store_set_cut(&sim->store, a, false); break;
     case UNDO_STORE: weir_sim_store_set_down(&sim->store, false); break;

@@ -57,12 +57,28 @@ static void check_complete(
             who, (unsigned long long)checkpoint, job->hex);
 }
 
+static void check_acknowledged(
+    struct weir_sim *sim, struct state *state, const Weir__AcknowledgeCheckpoint *acknowledge)
+{
+    char text[WEIR_ATTEMPT_TEXT_BYTES];
+    struct weir_attempt_id attempt;
+    uint32_t count = WEIR_MIN(state->aborted_next, (uint32_t)ABORTS_MAX);
+    if (!weir_attempt_id_from(acknowledge->attempt, &attempt)) return;
+    for (uint32_t i = 0; i < count; i++)
+        if (state->aborted[i].checkpoint == acknowledge->checkpoint &&
+            weir_attempt_id_equal(&state->aborted[i].attempt, &attempt))
+            weir_sim_fail(sim, "H5", "%s acknowledges checkpoint %llu, which it has aborted",
+                weir_attempt_id_print(&attempt, text), (unsigned long long)acknowledge->checkpoint);
+}
+
 static void sent(struct weir_sim *sim, void *self, struct weir_sim_process *from, struct weir_sim_process *to,
     const Weir__Envelope *envelope, bool lost)
 {
     struct weir_job_id id;
     if (envelope->body_case == WEIR__ENVELOPE__BODY_TRIGGER)
         check_trigger(sim, (struct state *)self, envelope);
+    if (envelope->body_case == WEIR__ENVELOPE__BODY_ACKNOWLEDGE)
+        check_acknowledged(sim, (struct state *)self, envelope->acknowledge);
     if (envelope->body_case == WEIR__ENVELOPE__BODY_COMPLETE &&
         weir_job_id_from(&envelope->complete->job, &id))
         check_complete(sim, from->name, &id, envelope->complete->checkpoint);
@@ -77,20 +93,6 @@ static void task_effect(
     if (effect->action != WEIR_TASK_ABORT) return;
     state->aborted[state->aborted_next++ % ABORTS_MAX] =
         (struct aborted){ .attempt = effect->attempt, .checkpoint = effect->checkpoint };
-}
-
-static void task_event(
-    struct weir_sim *sim, void *self, struct weir_sim_process *process, const struct weir_task_event *event)
-{
-    struct state *state = (struct state *)self;
-    char text[WEIR_ATTEMPT_TEXT_BYTES];
-    if (event->kind != WEIR_TASK_ACKNOWLEDGED) return;
-    uint32_t count = WEIR_MIN(state->aborted_next, (uint32_t)ABORTS_MAX);
-    for (uint32_t i = 0; i < count; i++)
-        if (state->aborted[i].checkpoint == event->checkpoint &&
-            weir_attempt_id_equal(&state->aborted[i].attempt, &event->attempt))
-            weir_sim_fail(sim, "H5", "%s acknowledges checkpoint %llu, which it has aborted",
-                weir_attempt_id_print(&event->attempt, text), (unsigned long long)event->checkpoint);
 }
 
 static void blob(
@@ -118,5 +120,4 @@ const struct weir_sim_checker weir_sim_checker_commits = { .name = "H4",
     .state_bytes = sizeof(struct state),
     .sent = sent,
     .task_effect = task_effect,
-    .task_event = task_event,
     .blob = blob };
