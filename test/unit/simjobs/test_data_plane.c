@@ -20,8 +20,7 @@ struct subtask_state {
     struct weir_attempt_id attempt;
     uint32_t taskmanager;
     bool running, ended, acknowledged, committed;
-    Weir__SubtaskSnapshot *snapshot;  /* of the pending checkpoint, or the final one */
-    Weir__SubtaskSnapshot *completed; /* of the newest completed checkpoint */
+    Weir__SubtaskSnapshot *snapshot; /* of the pending checkpoint, or the final one */
 };
 
 struct cluster {
@@ -37,7 +36,10 @@ struct cluster {
     const Weir__ExecutionPlan *plan;
     struct weir_job_id job;
     struct subtask_state subtasks[SUBTASKS_MAX];
-    uint32_t subtask_count;
+    uint32_t subtask_count, parallelism;
+    bool rescales;
+    Weir__SubtaskSnapshot *newest[SUBTASKS_MAX]; /* of the newest completed checkpoint */
+    uint32_t newest_count;
     uint64_t run_counter, completed, pending, next_checkpoint, committed_final;
     int64_t pending_since_us, next_trigger_us;
     bool failed, final_pending;
@@ -89,7 +91,7 @@ static void on_event(void *owner, const struct weir_task_event *event)
     case WEIR_TASK_DECLINED:
         if (event->checkpoint == c->pending) c->pending = 0;
         break;
-    case WEIR_TASK_COMMITTED: s->committed = true; break;
+    case WEIR_TASK_COMMITTED: s->committed |= event->checkpoint >= c->completed; break;
     case WEIR_TASK_BARRIER: break;
     }
 }
@@ -144,16 +146,36 @@ static Weir__DeployTasks *make_deployment(struct cluster *c, uint32_t taskmanage
         task->attempt = member->attempt;
         deploy->tasks[deploy->n_tasks++] = task;
     }
+    deploy->overrides = WEIR_ARENA_ARRAY(arena, Weir__ParallelismOverride *, c->plan->n_vertices);
+    for (size_t v = 0; v < c->plan->n_vertices; v++) {
+        Weir__ParallelismOverride *override =
+            WEIR_PROTO_NEW(arena, Weir__ParallelismOverride, weir__parallelism_override);
+        override->vertex = c->plan->vertices[v]->id;
+        override->parallelism = c->parallelism;
+        deploy->overrides[deploy->n_overrides++] = override;
+    }
     for (size_t v = 0; c->completed && v < c->plan->n_vertices; v++) {
         Weir__VertexSnapshot *vertex = WEIR_PROTO_NEW(arena, Weir__VertexSnapshot, weir__vertex_snapshot);
         vertex->vertex = c->plan->vertices[v]->id;
-        vertex->subtasks = WEIR_ARENA_ARRAY(arena, Weir__SubtaskSnapshot *, c->subtask_count);
-        for (uint32_t i = 0; i < c->subtask_count; i++)
-            if (c->subtasks[i].attempt.vertex == vertex->vertex && c->subtasks[i].completed)
-                vertex->subtasks[vertex->n_subtasks++] = c->subtasks[i].completed;
+        vertex->subtasks = WEIR_ARENA_ARRAY(arena, Weir__SubtaskSnapshot *, SUBTASKS_MAX);
+        for (uint32_t i = 0; i < c->newest_count; i++)
+            if (c->newest[i]->vertex == vertex->vertex) vertex->subtasks[vertex->n_subtasks++] = c->newest[i];
         deploy->restore[deploy->n_restore++] = vertex;
     }
     return deploy;
+}
+
+static void list_subtasks(struct cluster *c)
+{
+    c->subtask_count = 0;
+    for (size_t v = 0; v < c->plan->n_vertices; v++) {
+        for (uint32_t i = 0; i < c->parallelism; i++) {
+            struct subtask_state *s = &c->subtasks[c->subtask_count++];
+            *s = (struct subtask_state){
+                .attempt = { .job = c->job, .vertex = c->plan->vertices[v]->id, .subtask = i, .epoch = 1 }
+            };
+        }
+    }
 }
 
 static void deploy_all(struct cluster *c)
@@ -169,6 +191,8 @@ static void deploy_all(struct cluster *c)
             start_taskmanager(c, i);
         }
     }
+    if (c->rescales) c->parallelism = 1 + (uint32_t)(next_random(c) % 6);
+    list_subtasks(c);
     for (uint32_t i = 0; i < c->subtask_count; i++) {
         struct subtask_state *s = &c->subtasks[i];
         s->attempt.number = (uint32_t)c->run_counter;
@@ -199,7 +223,7 @@ static void tell_all(struct cluster *c, enum weir_task_action action, uint64_t c
         struct weir_task_effect effect = { .action = action,
             .attempt = c->subtasks[i].attempt,
             .epoch = 1,
-            .checkpoint = checkpoint,
+            .checkpoint = action == WEIR_TASK_COMPLETE && c->subtasks[i].ended ? WEIR_TASK_FINAL : checkpoint,
             .base = c->completed,
             .directory = directory };
         weir_sim_runtime_execute(c->runtimes[c->subtasks[i].taskmanager], &effect);
@@ -236,8 +260,9 @@ static void complete(struct cluster *c, uint64_t checkpoint)
     c->completed = checkpoint;
     c->checkpoints++;
     c->pending = 0;
+    c->newest_count = c->subtask_count;
     for (uint32_t i = 0; i < c->subtask_count; i++) {
-        c->subtasks[i].completed = c->subtasks[i].snapshot;
+        c->newest[i] = c->subtasks[i].snapshot;
         c->subtasks[i].acknowledged = c->subtasks[i].committed = false;
     }
     tell_all(c, WEIR_TASK_COMPLETE, checkpoint);
@@ -285,17 +310,9 @@ static void write_plan(struct cluster *c, const struct weir_sim_job_template *jo
     weir_proto_encode(&plan->base, &bytes);
     weir_sim_filesystem_write(c->disk, PLAN_PATH, bytes.data, bytes.length);
     weir_buffer_done(&bytes);
-    for (size_t v = 0; v < plan->n_vertices; v++) {
-        for (uint32_t i = 0; i < plan->vertices[v]->parallelism; i++) {
-            struct subtask_state *s = &c->subtasks[c->subtask_count++];
-            s->attempt = (struct weir_attempt_id){
-                .job = c->job, .vertex = plan->vertices[v]->id, .subtask = i, .epoch = 1
-            };
-        }
-    }
 }
 
-static void run_history(const struct weir_sim_job_template *job, uint64_t seed, uint32_t kills)
+static void run_history(const struct weir_sim_job_template *job, uint64_t seed, uint32_t kills, bool rescales)
 {
     struct cluster c = { .memory = weir_test_memory_shared(), .random = seed, .next_trigger_us = 30000 };
     weir_arena_init(&c.arena, c.memory);
@@ -324,6 +341,8 @@ static void run_history(const struct weir_sim_job_template *job, uint64_t seed, 
         .settings = &settings };
     memcpy(parameters.job, c.job.bytes, 16);
     write_plan(&c, job, &parameters);
+    c.parallelism = parameters.parallelism;
+    c.rescales = rescales;
     for (uint32_t i = 0; i < TASKMANAGERS; i++) {
         snprintf(c.names[i], sizeof c.names[i], "tm-%u", i);
         start_taskmanager(&c, i);
@@ -364,7 +383,7 @@ static void run_history(const struct weir_sim_job_template *job, uint64_t seed, 
     weir_arena_done(&c.arena);
 }
 
-static void run_all(uint64_t first_seed, uint32_t seeds, uint32_t kills)
+static void run_all(uint64_t first_seed, uint32_t seeds, uint32_t kills, bool rescales)
 {
     struct weir_arena arena;
     weir_arena_init(&arena, weir_test_memory_shared());
@@ -375,19 +394,24 @@ static void run_all(uint64_t first_seed, uint32_t seeds, uint32_t kills)
         fail_msg("%s", error.message);
     for (uint32_t i = 0; i < count; i++)
         for (uint64_t seed = first_seed; seed < first_seed + seeds; seed++)
-            run_history(&jobs[i], seed, kills);
+            run_history(&jobs[i], seed, kills, rescales);
     weir_arena_done(&arena);
 }
 
 static void jobs_run_to_their_end(void **state)
 {
-    run_all(1, 8, 0);
+    run_all(1, 8, 0, false);
 }
 
 static void killed_taskmanagers_lose_and_double_nothing(void **state)
 {
-    run_all(100, 20, 3);
+    run_all(100, 20, 3, false);
     assert_true(kills_in_all > 100);
+}
+
+static void any_parallelism_restores_any_other(void **state)
+{
+    run_all(200, 20, 4, true);
 }
 
 int main(void)
@@ -395,6 +419,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jobs_run_to_their_end),
         cmocka_unit_test(killed_taskmanagers_lose_and_double_nothing),
+        cmocka_unit_test(any_parallelism_restores_any_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
