@@ -85,6 +85,10 @@ void weir_checkpoint_on_event(
 void weir_checkpoint_record_confirmed(
     struct weir_checkpoint_coordinator *c, int64_t now_us, int64_t wall_us, struct weir_effects *effects);
 
+/* The TaskManager has reported on a new connection: what was under way on the older one may be lost. */
+void weir_checkpoint_connected(struct weir_checkpoint_coordinator *c, weir_node node, int64_t now_us,
+    int64_t wall_us, struct weir_effects *effects);
+
 /* Requests of the jobmaster. */
 void weir_checkpoint_savepoint(struct weir_checkpoint_coordinator *c, const uint8_t request[16],
     const char *directory, int64_t now_us, int64_t wall_us, struct weir_effects *effects);

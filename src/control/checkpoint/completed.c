@@ -175,8 +175,10 @@ void checkpoint__subsume(struct weir_checkpoint_coordinator *c, struct weir_effe
         memmove(&c->completed[i], &c->completed[i + 1], sizeof(void *) * (c->completed_count - i));
         if (done->kind != WEIR__CHECKPOINT_KIND__SAVEPOINT &&
             done->kind != WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT) {
-            checkpoint__collect(c, done->files, done->file_count, effects);
-            checkpoint__collect(c, &done->pointer, 1, effects);
+            const char **all = WEIR_ARENA_ARRAY(effects->arena, const char *, done->file_count + 1);
+            if (done->file_count) memcpy(all, done->files, sizeof *all * done->file_count);
+            all[done->file_count] = done->pointer;
+            checkpoint__collect(c, all, done->file_count + 1, effects);
         }
         checkpoint__completed_free(c, done);
     }

@@ -35,6 +35,7 @@ struct weir_checkpoint_coordinator *weir_checkpoint_new(struct weir_memory *memo
     struct weir_checkpoint_coordinator *c = weir_memory_allocate_zeroed(memory, sizeof *c);
     c->memory = memory;
     weir_arena_init(&c->arena, memory);
+    weir_arena_init(&c->outbox_arena, memory);
     c->job = *job;
     if (plan->settings)
         c->settings = WEIR_PROTO_COPY(&c->arena, plan->settings);
@@ -49,7 +50,7 @@ struct weir_checkpoint_coordinator *weir_checkpoint_new(struct weir_memory *memo
     c->identity = identity;
     c->callbacks = *callbacks;
     c->random = random_seed * 2 + 1;
-    c->timer_us = INT64_MAX;
+    c->timer_us = c->sweep_at_us = INT64_MAX;
     c->retry_back_off_us = CHECKPOINT_BACK_OFF_FIRST_US;
     c->last_completed_us = INT64_MIN / 2;
     return c;
@@ -64,6 +65,7 @@ void weir_checkpoint_free(struct weir_checkpoint_coordinator *c)
     checkpoint__completed_free(c, c->origin);
     checkpoint__files_free(c);
     checkpoint__splits_free(c);
+    checkpoint__send_free(c);
     weir_memory_release(c->memory, c->notes, sizeof *c->notes * c->note_slots);
     weir_arena_done(&c->arena);
     weir_memory_release(c->memory, c, sizeof *c);
@@ -131,6 +133,7 @@ static void timer_set(struct weir_checkpoint_coordinator *c, struct weir_effects
         earliest(&due_us, checkpoint__files_due(c), now_us);
         earliest(&due_us, checkpoint__splits_due(c), now_us);
     }
+    if (checkpoint__send_waits(c)) due_us = now_us;
     if (due_us == c->timer_us) return;
     c->timer_us = due_us;
     weir_effect_timer(effects, checkpoint__tag(c, CHECKPOINT_TAG_TIMER, 0), due_us);
@@ -141,6 +144,7 @@ void checkpoint__advance(struct weir_checkpoint_coordinator *c, struct weir_effe
     if (!c->started) return;
     if (c->record->state != WEIR_RECORD_FENCED) {
         epoch_check(c, effects);
+        checkpoint__send_advance(c, effects);
         checkpoint__load_advance(c, effects);
         checkpoint__pending_advance(c, effects);
         checkpoint__start_due(c, effects);
@@ -193,6 +197,8 @@ void weir_checkpoint_start(
     c->split_epoch = c->epoch;
     checkpoint__load_start(c, effects);
     first_due(c);
+    if (c->record->confirmed->stop_error && c->record->confirmed->stop_error[0])
+        c->resume_id = c->reserved_before;
     checkpoint__requests_found(c, effects);
     checkpoint__splits_start(c);
     checkpoint__sweep_want(c);
@@ -251,6 +257,11 @@ void weir_checkpoint_tasks_changed(struct weir_checkpoint_coordinator *c,
     if (c->started) {
         checkpoint__splits_tasks_changed(c, effects);
         checkpoint__pending_tasks_changed(c, effects);
+        if (all_running && !c->resumed && c->record->state != WEIR_RECORD_FENCED) {
+            /* A stop of an older leader has failed, and its last word may be lost. */
+            c->resumed = true;
+            checkpoint__resume_send(c, 0, effects);
+        }
         if (!checkpoint__all_committed(c)) {
             /* Somebody who has not answered is there, maybe newly connected. */
             c->notify_back_off_us = WEIR_MAX(c->notify_back_off_us, CHECKPOINT_NOTIFY_FIRST_US);

@@ -25,7 +25,7 @@ static void mark_completed(struct text_set *set, const struct checkpoint_complet
     for (uint32_t f = 0; f < done->file_count; f++) checkpoint__set_add(set, done->files[f]);
 }
 
-static void mark_all(
+void checkpoint__mark_all(
     const struct weir_checkpoint_coordinator *c, struct text_set *set, struct weir_arena *arena)
 {
     checkpoint__set_init(set, arena, 256);
@@ -130,7 +130,7 @@ void checkpoint__collect(struct weir_checkpoint_coordinator *c, const char *cons
         return;
     }
     struct text_set reached;
-    mark_all(c, &reached, effects->arena);
+    checkpoint__mark_all(c, &reached, effects->arena);
     const char *directory = checkpoint__job_directory(c, effects->arena);
     for (uint32_t i = 0; i < count; i++) {
         if (!checkpoint__set_has(&reached, paths[i]) && may_go(c, directory, paths[i]))
@@ -201,11 +201,11 @@ static void deleted(struct weir_checkpoint_coordinator *c, const struct weir_eve
 
 /* ---------------------------------------------------------------- sweeps */
 
-/* Twice: a task that was told late may still write. */
+/* Soon, and again: a task that was told late may still write. After that, now and then. */
 void checkpoint__sweep_want(struct weir_checkpoint_coordinator *c)
 {
     if (WEIR_PLANTED(checkpoint_never_swept)) return;
-    if (!c->sweeps_left) c->sweep_at_us = c->now_us + CHECKPOINT_SWEEP_FIRST_US;
+    c->sweep_at_us = WEIR_MIN(c->sweep_at_us, c->now_us + CHECKPOINT_SWEEP_FIRST_US);
     c->sweeps_left = 2;
 }
 
@@ -336,7 +336,8 @@ static void swept(
         return;
     }
     if (!may_collect(c)) return;
-    c->sweeps_left = c->sweeps_left ? c->sweeps_left - 1 : 0;
+    if (c->sweeps_left && --c->sweeps_left == 0) c->sweep_at_us = c->now_us + CHECKPOINT_SWEEP_SLOW_US;
+    if (!c->sweeps_left) c->sweeps_left = 1;
     checkpoint__collect(c, event->blob.names, event->blob.name_count, effects);
 }
 

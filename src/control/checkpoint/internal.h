@@ -20,6 +20,9 @@ enum {
     CHECKPOINT_DELETIONS_MAX = 1 << 16,
     CHECKPOINT_DELETIONS_IN_FLIGHT_MAX = 64,
     CHECKPOINT_ASIDES_MAX = 32,
+    CHECKPOINT_GIVEN_UP_MAX = 64,       /* remembered ids */
+    CHECKPOINT_STEP_EFFECTS_MAX = 2048, /* the jobmaster's own come beside */
+    CHECKPOINT_OUTBOX_MAX = 1 << 22,
     CHECKPOINT_HISTORY_MAX = WEIR_CHECKPOINT_HISTORY_MAX,
     CHECKPOINT_PATH_BYTES_MAX = 4096
 };
@@ -29,6 +32,7 @@ enum {
 #define CHECKPOINT_NOTIFY_FIRST_US    (1000 * 1000LL)
 #define CHECKPOINT_NOTIFY_MAX_US      (30 * 1000 * 1000LL)
 #define CHECKPOINT_SWEEP_FIRST_US     (5 * 1000 * 1000LL)
+#define CHECKPOINT_SWEEP_SLOW_US      (600 * 1000 * 1000LL)
 #define CHECKPOINT_SWEEP_INTERVAL_US  (60 * 1000 * 1000LL)
 
 enum checkpoint_tag_kind {
@@ -131,6 +135,7 @@ struct checkpoint_completed {
     struct weir_arena arena; /* of all of the above that is text, and of files */
     const char *const *files;
     uint32_t file_count;
+    struct text_set reached; /* the same; made when first asked */
     struct weir_arena metadata_arena;
     Weir__CheckpointMetadata *metadata; /* the newest one's only */
     const char *failure;
@@ -174,6 +179,7 @@ struct aside {
 enum clean_state { CLEAN_NONE, CLEAN_LOADING, CLEAN_LISTING, CLEAN_LISTED, CLEAN_DONE };
 
 struct enumerator; /* splits.c */
+struct outgoing;   /* send.c */
 
 struct weir_checkpoint_coordinator {
     struct weir_memory *memory;
@@ -232,6 +238,8 @@ struct weir_checkpoint_coordinator {
     uint32_t request_count;
     bool stopping, stop_drain, final_wanted;
     uint32_t stop_tries;
+    bool resumed;       /* as a new leader: once all run */
+    uint64_t resume_id; /* the last try that has suspended sources and was given up */
     char stop_directory[CHECKPOINT_PATH_BYTES_MAX];
 
     /* commits */
@@ -249,12 +257,18 @@ struct weir_checkpoint_coordinator {
     uint32_t aside_count;
     bool sweep_in_flight;
     uint32_t sweeps_left;
+    bool deposed_since;                         /* attempts were replaced since the newest checkpoint */
+    uint64_t given_up[CHECKPOINT_GIVEN_UP_MAX]; /* ids of this leader, the last ones */
+    uint32_t given_up_count;
     int64_t sweep_at_us;
     uint64_t sweep_number;
     enum clean_state clean;
     bool clean_keeps;
 
     uint64_t split_epoch; /* attempts below it say what splits they have before any is given out */
+    struct outgoing *outbox;
+    uint32_t outbox_count, outbox_sent, outbox_capacity;
+    struct weir_arena outbox_arena;
     struct enumerator *enumerators;
     uint32_t enumerator_count;
 
@@ -281,6 +295,13 @@ void checkpoint__advance(struct weir_checkpoint_coordinator *c, struct weir_effe
 int64_t checkpoint__back_off(int64_t *back_off_us);                    /* doubles; returns the wait */
 bool checkpoint__may_act(const struct weir_checkpoint_coordinator *c); /* leads, and the store is there */
 bool checkpoint__may_trigger(const struct weir_checkpoint_coordinator *c);
+
+/* send.c */
+void checkpoint__send(struct weir_checkpoint_coordinator *c, weir_node node, Weir__Envelope__BodyCase body,
+    ProtobufCMessage *message, struct weir_effects *effects);
+void checkpoint__send_advance(struct weir_checkpoint_coordinator *c, struct weir_effects *effects);
+bool checkpoint__send_waits(const struct weir_checkpoint_coordinator *c);
+void checkpoint__send_free(struct weir_checkpoint_coordinator *c);
 
 /* tasks.c */
 struct task_note *checkpoint__note(
@@ -328,6 +349,9 @@ void checkpoint__declined(
 void checkpoint__put_done(
     struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects);
 void checkpoint__pending_tasks_changed(struct weir_checkpoint_coordinator *c, struct weir_effects *effects);
+/* Sources that a given-up stop has suspended go on; node 0: on all. */
+void checkpoint__resume_send(
+    struct weir_checkpoint_coordinator *c, weir_node node, struct weir_effects *effects);
 void checkpoint__pending_free(struct weir_checkpoint_coordinator *c, struct checkpoint_pending *p);
 uint64_t checkpoint__id_take(struct weir_checkpoint_coordinator *c); /* 0: none is reserved yet */
 
@@ -368,6 +392,8 @@ bool checkpoint__all_loaded(const struct weir_checkpoint_coordinator *c); /* wha
  */
 void checkpoint__collect(struct weir_checkpoint_coordinator *c, const char *const *paths, uint32_t count,
     struct weir_effects *effects);
+void checkpoint__mark_all(
+    const struct weir_checkpoint_coordinator *c, struct text_set *set, struct weir_arena *arena);
 void checkpoint__delete(struct weir_checkpoint_coordinator *c, const char *path);
 void checkpoint__files_advance(struct weir_checkpoint_coordinator *c, struct weir_effects *effects);
 void checkpoint__files_done(

@@ -261,7 +261,11 @@ void checkpoint__claim_done(
 /* The first checkpoint of its own is complete and refers to nothing of the origin: what was claimed goes. */
 static void origin_delete(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
 {
-    for (uint32_t f = 0; f < c->origin->file_count; f++) checkpoint__delete(c, c->origin->files[f]);
+    struct text_set reached; /* subtasks that had ended there are in our checkpoints as they were */
+    checkpoint__mark_all(c, &reached, effects->arena);
+    for (uint32_t f = 0; f < c->origin->file_count; f++) {
+        if (!checkpoint__set_has(&reached, c->origin->files[f])) checkpoint__delete(c, c->origin->files[f]);
+    }
     checkpoint__delete(c, c->origin->pointer);
     checkpoint__delete(c, marker_path(c, effects->arena));
     c->claim = CLAIM_DELETED;

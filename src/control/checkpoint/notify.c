@@ -22,8 +22,7 @@ void checkpoint__notify(struct weir_checkpoint_coordinator *c, uint64_t id, stru
         message->checkpoint = id;
         message->n_attempts = groups.items[g].attempt_count;
         message->attempts = groups.items[g].attempts;
-        weir_effect_send(effects, groups.items[g].node, WEIR_ROLE_TASKEXECUTOR, &c->job, 0,
-            WEIR__ENVELOPE__BODY_COMPLETE, message);
+        checkpoint__send(c, groups.items[g].node, WEIR__ENVELOPE__BODY_COMPLETE, &message->base, effects);
     }
 }
 

@@ -120,15 +120,13 @@ static void trigger_send(
         message->attempts = WEIR_ARENA_ARRAY(effects->arena, Weir__AttemptId *, 1);
         message->attempts[0] = weir_attempt_id_to(effects->arena, &task->attempt);
         message->split_sequence = note && note->split_epoch == p->epoch ? note->split_sequence : 0;
-        weir_effect_send(
-            effects, task->node, WEIR_ROLE_TASKEXECUTOR, &c->job, 0, WEIR__ENVELOPE__BODY_TRIGGER, message);
+        checkpoint__send(c, task->node, WEIR__ENVELOPE__BODY_TRIGGER, &message->base, effects);
     }
     for (uint32_t g = 0; g < groups.count; g++) {
         Weir__TriggerCheckpoint *message = trigger_message(c, p, effects);
         message->n_attempts = groups.items[g].attempt_count;
         message->attempts = groups.items[g].attempts;
-        weir_effect_send(effects, groups.items[g].node, WEIR_ROLE_TASKEXECUTOR, &c->job, 0,
-            WEIR__ENVELOPE__BODY_TRIGGER, message);
+        checkpoint__send(c, groups.items[g].node, WEIR__ENVELOPE__BODY_TRIGGER, &message->base, effects);
     }
 }
 
@@ -276,22 +274,37 @@ static struct checkpoint_part *part_find(const struct weir_checkpoint_coordinato
 /* H5: a checkpoint refers only to files of its own and to those reachable from its base. What it refers to
  * besides is not protected from deletion: it must not be completed. */
 static const char *foreign_file(const struct weir_checkpoint_coordinator *c,
-    const struct checkpoint_pending *p, const Weir__SubtaskSnapshot *snapshot, struct weir_arena *scratch)
+    const struct checkpoint_pending *p, const Weir__SubtaskSnapshot *snapshot)
 {
-    const struct checkpoint_completed *base = p->base ? checkpoint__completed_find(c, p->base) : NULL;
-    struct text_set reached;
-    bool made = false;
+    struct checkpoint_completed *base = p->base ? checkpoint__completed_find(c, p->base) : NULL;
     for (size_t f = 0; f < snapshot->n_files; f++) {
         if (checkpoint__starts_with(snapshot->files[f], p->directory)) continue;
         if (!base) return snapshot->files[f];
-        if (!made) {
-            made = true;
-            checkpoint__set_init(&reached, scratch, base->file_count);
-            for (uint32_t i = 0; i < base->file_count; i++) checkpoint__set_add(&reached, base->files[i]);
+        if (!base->reached.slot_count) {
+            checkpoint__set_init(&base->reached, &base->arena, base->file_count);
+            for (uint32_t i = 0; i < base->file_count; i++)
+                checkpoint__set_add(&base->reached, base->files[i]);
         }
-        if (!checkpoint__set_has(&reached, snapshot->files[f])) return snapshot->files[f];
+        if (!checkpoint__set_has(&base->reached, snapshot->files[f])) return snapshot->files[f];
     }
     return NULL;
+}
+
+/* What was written for an id of ours that was given up is nobody's, now and later. */
+static void written_in_vain(struct weir_checkpoint_coordinator *c, const Weir__AcknowledgeCheckpoint *message)
+{
+    bool given_up = false;
+    for (uint32_t i = 0; i < CHECKPOINT_GIVEN_UP_MAX; i++) given_up |= c->given_up[i] == message->checkpoint;
+    if (!given_up || WEIR_PLANTED(checkpoint_never_swept)) return;
+    struct weir_arena scratch;
+    weir_arena_init(&scratch, c->memory);
+    const char *directory =
+        weir_arena_format(&scratch, "%s/", checkpoint__directory(c, &scratch, message->checkpoint));
+    for (size_t f = 0; f < message->snapshot->n_files; f++) {
+        if (checkpoint__starts_with(message->snapshot->files[f], directory))
+            checkpoint__delete(c, message->snapshot->files[f]);
+    }
+    weir_arena_done(&scratch);
 }
 
 /* Only what the coordinator waits for counts: this attempt in this run, from where it runs, for the barrier
@@ -317,13 +330,10 @@ void checkpoint__acknowledged(
     struct checkpoint_pending *p = checkpoint__pending_find(c, message->checkpoint);
     struct checkpoint_part *part = part_expected(c, p, event, message);
     if (!part) {
-        /* Given up before: what was written for it is nobody's. */
-        if (!p && message->snapshot && message->checkpoint > c->reserved_before)
-            checkpoint__collect(c, (const char *const *)message->snapshot->files,
-                (uint32_t)message->snapshot->n_files, effects);
+        if (!p && message->snapshot) written_in_vain(c, message);
         return;
     }
-    const char *foreign = foreign_file(c, p, message->snapshot, effects->arena);
+    const char *foreign = foreign_file(c, p, message->snapshot);
     if (foreign) {
         const char *text = weir_arena_format(effects->arena,
             "subtask %u of vertex %u refers to '%s', which is neither of checkpoint %llu nor of its base "
@@ -550,6 +560,8 @@ static void completed(
         c->stopping = c->final_wanted = false;
         c->closing = c->await_committed = true;
     }
+    if (c->deposed_since) checkpoint__sweep_want(c); /* what ended attempts have left can be told now */
+    c->deposed_since = false;
     c->notify_id = id;
     c->notify_at_us = c->now_us;
     c->notify_back_off_us = CHECKPOINT_NOTIFY_FIRST_US;
@@ -607,9 +619,53 @@ static void abort_send(
         message->resume = p->suspend;
         message->n_attempts = groups.items[g].attempt_count;
         message->attempts = groups.items[g].attempts;
-        weir_effect_send(effects, groups.items[g].node, WEIR_ROLE_TASKEXECUTOR, &c->job, 0,
-            WEIR__ENVELOPE__BODY_ABORT, message);
+        checkpoint__send(c, groups.items[g].node, WEIR__ENVELOPE__BODY_ABORT, &message->base, effects);
     }
+}
+
+void checkpoint__resume_send(
+    struct weir_checkpoint_coordinator *c, weir_node node, struct weir_effects *effects)
+{
+    struct node_groups groups;
+    if (!c->resume_id || c->stopping || c->closing || !checkpoint__may_act(c)) return;
+    checkpoint__groups_init(&groups, effects->arena);
+    for (uint32_t i = 0; i < c->task_count; i++) {
+        const struct weir_checkpoint_task *task = &c->tasks[i];
+        if (task->source && task->running && (!node || task->node == node))
+            checkpoint__groups_add(&groups, task->node, &task->attempt);
+    }
+    for (uint32_t g = 0; g < groups.count; g++) {
+        Weir__AbortCheckpoint *message =
+            WEIR_PROTO_NEW(effects->arena, Weir__AbortCheckpoint, weir__abort_checkpoint);
+        message->job = weir_job_id_to(effects->arena, &c->job);
+        message->checkpoint = c->resume_id;
+        message->resume = true;
+        message->n_attempts = groups.items[g].attempt_count;
+        message->attempts = groups.items[g].attempts;
+        checkpoint__send(c, groups.items[g].node, WEIR__ENVELOPE__BODY_ABORT, &message->base, effects);
+    }
+}
+
+/* What was under way to that TaskManager, or from it, may be lost: checkpoints that wait for it are tried
+ * anew rather than waited for until they expire. */
+void weir_checkpoint_connected(struct weir_checkpoint_coordinator *c, weir_node node, int64_t now_us,
+    int64_t wall_us, struct weir_effects *effects)
+{
+    if (!c || !c->started) return;
+    checkpoint__enter(c, now_us, wall_us);
+    for (uint32_t i = 0; i < c->pending_count;) {
+        struct checkpoint_pending *p = c->pending[i];
+        bool waits = false;
+        for (uint32_t s = 0; s < p->part_count && p->state == PENDING_TRIGGERED && !waits; s++)
+            waits = p->parts[s].node == node && !p->parts[s].snapshot;
+        if (waits)
+            checkpoint__abort(c, p, ABORT_NOT_COUNTED, "a TaskManager has connected anew", effects);
+        else
+            i++;
+    }
+    checkpoint__resume_send(c, node, effects);
+    if (!checkpoint__all_committed(c)) c->notify_at_us = WEIR_MIN(c->notify_at_us, c->now_us);
+    checkpoint__leave(c, effects);
 }
 
 static void failure_counted(struct weir_checkpoint_coordinator *c, const char *text)
@@ -653,10 +709,14 @@ void checkpoint__abort(struct weir_checkpoint_coordinator *c, struct checkpoint_
     if (checkpoint__may_act(c)) abort_send(c, p, effects);
     if (reason == ABORT_COUNTED && periodic) failure_counted(c, text);
     int64_t again_us = INT64_MAX;
-    if (reason == ABORT_TASK_ENDED) again_us = c->now_us;
-    if (reason == ABORT_NOT_COUNTED) again_us = c->now_us + checkpoint__back_off(&c->retry_back_off_us);
+    /* At once the first time; a job whose many subtasks end one by one is not tried after each. */
+    bool at_once = reason == ABORT_TASK_ENDED && c->retry_back_off_us == CHECKPOINT_BACK_OFF_FIRST_US;
+    int64_t back_off_us = reason == ABORT_COUNTED ? 0 : checkpoint__back_off(&c->retry_back_off_us);
+    if (reason != ABORT_COUNTED) again_us = c->now_us + (at_once ? 0 : back_off_us);
     if (periodic) c->due_us = WEIR_MIN(c->due_us, again_us);
     abort_request(c, p, reason, text, effects);
+    c->given_up[c->given_up_count++ % CHECKPOINT_GIVEN_UP_MAX] = p->id;
+    if (p->suspend && p->state != PENDING_RESERVED) c->resume_id = p->id;
     const char *directory = weir_arena_string(effects->arena, p->directory);
     bool aside =
         p->kind == WEIR__CHECKPOINT_KIND__SAVEPOINT || p->kind == WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT;

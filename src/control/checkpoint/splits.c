@@ -363,8 +363,7 @@ static void assign_send(struct weir_checkpoint_coordinator *c, const struct weir
         split->sequence = splits[i]->sequence;
         message->splits[message->n_splits++] = split;
     }
-    weir_effect_send(
-        effects, task->node, WEIR_ROLE_TASKEXECUTOR, &c->job, 0, WEIR__ENVELOPE__BODY_ASSIGN_SPLITS, message);
+    checkpoint__send(c, task->node, WEIR__ENVELOPE__BODY_ASSIGN_SPLITS, &message->base, effects);
 }
 
 static struct split *next_free(struct enumerator *e)

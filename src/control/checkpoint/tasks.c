@@ -65,6 +65,7 @@ void checkpoint__tasks_noted(struct weir_checkpoint_coordinator *c)
         struct task_note *note = checkpoint__note_add(c, task->attempt.vertex, task->attempt.subtask);
         note->task = i;
         if (weir_attempt_id_equal(&note->attempt, &task->attempt)) continue;
+        if (note->attempt.number || note->attempt.epoch) c->deposed_since = true;
         note->attempt = task->attempt;
         note->committed = note->split_epoch = note->split_sequence = 0;
         note->split_waiting = false;

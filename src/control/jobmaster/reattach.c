@@ -156,6 +156,8 @@ static void apply(struct weir_jobmaster *jm, uint32_t taskmanager, Weir__Attempt
         weir_checkpoint_splits_reported(jm->coordinator, reports[i], jm->now_us, jm->wall_us, effects);
     }
     find_missing(jm, taskmanager, effects);
+    weir_checkpoint_connected(
+        jm->coordinator, jm->taskmanagers[taskmanager]->node, jm->now_us, jm->wall_us, effects);
 }
 
 void reattach__report(

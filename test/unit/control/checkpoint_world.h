@@ -13,7 +13,7 @@
 
 #include "control/checkpoint/checkpoint.h"
 
-enum { BLOBS_MAX = 512, SENT_MAX = 4096, TASKS_MAX = 16, REQUESTS_MAX = 256, DELETED_MAX = 1024 };
+enum { BLOBS_MAX = 512, SENT_MAX = 16384, TASKS_MAX = 16, REQUESTS_MAX = 256, DELETED_MAX = 1024 };
 #define SECOND 1000000LL
 
 struct blob {

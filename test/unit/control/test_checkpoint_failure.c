@@ -320,6 +320,53 @@ static void nothing_is_triggered_while_the_job_is_paused(void **state)
     assert_int_not_equal(next_triggered(w), 0);
 }
 
+static void what_a_broken_connection_has_swallowed_is_tried_anew(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    uint64_t id = next_triggered(w);
+    for (uint32_t i = 0; i < 3; i++) world_acknowledge(w, i, id);
+    weir_checkpoint_connected(w->c, 1, w->now_us, w->wall_us, &w->effects); /* all of it is there */
+    carry_out(w);
+    assert_int_equal(statistics(w).in_progress, 1);
+    w->seen = w->sent_count;
+    weir_checkpoint_connected(w->c, 2, w->now_us, w->wall_us, &w->effects);
+    carry_out(w);
+    world_advance(w, SECOND / 2);
+    uint64_t again = triggered(w);
+    assert_true(again > id);
+    assert_int_equal(statistics(w).failed, 0);
+    world_acknowledge_all(w, again);
+    assert_int_equal(newest_named(w), again);
+}
+
+/* More TaskManagers than a step has room for: the rest goes with the next ones, in order. */
+static void a_thousand_taskmanagers_are_told_in_several_steps(void **state)
+{
+    enum { COUNT = 5000 };
+    struct world *w = *state;
+    struct weir_checkpoint_task *tasks = WEIR_ARENA_ARRAY(&w->arena, struct weir_checkpoint_task, COUNT);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        tasks[i] = w->tasks[0];
+        tasks[i].attempt.subtask = i;
+        tasks[i].node = i + 1;
+    }
+    world_start(w);
+    weir_checkpoint_tasks_changed(w->c, tasks, COUNT, true, w->now_us, w->wall_us, &w->effects);
+    carry_out(w);
+    w->now_us += SECOND;
+    timer_fire(w);
+    assert_true(w->sent_count > 0 && w->sent_count < COUNT);
+    uint32_t steps = 1;
+    for (; w->timer_us <= w->now_us && steps < 100; steps++) timer_fire(w);
+    assert_int_equal(w->sent_count, COUNT);
+    assert_true(steps >= 3);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        assert_int_equal(w->sent[i].node, i + 1);
+        assert_int_equal(w->sent[i].envelope->trigger->attempts[0]->subtask, i);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -339,6 +386,8 @@ int main(void)
         TEST(a_new_epoch_of_the_same_leader_ends_what_is_in_flight),
         TEST(a_change_that_is_not_on_its_way_is_taken_back_when_a_subtask_fails),
         TEST(nothing_is_triggered_while_the_job_is_paused),
+        TEST(what_a_broken_connection_has_swallowed_is_tried_anew),
+        TEST(a_thousand_taskmanagers_are_told_in_several_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -175,6 +175,39 @@ static void a_stop_that_fails_resumes_the_sources_and_takes_a_new_id(void **stat
     assert_null(triggered(w));
 }
 
+static void the_last_word_to_suspended_sources_is_repeated(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    stop(w, false);
+    for (uint32_t i = 0; i < 3; i++) {
+        uint64_t id = triggered(w)->checkpoint;
+        w->seen = w->sent_count;
+        world_decline(w, 1, id, WEIR__DECLINE_REASON__DECLINE_WRITE_FAILED);
+    }
+    assert_int_equal(w->stops_failed, 1);
+    w->seen = w->sent_count;
+    weir_checkpoint_connected(w->c, 2, w->now_us, w->wall_us, &w->effects);
+    carry_out(w);
+    const struct sent *sent = world_next(w, WEIR__ENVELOPE__BODY_ABORT);
+    assert_non_null(sent);
+    assert_int_equal(sent->node, 2);
+    assert_true(sent->envelope->abort->resume);
+    assert_int_equal(sent->envelope->abort->n_attempts, 1);
+    /* And by a new leader, who knows of the failure from the record. */
+    w->record.wanted->target->kind = WEIR__TARGET_KIND__TARGET_RUN;
+    w->record.wanted->stop_error =
+        weir_arena_string(weir_record_arena(&w->record), "it could not be written");
+    weir_record_changed(&w->record, w->now_us, &w->effects);
+    carry_out(w);
+    uint64_t reserved = world_record(w)->checkpoint_id_reserved;
+    world_takeover(w);
+    sent = world_next(w, WEIR__ENVELOPE__BODY_ABORT);
+    assert_non_null(sent);
+    assert_true(sent->envelope->abort->resume);
+    assert_int_equal(sent->envelope->abort->checkpoint, reserved);
+}
+
 static void a_drain_makes_its_savepoint_of_final_snapshots(void **state)
 {
     struct world *w = *state;
@@ -288,6 +321,7 @@ int main(void)
         TEST(a_new_leader_goes_on_with_a_savepoint_that_was_promised),
         TEST(a_stop_ends_with_its_savepoint_committed),
         TEST(a_stop_that_fails_resumes_the_sources_and_takes_a_new_id),
+        TEST(the_last_word_to_suspended_sources_is_repeated),
         TEST(a_drain_makes_its_savepoint_of_final_snapshots),
         TEST(a_drain_goes_on_after_a_takeover_with_those_that_have_ended),
         TEST(a_stop_of_a_job_that_has_ended_meanwhile_is_made_of_its_end),
