@@ -19,6 +19,7 @@ void slots__shares(struct weir_jobmaster *jm)
     for (uint32_t i = wanted; i < jm->share_count; i++) { /* given back when the graph has shrunk */
         if (jm->share_slot[i] != GRAPH_NONE) jm->slots[jm->share_slot[i]].share = GRAPH_NONE;
         jm->share_slot[i] = GRAPH_NONE;
+        jm->slot_free = 0;
     }
 }
 
