@@ -86,9 +86,7 @@ static void block(struct weir_sim *sim, uint32_t a, uint32_t b, int64_t for_us)
 {
     if (a == b || sim->processes[a].host == sim->processes[b].host) return;
     weir_sim_network_block(&sim->network, a, b, true);
-    if (sim->exchange)
-        weir_sim_exchange_partition(
-            sim->exchange, sim->processes[a].name, sim->processes[b].name, true, sim->network.break_after_us);
+    block_data(sim, a, b, true);
     undo_later(sim, for_us, UNDO_BLOCK, a, b);
 }
 

@@ -11,6 +11,35 @@
 static const char *const event_names[] = { "start", "timer", "message", "connection", "store state",
     "store done", "store changed", "blob done", "task", "process died", "worker", "local" };
 
+/* What machines of one process tell each other. */
+static void trace_local(
+    struct weir_sim_process *process, enum weir_role role, const struct weir_effect *effect)
+{
+    static const char *const kinds[] = { "continue", "granted", "revoked", "epoch", "suspended", "resumed",
+        "retrieved", "recovered", "job start", "client", "job status", "job terminal", "job clean",
+        "job fenced", "require", "release", "slot failed", "slots", "taskmanager lost", "report",
+        "epoch seen" };
+    const struct weir_local_message *message = effect->local;
+    char job[WEIR_JOB_ID_TEXT_BYTES], more[200] = "";
+    const struct weir_job_id *id = role == WEIR_ROLE_JOBMASTER ? &message->job : &effect->to_job;
+    size_t at = 0;
+    if (message->kind == WEIR_LOCAL_REQUIRE) snprintf(more, sizeof more, ": %u slots", message->slots_wanted);
+    if (message->kind == WEIR_LOCAL_SLOTS || message->kind == WEIR_LOCAL_RELEASE)
+        for (uint32_t i = 0; i < message->slot_count && at + 24 < sizeof more; i++)
+            at += (size_t)snprintf(more + at, sizeof more - at, "%s %s/%u", i ? "," : ":",
+                weir_nodes_name(weir_actor_nodes(process->actor), message->slots[i].node),
+                message->slots[i].index);
+    if (message->kind == WEIR_LOCAL_REPORT)
+        snprintf(more, sizeof more, ": %s runs %u attempts",
+            weir_nodes_name(weir_actor_nodes(process->actor), message->node), message->report.attempt_count);
+    if (message->kind == WEIR_LOCAL_JOB_STATUS && message->summary)
+        snprintf(more, sizeof more, ": state %d, %u of %u tasks", message->summary->state,
+            message->summary->tasks_running, message->summary->tasks_total);
+    weir_sim_trace(process->sim, process, "  role %d tells role %d: %s %.8s%s", role, effect->to_role,
+        (size_t)message->kind < WEIR_ARRAY_COUNT(kinds) ? kinds[message->kind] : "?",
+        weir_job_id_print(id, job), more);
+}
+
 static void observe(
     void *observer, enum weir_role role, const struct weir_event *event, const struct weir_effects *effects)
 {
@@ -22,9 +51,12 @@ static void observe(
     if (process->standing_us != weir_sim_now(sim)) process->steps_standing = 0;
     process->standing_us = weir_sim_now(sim);
     if (++process->steps_standing > WEIR_SIM_STEPS_STANDING_MAX) {
-        weir_sim_fail(sim, "bounds", "%s makes no end of steps (role %d, event %d)", process->name, role, event->kind);
+        weir_sim_fail(
+            sim, "bounds", "%s makes no end of steps (role %d, event %d)", process->name, role, event->kind);
         process->dying = true;
     }
+    for (uint32_t i = 0; weir_sim_is_traced(sim) && i < effects->count; i++)
+        if (effects->items[i].kind == WEIR_EFFECT_LOCAL) trace_local(process, role, &effects->items[i]);
     WEIR_SIM_CHECK(sim, step, process, role, event, effects);
 }
 
