@@ -83,6 +83,7 @@ static bool client_message_is_complete(const Weir__Envelope *envelope)
     case WEIR__ENVELOPE__BODY_SAVEPOINT:
         return job_is_complete(&envelope->savepoint->job) && envelope->savepoint->request.len == 16;
     case WEIR__ENVELOPE__BODY_RESCALE: return job_is_complete(&envelope->rescale->job);
+    case WEIR__ENVELOPE__BODY_CHECKPOINT_JOB: return job_is_complete(&envelope->checkpoint_job->job);
     case WEIR__ENVELOPE__BODY_QUERY:
         return (envelope->query->job.len == 0 || job_is_complete(&envelope->query->job)) &&
                (envelope->query->request.len == 0 || envelope->query->request.len == 16);

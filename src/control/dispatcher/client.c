@@ -50,7 +50,8 @@ static Weir__JobSummary *finished_summary(
     summary->state = stone->result->state;
     summary->error = stone->result->error;
     summary->started_ms = stone->result->started_ms;
-    summary->ended_ms = stone->result->ended_ms;
+    summary->ended_ms = summary->changed_ms = stone->result->ended_ms;
+    summary->savepoint = stone->result->savepoint;
     return summary;
 }
 
@@ -77,13 +78,24 @@ static void list(
         WEIR__ENVELOPE__BODY_REPLY, message);
 }
 
+/* Also asked for a savepoint by its request: of a job without a JobMaster, the one that ended it is known. */
 static void reply_summary(
     const struct weir_event *event, Weir__JobSummary *summary, struct weir_effects *effects)
 {
+    const ProtobufCBinaryData *asked = &event->envelope->query->request;
     Weir__ClientReply *message = WEIR_PROTO_NEW(effects->arena, Weir__ClientReply, weir__client_reply);
     message->code = WEIR__REPLY_CODE__REPLY_OK;
     message->jobs = WEIR_ARENA_ARRAY(effects->arena, Weir__JobSummary *, 1);
     message->jobs[message->n_jobs++] = summary;
+    if (asked->len) {
+        Weir__SavepointRequest *entry = summary->savepoint;
+        bool same = entry && entry->request.len == asked->len &&
+                    memcmp(entry->request.data, asked->data, asked->len) == 0;
+        if (same)
+            message->savepoint = entry;
+        else
+            message->code = WEIR__REPLY_CODE__REPLY_NOT_FOUND;
+    }
     weir_effect_send(effects, event->from, WEIR_ROLE_CLIENT, NULL, event->envelope->request,
         WEIR__ENVELOPE__BODY_REPLY, message);
 }
@@ -98,6 +110,7 @@ static const ProtobufCBinaryData *job_of(const Weir__Envelope *envelope)
     case WEIR__ENVELOPE__BODY_STOP: return &envelope->stop->job;
     case WEIR__ENVELOPE__BODY_SAVEPOINT: return &envelope->savepoint->job;
     case WEIR__ENVELOPE__BODY_RESCALE: return &envelope->rescale->job;
+    case WEIR__ENVELOPE__BODY_CHECKPOINT_JOB: return &envelope->checkpoint_job->job;
     case WEIR__ENVELOPE__BODY_QUERY: return envelope->query->job.len ? &envelope->query->job : NULL;
     default: return NULL;
     }
@@ -137,7 +150,9 @@ static void about_job(
         return;
     }
     bool query = envelope->body_case == WEIR__ENVELOPE__BODY_QUERY;
-    if (query && !envelope->query->request.len) {
+    /* What a JobMaster does not know yet, or no longer, the list does. */
+    bool jobmaster_knows = job->jobmaster && job->claimed && job->state == DISPATCHER_JOB_ACTIVE;
+    if (query && !envelope->query->request.len && !(envelope->query->details && jobmaster_knows)) {
         reply_summary(event, job->summary, effects);
         return;
     }
@@ -155,6 +170,10 @@ static void about_job(
     /* What is asked before the record is claimed could be lost with what the older leader wrote last (H2). */
     if (!job->jobmaster || !job->claimed || job->state == DISPATCHER_JOB_CREATING) {
         bool ended = job->state == DISPATCHER_JOB_REMOVING;
+        if (ended && query) {
+            reply_summary(event, job->summary, effects);
+            return;
+        }
         reply(event, ended ? WEIR__REPLY_CODE__REPLY_CONFLICT : WEIR__REPLY_CODE__REPLY_UNAVAILABLE,
             ended ? "the job has reached its end" : "the job is being submitted or recovered, try again",
             effects);

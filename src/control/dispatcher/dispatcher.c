@@ -186,6 +186,8 @@ static void on_job_terminal(struct weir_dispatcher *dispatcher, struct dispatche
     job->summary->state = local->result->state;
     job->summary->error = weir_arena_string(&job->arena, local->result->error);
     job->summary->ended_ms = local->result->ended_ms;
+    if (local->result->savepoint)
+        job->summary->savepoint = WEIR_PROTO_COPY(&job->arena, local->result->savepoint);
     if (local->result->started_ms) job->summary->started_ms = local->result->started_ms;
 }
 

@@ -318,6 +318,8 @@ void requests__client(
 void requests__answer_later(struct weir_jobmaster *jm, weir_node from, uint64_t request, Weir__ReplyCode code,
     const char *text, struct weir_effects *effects);
 void requests__advance(struct weir_jobmaster *jm, struct weir_effects *effects);
+/* The savepoint of a STOP as far as the record names it; NULL: there is no STOP. Borrows from the record. */
+Weir__SavepointRequest *requests__stopped_with(const Weir__JobRecord *record, struct weir_arena *arena);
 void requests__target_run(struct weir_jobmaster *jm, const char *error, struct weir_effects *effects);
 
 /* rescale.c */
@@ -343,5 +345,9 @@ void summary__send(struct weir_jobmaster *jm, struct weir_effects *effects);
 Weir__JobSummary *summary__make(const struct weir_jobmaster *jm, struct weir_arena *arena);
 void summary__reply(struct weir_jobmaster *jm, weir_node from, uint64_t request, Weir__ReplyCode code,
     const char *text, struct weir_effects *effects);
+
+/* details.c */
+/* Borrows from the plan and the record: for a message that is sent in this step. */
+Weir__JobDetails *details__make(const struct weir_jobmaster *jm, struct weir_arena *arena);
 
 #endif

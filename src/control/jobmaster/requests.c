@@ -180,13 +180,9 @@ static void savepoint(struct weir_jobmaster *jm, weir_node from, uint64_t reques
 
 /* ---------------------------------------------------------------- query */
 
-static Weir__SavepointRequest *describe_stop(
-    struct weir_jobmaster *jm, const ProtobufCBinaryData *request, struct weir_arena *arena)
+Weir__SavepointRequest *requests__stopped_with(const Weir__JobRecord *record, struct weir_arena *arena)
 {
-    const Weir__JobRecord *record = jm->record.confirmed;
-    if (!record || record->target->kind != WEIR__TARGET_KIND__TARGET_STOP ||
-        !bytes_equal(&record->target->request, request))
-        return NULL;
+    if (!record || record->target->kind != WEIR__TARGET_KIND__TARGET_STOP) return NULL;
     Weir__SavepointRequest *entry = WEIR_PROTO_NEW(arena, Weir__SavepointRequest, weir__savepoint_request);
     entry->request = record->target->request;
     entry->state = WEIR__SAVEPOINT_STATE__SAVEPOINT_IN_PROGRESS;
@@ -209,9 +205,13 @@ static void query(struct weir_jobmaster *jm, weir_node from, uint64_t request, c
     reply->jobs = WEIR_ARENA_ARRAY(arena, Weir__JobSummary *, 1);
     reply->jobs[0] = summary__make(jm, arena);
     reply->n_jobs = 1;
+    if (message->details) reply->details = details__make(jm, arena);
     if (message->request.len) {
         Weir__SavepointRequest *entry = find_savepoint(jm->record.confirmed, &message->request);
-        if (!entry) entry = describe_stop(jm, &message->request, arena);
+        if (!entry) {
+            entry = requests__stopped_with(jm->record.confirmed, arena);
+            if (entry && !bytes_equal(&entry->request, &message->request)) entry = NULL;
+        }
         if (entry) reply->savepoint = WEIR_PROTO_COPY(arena, entry);
         if (!entry) reply->code = WEIR__REPLY_CODE__REPLY_NOT_FOUND;
     }

@@ -11,6 +11,7 @@ Weir__JobSummary *summary__make(const struct weir_jobmaster *jm, struct weir_are
     summary->state = jm->state;
     summary->started_ms = jm->started_wall_ms;
     summary->ended_ms = jm->ended_wall_ms;
+    summary->changed_ms = jm->wall_us / 1000;
     const struct weir_jobmaster_exception *newest = weir_jobmaster_exception(jm, 0);
     const char *error = jm->end_error[0] ? jm->end_error : newest ? newest->root.text : "";
     summary->error = weir_arena_string(arena, error);
@@ -23,6 +24,9 @@ Weir__JobSummary *summary__make(const struct weir_jobmaster *jm, struct weir_are
     if (jm->graph_ready) {
         summary->tasks_running = jm->graph.counts[WEIR__EXECUTION_STATE__EXECUTION_RUNNING];
         summary->tasks_total = jm->graph.subtask_count;
+        summary->n_tasks_in = WEIR_EXECUTION_STATES;
+        summary->tasks_in = WEIR_ARENA_ARRAY(arena, uint32_t, WEIR_EXECUTION_STATES);
+        memcpy(summary->tasks_in, jm->graph.counts, sizeof jm->graph.counts);
     }
     return summary;
 }

@@ -10,6 +10,7 @@ enum {
     LEADER_BEATS_PER_STEP_MAX = 1024,
     LEADER_FAILOVERS_MAX = 16,
     LEADER_ARENA_BYTES = 2048,
+    LEADER_GREETED_BYTES = 512,
     LEADER_PEERS_MAX = 64,   /* JobManagers that are dialled */
     LEADER_REPAIR_LOOKS = 10 /* a damaged record is written anew when it was met so often */
 };
@@ -54,6 +55,8 @@ struct leader_peer {
     uint64_t announced_epoch; /* on this connection */
     uint32_t up_index;        /* 1 + place in up[]; 0: no connection */
     bool jobmanager, dialled;
+    Weir__Node *greeted; /* JobManagers: as it greeted; in greeted_arena */
+    struct weir_arena greeted_arena;
 };
 
 struct weir_leader {
@@ -175,5 +178,10 @@ void leader__announce(struct weir_leader *leader, weir_node node, struct weir_ef
 void leader__beat_all(struct weir_leader *leader, int64_t now_us, struct weir_effects *effects);
 void leader__beat(struct weir_leader *leader, int64_t now_us, struct weir_effects *effects);
 void leader__peers_done(struct weir_leader *leader);
+void leader__peer_greeted(struct weir_leader *leader, weir_node node, const Weir__Node *greeted);
+
+/* query.c */
+void leader__on_query(
+    const struct weir_leader *leader, const struct weir_event *event, struct weir_effects *effects);
 
 #endif

@@ -261,12 +261,17 @@ static void on_message(
     struct weir_leader *leader, const struct weir_event *event, struct weir_effects *effects)
 {
     const Weir__Envelope *envelope = event->envelope;
+    if (envelope->body_case == WEIR__ENVELOPE__BODY_QUERY_LEADER) {
+        leader__on_query(leader, event, effects);
+        return;
+    }
     struct leader_peer *peer = leader__peer(leader, event->from);
     peer->heard_us = event->now_us;
     switch (envelope->body_case) {
     case WEIR__ENVELOPE__BODY_GREETING: {
         bool jobmanager = envelope->greeting->role == WEIR__NODE_ROLE__NODE_JOBMANAGER;
         peer->jobmanager = jobmanager;
+        if (jobmanager) leader__peer_greeted(leader, event->from, envelope->greeting->node);
         leader__lives(leader, event->from, event->from_incarnation);
         leader__epoch_seen(leader, envelope->greeting->epoch, envelope->greeting->leader_incarnation);
         break;

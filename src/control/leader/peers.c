@@ -25,8 +25,23 @@ struct leader_peer *leader__peer(struct weir_leader *leader, weir_node node)
     return &leader->peers[node];
 }
 
+/* What it says of itself: where its clients find it. */
+void leader__peer_greeted(struct weir_leader *leader, weir_node node, const Weir__Node *greeted)
+{
+    struct leader_peer *peer = leader__peer(leader, node);
+    if (!peer->greeted) {
+        weir_arena_init(&peer->greeted_arena, leader->memory);
+        peer->greeted_arena.block_bytes = LEADER_GREETED_BYTES;
+    } else {
+        weir_arena_reset(&peer->greeted_arena);
+    }
+    peer->greeted = WEIR_PROTO_COPY(&peer->greeted_arena, greeted);
+}
+
 void leader__peers_done(struct weir_leader *leader)
 {
+    for (uint32_t i = 0; i < leader->peer_capacity; i++)
+        if (leader->peers[i].greeted) weir_arena_done(&leader->peers[i].greeted_arena);
     weir_memory_release(leader->memory, leader->peers, sizeof *leader->peers * leader->peer_capacity);
     weir_memory_release(leader->memory, leader->up, sizeof *leader->up * leader->up_capacity);
 }

@@ -204,6 +204,10 @@ void rm__taskmanager_lose(struct weir_resourcemanager *rm, struct rm__taskmanage
 /* Deafness, blocked slots, idleness. False: there is more than fits into this step. */
 bool rm__scan(struct weir_resourcemanager *rm, struct weir_effects *effects);
 
+/* --- query.c --- */
+void rm__on_query(
+    struct weir_resourcemanager *rm, const struct weir_event *event, struct weir_effects *effects);
+
 /* --- strays.c --- */
 /* An attempt of a report whose job does not exist: collected for cancellation or forgetting. */
 struct rm__strays {

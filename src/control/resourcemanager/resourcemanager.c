@@ -105,6 +105,10 @@ static void on_local(
 static void on_message(
     struct weir_resourcemanager *rm, const struct weir_event *event, struct weir_effects *effects)
 {
+    if (event->envelope->body_case == WEIR__ENVELOPE__BODY_QUERY_TASKMANAGERS) {
+        rm__on_query(rm, event, effects);
+        return;
+    }
     if (!rm->leading) return;
     rm__heard(rm, event->from, event->from_incarnation);
     switch (event->envelope->body_case) {
