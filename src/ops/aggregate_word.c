@@ -6,7 +6,7 @@
  */
 #include "ops/aggregates.h"
 
-enum word_operation { WORD_SUM, WORD_MIN, WORD_MAX };
+enum word_operation { WORD_SUM, WORD_MIN, WORD_MAX }; /* ops_aggregate.word_operation */
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -54,13 +54,12 @@ static void widen(const struct weir_type *type, const void *data, uint32_t at, u
     memcpy(to, &integer, 8);
 }
 
-static struct arguments read_arguments(const struct ops_aggregate *aggregate,
-    const struct ops_aggregate_rows *in, struct argument_scratch *scratch)
+/* Values of any width, encoding and validity into scratch; returns whether none is NULL. */
+static bool widen_arguments(const struct ops_aggregate *aggregate, const struct ops_aggregate_rows *in,
+    struct argument_scratch *scratch)
 {
     const struct weir_vector *v = &in->batch->columns[aggregate->call.arguments[0]];
     const struct weir_type *type = aggregate->argument_type;
-    if (v->encoding == WEIR_ENCODING_FLAT && !v->validity && weir_type_width(type) == 8)
-        return (struct arguments){ v->data, in->at, NULL };
     bool all = true;
     for (uint32_t i = 0; i < in->count; i++) {
         const struct weir_vector *flat;
@@ -72,6 +71,18 @@ static struct arguments read_arguments(const struct ops_aggregate *aggregate,
         if (some) widen(type, flat->data, at, &scratch->values[i]);
         all = all && some;
     }
+    return all;
+}
+
+/* Inlined: what is written to memory and read back at once, in other widths, waits for all stores before it.
+ */
+INLINE struct arguments read_arguments(const struct ops_aggregate *aggregate,
+    const struct ops_aggregate_rows *in, struct argument_scratch *scratch)
+{
+    const struct weir_vector *v = &in->batch->columns[aggregate->call.arguments[0]];
+    if (WEIR_LIKELY(v->encoding == WEIR_ENCODING_FLAT && !v->validity && aggregate->word_argument))
+        return (struct arguments){ v->data, in->at, NULL };
+    bool all = widen_arguments(aggregate, in, scratch);
     return (struct arguments){ scratch->values, scratch->at, all ? NULL : scratch->some };
 }
 
@@ -91,50 +102,64 @@ struct fold {
 
 enum fold_mode { FOLD_ONLY, FOLD_RESULTS, FOLD_STEPS };
 
-/* Constants for operation, nulls and mode: every combination is a loop without branches. */
-#define FOLD(type, same)                                                    \
-    const type *values = fold.arguments.values;                             \
-    struct step_scratch *step = fold.step;                                  \
-    type *results = fold.results;                                           \
-    for (uint32_t i = 0; i < fold.count; i++) {                             \
-        type *state = (type *)(fold.rows[i] + fold.offset);                 \
-        uint32_t *flags = (uint32_t *)(fold.rows[i] + fold.flags_offset);   \
-        const type value = values[fold.arguments.at[i]], before = *state;   \
-        const bool had = (*flags & fold.bit) != 0;                          \
-        const bool some = !nulls || fold.arguments.some[i];                 \
-        const bool below = before<value, above = before> value;             \
-        type after = had ? before : value;                                  \
-        if (operation == WORD_SUM) after = before + value;                  \
-        if (operation == WORD_MIN) after = !had || IS_MIN ? value : before; \
-        if (operation == WORD_MAX) after = !had || IS_MAX ? value : before; \
-        if (!some) after = before;                                          \
-        *state = after;                                                     \
-        *flags |= some ? fold.bit : 0;                                      \
-        if (mode == FOLD_RESULTS) results[i] = after;                       \
-        if (mode != FOLD_STEPS) continue;                                   \
-        memcpy(&step->before[i], &before, 8);                               \
-        memcpy(&step->after[i], &after, 8);                                 \
-        step->had[i] = had;                                                 \
-        step->has[i] = had | some;                                          \
-        step->changed[i] = (had != (had | some)) | !(same);                 \
+/* Constants for operation, nulls and mode: every combination is a loop without branches. Which of two words
+ * stays is as good as random, so it is chosen by a mask. */
+#define FOLD(type, same)                                                                 \
+    const uint64_t *values = fold.arguments.values;                                      \
+    struct step_scratch *step = fold.step;                                               \
+    uint64_t *results = fold.results;                                                    \
+    for (uint32_t i = 0; i < fold.count; i++) {                                          \
+        uint64_t *state = (uint64_t *)(fold.rows[i] + fold.offset);                      \
+        uint32_t *flags = (uint32_t *)(fold.rows[i] + fold.flags_offset);                \
+        const uint64_t value_word = values[fold.arguments.at[i]], before_word = *state;  \
+        const type value = type##_of(value_word), before = type##_of(before_word);       \
+        const bool had = (*flags & fold.bit) != 0;                                       \
+        const bool some = !nulls || fold.arguments.some[i];                              \
+        bool takes = some;                                                               \
+        uint64_t after_word = value_word;                                                \
+        if (operation == WORD_SUM) after_word = type##_word(before + value);             \
+        if (operation == WORD_MIN) takes &= !had | (value < before);                     \
+        if (operation == WORD_MAX) takes &= !had | (value > before) | (value != value);  \
+        after_word = before_word ^ ((before_word ^ after_word) & (0 - (uint64_t)takes)); \
+        *state = after_word;                                                             \
+        *flags |= some ? fold.bit : 0;                                                   \
+        if (mode == FOLD_RESULTS) results[i] = after_word;                               \
+        if (mode != FOLD_STEPS) continue;                                                \
+        const type after = type##_of(after_word);                                        \
+        step->before[i] = before_word;                                                   \
+        step->after[i] = after_word;                                                     \
+        step->had[i] = had;                                                              \
+        step->has[i] = had | some;                                                       \
+        step->changed[i] = (had != (had | some)) | !(same);                              \
     }
 
-INLINE void fold_integers(struct fold fold, enum word_operation operation, bool nulls, enum fold_mode mode){
-#define IS_MIN above
-#define IS_MAX below
-    FOLD(int64_t, before == after)
-#undef IS_MIN
-#undef IS_MAX
+INLINE int64_t int64_t_of(uint64_t word)
+{
+    return (int64_t)word;
+}
+INLINE uint64_t int64_t_word(int64_t value)
+{
+    return (uint64_t)value;
+}
+INLINE double double_of(uint64_t word)
+{
+    double value;
+    memcpy(&value, &word, 8);
+    return value;
+}
+INLINE uint64_t double_word(double value)
+{
+    uint64_t word;
+    memcpy(&word, &value, 8);
+    return word;
 }
 
+INLINE void fold_integers(struct fold fold, enum word_operation operation, bool nulls,
+    enum fold_mode mode){ FOLD(int64_t, before == after) }
+
 /* The largest number is NaN. */
-INLINE void fold_numbers(struct fold fold, enum word_operation operation, bool nulls, enum fold_mode mode){
-#define IS_MIN above
-#define IS_MAX (below || value != value)
-    FOLD(double, before == after || (before != before && after != after))
-#undef IS_MIN
-#undef IS_MAX
-}
+INLINE void fold_numbers(struct fold fold, enum word_operation operation, bool nulls,
+    enum fold_mode mode){ FOLD(double, before == after || (before != before && after != after)) }
 
 INLINE void fold_operation(struct fold fold, enum word_operation operation, bool approximate)
 {
@@ -157,23 +182,17 @@ INLINE void fold_operation(struct fold fold, enum word_operation operation, bool
 #undef EACH
 }
 
-static enum word_operation operation_of(const struct ops_aggregate *aggregate)
-{
-    if (strcmp(aggregate->call.function->name, "MIN") == 0) return WORD_MIN;
-    return aggregate->largest ? WORD_MAX : WORD_SUM;
-}
-
-static void run_fold(const struct ops_aggregate *aggregate, struct fold fold)
+INLINE void run_fold(const struct ops_aggregate *aggregate, struct fold fold)
 {
     bool approximate = is_approximate(aggregate);
-    switch (operation_of(aggregate)) {
+    switch ((enum word_operation)aggregate->word_operation) {
     case WORD_SUM: fold_operation(fold, WORD_SUM, approximate); break;
     case WORD_MIN: fold_operation(fold, WORD_MIN, approximate); break;
     case WORD_MAX: fold_operation(fold, WORD_MAX, approximate); break;
     }
 }
 
-static struct fold fold_of(const struct ops_aggregate *aggregate, const struct ops_aggregate_rows *in,
+INLINE struct fold fold_of(const struct ops_aggregate *aggregate, const struct ops_aggregate_rows *in,
     struct argument_scratch *scratch)
 {
     return (struct fold){ .count = in->count,
@@ -497,6 +516,9 @@ const struct ops_aggregate_kind *ops_aggregate_word(struct ops_aggregate *aggreg
 {
     const char *name = aggregate->call.function->name;
     const struct weir_type *type = aggregate->argument_type, *result = aggregate->call.type;
+    aggregate->word_operation = strcmp(name, "MIN") == 0 ? WORD_MIN
+                                : aggregate->largest     ? WORD_MAX
+                                                         : WORD_SUM;
     if (aggregate->set->retract || aggregate->distinct) return NULL;
     if (strcmp(name, "COUNT") == 0 && aggregate->call.argument_count == 0 && aggregate->call.filter < 0) {
         aggregate->in_group = true;
@@ -510,6 +532,7 @@ const struct ops_aggregate_kind *ops_aggregate_word(struct ops_aggregate *aggreg
     if (!type || type->id == WEIR_TYPE_NULL || weir_type_is_nested(type) || weir_type_is_view(type) ||
         weir_type_width(type) > 8 || weir_type_width(result) > 8)
         return NULL;
+    aggregate->word_argument = weir_type_width(type) == 8;
     bool adds = strcmp(name, "SUM") == 0 || strcmp(name, "$SUM0") == 0, averages = aggregate->averages;
     if (adds || averages) {
         bool exact = weir_type_is_integer(type) && weir_type_is_integer(result);

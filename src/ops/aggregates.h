@@ -79,6 +79,8 @@ struct ops_aggregate {
     bool largest;                       /* MAX, LAST_VALUE */
     bool averages, zeroes;              /* AVG; $SUM0 */
     bool in_group;                      /* reads struct ops_group; no accumulator of its own */
+    bool word_argument;                 /* the argument's values are words: nothing to widen */
+    uint8_t word_operation;             /* aggregate_word.c's */
     uint32_t flag, flags_offset;        /* its bit in the group's flags, and where they are in the row */
     struct weir_table *side, *side_any; /* selected partition; any partition */
     struct ops_distinct *distinct;      /* NULL: not distinct */

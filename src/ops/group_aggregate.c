@@ -14,7 +14,7 @@
 
 WEIR_OPERATOR(group_aggregate);
 
-enum { RUN_ROWS = WEIR_BATCH_ROWS_MAX / 2, STEP_ROWS = 128, SWEEP_ROWS = 64 };
+enum { RUN_ROWS = WEIR_BATCH_ROWS_MAX / 2, STEP_ROWS = 64, SWEEP_ROWS = 64 };
 
 /* --- making --- */
 
@@ -104,6 +104,12 @@ enum weir_error_code group_aggregate_find(
         group_of(op, op->rows[from + i])->count = 0;
     }
     return WEIR_OK;
+}
+
+void group_aggregate_prefetch(
+    struct group_aggregate *op, const struct weir_batch *in, uint32_t from, uint32_t n)
+{
+    weir_table_prefetch(op->table, op->keys.hashes + from, WEIR_MIN(n, weir_batch_selected(in) - from));
 }
 
 static bool is_touched(const struct group_aggregate *op, const struct ops_group *group, const uint8_t *row)
@@ -266,8 +272,7 @@ static enum weir_error_code process_steps(
     enum weir_error_code code = group_aggregate_find(op, in, from, n);
     if (code) return code;
     uint32_t next = from + n;
-    weir_table_prefetch(
-        op->table, op->keys.hashes + next, WEIR_MIN((uint32_t)STEP_ROWS, weir_batch_selected(in) - next));
+    group_aggregate_prefetch(op, in, next, STEP_ROWS);
     uint8_t kinds[STEP_ROWS], changed[STEP_ROWS];
     for (uint32_t i = 0; i < n; i++) {
         struct ops_group *group = group_of(op, groups[i]);

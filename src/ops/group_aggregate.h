@@ -31,6 +31,7 @@ struct group_bundle {
     uint16_t mark;      /* in the flags of the groups that the present section has; those before it: less */
     weir_row_ref *refs; /* the groups, each with GROUP_EXISTED when it was there before */
     uint32_t count, capacity;
+    bool appends;                /* groups that come again take new places, see place_groups() */
     bool steps;                  /* `after` is kept up to date; else the groups' rows are read in the end */
     bool needs_before;           /* results as they were before the bundle are compared or emitted */
     struct group_batches before; /* results */
@@ -89,6 +90,9 @@ static inline struct ops_group *group_of(const struct group_aggregate *op, uint8
 /* Rows [from, from + count) of the batch find their groups at once. */
 enum weir_error_code group_aggregate_find(
     struct group_aggregate *op, const struct weir_batch *in, uint32_t from, uint32_t count);
+/* Where the groups of the n rows from `from` on are looked up is fetched meanwhile. */
+void group_aggregate_prefetch(
+    struct group_aggregate *op, const struct weir_batch *in, uint32_t from, uint32_t n);
 /* The touched groups that came into being start from nothing. */
 void group_aggregate_restart(struct group_aggregate *op);
 /* Whether touched group g has equal results before and after. */

@@ -11,7 +11,7 @@
  */
 #include "ops/group_aggregate.h"
 
-enum { TAKE_ROWS = 128, FLUSH_ROWS = 256, SECTIONS_MAX = 1 << 15 };
+enum { TAKE_ROWS = 64, FLUSH_ROWS = 256, SECTIONS_MAX = 1 << 15 };
 static const weir_row_ref GROUP_EXISTED = (weir_row_ref)1 << 63;
 
 void group_bundle_init(struct group_aggregate *op, int64_t size_max, int64_t latency_ms, bool preaggregated)
@@ -121,10 +121,10 @@ static uint32_t rows_at_once(const struct group_aggregate *op, const struct weir
 /* Finds the groups of the next rows; those of the rows behind them are fetched meanwhile. */
 static enum weir_error_code find(struct group_aggregate *op, const struct weir_batch *in, uint32_t n)
 {
-    uint32_t from = op->position, left = weir_batch_selected(in) - from - n;
+    uint32_t from = op->position;
     enum weir_error_code code = group_aggregate_find(op, in, from, n);
     if (code) return code;
-    weir_table_prefetch(op->table, op->keys.hashes + from + n, WEIR_MIN((uint32_t)TAKE_ROWS, left));
+    group_aggregate_prefetch(op, in, from + n, TAKE_ROWS);
     reserve(op, n);
     return WEIR_OK;
 }
@@ -248,41 +248,55 @@ static void step_and_scatter(
     }
 }
 
-/* Every row of a group that is in the bundle already takes a new place and frees the old one, as long as such
- * rows are few: writing places in order is cheaper than finding them. */
-static bool appends(const struct group_aggregate *op, uint32_t from, uint32_t n)
-{
-    if (op->bundle.needs_before) return false;
-    uint32_t held = 0;
-    for (uint32_t i = from; i < from + n; i++)
-        held += holds(&op->bundle, group_of(op, op->rows[i]), op->refs[i]);
-    return held <= n / 4;
-}
-
-/* Gives places[i] of the bundle to the groups of n rows, and counts these. */
+/* Gives places[i] of the bundle to the groups of n rows, and counts these. While few of them are in the
+ * bundle already, these take a new place, too, and free the old one: writing places in order is cheaper than
+ * finding them. */
 static void place_groups(struct group_aggregate *op, uint32_t n, uint32_t *places)
 {
     struct group_bundle *b = &op->bundle;
-    const uint32_t from = op->position, first = b->count;
-    uint8_t *kinds = b->after.batches[first / WEIR_BATCH_ROWS_MAX]->kinds + first % WEIR_BATCH_ROWS_MAX;
-    const bool append = appends(op, from, n);
+    uint8_t *const *rows = op->rows + op->position;
+    const weir_row_ref *refs = op->refs + op->position;
+    weir_row_ref *list = b->refs;
+    const uint32_t first = b->count, sections = b->sections, group_mark = b->mark;
+    const bool append = b->appends;
+    uint32_t count = first, held_count = 0, again_count = 0;
     for (uint32_t i = 0; i < n; i++) {
-        uint8_t *row = op->rows[from + i];
-        struct ops_group *group = group_of(op, row);
-        bool held = holds(b, group, op->refs[from + i]);
-        mark(b, group, held);
+        struct ops_group *group = group_of(op, rows[i]);
+        uint32_t flags = group->flags, age = (uint16_t)(group_mark - (flags >> OPS_FLAGS_MAX));
+        uint32_t place = group->touched;
+        bool held = age <= sections && place < count && (list[place] & ~GROUP_EXISTED) == refs[i];
+        held_count += held;
+        again_count += held && age == 0;
+        group->flags = (flags & (((uint32_t)1 << OPS_FLAGS_MAX) - 1)) | group_mark << OPS_FLAGS_MAX;
         if (!held || append) {
-            uint32_t fresh = b->count - first, old = group->touched;
-            kinds[fresh] = group->count ? WEIR_ROW_UPDATE_AFTER : WEIR_ROW_INSERT;
+            weir_row_ref existed = group->count != 0 ? GROUP_EXISTED : 0;
             if (held) {
-                kinds[fresh] = b->after.batches[old / WEIR_BATCH_ROWS_MAX]->kinds[old % WEIR_BATCH_ROWS_MAX];
-                b->refs[old] = WEIR_ROW_NONE;
+                existed = list[place] & GROUP_EXISTED;
+                list[place] = WEIR_ROW_NONE;
             }
-            op->touched[fresh] = row;
-            hold(b, group, op->refs[from + i]);
+            op->touched[count - first] = rows[i];
+            list[count] = refs[i] | existed;
+            group->touched = place = count++;
         }
-        places[i] = group->touched;
+        places[i] = place;
         op->counts[i] = ++group->count;
+    }
+    b->count = count;
+    b->size += b->preaggregated ? n - again_count : n;
+    b->appends = !b->needs_before && held_count <= n / 4;
+}
+
+/* Stores that miss the cache hold up all behind them: the places that the next rows take are fetched ahead.
+ */
+static void fetch_places(struct weir_batch *after, uint32_t at)
+{
+    enum { LINE_BYTES = 64 };
+    for (uint32_t c = 0; c < after->column_count; c++) {
+        size_t width = weir_type_width(after->columns[c].type);
+        const char *data = after->columns[c].data;
+        if (!data || at + TAKE_ROWS > WEIR_BATCH_ROWS_MAX) continue;
+        for (size_t offset = 0; offset < TAKE_ROWS * width; offset += LINE_BYTES)
+            __builtin_prefetch(data + at * width + offset, 1);
     }
 }
 
@@ -294,10 +308,15 @@ static enum weir_error_code take_steps(struct group_aggregate *op, const struct 
     if (code) return code;
     struct weir_batch *after = batch_of(op, &b->after, first);
     const uint32_t base = first % WEIR_BATCH_ROWS_MAX;
-    (void)weir_batch_ensure_kinds(after);
+    fetch_places(after, base + n);
+    for (uint32_t i = n; i < n + TAKE_ROWS && first + i < b->capacity; i += 8)
+        __builtin_prefetch(&b->refs[first + i], 1);
+    uint8_t *kinds = weir_batch_ensure_kinds(after) + base;
     place_groups(op, n, places);
     uint32_t fresh = b->count - first;
     after->row_count = base + fresh;
+    for (uint32_t i = 0; i < fresh; i++)
+        kinds[i] = b->refs[first + i] & GROUP_EXISTED ? WEIR_ROW_UPDATE_AFTER : WEIR_ROW_INSERT;
     for (uint32_t c = 0; c < op->keys.count; c++) {
         weir_table_column_load(op->table, (const uint8_t *const *)op->touched, fresh, c, &after->columns[c],
             base, &after->arena, &after->heap);

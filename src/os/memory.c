@@ -6,19 +6,39 @@
 
 #ifdef WEIR_OS_JEMALLOC
 #include <jemalloc/jemalloc.h>
+#include <sys/mman.h>
 
 /* Few arenas: slot threads work out of arenas and pages of their own, so that contention is rare and idle
  * memory counts. */
 const char *malloc_conf = "narenas:4,dirty_decay_ms:3000,muzzy_decay_ms:0,metadata_thp:disabled";
 
+enum { HUGE_PAGE_BYTES = 2 << 20, HUGE_BLOCK_BYTES_MIN = 2 << 20 };
+
+/* Large blocks are what state lies in and is looked up by at random: in huge pages, where the kernel has
+ * them, few address translations are missed and few faults are taken. */
+static void *map_block(size_t bytes)
+{
+    size_t wanted = (bytes + 4095) & ~(size_t)4095, mapped = wanted + HUGE_PAGE_BYTES;
+    char *start = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED) return NULL;
+    size_t before = -(uintptr_t)start & (HUGE_PAGE_BYTES - 1);
+    if (before) munmap(start, before);
+    if (HUGE_PAGE_BYTES > before) munmap(start + before + wanted, HUGE_PAGE_BYTES - before);
+    (void)madvise(start + before, wanted, MADV_HUGEPAGE); /* advice: without it all works as well */
+    return start + before;
+}
+
 static void *allocate_block(size_t bytes, size_t alignment)
 {
-    return mallocx(bytes, MALLOCX_ALIGN(alignment));
+    return bytes >= HUGE_BLOCK_BYTES_MIN ? map_block(bytes) : mallocx(bytes, MALLOCX_ALIGN(alignment));
 }
 
 static void release_block(void *pointer, size_t bytes, size_t alignment)
 {
-    sdallocx(pointer, bytes, MALLOCX_ALIGN(alignment));
+    if (bytes >= HUGE_BLOCK_BYTES_MIN)
+        munmap(pointer, (bytes + 4095) & ~(size_t)4095);
+    else
+        sdallocx(pointer, bytes, MALLOCX_ALIGN(alignment));
 }
 #else
 static void *allocate_block(size_t bytes, size_t alignment)

@@ -15,16 +15,29 @@ enum {
     HEAP_UNIT_BYTES = 16,
     HEAP_CLASSES = 112,
     DIRECTORY_ENTRIES_MIN = 64,
+    SLAB_BYTES = 2 << 20,
+    SLAB_PAGES = SLAB_BYTES / (64 << 10),
 };
 
 struct page {
-    uint64_t epoch; /* older than the state's epoch while a snapshot is pending: immutable */
-    uint32_t bytes; /* of data */
-    uint32_t used;  /* slots (rows) or bytes (heap) handed out so far */
-    uint64_t reserved[6];
+    uint64_t epoch;         /* older than the state's epoch while a snapshot is pending: immutable */
+    uint32_t bytes;         /* of data */
+    uint32_t used;          /* slots (rows) or bytes (heap) handed out so far */
+    struct slab *slab;      /* NULL: allocated by itself */
+    struct page *next_free; /* in its slab */
+    uint64_t reserved[4];
     uint8_t data[];
 };
 _Static_assert(sizeof(struct page) == PAGE_HEADER_BYTES, "a row of 64 bytes lies in one cache line");
+
+/* Full pages of a state that has many of them come in slabs of the size of a huge page. */
+struct slab {
+    struct slab *next, *previous; /* among those with free pages */
+    void *memory;
+    struct page *free;
+    uint32_t used; /* pages handed out and not given back */
+    uint32_t cut;  /* pages handed out at least once */
+};
 
 struct page_list {
     struct page **pages;
@@ -103,6 +116,8 @@ struct weir_state {
     uint32_t pending; /* snapshots that have begun and not ended */
     struct retired *retired;
     uint32_t retired_count, retired_capacity;
+    struct slab *slabs; /* with free pages */
+    uint64_t full_pages;
     struct family *families;
     struct weir_arena arena;   /* definitions: as long as the state */
     struct weir_arena scratch; /* nested values, for the length of a call */
@@ -115,6 +130,8 @@ void weir_page_list_reserve(struct weir_state *state, struct page_list *list, ui
 struct page *weir_page_own(struct weir_state *state, struct page_list *list, uint32_t index);
 void weir_page_list_free(struct weir_state *state, struct page_list *list);
 void weir_group_free(struct weir_state *state, struct group *group);
+void weir_page_release(struct weir_state *state, void *pointer, size_t bytes, size_t alignment);
+void weir_slabs_release(struct weir_state *state); /* all pages have been given back */
 void weir_retire(struct weir_state *state, void *pointer, size_t bytes, size_t alignment, bool seen);
 uint64_t *weir_group_free_blocks(struct weir_state *state, struct group *group);
 uint64_t weir_heap_allocate(struct weir_table *table, uint32_t key_group, uint32_t bytes);

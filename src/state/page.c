@@ -2,11 +2,100 @@
  * by size. */
 #include "state/internal.h"
 
+/* --- slabs --- */
+
+static const size_t FULL_PAGE_BYTES = PAGE_HEADER_BYTES + (size_t)PAGE_BYTES;
+
+static void slab_link(struct weir_state *state, struct slab *slab)
+{
+    slab->previous = NULL;
+    slab->next = state->slabs;
+    if (slab->next) slab->next->previous = slab;
+    state->slabs = slab;
+}
+
+static void slab_unlink(struct weir_state *state, struct slab *slab)
+{
+    if (slab->previous)
+        slab->previous->next = slab->next;
+    else
+        state->slabs = slab->next;
+    if (slab->next) slab->next->previous = slab->previous;
+}
+
+static void slab_release(struct weir_state *state, struct slab *slab)
+{
+    slab_unlink(state, slab);
+    weir_memory_release_aligned(state->memory, slab->memory, SLAB_BYTES, 4096);
+    weir_memory_release(state->memory, slab, sizeof *slab);
+}
+
+static struct page *slab_take(struct weir_state *state)
+{
+    struct slab *slab = state->slabs;
+    if (!slab) {
+        slab = weir_memory_allocate_zeroed(state->memory, sizeof *slab);
+        slab->memory = weir_memory_allocate_aligned(state->memory, SLAB_BYTES, 4096);
+        slab_link(state, slab);
+    }
+    struct page *page = slab->free;
+    if (page)
+        slab->free = page->next_free;
+    else
+        page = (struct page *)((char *)slab->memory + slab->cut++ * FULL_PAGE_BYTES);
+    if (++slab->used == SLAB_PAGES) slab_unlink(state, slab);
+    page->slab = slab;
+    return page;
+}
+
+static void slab_give_back(struct weir_state *state, struct page *page)
+{
+    struct slab *slab = page->slab;
+    if (slab->used-- == SLAB_PAGES) slab_link(state, slab);
+    page->next_free = slab->free;
+    slab->free = page;
+    bool last = state->slabs == slab && !slab->next; /* one is kept while pages come and go */
+    if (slab->used == 0 && !last) slab_release(state, slab);
+}
+
+void weir_slabs_release(struct weir_state *state)
+{
+    while (state->slabs) slab_release(state, state->slabs);
+}
+
+/* A page, not zeroed. The first full ones come alone: a small state stays small. */
+static struct page *page_allocate(struct weir_state *state, uint32_t bytes)
+{
+    struct page *page;
+    if (bytes == PAGE_BYTES && state->full_pages++ >= SLAB_PAGES) {
+        page = slab_take(state);
+    } else {
+        page = weir_memory_allocate_aligned(state->memory, PAGE_HEADER_BYTES + (size_t)bytes, 64);
+        page->slab = NULL;
+    }
+    page->epoch = state->epoch;
+    page->bytes = bytes;
+    page->used = 0;
+    return page;
+}
+
+/* Also for what is no page: an array of pages, heads of free lists. */
+void weir_page_release(struct weir_state *state, void *pointer, size_t bytes, size_t alignment)
+{
+    struct page *page = pointer;
+    bool full = alignment == 64 && bytes == FULL_PAGE_BYTES;
+    state->full_pages -= full;
+    if (full && page->slab)
+        slab_give_back(state, page);
+    else
+        weir_memory_release_aligned(state->memory, pointer, bytes, alignment);
+}
+
 /* seen: a pending snapshot may still read it, so it goes when the last of them ends. */
 void weir_retire(struct weir_state *state, void *pointer, size_t bytes, size_t alignment, bool seen)
 {
     if (!seen || !state->pending) {
-        weir_memory_release_aligned(state->memory, pointer, bytes, alignment);
+        weir_page_release(state, pointer, bytes, alignment);
         return;
     }
     if (state->retired_count == state->retired_capacity) {
@@ -41,10 +130,7 @@ void weir_page_list_reserve(struct weir_state *state, struct page_list *list, ui
 struct page *weir_page_list_add(struct weir_state *state, struct page_list *list, uint32_t bytes)
 {
     weir_page_list_reserve(state, list, list->count + 1);
-    struct page *page = weir_memory_allocate_aligned(state->memory, PAGE_HEADER_BYTES + (size_t)bytes, 64);
-    memset(page, 0, PAGE_HEADER_BYTES + (size_t)bytes);
-    page->epoch = state->epoch;
-    page->bytes = bytes;
+    struct page *page = page_allocate(state, bytes);
     list->pages[list->count++] = page;
     return page;
 }
@@ -58,9 +144,9 @@ struct page *weir_page_own(struct weir_state *state, struct page_list *list, uin
     }
     weir_page_list_reserve(state, list, list->count);
     size_t bytes = PAGE_HEADER_BYTES + (size_t)page->bytes;
-    struct page *copy = weir_memory_allocate_aligned(state->memory, bytes, 64);
-    memcpy(copy, page, bytes);
-    copy->epoch = state->epoch;
+    struct page *copy = page_allocate(state, page->bytes);
+    copy->used = page->used;
+    memcpy(copy->data, page->data, page->bytes);
     list->pages[index] = copy;
     weir_retire(state, page, bytes, 64, true);
     return copy;

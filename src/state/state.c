@@ -26,8 +26,8 @@ struct weir_state *weir_state_new(struct weir_memory *memory, uint32_t key_group
 static void release_retired(struct weir_state *state)
 {
     for (uint32_t i = 0; i < state->retired_count; i++) {
-        weir_memory_release_aligned(
-            state->memory, state->retired[i].pointer, state->retired[i].bytes, state->retired[i].alignment);
+        weir_page_release(
+            state, state->retired[i].pointer, state->retired[i].bytes, state->retired[i].alignment);
     }
     state->retired_count = 0;
 }
@@ -43,6 +43,7 @@ void weir_state_free(struct weir_state *state)
         weir_memory_release(
             state->memory, family->tables, family->table_capacity * sizeof(struct weir_table *));
     }
+    weir_slabs_release(state);
     weir_memory_release(state->memory, state->retired, state->retired_capacity * sizeof(struct retired));
     weir_buffer_done(&state->bytes);
     weir_arena_done(&state->scratch);

@@ -316,7 +316,6 @@ uint8_t *weir_table_insert(struct weir_table *table, uint32_t key_group, uint64_
     if (ref) {
         row = row_for_writing(table, ref);
         memcpy(&group->free_row, row + 8, 8);
-        memset(row, 0, family->stride);
     } else {
         struct page_list *list = &group->rows;
         struct page *page = list->count ? list->pages[list->count - 1] : NULL;
@@ -333,6 +332,7 @@ uint8_t *weir_table_insert(struct weir_table *table, uint32_t key_group, uint64_
         ref = make_ref(key_group, list->count - 1, page->used);
         page->used++;
     }
+    memset(row, 0, family->stride);
     uint64_t header = hash << 16 | key_group << 1 | 1;
     memcpy(row, &header, 8);
     if (family->column_count) memset(row + family->nulls_offset, 0xff, (family->column_count + 7) / 8);
@@ -366,9 +366,8 @@ static bool is_large(const struct weir_table *table)
     return table->live * (table->family->stride + 16) > 1 << 20;
 }
 
-void weir_table_prefetch(const struct weir_table *table, const uint64_t *hashes, uint32_t count)
+static void prefetch_places(const struct weir_table *table, const uint64_t *hashes, uint32_t count)
 {
-    if (!is_large(table)) return;
     const uint64_t *directory = table->directory, mask = table->directory_mask;
     for (uint32_t i = 0; i < count; i++) __builtin_prefetch(&directory[short_hash(hashes[i]) & mask]);
     __asm__ volatile("" ::: "memory"); /* gcc drops a function that only prefetches */
@@ -390,7 +389,7 @@ static void find_candidates(
         return;
     }
     bool large = is_large(table);
-    if (large) weir_table_prefetch(table, hashes, count);
+    if (large) prefetch_places(table, hashes, count);
     for (uint32_t i = 0; i < count; i++) {
         uint64_t hash = short_hash(hashes[i]), salt = salt_of(hash);
         uint64_t slot = hash & mask, entry = directory[slot];
@@ -408,6 +407,11 @@ static void find_candidates(
         __builtin_prefetch(row, 1);
         if (stride > 64) __builtin_prefetch(row + 64, 1);
     }
+}
+
+void weir_table_prefetch(const struct weir_table *table, const uint64_t *hashes, uint32_t count)
+{
+    if (is_large(table)) prefetch_places(table, hashes, count);
 }
 
 /* The one key column, when it is a FLAT word without NULLs: compared without further questions. */

@@ -23,6 +23,14 @@ static void memory_is_aligned_and_counted(void **state)
         memset(block, 1, 100);
         weir_memory_release_aligned(memory, block, 100, alignment);
     }
+    static const size_t large[] = { (2 << 20) - 1, 2 << 20, (2 << 20) + 1, 9 << 20 };
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(large); i++) {
+        char *block = weir_memory_allocate(memory, large[i]);
+        memset(block, 1, large[i]);
+        block = weir_memory_reallocate(memory, block, large[i], large[i] + (1 << 20));
+        assert_true(block[0] == 1 && block[large[i] - 1] == 1);
+        weir_memory_release(memory, block, large[i] + (1 << 20));
+    }
     assert_int_equal(atomic_load(&memory->used_bytes), before);
     assert_true(weir_os_resident_bytes() > 100000);
     assert_true(weir_os_physical_bytes() > weir_os_resident_bytes());
