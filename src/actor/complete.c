@@ -41,7 +41,9 @@ static bool deploy_is_complete(const Weir__DeployTasks *deploy)
     if (!job_is_complete(&deploy->job) || !deploy->run) return false;
     for (size_t i = 0; i < deploy->n_members; i++) {
         const Weir__RegionMember *member = deploy->members[i];
-        if (!attempt_is_complete(member->attempt) || (!member->location && !member->finished)) return false;
+        /* Who has ended is not deployed and may never have had an attempt under this leader. */
+        if (!member->attempt || !job_is_complete(&member->attempt->job)) return false;
+        if (!member->finished && (!attempt_is_complete(member->attempt) || !member->location)) return false;
     }
     for (size_t i = 0; i < deploy->n_tasks; i++)
         if (!attempt_is_complete(deploy->tasks[i]->attempt)) return false;
