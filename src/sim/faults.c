@@ -235,7 +235,10 @@ static bool happen(struct weir_sim *sim, enum weir_sim_feature feature, struct w
     case WEIR_SIM_half_open:
     case WEIR_SIM_host_lost: fault_host_lost(sim, random); return true;
     case WEIR_SIM_wall_steps:
-        pick_any(sim, random)->wall_offset_us = weir_sim_random_range(random, -3600000000, 3600000000);
+        process = pick_any(sim, random); /* rows of the ledger come with a TaskManager's wall clock */
+        process->wall_offset_us = process->kind == WEIR_SIM_TASKMANAGER
+                                      ? weir_sim_random_range(random, -3000000, 3000000)
+                                      : weir_sim_random_range(random, -3600000000, 3600000000);
         return true;
     case WEIR_SIM_store_down: fault_store_down(sim, random); return true;
     case WEIR_SIM_store_cut: fault_store_cut(sim, random); return true;

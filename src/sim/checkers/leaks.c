@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Whether what sinks had not committed must be gone, too. */
+enum { SINKS_TOO = 0 };
+
 struct state {
     char reason[256];
 };
@@ -14,18 +17,34 @@ static bool is_of(const char *path, const struct weir_sim_facts_job *job)
     return strstr(path, job->hex) != NULL;
 }
 
+/* A savepoint is the user's, with all that it refers to. */
+static bool savepoint_needs(const char *path, const struct weir_sim_facts_job *job)
+{
+    uint64_t hash = weir_sim_path_hash(path);
+    for (uint32_t n = 0; n < job->named_count; n++) {
+        const struct weir_sim_named *named = &job->named[n];
+        if (named->kind != WEIR__CHECKPOINT_KIND__SAVEPOINT &&
+            named->kind != WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT)
+            continue;
+        for (uint32_t i = 0; i < named->file_count; i++)
+            if (named->files[i] == hash) return true;
+    }
+    return false;
+}
+
 /* May this file be there when its job has ended? */
 static bool may_stay(const char *path, const struct weir_sim_facts_job *job)
 {
     const char *name = strrchr(path, '/');
-    if (strncmp(path, "/sink/", 6) == 0) {
-        for (const char *at = path; *at; at++) /* committed: no hidden name on the way */
+    if (strncmp(path, "/sink/", 6) == 0) { /* committed: no hidden name on the way */
+        for (const char *at = path; SINKS_TOO && *at; at++)
             if (at[0] == '/' && (at[1] == '.' || at[1] == '_')) return false;
         return name != NULL;
     }
     if (strncmp(path, "/savepoints", 11) == 0) return true;
     if (strncmp(path, "/checkpoints/", 13) == 0)
-        return job->job && job->result != WEIR__JOB_STATE__JOB_FINISHED; /* retention is the user's */
+        return (job->job && job->result != WEIR__JOB_STATE__JOB_FINISHED) || /* retention is the user's */
+               savepoint_needs(path, job);
     return false;
 }
 

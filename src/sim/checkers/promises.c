@@ -67,7 +67,12 @@ static void answered(
         return;
     }
     if (job->terminal || !decode_record(sim, &id, &record)) return;
-    if (request->body_case == WEIR__ENVELOPE__BODY_CANCEL && job->target != WEIR__TARGET_KIND__TARGET_CANCEL)
+    /* A job whose end has begun ends anyway. */
+    const struct weir_sim_named *newest = weir_sim_facts_named(job, job->newest);
+    bool ends = newest && (newest->kind == WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT ||
+                              newest->kind == WEIR__CHECKPOINT_KIND__FINAL_CHECKPOINT);
+    if (request->body_case == WEIR__ENVELOPE__BODY_CANCEL && !ends &&
+        job->target != WEIR__TARGET_KIND__TARGET_CANCEL)
         weir_sim_fail(sim, "promise", "cancelling %.8s was accepted, its record does not say so", job->hex);
     if (request_bytes) check_stop(sim, job, record, request_bytes);
 }

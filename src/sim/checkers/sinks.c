@@ -24,7 +24,8 @@ static void judge(struct weir_sim *sim, struct weir_sim_job *job, bool complete,
     weir_sim_job_judge(sim->shared_disk, job->template, &job->parameters, complete, sim->memory, &verdict);
     sim->result->rows_judged += verdict.lines;
     weir_job_id_print(&job->id, hex);
-    if (job->asked_drain && has_windows(job)) verdict.wrong = 0; /* a drain ends windows before they are full */
+    if (job->asked_drain && has_windows(job))
+        verdict.wrong = 0; /* a drain ends windows before they are full */
     if (verdict.lost || verdict.doubled || verdict.wrong || verdict.unordered)
         weir_sim_fail(sim, "ledger",
             "%s (%.8s) %s: %llu lines, %llu lost, %llu doubled, %llu wrong, %llu unordered: %s",

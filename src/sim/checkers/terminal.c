@@ -53,14 +53,25 @@ static void task_effect(
     if (job && job->terminal && effect->attempt.epoch >= job->epoch)
         weir_sim_fail(
             sim, "H7", "%s is deployed, its job has ended", weir_attempt_id_print(&effect->attempt, text));
-    if (job && job->job && job->job->cancel_promised && effect->deploy && !effect->deploy->commit_only &&
-        effect->attempt.epoch >= job->epoch && job->target == WEIR__TARGET_KIND__TARGET_CANCEL)
-        weir_sim_fail(sim, "promise", "%s is deployed, its job was promised to be cancelled",
-            weir_attempt_id_print(&effect->attempt, text));
+}
+
+static void sent(struct weir_sim *sim, void *self, struct weir_sim_process *from, struct weir_sim_process *to,
+    const Weir__Envelope *envelope, bool lost)
+{
+    struct weir_job_id id;
+    if (envelope->body_case != WEIR__ENVELOPE__BODY_DEPLOY || envelope->deploy->commit_only ||
+        !weir_job_id_from(&envelope->deploy->job, &id))
+        return;
+    struct weir_sim_facts_job *job = weir_sim_facts_job(sim, &id);
+    if (job && job->job && job->job->cancel_promised && envelope->epoch >= job->epoch &&
+        job->target == WEIR__TARGET_KIND__TARGET_CANCEL && !weir_sim_facts(sim)->wiped)
+        weir_sim_fail(sim, "promise", "%s deploys tasks of %.8s, which was promised to be cancelled",
+            from->name, job->hex);
 }
 
 const struct weir_sim_checker weir_sim_checker_terminal = { .name = "H7",
     .text = "what is terminal never runs again",
     .state_bytes = sizeof(struct state),
     .stored = stored,
-    .task_effect = task_effect };
+    .task_effect = task_effect,
+    .sent = sent };
