@@ -8,7 +8,7 @@
  *
  * A text is a varint length and bytes; u64 are little-endian.
  */
-#include "base/assert.h"
+#include "data/key_group.h"
 #include "task/snapshot.h"
 #include "task/snapshot_format.h"
 #include <xxhash.h>
@@ -132,6 +132,7 @@ static bool read_files(struct manifest_reader *reader)
             relative ? weir_arena_format(reader->arena, "%s/%s", reader->directory, path) : path;
         manifest->files[i].bytes = weir_reader_varint(reader->from);
         manifest->files[i].hash = weir_reader_u64(reader->from);
+        if (manifest->files[i].bytes > INT64_MAX) return refuse(reader, "a file is longer than files can be");
     }
     return true;
 }
@@ -167,12 +168,20 @@ static bool read_section(struct manifest_reader *reader, const char *uid, bool f
     return true;
 }
 
+static bool is_known(const struct weir_snapshot_manifest *manifest, const char *uid)
+{
+    for (uint32_t i = 0; i < manifest->section_count; i += sections_of_operator(manifest, i))
+        if (strcmp(manifest->sections[i].uid, uid) == 0) return true;
+    return false;
+}
+
 static bool read_operator(struct manifest_reader *reader, uint32_t *capacity)
 {
     enum { SECTION_BYTES_MIN = 13 };
     struct weir_snapshot_manifest *manifest = reader->manifest;
     const char *uid = get_text(reader, SNAPSHOT_UID_BYTES_MAX);
     if (!uid) return refuse(reader, "an operator has no name");
+    if (is_known(manifest, uid)) return refuse(reader, "an operator is there twice");
     uint32_t count = get_u32(reader->from);
     size_t left = reader->from->length - reader->from->offset;
     if (reader->from->failed || count == 0 || count > left / SECTION_BYTES_MIN ||
@@ -218,7 +227,8 @@ static bool read_body(struct manifest_reader *reader)
         return refuse(reader, "its version is not 1, which is what this build reads");
     if (!read_head(reader) || !read_files(reader)) return false;
     uint32_t operators = get_u32(reader->from), capacity = 0;
-    if (reader->from->failed) return refuse(reader, "it ends early");
+    if (reader->from->failed || operators > WEIR_PLAN_NODES_MAX)
+        return refuse(reader, "it names more operators than a job has");
     for (uint32_t i = 0; i < operators; i++)
         if (!read_operator(reader, &capacity)) return false;
     return true;

@@ -33,9 +33,15 @@ static enum weir_error_code open_file(struct restorer *restorer, uint32_t index,
     struct weir_file *file;
     uint8_t header[SNAPSHOT_HEADER_BYTES];
     size_t got;
+    struct weir_file_status status;
     enum weir_error_code code = fs->open_read(fs, path, &file, reterr);
     if (code) return code;
-    code = read_whole(fs, file, 0, header, sizeof header, &got, reterr);
+    code = fs->file_status(file, &status, reterr);
+    /* So no section is longer than what is there. */
+    if (!code && (uint64_t)status.size_bytes < restorer->manifest->files[index].bytes)
+        code = weir_error_set(reterr, WEIR_E_STATE, "%s is truncated: it has %lld of %llu bytes", path,
+            (long long)status.size_bytes, (unsigned long long)restorer->manifest->files[index].bytes);
+    if (!code) code = read_whole(fs, file, 0, header, sizeof header, &got, reterr);
     if (!code && (got < sizeof header || memcmp(header, SNAPSHOT_FILE_MAGIC, SNAPSHOT_MAGIC_BYTES) != 0))
         code = weir_error_set(reterr, WEIR_E_STATE,
             "%s is not a snapshot file: it does not begin with \"" SNAPSHOT_FILE_MAGIC "\"", path);
@@ -63,8 +69,9 @@ static enum weir_error_code read_section(struct restorer *restorer,
         snprintf(what, sizeof what, "key group %u", section->key_group);
     enum weir_error_code code = WEIR_OK;
     size_t got = 0;
-    uint8_t *bytes = weir_arena_allocate(restorer->arena, section->length + 1);
+    uint8_t *bytes = NULL;
     if (!restorer->files[section->file]) code = open_file(restorer, section->file, reterr);
+    if (!code) bytes = weir_arena_allocate(restorer->arena, section->length + 1);
     if (!code)
         code = read_whole(restorer->fs, restorer->files[section->file], section->offset, bytes,
             section->length, &got, reterr);

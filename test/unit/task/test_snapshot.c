@@ -280,7 +280,7 @@ static void any_damage_to_a_file_is_told_with_its_name(void **state)
     }
     file->length -= 3;
     assert_int_equal(read_one(&f, &manifest, 0, 1, &restore), WEIR_E_STATE);
-    assert_non_null(strstr(f.error.message, "truncated"));
+    assert_non_null(strstr(f.error.causes[0], "truncated"));
     file->length += 3;
     assert_int_equal(read_one(&f, &manifest, 0, 1, &restore), WEIR_OK);
     /* What cannot be read is another matter than what is wrong. */
@@ -388,7 +388,7 @@ static void what_is_not_whole_is_no_checkpoint(void **state)
     assert_int_equal(take(&f, NULL, false, &manifests[0]), WEIR_OK);
     struct weir_job_vertex vertex = f.vertex;
     assert_int_equal(
-        weir_snapshot_restore(&f.fs.base, 1, manifests, 1, &vertex, 0, &f.arena, &restore, &f.error),
+        weir_snapshot_restore(&f.fs.base, 1, manifests, 1, &vertex, 1, &f.arena, &restore, &f.error),
         WEIR_E_STATE);
     assert_non_null(strstr(f.error.message, "1 of the 2 subtasks"));
     manifests[1] = manifests[0];
