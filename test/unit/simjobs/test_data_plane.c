@@ -19,8 +19,8 @@ enum { TASKMANAGERS = 3, SUBTASKS_MAX = 64, ROUNDS_MAX = 200000, TICK_US = 2000 
 struct subtask_state {
     struct weir_attempt_id attempt;
     uint32_t taskmanager;
-    bool running, ended, acknowledged, committed;
-    Weir__SubtaskSnapshot *snapshot; /* of the pending checkpoint, or the final one */
+    bool running, ended, acknowledged, committed, stands_final;
+    Weir__SubtaskSnapshot *snapshot, *final; /* of the pending checkpoint */
 };
 
 struct cluster {
@@ -79,7 +79,7 @@ static void on_event(void *owner, const struct weir_task_event *event)
     case WEIR_TASK_RUNNING: s->running = true; break;
     case WEIR_TASK_ENDED:
         s->ended = true;
-        s->snapshot = WEIR_PROTO_COPY(&c->arena, event->snapshot);
+        s->final = WEIR_PROTO_COPY(&c->arena, event->snapshot);
         break;
     case WEIR_TASK_ACKNOWLEDGED:
         if (event->checkpoint != c->pending) break;
@@ -223,7 +223,8 @@ static void tell_all(struct cluster *c, enum weir_task_action action, uint64_t c
         struct weir_task_effect effect = { .action = action,
             .attempt = c->subtasks[i].attempt,
             .epoch = 1,
-            .checkpoint = action == WEIR_TASK_COMPLETE && c->subtasks[i].ended ? WEIR_TASK_FINAL : checkpoint,
+            .checkpoint =
+                action == WEIR_TASK_COMPLETE && c->subtasks[i].stands_final ? WEIR_TASK_FINAL : checkpoint,
             .base = c->completed,
             .directory = directory };
         weir_sim_runtime_execute(c->runtimes[c->subtasks[i].taskmanager], &effect);
@@ -262,7 +263,10 @@ static void complete(struct cluster *c, uint64_t checkpoint)
     c->pending = 0;
     c->newest_count = c->subtask_count;
     for (uint32_t i = 0; i < c->subtask_count; i++) {
-        c->newest[i] = c->subtasks[i].snapshot;
+        struct subtask_state *s = &c->subtasks[i];
+        /* A final snapshot stands for a checkpoint only where that was not acknowledged. */
+        s->stands_final = !s->acknowledged;
+        c->newest[i] = s->acknowledged ? s->snapshot : s->final;
         c->subtasks[i].acknowledged = c->subtasks[i].committed = false;
     }
     tell_all(c, WEIR_TASK_COMPLETE, checkpoint);
