@@ -180,6 +180,7 @@ static void carried_out(void *owner, void *payload, uint64_t number)
     struct job *job = (struct job *)payload;
     struct weir_sim *sim = process->sim;
     if (job->fails && weir_sim_random_permille(&sim->blob_random, 500)) {
+        if (job->written) process->filesystem->remove(process->filesystem, job->temporary, false, NULL);
         answer(process, job, failure("the storage does not answer"));
         return;
     }

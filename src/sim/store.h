@@ -58,6 +58,7 @@ struct weir_sim_store_client {
     uint64_t session; /* 0: none; it may have ended at the server without the client's knowing */
     bool linked, cut; /* the network lets it through; cut: a fault */
     uint32_t link_number;
+    bool lost_something; /* a request or reply, since the link was lost */
     int64_t unlinked_us;
     int64_t arrival_us, reply_us; /* in order */
     struct weir_sim_pending *pending;

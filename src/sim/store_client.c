@@ -56,7 +56,10 @@ static void replied(void *owner, void *payload, uint64_t number)
     struct weir_sim_process *process = (struct weir_sim_process *)owner;
     const struct reply *reply = (const struct reply *)payload;
     struct weir_sim_store_client *client = client_of(process);
-    if (client->cut && reply->event.outcome != WEIR_STORE_UNAVAILABLE) return;
+    if (client->cut && reply->event.outcome != WEIR_STORE_UNAVAILABLE) {
+        client->lost_something = true;
+        return;
+    }
     if (pending_take(client, reply->number)) hand_over(process, &reply->tag, &reply->event);
 }
 
@@ -212,6 +215,7 @@ static void arrives(void *owner, void *payload, uint64_t number)
     bool late = is_write(request) && weir_sim_random_permille(&store->random, store->late_permille);
     if (store->down || store->clients[request->process].cut) {
         if (late && !request->late) arrive_later(sim, request, number);
+        if (process->start == request->start) store->clients[request->process].lost_something = true;
         return; /* the client finds out by itself */
     }
     if (store->ended[request->session]) return;
@@ -396,8 +400,10 @@ static void link_found(struct weir_sim_store *store, struct weir_sim_process *pr
 {
     struct weir_sim_store_client *client = &store->clients[process->index];
     int64_t now = weir_sim_now(store->sim);
-    if (client->state == WEIR_SIM_SESSION_CONNECTED &&
-        now - client->unlinked_us > store->session_timeout_us * 2 / 3)
+    /* Too long a silence, or a connection that is another one now. */
+    bool broken = now - client->unlinked_us > store->session_timeout_us * 2 / 3 || client->lost_something;
+    client->lost_something = false;
+    if (client->state == WEIR_SIM_SESSION_CONNECTED && broken)
         weir_sim_process_schedule(process, now, notices, client->link_number, NULL, 0);
     weir_sim_process_schedule(
         process, now + weir_sim_random_scale(&store->random, 500, 200000), reconnects, 0, NULL, 0);
