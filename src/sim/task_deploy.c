@@ -343,6 +343,8 @@ enum weir_error_code sim_task_deploy(struct weir_sim_runtime *runtime, const Wei
             region->manifests, region->manifest_count, task->vertex, task->attempt.subtask, &task->arena,
             &restore, reterr);
         if (code) return code;
+        /* Its sinks commit what the checkpoint holds; nothing is computed, and no end makes rows. */
+        if (region->deploy->commit_only) restore.finished = true;
         config.restore = &restore;
         /* What this subtask itself had in it may be built on. */
         for (uint32_t i = 0; i < region->manifest_count; i++) {
