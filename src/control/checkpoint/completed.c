@@ -37,6 +37,16 @@ uint64_t checkpoint__newest_base(const struct weir_checkpoint_coordinator *c)
     return 0;
 }
 
+const Weir__SubtaskSnapshot *checkpoint__snapshot_of(const Weir__VertexSnapshot *vertex, uint32_t subtask)
+{
+    if (subtask < vertex->n_subtasks && vertex->subtasks[subtask]->subtask == subtask)
+        return vertex->subtasks[subtask];
+    for (size_t s = 0; s < vertex->n_subtasks; s++) {
+        if (vertex->subtasks[s]->subtask == subtask) return vertex->subtasks[s];
+    }
+    return NULL;
+}
+
 static struct checkpoint_completed *completed_new(struct weir_checkpoint_coordinator *c, uint64_t id,
     uint64_t epoch, Weir__CheckpointKind kind, const char *pointer)
 {

@@ -89,12 +89,9 @@ static bool final_is_deposed(const struct weir_checkpoint_coordinator *c, const 
     for (size_t v = 0; v < newest->metadata->n_vertices; v++) {
         const Weir__VertexSnapshot *vertex = newest->metadata->vertices[v];
         if (vertex->vertex != attempt.vertex) continue;
-        for (size_t s = 0; s < vertex->n_subtasks; s++) {
-            if (vertex->subtasks[s]->subtask != attempt.subtask) continue;
-            if (!weir_attempt_id_from(vertex->subtasks[s]->attempt, &named)) return false;
-            return named.epoch > attempt.epoch ||
-                   (named.epoch == attempt.epoch && named.number > attempt.number);
-        }
+        const Weir__SubtaskSnapshot *snapshot = checkpoint__snapshot_of(vertex, attempt.subtask);
+        if (!snapshot || !weir_attempt_id_from(snapshot->attempt, &named)) return false;
+        return named.epoch > attempt.epoch || (named.epoch == attempt.epoch && named.number > attempt.number);
     }
     return false;
 }

@@ -245,6 +245,9 @@ struct weir_checkpoint_coordinator {
     /* commits */
     uint64_t notify_id;
     int64_t notify_at_us, notify_back_off_us;
+    uint64_t
+        committed_of; /* the newest, when sinks were last looked at; from the first that has not answered */
+    uint32_t committed_at;
     bool await_committed; /* callback when all sinks have */
 
     /* files */
@@ -369,6 +372,8 @@ void checkpoint__subsume(struct weir_checkpoint_coordinator *c, struct weir_effe
 /* Adds p to the record's checkpoints, without what is beyond the retained count. */
 void checkpoint__record_add(struct weir_checkpoint_coordinator *c, const struct checkpoint_pending *p);
 void checkpoint__record_retract(struct weir_checkpoint_coordinator *c, struct weir_effects *effects);
+const Weir__SubtaskSnapshot *checkpoint__snapshot_of(
+    const Weir__VertexSnapshot *vertex, uint32_t subtask); /* NULL: it had none */
 const struct checkpoint_completed *checkpoint__restore_point(const struct weir_checkpoint_coordinator *c);
 struct checkpoint_completed *checkpoint__origin_new(
     struct weir_checkpoint_coordinator *c, const char *pointer);
@@ -411,7 +416,7 @@ void checkpoint__notify(struct weir_checkpoint_coordinator *c, uint64_t id, stru
 void checkpoint__notify_advance(struct weir_checkpoint_coordinator *c, struct weir_effects *effects);
 void checkpoint__committed(
     struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects);
-bool checkpoint__all_committed(const struct weir_checkpoint_coordinator *c);
+bool checkpoint__all_committed(struct weir_checkpoint_coordinator *c);
 
 /* savepoint.c: requests of clients */
 void checkpoint__requests_found(struct weir_checkpoint_coordinator *c, struct weir_effects *effects);

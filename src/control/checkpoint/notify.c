@@ -34,10 +34,15 @@ static bool sink_committed(
     return !newest || (note && note->committed >= newest->id);
 }
 
-bool checkpoint__all_committed(const struct weir_checkpoint_coordinator *c)
+/* Sinks before committed_at have answered for the newest; a change of tasks, or a newer one, starts anew. */
+bool checkpoint__all_committed(struct weir_checkpoint_coordinator *c)
 {
-    for (uint32_t i = 0; i < c->task_count; i++) {
-        if (c->tasks[i].sink && !sink_committed(c, &c->tasks[i])) return false;
+    uint64_t newest = weir_checkpoint_newest_id(c);
+    if (c->committed_of != newest) c->committed_at = 0;
+    c->committed_of = newest;
+    for (; c->committed_at < c->task_count; c->committed_at++) {
+        const struct weir_checkpoint_task *task = &c->tasks[c->committed_at];
+        if (task->sink && !sink_committed(c, task)) return false;
     }
     return true;
 }
@@ -57,10 +62,8 @@ static bool run_has(const struct checkpoint_completed *done, const struct weir_c
     for (size_t v = 0; v < done->metadata->n_vertices; v++) {
         const Weir__VertexSnapshot *vertex = done->metadata->vertices[v];
         if (vertex->vertex != task->attempt.vertex) continue;
-        for (size_t s = 0; s < vertex->n_subtasks; s++) {
-            if (vertex->subtasks[s]->subtask == task->attempt.subtask)
-                return weir_run_from(vertex->subtasks[s]->run, &run) && weir_run_equal(&run, &task->run);
-        }
+        const Weir__SubtaskSnapshot *snapshot = checkpoint__snapshot_of(vertex, task->attempt.subtask);
+        return snapshot && weir_run_from(snapshot->run, &run) && weir_run_equal(&run, &task->run);
     }
     return false;
 }

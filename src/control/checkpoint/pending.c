@@ -200,7 +200,7 @@ static void start_stop(struct weir_checkpoint_coordinator *c, struct weir_effect
     p->state = PENDING_RESERVED;
     p->drain = c->stop_drain || checkpoint__all_finished(c);
     p->suspend = !p->drain;
-    c->record->wanted->target->checkpoint = id;
+    if (c->record->wanted->target) c->record->wanted->target->checkpoint = id;
     p->change = weir_record_changed(c->record, c->now_us, effects);
 }
 
@@ -743,7 +743,6 @@ static bool part_gone(const struct weir_checkpoint_coordinator *c, const struct 
     const struct weir_checkpoint_task *task =
         checkpoint__task(c, part->attempt.vertex, part->attempt.subtask);
     if (WEIR_PLANTED(checkpoint_survives_failover)) return !task;
-    if (part->final && task && task->finished) return false;
     return !task || !weir_attempt_id_equal(&task->attempt, &part->attempt) ||
            (!task->running && !task->finished);
 }

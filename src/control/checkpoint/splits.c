@@ -113,22 +113,12 @@ static void set_free(struct enumerator *e, struct split *split)
 
 /* ---------------------------------------------------------------- what a checkpoint covers */
 
-static const Weir__SubtaskSnapshot *snapshot_of(const Weir__VertexSnapshot *vertex, uint32_t subtask)
-{
-    if (subtask < vertex->n_subtasks && vertex->subtasks[subtask]->subtask == subtask)
-        return vertex->subtasks[subtask];
-    for (size_t s = 0; s < vertex->n_subtasks; s++) {
-        if (vertex->subtasks[s]->subtask == subtask) return vertex->subtasks[s];
-    }
-    return NULL;
-}
-
 static bool is_covered(const struct split *split, const Weir__VertexSnapshot *vertex)
 {
     struct weir_attempt_id attempt;
     if (split->in_state) return true;
     if (!split->given || !vertex) return false;
-    const Weir__SubtaskSnapshot *snapshot = snapshot_of(vertex, split->subtask);
+    const Weir__SubtaskSnapshot *snapshot = checkpoint__snapshot_of(vertex, split->subtask);
     if (!snapshot || !weir_attempt_id_from(snapshot->attempt, &attempt)) return false;
     if (!of_attempt(split, &attempt)) return false;
     uint64_t sequence = snapshot->split_sequence;
@@ -242,7 +232,8 @@ static bool reader_known(const struct weir_checkpoint_coordinator *c, const stru
     if (!task->finished) return false;
     /* The checkpoint has all that it ever got. */
     const Weir__VertexSnapshot *vertex = newest_vertex(c, task->attempt.vertex);
-    const Weir__SubtaskSnapshot *snapshot = vertex ? snapshot_of(vertex, task->attempt.subtask) : NULL;
+    const Weir__SubtaskSnapshot *snapshot =
+        vertex ? checkpoint__snapshot_of(vertex, task->attempt.subtask) : NULL;
     return snapshot && snapshot->finished && weir_attempt_id_from(snapshot->attempt, &named) &&
            weir_attempt_id_equal(&named, &task->attempt);
 }
@@ -424,7 +415,7 @@ void checkpoint__splits_resend(
     if (!e || !task || !task->running) return;
     /* What the newest checkpoint shows it had for certain; what it knows already it passes over. */
     const Weir__VertexSnapshot *newest = newest_vertex(c, vertex);
-    const Weir__SubtaskSnapshot *snapshot = newest ? snapshot_of(newest, subtask) : NULL;
+    const Weir__SubtaskSnapshot *snapshot = newest ? checkpoint__snapshot_of(newest, subtask) : NULL;
     struct weir_attempt_id attempt;
     bool of_it = snapshot && weir_attempt_id_from(snapshot->attempt, &attempt) &&
                  weir_attempt_id_equal(&attempt, &task->attempt) &&

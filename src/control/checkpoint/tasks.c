@@ -59,6 +59,7 @@ struct task_note *checkpoint__note_add(
 /* A new attempt has committed nothing yet. */
 void checkpoint__tasks_noted(struct weir_checkpoint_coordinator *c)
 {
+    c->committed_at = 0;
     for (uint32_t i = 0; i < c->note_slots; i++) c->notes[i].task = UINT32_MAX;
     for (uint32_t i = 0; i < c->task_count; i++) {
         const struct weir_checkpoint_task *task = &c->tasks[i];

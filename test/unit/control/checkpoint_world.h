@@ -32,7 +32,8 @@ struct request { /* held back */
 
 struct world {
     struct weir_test_memory memory;
-    struct weir_arena arena, step;
+    struct weir_arena arena, steps[2]; /* of this step, and of the one that is carried out */
+    uint32_t step;
     struct weir_job_id job;
     Weir__ExecutionPlan *plan;
     Weir__JobSettings *settings;
@@ -206,15 +207,16 @@ static void effect_carry_out(struct world *w, const struct weir_effect *effect)
     }
 }
 
-/* An answer makes new effects, in the same list: the list grows while it is worked off. */
+/* One after the other; an answer is a step of its own, whose effects come after those of this one. */
 static void carry_out(struct world *w)
 {
-    for (uint32_t i = 0; i < w->effects.count; i++) {
-        struct weir_effect effect = w->effects.items[i];
-        effect_carry_out(w, &effect);
+    while (w->effects.count) {
+        struct weir_effects done = w->effects;
+        w->step = 1 - w->step;
+        weir_arena_reset(&w->steps[w->step]);
+        weir_effects_init(&w->effects, &w->steps[w->step]);
+        for (uint32_t i = 0; i < done.count; i++) effect_carry_out(w, &done.items[i]);
     }
-    weir_effects_init(&w->effects, &w->step);
-    weir_arena_reset(&w->step);
 }
 
 UNUSED static void world_store_answer(struct world *w, enum weir_store_outcome outcome)
@@ -278,8 +280,9 @@ UNUSED static void world_init(struct world *w)
     memset(w, 0, sizeof *w);
     weir_test_memory_init(&w->memory);
     weir_arena_init(&w->arena, &w->memory.base);
-    weir_arena_init(&w->step, &w->memory.base);
-    weir_effects_init(&w->effects, &w->step);
+    weir_arena_init(&w->steps[0], &w->memory.base);
+    weir_arena_init(&w->steps[1], &w->memory.base);
+    weir_effects_init(&w->effects, &w->steps[0]);
     memset(w->job.bytes, 0xab, sizeof w->job.bytes);
     w->plan = WEIR_PROTO_NEW(&w->arena, Weir__ExecutionPlan, weir__execution_plan);
     w->plan->job = weir_job_id_to(&w->arena, &w->job);
@@ -381,7 +384,8 @@ UNUSED static void world_done(struct world *w)
 {
     world_end(w);
     weir_arena_done(&w->arena);
-    weir_arena_done(&w->step);
+    weir_arena_done(&w->steps[0]);
+    weir_arena_done(&w->steps[1]);
     weir_test_memory_check(&w->memory);
 }
 
