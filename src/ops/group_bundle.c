@@ -173,7 +173,8 @@ static void advance(struct group_aggregate *op, uint32_t n)
     b->section_rows = 0;
     b->sections++;
     b->mark++;
-    b->flushing = b->size >= b->size_max || b->sections == SECTIONS_MAX;
+    /* Nearly full is full: another section would go far past the size. */
+    b->flushing = b->size >= b->size_max - b->size_max / 10 || b->sections == SECTIONS_MAX;
 }
 
 static enum weir_error_code take_rows(struct group_aggregate *op, const struct weir_batch *in)

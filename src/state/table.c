@@ -243,7 +243,7 @@ void weir_table_rebuild(struct weir_table *table, uint64_t rows_min)
 void weir_directory_enter(struct weir_table *table, uint64_t hash, weir_row_ref ref)
 {
     if (!table->directory || (table->entries + 1) * 5 > (table->directory_mask + 1) * 3) {
-        uint64_t growth = table->directory_mask < 1 << 20 ? 4 : 2;
+        uint64_t growth = table->directory_mask < 1 << 19 ? 4 : 2;
         weir_table_rebuild(table, table->live * 5 > (table->directory_mask + 1)
                                       ? (table->live + 1) * growth * 3 / 5 + 16
                                       : table->live * 2 + 16);
