@@ -129,6 +129,49 @@ static void about_finished(const struct dispatcher_tombstone *tombstone, const s
         reply(event, WEIR__REPLY_CODE__REPLY_CONFLICT, "the job has reached its end", effects);
 }
 
+/* That there is no such job is said only by who leads at this moment: who was deposed and has not heard of it
+ * knows nothing of jobs that came since. */
+static void look_up(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects)
+{
+    struct dispatcher_lookup *lookup = NULL;
+    for (uint32_t i = 0; i < DISPATCHER_LOOKUPS_MAX && !lookup; i++)
+        if (!dispatcher->lookups[i].number) lookup = &dispatcher->lookups[i];
+    if (!lookup || dispatcher->suspended) {
+        reply(event, WEIR__REPLY_CODE__REPLY_UNAVAILABLE,
+            lookup ? "the coordination store is out of reach, try again"
+                   : "too many ask for jobs that are not known, try again",
+            effects);
+        return;
+    }
+    *lookup = (struct dispatcher_lookup){ ++dispatcher->requests, { event->from, event->envelope->request } };
+    struct weir_store_operation operation = { .kind = WEIR_STORE_READ, .key = "leader" };
+    struct weir_tag tag = { .role = WEIR_ROLE_DISPATCHER, .kind = DISPATCHER_TAG_LOOKUP };
+    tag.number = lookup->number;
+    weir_effect_store(effects, tag, &operation, 1);
+}
+
+void dispatcher__on_lookup(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects)
+{
+    const struct weir_store_event *store = &event->store;
+    for (uint32_t i = 0; i < DISPATCHER_LOOKUPS_MAX; i++) {
+        struct dispatcher_lookup *lookup = &dispatcher->lookups[i];
+        if (lookup->number != event->tag.number) continue;
+        lookup->number = 0;
+        bool leads = store->outcome == WEIR_STORE_OK && store->entry_count && store->entries[0].found &&
+                     store->entries[0].version == dispatcher->leader_version;
+        if (leads)
+            dispatcher__reply(lookup->client.node, lookup->client.request, WEIR__REPLY_CODE__REPLY_NOT_FOUND,
+                "there is no such job", effects);
+        else
+            dispatcher__reply(lookup->client.node, lookup->client.request,
+                WEIR__REPLY_CODE__REPLY_UNAVAILABLE,
+                "this JobManager may not know all jobs any more, try again", effects);
+        return;
+    }
+}
+
 static void about_job(
     struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects)
 {
@@ -146,7 +189,7 @@ static void about_job(
         else if (dispatcher->state == DISPATCHER_RECOVERING)
             reply(event, WEIR__REPLY_CODE__REPLY_UNAVAILABLE, "jobs are being recovered, try again", effects);
         else
-            reply(event, WEIR__REPLY_CODE__REPLY_NOT_FOUND, "there is no such job", effects);
+            look_up(dispatcher, event, effects);
         return;
     }
     bool query = envelope->body_case == WEIR__ENVELOPE__BODY_QUERY;

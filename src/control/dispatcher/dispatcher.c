@@ -1,6 +1,7 @@
 /* The dispatcher machine: which jobs exist. Its states, and the way of an event through it. */
 #include "control/dispatcher/internal.h"
 #include "base/assert.h"
+#include <string.h>
 
 static bool transition_is_legal(enum dispatcher_state from, enum dispatcher_state to)
 {
@@ -119,6 +120,7 @@ static void on_revoked(struct weir_dispatcher *dispatcher, struct weir_effects *
     dispatcher__set_state(dispatcher, DISPATCHER_STANDBY);
     dispatcher->recovery_request = dispatcher->sweep_request = dispatcher->sweep_records_request = 0;
     dispatcher->suspended = false;
+    memset(dispatcher->lookups, 0, sizeof dispatcher->lookups);
     housekeeping_timer(dispatcher, INT64_MAX, effects);
     struct weir_local_message message = { .kind = WEIR_LOCAL_REVOKED };
     spread(dispatcher, &message, effects);
@@ -302,6 +304,7 @@ static void on_store_done(
     case DISPATCHER_TAG_LOAD: dispatcher__on_loaded(dispatcher, event, effects); break;
     case DISPATCHER_TAG_REMOVE_READ: dispatcher__on_remove_read(dispatcher, event, effects); break;
     case DISPATCHER_TAG_REMOVE: dispatcher__on_removed(dispatcher, event, effects); break;
+    case DISPATCHER_TAG_LOOKUP: dispatcher__on_lookup(dispatcher, event, effects); break;
     case DISPATCHER_TAG_PRUNE: dispatcher__on_pruned(dispatcher, event); break;
     case DISPATCHER_TAG_SWEEP_RECORDS: dispatcher__on_sweep_records(dispatcher, event, effects); break;
     default: break; /* deletions: the next sweep looks again */

@@ -16,7 +16,8 @@ enum {
     DISPATCHER_RETRY_LAST_US = 1000 * 1000,
     DISPATCHER_JOB_ARENA_BYTES = 512,
     DISPATCHER_NAME_BYTES_MAX = 1024,
-    DISPATCHER_SWEEP_DELETES_MAX = 512 /* in one round */
+    DISPATCHER_SWEEP_DELETES_MAX = 512, /* in one round */
+    DISPATCHER_LOOKUPS_MAX = 64         /* clients that ask for jobs which are not in the table */
 };
 
 /* A larger one is damage: nobody could take one above it. */
@@ -58,12 +59,19 @@ enum dispatcher_tag {
     DISPATCHER_TAG_HOUSEKEEPING, /* timer: sweep, tombstones */
     DISPATCHER_TAG_SWEEP_PLANS,
     DISPATCHER_TAG_SWEEP_RECORDS,
-    DISPATCHER_TAG_SWEEP_DELETE
+    DISPATCHER_TAG_SWEEP_DELETE,
+    DISPATCHER_TAG_LOOKUP
 };
 
 struct dispatcher_client {
     weir_node node;
     uint64_t request;
+};
+
+/* A client that asked for a job which is not in the table; number 0: free. */
+struct dispatcher_lookup {
+    uint64_t number;
+    struct dispatcher_client client;
 };
 
 struct dispatcher_job {
@@ -86,6 +94,7 @@ struct dispatcher_job {
     char *plan_path;
     Weir__RestoreOrigin *restore;
     char record_name[DISPATCHER_RECORD_NAME_BYTES]; /* its key */
+    uint64_t plan_hash;                             /* of the path that its record names; 0: not known */
     uint64_t record_version;
 };
 
@@ -139,6 +148,8 @@ struct weir_dispatcher {
     bool index_live, index_more;
     uint64_t index_recovered_change;
     uint64_t index_request;
+
+    struct dispatcher_lookup lookups[DISPATCHER_LOOKUPS_MAX];
 
     /* sweep */
     uint64_t sweep_request, sweep_records_request;
@@ -228,6 +239,8 @@ void dispatcher__check_end(struct weir_dispatcher *dispatcher, struct weir_effec
 /* client.c */
 void dispatcher__on_client(
     struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
+void dispatcher__on_lookup(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
 void dispatcher__reply(
     weir_node node, uint64_t request, Weir__ReplyCode code, const char *text, struct weir_effects *effects);
 void dispatcher__cancel_all(struct weir_dispatcher *dispatcher, struct weir_effects *effects);
@@ -253,6 +266,7 @@ void dispatcher__index_continue(struct weir_dispatcher *dispatcher, struct weir_
 void dispatcher__index_done(struct weir_dispatcher *dispatcher);
 
 /* sweep.c */
+uint64_t dispatcher__path_hash(const char *path); /* never 0 */
 void dispatcher__sweep(struct weir_dispatcher *dispatcher, struct weir_effects *effects);
 void dispatcher__on_sweep_plans(
     struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);

@@ -21,8 +21,17 @@ static bool parse_number(const char **text, uint64_t *ret)
     return true;
 }
 
-/* <hex>-<mark><epoch>-<counter>, and nothing behind. */
-static bool parse_name(const char *name, const char *mark, struct weir_job_id *ret_id, uint64_t *ret_epoch)
+uint64_t dispatcher__path_hash(const char *path)
+{
+    uint64_t hash = 1469598103934665603u; /* FNV-1a */
+    for (; *path; path++) hash = (hash ^ (uint8_t)*path) * 1099511628211u;
+    return hash ? hash : 1;
+}
+
+/* <hex>-<mark><epoch>-<counter>; behind a dot may stand what a file system calls a file that is being
+ * written: *ret_part. */
+static bool parse_name(
+    const char *name, const char *mark, struct weir_job_id *ret_id, uint64_t *ret_epoch, bool *ret_part)
 {
     char hex[WEIR_JOB_ID_TEXT_BYTES] = { 0 };
     uint64_t counter;
@@ -32,7 +41,9 @@ static bool parse_name(const char *name, const char *mark, struct weir_job_id *r
     if (*name++ != '-' || !weir_job_id_parse(hex, ret_id)) return false;
     for (; *mark; mark++)
         if (*name++ != *mark) return false;
-    return parse_number(&name, ret_epoch) && *name++ == '-' && parse_number(&name, &counter) && !*name;
+    if (!parse_number(&name, ret_epoch) || *name++ != '-' || !parse_number(&name, &counter)) return false;
+    *ret_part = *name == '.';
+    return *ret_part || !*name;
 }
 
 void dispatcher__sweep(struct weir_dispatcher *dispatcher, struct weir_effects *effects)
@@ -50,15 +61,18 @@ void dispatcher__sweep(struct weir_dispatcher *dispatcher, struct weir_effects *
     weir_effect_store(effects, tag, &operation, 1);
 }
 
-/* Is it named, or may it be: by a record, by a submission that goes on, by one that cannot be read? */
+/* Is it named, or may it be: by a record, by a submission that goes on, by a record that cannot be read? */
 static bool plan_is_named(
-    const struct weir_dispatcher *dispatcher, const char *path, const struct weir_job_id *id)
+    const struct weir_dispatcher *dispatcher, const char *path, const struct weir_job_id *id, bool part)
 {
     const struct dispatcher_job *job = dispatcher__table_find(&dispatcher->jobs, id);
     if (!job) return false;
-    if (job->state == DISPATCHER_JOB_PLANNING || job->state == DISPATCHER_JOB_CREATING)
-        return job->plan_path && strcmp(path, job->plan_path) == 0;
-    return true; /* its JobMaster deletes it in the end; others of that job go when it is gone */
+    if (job->state == DISPATCHER_JOB_PLANNING || job->state == DISPATCHER_JOB_CREATING) {
+        size_t length = job->plan_path ? strlen(job->plan_path) : 0;
+        return length && strncmp(path, job->plan_path, length) == 0 && (!path[length] || path[length] == '.');
+    }
+    if (!job->plan_hash) return true; /* what its record names is not known (H9) */
+    return !part && dispatcher__path_hash(path) == job->plan_hash;
 }
 
 void dispatcher__on_sweep_plans(
@@ -71,8 +85,9 @@ void dispatcher__on_sweep_plans(
         const char *path = event->blob.names[i], *slash = strrchr(path, '/');
         struct weir_job_id id;
         uint64_t epoch;
-        if (!parse_name(slash ? slash + 1 : path, "e", &id, &epoch) || epoch > dispatcher->epoch) continue;
-        if (plan_is_named(dispatcher, path, &id)) continue;
+        bool part;
+        if (!parse_name(slash ? slash + 1 : path, "e", &id, &epoch, &part)) continue;
+        if (epoch > dispatcher->epoch || plan_is_named(dispatcher, path, &id, part)) continue;
         struct weir_blob_effect effect = { .operation = WEIR_BLOB_DELETE,
             .path = weir_arena_string(effects->arena, path) };
         struct weir_tag tag = { .role = WEIR_ROLE_DISPATCHER, .kind = DISPATCHER_TAG_SWEEP_DELETE };
@@ -94,7 +109,9 @@ void dispatcher__on_sweep_records(
         const struct weir_store_entry *entry = &event->store.entries[i];
         struct weir_job_id id;
         uint64_t epoch;
-        if (strncmp(entry->key, "jobs/", 5) != 0 || !parse_name(entry->key + 5, "", &id, &epoch)) continue;
+        bool part;
+        if (strncmp(entry->key, "jobs/", 5) != 0 || !parse_name(entry->key + 5, "", &id, &epoch, &part))
+            continue;
         const struct dispatcher_job *job = dispatcher__table_find(&dispatcher->jobs, &id);
         if (epoch > dispatcher->epoch || (job && strcmp(job->record_name, entry->key) == 0)) continue;
         struct weir_store_operation operation = { .kind = WEIR_STORE_DELETE,

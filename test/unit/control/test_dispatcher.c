@@ -583,6 +583,14 @@ static void requests_about_a_job_go_to_its_jobmaster(void **state)
     world_free(w);
 }
 
+static void who_was_deposed_does_not_say_that_a_job_is_not_there(void **state)
+{
+    struct world *w = leading(true);
+    lead(w); /* somebody else leads; this one has not heard of it */
+    assert_true(answered(w, cancel(w, 1), WEIR__REPLY_CODE__REPLY_UNAVAILABLE));
+    world_free(w);
+}
+
 static void a_revoked_dispatcher_forgets_and_says_that_it_does_not_know(void **state)
 {
     struct world *w = leading(true);
@@ -863,12 +871,22 @@ static void plans_that_nothing_names_are_swept(void **state)
     snprintf(w->blobs[11], sizeof w->blobs[11], "/s/plans/%s-e5-9", hex);
     snprintf(w->blobs[12], sizeof w->blobs[12], "/s/plans/%s-e6-1", hex); /* of a newer leader */
     snprintf(w->blobs[13], sizeof w->blobs[13], "/s/plans/README");
+    snprintf(w->blobs[14], sizeof w->blobs[14], "/s/plans/%s-e5-8.tmp-1a", hex); /* its writer has died */
+    snprintf(w->blobs[15], sizeof w->blobs[15], "%s.tmp-1a", w->blobs[0]);       /* beside a job that runs */
+    snprintf(w->blobs[16], sizeof w->blobs[16], "%s.tmp-1a", w->blobs[1]);       /* may be on its way */
+    struct weir_job_id running = job_id(1);
+    weir_job_id_print(&running, hex);
+    snprintf(w->blobs[17], sizeof w->blobs[17], "/s/plans/%s-e5-77", hex); /* an earlier try of it */
     timer(w, DISPATCHER_TAG_HOUSEKEEPING, NULL);
     assert_int_equal(w->blobs[10][0], 0);
     assert_int_equal(w->blobs[11][0], 0);
     assert_int_not_equal(w->blobs[12][0], 0);
     assert_int_not_equal(w->blobs[13][0], 0);
-    assert_int_equal(blob_count(w), 4);
+    assert_int_equal(w->blobs[14][0], 0);
+    assert_int_equal(w->blobs[15][0], 0);
+    assert_int_not_equal(w->blobs[16][0], 0);
+    assert_int_equal(w->blobs[17][0], 0);
+    assert_int_equal(blob_count(w), 5);
     world_free(w);
 }
 
@@ -917,6 +935,7 @@ int main(void)
         cmocka_unit_test(who_does_not_lead_says_who_does),
         cmocka_unit_test(nothing_is_confirmed_while_the_store_is_out_of_reach),
         cmocka_unit_test(requests_about_a_job_go_to_its_jobmaster),
+        cmocka_unit_test(who_was_deposed_does_not_say_that_a_job_is_not_there),
         cmocka_unit_test(a_revoked_dispatcher_forgets_and_says_that_it_does_not_know),
         cmocka_unit_test(all_jobs_are_recovered_and_a_bad_one_hurts_no_other),
         cmocka_unit_test(a_thousand_jobs_are_read_at_once),
