@@ -236,7 +236,8 @@ static enum weir_error_code snapshot_item(struct weir_subtask *s, uint32_t index
 {
     enum { BLOB_BYTES_MAX = 1 << 30 };
     uint64_t checkpoint_id = barrier->id;
-    item->uid = uid_of(&s->arena, s->config.vertex->operators[index]);
+    item->uid =
+        index == 0 && s->source ? s->source_ctx.uid : s->chain.levels[index - (s->source != NULL)].ctx->uid;
     weir_buffer_init(&item->blob, s->config.memory, BLOB_BYTES_MAX);
     enum weir_error_code code = WEIR_OK;
     if (index == 0 && s->source) {

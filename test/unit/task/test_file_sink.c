@@ -577,6 +577,30 @@ static void bytes_taken_over_from_another_job_stay(void **state)
     end(&f);
 }
 
+static void memory_does_not_grow_with_time(void **state)
+{
+    struct fixture f;
+    struct attempt a;
+    struct blob blob = { 0 };
+    begin(&f, true);
+    set_option(&f, "sink.rolling-policy.file-size", "4 b");
+    set_option(&f, "sink.partition-commit.policy.kind", "success-file");
+    assert_int_equal(start(&f, &a, 1, 1, 0, 1, 0, NULL, 0), WEIR_OK);
+    size_t used = 0;
+    for (uint64_t id = 1; id <= 300; id++) {
+        write_rows(&a, (int64_t)id * 10, 6);
+        assert_int_equal(snapshot(&a, id, &blob), WEIR_OK);
+        assert_int_equal(notify(&a, id), WEIR_OK);
+        if (id == 100) used = atomic_load(&f.memory.base.used_bytes);
+    }
+    assert_int_equal(memory_filesystem_count(&f.fs, "_SUCCESS"), 3);
+    assert_true(memory_filesystem_count(&f.fs, "/part-") > 800);
+    assert_true(atomic_load(&f.memory.base.used_bytes) <= used + 1024);
+    stop(&a);
+    blob_done(&blob);
+    end(&f);
+}
+
 /* --- every place to die at --- */
 
 struct record { /* what the job's record names */
@@ -720,6 +744,7 @@ int main(void)
         cmocka_unit_test(a_savepoint_names_no_open_file),
         cmocka_unit_test(what_no_checkpoint_names_goes_with_its_attempt),
         cmocka_unit_test(bytes_taken_over_from_another_job_stay),
+        cmocka_unit_test(memory_does_not_grow_with_time),
         cmocka_unit_test(wherever_it_dies_each_row_is_there_once),
         cmocka_unit_test(wherever_it_dies_with_partitions),
         cmocka_unit_test(an_overwrite_that_dies_is_repeated),

@@ -113,11 +113,13 @@ struct sink_part *sink__part_add(struct file_sink *s)
     }
     struct sink_part *p = &s->parts[s->part_count++];
     *p = (struct sink_part){ .state = PART_OPEN };
+    weir_buffer_init(&p->buffer, sink__ctx(s)->memory, PART_BUFFER_BYTES_MAX);
     return p;
 }
 
 void sink__partition_note(struct file_sink *s, const char *path)
 {
+    if (!s->commits_partitions && !s->overwrite) return;
     for (uint32_t i = 0; i < s->partition_count; i++) {
         if (strcmp(s->partitions[i].path, path) != 0) continue;
         s->partitions[i].committed = false; /* late rows: the partition is committed again */
@@ -129,15 +131,16 @@ void sink__partition_note(struct file_sink *s, const char *path)
             s->partition_capacity * sizeof *s->partitions, capacity * sizeof *s->partitions);
         s->partition_capacity = capacity;
     }
-    s->partitions[s->partition_count++] =
-        (struct sink_partition){ .path = path, .created_ms = sink__now_ms(s), .time_ms = INT64_MIN };
+    s->partitions[s->partition_count++] = (struct sink_partition){
+        .path = sink__text_copy(s, path), .created_ms = sink__now_ms(s), .time_ms = INT64_MIN
+    };
 }
 
 const char *sink__directory_of(struct file_sink *s, const char *partition)
 {
     size_t length = strlen(s->table.path);
     const char *slash = length && s->table.path[length - 1] == '/' ? "" : "/";
-    return *partition ? weir_arena_format(&s->names, "%s%s%s", s->table.path, slash, partition)
+    return *partition ? weir_arena_format(&s->scratch, "%s%s%s", s->table.path, slash, partition)
                       : s->table.path;
 }
 
@@ -149,12 +152,11 @@ enum weir_error_code sink__part_open(struct file_sink *s, const char *partition,
             "partitions",
             s->table.identifier, PARTS_MAX);
     struct sink_part *p = sink__part_add(s);
-    p->partition = weir_arena_string(&s->names, partition);
+    p->partition = sink__text_copy(s, partition);
     p->partition_hash = hash;
     const char *directory = sink__directory_of(s, p->partition);
     sink__name_part(s, p, s->part_number++);
     p->opened_ms = p->written_ms = sink__now_ms(s);
-    weir_buffer_init(&p->buffer, sink__ctx(s)->memory, PART_BUFFER_BYTES_MAX);
     *ret = s->part_count - 1;
     enum weir_error_code code = s->fs->make_directories(s->fs, directory, sink__ctx(s)->error);
     if (!code) code = s->fs->open_write(s->fs, p->hidden, false, &p->file, sink__ctx(s)->error);
@@ -183,6 +185,15 @@ static void drop_buffer(struct file_sink *s, struct sink_part *p)
     if (p->file) s->fs->close(p->file);
     p->file = NULL;
     weir_buffer_done(&p->buffer);
+}
+
+void sink__part_release(struct file_sink *s, struct sink_part *p)
+{
+    drop_buffer(s, p);
+    sink__text_release(s, p->partition);
+    sink__text_release(s, p->hidden);
+    sink__text_release(s, p->visible);
+    *p = (struct sink_part){ .state = PART_DONE };
 }
 
 enum weir_error_code sink__part_close(struct file_sink *s, struct sink_part *p)
@@ -284,6 +295,7 @@ static enum weir_operator_result sink_process(
 {
     struct file_sink *s = (struct file_sink *)op;
     uint32_t n = weir_batch_selected(in);
+    weir_arena_reset(&s->scratch);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t row = weir_batch_row(in, i);
         if (s->table.partition_key_count > 0) partition_path(s, in, row);
@@ -312,6 +324,7 @@ static enum weir_operator_result sink_process(
 static enum weir_operator_result sink_timer(struct weir_operator *op, int64_t at_ms, struct weir_batch *out)
 {
     struct file_sink *s = (struct file_sink *)op;
+    weir_arena_reset(&s->scratch);
     for (uint32_t i = 0; i < s->part_count; i++) {
         struct sink_part *p = &s->parts[i];
         if (p->state == PART_OPEN && sink__part_should_roll(s, p, at_ms) && sink__part_close(s, p))
@@ -330,16 +343,19 @@ static void sink_close(struct weir_operator *op)
     struct file_sink *s = (struct file_sink *)op;
     for (uint32_t i = 0; i < s->part_count; i++) {
         struct sink_part *p = &s->parts[i];
-        if (p->state == PART_DONE) continue;
-        drop_buffer(s, p);
-        if (!p->in_snapshot && p->hidden) (void)s->fs->remove(s->fs, p->hidden, false, NULL);
+        if (p->file) s->fs->close(p->file);
+        p->file = NULL;
+        if (p->state != PART_DONE && !p->in_snapshot) (void)s->fs->remove(s->fs, p->hidden, false, NULL);
+        sink__part_release(s, p);
     }
+    for (uint32_t i = 0; i < s->partition_count; i++) sink__text_release(s, s->partitions[i].path);
+    for (uint32_t i = 0; i < s->garbage_count; i++) sink__text_release(s, s->garbage[i].path);
     if (s->encoder && s->table.format->encoder_free) s->table.format->encoder_free(s->encoder);
     weir_memory_release(sink__ctx(s)->memory, s->parts, s->part_capacity * sizeof *s->parts);
     weir_memory_release(sink__ctx(s)->memory, s->partitions, s->partition_capacity * sizeof *s->partitions);
     weir_memory_release(sink__ctx(s)->memory, s->garbage, s->garbage_capacity * sizeof *s->garbage);
     weir_buffer_done(&s->path);
-    weir_arena_done(&s->names);
+    weir_arena_done(&s->scratch);
 }
 
 static int64_t option_ms(struct file_sink *s, const char *key, const char *otherwise)
@@ -368,7 +384,7 @@ static enum weir_error_code sink_create(struct weir_operator_context *ctx, struc
     struct file_sink *s = WEIR_ARENA_NEW(ctx->arena, struct file_sink);
     s->op = (struct weir_operator){ &weir_filesystem_sink_ops, ctx };
     s->fs = ctx->filesystem;
-    weir_arena_init(&s->names, ctx->memory);
+    weir_arena_init(&s->scratch, ctx->memory);
     enum weir_error_code code =
         filesystem_table_read(ctx->connectors, ctx->spec, ctx->arena, &s->table, ctx->error);
     if (code) return code;

@@ -10,10 +10,11 @@ enum sink_part_state { PART_OPEN, PART_PENDING, PART_DONE };
 
 struct sink_part {
     enum sink_part_state state;
-    const char *partition; /* "day=1/hour=2" or "" */
+    /* Its own, let go with it. */
+    char *partition; /* "day=1/hour=2" or "" */
     uint64_t partition_hash;
-    const char *hidden, *visible; /* full paths */
-    struct weir_file *file;       /* OPEN */
+    char *hidden, *visible; /* full paths */
+    struct weir_file *file; /* OPEN */
     struct weir_buffer buffer;
     int64_t bytes, opened_ms, written_ms;
     uint64_t checkpoint; /* PENDING: first one that names it; commit with this one or a later; UINT64_MAX:
@@ -24,14 +25,14 @@ struct sink_part {
 };
 
 struct sink_partition {
-    const char *path;
+    char *path; /* its own */
     int64_t created_ms, time_ms;
     bool committed;
 };
 
 /* A file of an earlier attempt whose bytes were taken over. */
 struct sink_garbage {
-    const char *path;
+    char *path;          /* its own */
     uint64_t checkpoint; /* goes when this one is complete, which does not name it; UINT64_MAX: none yet */
 };
 
@@ -46,7 +47,7 @@ struct file_sink {
     uint32_t partition_count, partition_capacity;
     struct sink_garbage *garbage;
     uint32_t garbage_count, garbage_capacity;
-    struct weir_arena names;
+    struct weir_arena scratch;               /* of one call: paths that are used at once */
     char hidden_prefix[SINK_NAME_BYTES_MAX]; /* ".part-<job>-<sink>-": of all attempts */
     char visible_prefix[64];                 /* "part-<this attempt, as a UUID>-<subtask>-" */
     uint64_t last_checkpoint_id;             /* newest snapshot taken, or restored */
@@ -71,6 +72,10 @@ static inline int64_t sink__now_ms(struct file_sink *s)
     return sink__ctx(s)->now_us(sink__ctx(s)->clock) / 1000;
 }
 
+/* sink_name.c: text that belongs to a part, partition or piece of garbage; release accepts NULL */
+char *sink__text_copy(struct file_sink *s, const char *text);
+void sink__text_release(struct file_sink *s, char *text);
+
 /* sink.c: parts */
 struct sink_part *sink__part_add(struct file_sink *s);
 enum weir_error_code sink__part_open(
@@ -78,8 +83,10 @@ enum weir_error_code sink__part_open(
 enum weir_error_code sink__part_write_out(struct file_sink *s, struct sink_part *p);
 enum weir_error_code sink__part_close(struct file_sink *s, struct sink_part *p);
 bool sink__part_should_roll(struct file_sink *s, const struct sink_part *p, int64_t at_ms);
+void sink__part_release(struct file_sink *s, struct sink_part *p); /* its texts and its buffer */
+/* Remembers a partition, where that is of use later. */
 void sink__partition_note(struct file_sink *s, const char *path);
-const char *sink__directory_of(struct file_sink *s, const char *partition);
+const char *sink__directory_of(struct file_sink *s, const char *partition); /* in scratch */
 
 /* sink_name.c: names of files; see there */
 void sink__name_attempt(struct file_sink *s);

@@ -27,10 +27,10 @@ static enum weir_error_code remove_old(struct file_sink *s)
         struct weir_directory_entry *entries;
         uint32_t count;
         enum weir_error_code code =
-            s->fs->list(s->fs, &s->names, directory, &entries, &count, sink__ctx(s)->error);
+            s->fs->list(s->fs, &s->scratch, directory, &entries, &count, sink__ctx(s)->error);
         for (uint32_t k = 0; !code && k < count; k++) {
             if (!entries[k].status.is_regular || !is_part_name(entries[k].name)) continue;
-            const char *path = weir_arena_format(&s->names, "%s/%s", directory, entries[k].name);
+            const char *path = weir_arena_format(&s->scratch, "%s/%s", directory, entries[k].name);
             if (!is_own_part(s, path)) code = s->fs->remove(s->fs, path, false, sink__ctx(s)->error);
         }
         if (code) return code;
@@ -116,21 +116,34 @@ static bool has_uncommitted(struct file_sink *s, const char *partition)
     return false;
 }
 
+/* Late rows bring a partition back as a new one. */
+static void forget_committed_partitions(struct file_sink *s)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < s->partition_count; i++) {
+        if (s->partitions[i].committed)
+            sink__text_release(s, s->partitions[i].path);
+        else
+            s->partitions[kept++] = s->partitions[i];
+    }
+    s->partition_count = kept;
+}
+
+static bool is_due(struct file_sink *s, struct sink_partition *p)
+{
+    if (!s->by_partition_time) return sink__now_ms(s) >= p->created_ms + s->commit_delay_ms;
+    if (p->time_ms == INT64_MIN) p->time_ms = partition_time(s, p->path);
+    return p->time_ms != INT64_MAX && sink__ctx(s)->watermark_ms >= p->time_ms + s->commit_delay_ms;
+}
+
 enum weir_error_code sink__commit_partitions(struct file_sink *s, bool at_end, struct weir_error *reterr)
 {
     for (uint32_t i = 0; i < s->partition_count; i++) {
         struct sink_partition *p = &s->partitions[i];
-        if (p->committed || has_uncommitted(s, p->path)) continue;
-        if (!at_end) {
-            if (s->by_partition_time && p->time_ms == INT64_MIN) p->time_ms = partition_time(s, p->path);
-            if (s->by_partition_time &&
-                (p->time_ms == INT64_MAX || sink__ctx(s)->watermark_ms < p->time_ms + s->commit_delay_ms))
-                continue;
-            if (!s->by_partition_time && sink__now_ms(s) < p->created_ms + s->commit_delay_ms) continue;
-        }
+        if (has_uncommitted(s, p->path) || (!at_end && !is_due(s, p))) continue;
         struct weir_file *file;
         const char *name =
-            weir_arena_format(&s->names, "%s/%s", sink__directory_of(s, p->path), s->success_name);
+            weir_arena_format(&s->scratch, "%s/%s", sink__directory_of(s, p->path), s->success_name);
         enum weir_error_code code = s->fs->open_write(s->fs, name, true, &file, reterr);
         if (code) return code;
         code = s->fs->sync(file, reterr);
@@ -138,6 +151,7 @@ enum weir_error_code sink__commit_partitions(struct file_sink *s, bool at_end, s
         if (code) return code;
         p->committed = true;
     }
+    forget_committed_partitions(s);
     return WEIR_OK;
 }
 
@@ -145,7 +159,10 @@ static void forget_done_parts(struct file_sink *s)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < s->part_count; i++)
-        if (s->parts[i].state != PART_DONE) s->parts[kept++] = s->parts[i];
+        if (s->parts[i].state != PART_DONE)
+            s->parts[kept++] = s->parts[i];
+        else
+            sink__part_release(s, &s->parts[i]);
     s->part_count = kept;
 }
 
@@ -174,10 +191,12 @@ static void remove_garbage(struct file_sink *s, uint64_t checkpoint_id)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < s->garbage_count; i++) {
-        if (s->garbage[i].checkpoint <= checkpoint_id)
+        if (s->garbage[i].checkpoint <= checkpoint_id) {
             (void)s->fs->remove(s->fs, s->garbage[i].path, false, NULL);
-        else
+            sink__text_release(s, s->garbage[i].path);
+        } else {
             s->garbage[kept++] = s->garbage[i];
+        }
     }
     s->garbage_count = kept;
 }
@@ -191,6 +210,7 @@ void sink__notify_complete(struct weir_operator *op, uint64_t checkpoint_id)
 {
     struct file_sink *s = (struct file_sink *)op;
     struct weir_error *error = sink__ctx(s)->error;
+    weir_arena_reset(&s->scratch);
     bool at_end = checkpoint_id > UINT64_MAX - 16;
     if (s->overwrite && !at_end) return; /* all at once, at the end */
     bool committables = has_committables(s, checkpoint_id);

@@ -19,6 +19,17 @@
 
 static const char suffix[] = ".inprogress";
 
+char *sink__text_copy(struct file_sink *s, const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    return memcpy(weir_memory_allocate(sink__ctx(s)->memory, bytes), text, bytes);
+}
+
+void sink__text_release(struct file_sink *s, char *text)
+{
+    if (text) weir_memory_release(sink__ctx(s)->memory, text, strlen(text) + 1);
+}
+
 /* Letters, digits and underscores, so that dashes separate. */
 static void put_plain(char *to, size_t bytes, const char *text)
 {
@@ -52,10 +63,12 @@ void sink__name_part(struct file_sink *s, struct sink_part *p, uint32_t number)
 {
     const struct weir_operator_context *ctx = sink__ctx(s);
     const char *directory = sink__directory_of(s, p->partition);
-    p->hidden = weir_arena_format(&s->names, "%s/%s%llu-%u-%u-%llu-%u%s", directory, s->hidden_prefix,
-        (unsigned long long)ctx->attempt_epoch, ctx->attempt_number, ctx->subtask_index,
-        (unsigned long long)s->last_checkpoint_id, number, suffix);
-    p->visible = weir_arena_format(&s->names, "%s/%s%u", directory, s->visible_prefix, number);
+    p->hidden = sink__text_copy(
+        s, weir_arena_format(&s->scratch, "%s/%s%llu-%u-%u-%llu-%u%s", directory, s->hidden_prefix,
+               (unsigned long long)ctx->attempt_epoch, ctx->attempt_number, ctx->subtask_index,
+               (unsigned long long)s->last_checkpoint_id, number, suffix));
+    p->visible =
+        sink__text_copy(s, weir_arena_format(&s->scratch, "%s/%s%u", directory, s->visible_prefix, number));
 }
 
 /* A number and what ends it; false: there is none. */

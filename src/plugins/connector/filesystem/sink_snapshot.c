@@ -77,7 +77,8 @@ static void add_garbage(struct file_sink *s, const char *path)
             s->garbage_capacity * sizeof *s->garbage, capacity * sizeof *s->garbage);
         s->garbage_capacity = capacity;
     }
-    s->garbage[s->garbage_count++] = (struct sink_garbage){ .path = path, .checkpoint = UINT64_MAX };
+    s->garbage[s->garbage_count++] =
+        (struct sink_garbage){ .path = sink__text_copy(s, path), .checkpoint = UINT64_MAX };
 }
 
 /* The confirmed prefix of another attempt's open part becomes the beginning of a part of ours. */
@@ -124,14 +125,12 @@ static enum weir_error_code restore_part(
     if (old->state == PART_OPEN) add_garbage(s, old->hidden);
     if (old->state != PART_PENDING) return WEIR_OK;
     struct sink_part *p = sink__part_add(s);
-    *p = (struct sink_part){ .state = PART_PENDING,
-        .partition = old->partition,
-        .hidden = old->hidden,
-        .visible = old->visible,
-        .bytes = old->bytes,
-        .in_snapshot = true,
-        .restored = true };
-    weir_buffer_init(&p->buffer, sink__ctx(s)->memory, 1); /* never used: it is closed */
+    p->state = PART_PENDING;
+    p->partition = sink__text_copy(s, old->partition);
+    p->hidden = sink__text_copy(s, old->hidden);
+    p->visible = sink__text_copy(s, old->visible);
+    p->bytes = old->bytes;
+    p->in_snapshot = p->restored = true;
     sink__partition_note(s, old->partition);
     return WEIR_OK;
 }
@@ -149,9 +148,9 @@ static enum weir_error_code restore_blob(struct file_sink *s, const struct weir_
     *ret_count = 0;
     for (uint32_t i = 0; i < parts && !reader.failed; i++) {
         struct restored_part old = { .state = weir_reader_byte(&reader) };
-        old.partition = get_string(&reader, &s->names);
-        old.hidden = get_string(&reader, &s->names);
-        old.visible = get_string(&reader, &s->names);
+        old.partition = get_string(&reader, scratch);
+        old.hidden = get_string(&reader, scratch);
+        old.visible = get_string(&reader, scratch);
         old.bytes = (int64_t)weir_reader_u64(&reader);
         if (reader.failed) break;
         (*ret_names)[(*ret_count)++] = old.hidden;
@@ -160,7 +159,7 @@ static enum weir_error_code restore_blob(struct file_sink *s, const struct weir_
     }
     uint32_t partitions = weir_reader_u32(&reader);
     for (uint32_t i = 0; i < partitions && !reader.failed; i++) {
-        const char *path = get_string(&reader, &s->names);
+        const char *path = get_string(&reader, scratch);
         int64_t created_ms = (int64_t)weir_reader_u64(&reader);
         bool committed = weir_reader_byte(&reader) != 0;
         if (reader.failed || !mine || committed) continue;
