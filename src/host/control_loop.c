@@ -37,6 +37,8 @@ struct weir_control_loop {
     uv_loop_t loop;
     uv_async_t wake;
     uv_timer_t timer, beat;
+    uv_poll_t stop;
+    bool stop_watched;
     uv_mutex_t mutex; /* guards posted and stopping */
     struct posted *posted, **posted_last;
     bool stopping;
@@ -579,6 +581,12 @@ void weir_control_loop_stop(struct weir_control_loop *loop)
     uv_async_send(&loop->wake);
 }
 
+static void on_stop_descriptor(uv_poll_t *poll, int status, int events)
+{
+    weir_control_loop_stop(poll->data);
+    uv_poll_stop(poll);
+}
+
 static void on_beat(uv_timer_t *timer)
 {
     struct weir_control_loop *loop = timer->data;
@@ -608,11 +616,11 @@ static void init_handles(struct weir_control_loop *loop)
 static enum weir_error_code open_parts(struct weir_control_loop *loop, struct weir_error *reterr)
 {
     const struct weir_control_loop_config *config = &loop->config;
-    uint64_t incarnation = make_incarnation();
+    uint64_t incarnation = config->incarnation ? config->incarnation : make_incarnation();
     struct weir_rpc_config rpc = { .memory = loop->memory,
         .loop = &loop->loop,
         .cluster = config->cluster,
-        .name = config->name,
+        .name = config->name ? config->name : "",
         .incarnation = incarnation,
         .bind_address = config->bind_address,
         .port_first = config->port_first,
@@ -624,6 +632,8 @@ static enum weir_error_code open_parts(struct weir_control_loop *loop, struct we
     enum weir_error_code code = weir_rpc_new(&rpc, &loop->rpc, reterr);
     if (code) return code;
     snprintf(loop->address, sizeof loop->address, "%.255s:%u", config->host, weir_rpc_port(loop->rpc));
+    if (!config->name) loop->config.name = loop->address;
+    weir_rpc_set_name(loop->rpc, loop->config.name);
     struct weir_actor_config actor = { .kind = config->kind,
         .memory = loop->memory,
         .env = &loop->env,
@@ -688,6 +698,12 @@ int weir_control_loop_run(struct weir_control_loop *loop)
 {
     loop->running = true;
     uv_timer_start(&loop->beat, on_beat, BEAT_MS, BEAT_MS);
+    if (loop->config.stop_descriptor >= 0 &&
+        uv_poll_init(&loop->loop, &loop->stop, loop->config.stop_descriptor) == 0) {
+        loop->stop.data = loop;
+        loop->stop_watched = true;
+        uv_poll_start(&loop->stop, UV_READABLE, on_stop_descriptor);
+    }
     weir_actor_start(loop->actor);
     if (!loop->ended) uv_run(&loop->loop, UV_RUN_DEFAULT);
     loop->running = false;
@@ -703,6 +719,7 @@ void weir_control_loop_free(struct weir_control_loop *loop)
     uv_close((uv_handle_t *)&loop->wake, NULL);
     uv_close((uv_handle_t *)&loop->timer, NULL);
     uv_close((uv_handle_t *)&loop->beat, NULL);
+    if (loop->stop_watched) uv_close((uv_handle_t *)&loop->stop, NULL);
     uv_run(&loop->loop, UV_RUN_DEFAULT); /* until every handle is closed and every work item is back */
     run_posted(loop);
     uv_loop_close(&loop->loop);

@@ -15,7 +15,10 @@
 struct weir_control_loop_config {
     enum weir_actor_kind kind;
     struct weir_memory *memory;
-    const char *cluster, *name;
+    const char *cluster;
+    const char *name;                        /* NULL: host:port as it listens */
+    uint64_t incarnation;                    /* 0: a random one */
+    int stop_descriptor;                     /* readable: stop; -1: none */
     const char *host;                        /* as others reach it */
     const char *bind_address;                /* "0.0.0.0" */
     uint16_t port_first, port_last;          /* first free one; 0: any */

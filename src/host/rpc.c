@@ -489,6 +489,11 @@ static void on_peer_timer_closed(uv_handle_t *handle)
     weir_memory_release(rpc->config.memory, handle, sizeof(uv_timer_t));
 }
 
+void weir_rpc_set_name(struct weir_rpc *rpc, const char *name)
+{
+    rpc->config.name = name;
+}
+
 void weir_rpc_close(struct weir_rpc *rpc)
 {
     rpc->closing = true;

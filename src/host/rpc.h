@@ -48,6 +48,8 @@ struct weir_rpc;
 enum weir_error_code weir_rpc_new(
     const struct weir_rpc_config *config, struct weir_rpc **ret, struct weir_error *reterr);
 uint16_t weir_rpc_port(const struct weir_rpc *rpc);
+/* Before the loop runs, for who is called by its port. name outlives the rpc. */
+void weir_rpc_set_name(struct weir_rpc *rpc, const char *name);
 /* address: host:port. Dialing a node again with another address goes on with that. */
 void weir_rpc_dial(struct weir_rpc *rpc, weir_node node, const char *address);
 void weir_rpc_hang_up(struct weir_rpc *rpc, weir_node node);

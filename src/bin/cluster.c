@@ -1,0 +1,171 @@
+#include "cluster.h"
+#include "main.h"
+#include "os/clock.h"
+#include "os/file.h"
+#include "os/log.h"
+#include "os/memory.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+extern const struct weir_ha_driver weir_ha_embedded;
+static const struct weir_ha_driver *const drivers[] = { &weir_ha_embedded };
+
+enum { JOBS_MAX = 100000, TOMBSTONES_MAX = 100000, SECOND_US = 1000000, PATH_BYTES = 4096 };
+
+const char *cluster_address(const char *text, const char *otherwise)
+{
+    if (!text || !*text) return otherwise;
+    return strcmp(text, "localhost") == 0 ? "127.0.0.1" : text;
+}
+
+bool cluster_ports(const char *text, uint16_t *ret_first, uint16_t *ret_last, struct weir_error *reterr)
+{
+    char *end;
+    unsigned long first = strtoul(text, &end, 10), last = first;
+    if (end != text && *end == '-') {
+        const char *second = end + 1;
+        last = strtoul(second, &end, 10);
+        if (end == second) end = (char *)"?";
+    }
+    if (end == text || *end || first > 65535 || last > 65535 || last < first) {
+        weir_error_set(reterr, WEIR_E_CONFIGURATION,
+            "'%s' is no port: expected a number up to 65535, or a range like 50000-50025", text);
+        return false;
+    }
+    *ret_first = (uint16_t)first;
+    *ret_last = (uint16_t)last;
+    return true;
+}
+
+uint64_t cluster_incarnation(void)
+{
+    uint64_t number = 0;
+    while (!number)
+        if (getrandom(&number, sizeof number, 0) != sizeof number) number = (uint64_t)weir_clock_epoch_us();
+    return number;
+}
+
+struct weir_config *cluster_config(const char *verb, int argument_count, char **arguments, int *ret_code)
+{
+    char *definitions[DEFINITIONS_MAX];
+    uint32_t count = 0;
+    for (int i = 0; i < argument_count; i++) {
+        const char *argument = arguments[i];
+        if (strcmp(argument, "-h") == 0 || strcmp(argument, "--help") == 0) {
+            printf("usage: %s\n", verb_usage(verb));
+            *ret_code = 0;
+            return NULL;
+        }
+        const char *value = strncmp(argument, "-D", 2) == 0 ? argument + 2 : NULL;
+        if (value && !*value) value = i + 1 < argument_count ? arguments[++i] : NULL;
+        if (!value || count == DEFINITIONS_MAX) {
+            *ret_code = usage_error(verb, "'%s' is not understood; expected -D KEY=VALUE", argument);
+            return NULL;
+        }
+        definitions[count++] = (char *)value;
+    }
+    struct weir_config *config = load_config(definitions, count, true);
+    *ret_code = 1;
+    if (config && !weir_config_is_set(config, "weir.log.level")) weir_log_level_set(WEIR_LOG_INFO);
+    return config;
+}
+
+static void set_defaults(struct cluster_setup *setup)
+{
+    const struct weir_config *config = setup->config;
+    int64_t timeout_ms = weir_config_is_set(config, "heartbeat.timeout")
+                             ? weir_config_get_duration_ms(config, "heartbeat.timeout", 50000)
+                             : 5000; /* leaders beat ten times a second: Flink's 50 s would be a long wait */
+    setup->options = (struct weir_control_options){ .heartbeat_interval_us = SECOND_US / 10,
+        .heartbeat_timeout_us = timeout_ms * 1000,
+        .leader_silence_us = SECOND_US / 2,
+        .reattach_timeout_us = 10 * SECOND_US,
+        .leaderless_grace_us = INT64_MAX,
+        .registration_timeout_us =
+            weir_config_get_duration_ms(config, "taskmanager.registration.timeout", 300000) * 1000,
+        .store_poll_us = SECOND_US,
+        .suspicion_hold_off_us = 10 * SECOND_US,
+        .tombstone_us = INT64_C(3600) * SECOND_US,
+        .sweep_interval_us = 60 * SECOND_US,
+        .slot_request_timeout_us = weir_config_get_duration_ms(config, "slot.request.timeout", 300000) * 1000,
+        .idle_taskmanager_us =
+            weir_config_get_duration_ms(config, "resourcemanager.taskmanager-timeout", 30000) * 1000,
+        .jobs_max = JOBS_MAX,
+        .tombstones_max = TOMBSTONES_MAX,
+        .slots_per_worker = (uint32_t)weir_config_get_integer(config, "taskmanager.numberOfTaskSlots", 1),
+        .storage_directory = setup->storage_directory };
+}
+
+/* <installation>/var/ha. */
+static const char *default_directory(struct weir_arena *arena)
+{
+    char program[PATH_BYTES];
+    if (!weir_os_program_directory(program, sizeof program)) return "/var/lib/weir/ha";
+    char *slash = strrchr(program, '/');
+    if (slash) *slash = '\0';
+    return weir_arena_format(arena, "%s/var/ha", program);
+}
+
+static bool choose_driver(struct cluster_setup *setup)
+{
+    const char *type = weir_config_get_text(setup->config, "high-availability.type", "NONE");
+    bool is_set = weir_config_is_set(setup->config, "high-availability.type");
+    if (!is_set) type = "embedded";
+    setup->unprotected = strcasecmp(type, "NONE") == 0;
+    if (setup->unprotected) type = "embedded";
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(drivers); i++)
+        if (strcasecmp(drivers[i]->name, type) == 0) setup->ha = drivers[i];
+    if (setup->ha) return true;
+    struct weir_error error = { 0 };
+    weir_error_set(&error, WEIR_E_UNSUPPORTED,
+        "high-availability.type: %s is not implemented; this build has embedded (one host, no server) and "
+        "NONE",
+        type);
+    print_error(&error);
+    return false;
+}
+
+static void copy_options(struct cluster_setup *setup)
+{
+    setup->ha_options =
+        WEIR_ARENA_ARRAY(&setup->arena, struct weir_option_value, setup->ha->option_count + 1);
+    for (uint32_t i = 0; i < setup->ha->option_count; i++) {
+        const struct weir_option_definition *option = &setup->ha->options[i];
+        if (!weir_config_is_set(setup->config, option->key)) continue;
+        const char *value = weir_config_get_text(setup->config, option->key, "");
+        if (strcmp(option->type, "Duration") == 0)
+            value = weir_arena_format(
+                &setup->arena, "%lld", (long long)weir_config_get_duration_ms(setup->config, option->key, 0));
+        setup->ha_options[setup->ha_option_count++] = (struct weir_option_value){ option->key, value };
+    }
+}
+
+bool cluster_setup_init(struct cluster_setup *setup, const struct weir_config *config)
+{
+    *setup = (struct cluster_setup){ .config = config };
+    weir_arena_init(&setup->arena, weir_os_memory());
+    if (!choose_driver(setup)) return false;
+    const char *cluster = weir_config_get_text(config, "high-availability.cluster-id", "/default");
+    while (*cluster == '/') cluster++;
+    setup->cluster = weir_arena_string(&setup->arena, *cluster ? cluster : "default");
+    const char *storage = weir_config_get_text(config, "high-availability.storageDir", NULL);
+    if (!storage || !*storage) storage = default_directory(&setup->arena);
+    if (setup->unprotected) /* nobody else is to find it */
+        storage = weir_arena_format(&setup->arena, "%s/none-%ld", storage, (long)getpid());
+    setup->storage_directory = weir_arena_format(&setup->arena, "%s/%s", storage, setup->cluster);
+    const char *plain = strncmp(storage, "file:", 5) == 0 ? storage + 5 : storage;
+    while (plain[0] == '/' && plain[1] == '/') plain++;
+    setup->ha_directory = plain;
+    copy_options(setup);
+    set_defaults(setup);
+    return true;
+}
+
+void cluster_setup_done(struct cluster_setup *setup)
+{
+    weir_arena_done(&setup->arena);
+}

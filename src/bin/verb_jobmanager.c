@@ -1,0 +1,68 @@
+/* weir jobmanager: a candidate for leadership, in the foreground; log on stderr. */
+#include "cluster.h"
+#include "main.h"
+#include "os/log.h"
+#include "os/memory.h"
+#include "os/process.h"
+#include "plugins/filesystem/file/file_filesystem.h"
+#include <stdio.h>
+#include <string.h>
+
+static bool fill_config(struct cluster_setup *setup, struct weir_control_loop_config *loop)
+{
+    const struct weir_config *config = setup->config;
+    const char *address = weir_config_get_text(config, "jobmanager.rpc.address", NULL);
+    bool fixed = weir_config_is_set(config, "jobmanager.rpc.port");
+    char rpc_port[16];
+    snprintf(rpc_port, sizeof rpc_port, "%lld",
+        (long long)weir_config_get_integer(config, "jobmanager.rpc.port", 6123));
+    /* Under HA the port is the HA one's, a range is fine; an explicit jobmanager.rpc.port is obeyed, too. */
+    const char *ports =
+        fixed ? rpc_port : weir_config_get_text(config, "high-availability.jobmanager.port", "0");
+    *loop = (struct weir_control_loop_config){ .kind = WEIR_ACTOR_JOBMANAGER,
+        .memory = weir_os_memory(),
+        .cluster = setup->cluster,
+        .host = cluster_address(address, "127.0.0.1"),
+        .bind_address =
+            cluster_address(weir_config_get_text(config, "jobmanager.bind-host", NULL), "127.0.0.1"),
+        .options = &setup->options,
+        .ha = setup->ha,
+        .ha_directory = setup->ha_directory,
+        .ha_options = setup->ha_options,
+        .ha_option_count = setup->ha_option_count,
+        .filesystem = &weir_file_filesystem,
+        .stop_descriptor = weir_os_stop_descriptor() };
+    struct weir_error error = { 0 };
+    if (cluster_ports(ports, &loop->port_first, &loop->port_last, &error)) return true;
+    print_error(&error);
+    return false;
+}
+
+static int run(struct cluster_setup *setup)
+{
+    struct weir_control_loop_config config;
+    if (!fill_config(setup, &config)) return 1;
+    if (setup->unprotected)
+        weir_log(WEIR_LOG_WARN, "weir.jobmanager",
+            "high-availability.type is NONE: when this process ends, its jobs are forgotten");
+    struct weir_error error = { 0 };
+    struct weir_control_loop *loop;
+    if (weir_control_loop_new(&config, &loop, &error)) return print_error(&error);
+    weir_log(WEIR_LOG_INFO, "weir.jobmanager", "JobManager of cluster '%s' listens on %s; HA: %s in %s",
+        setup->cluster, weir_control_loop_rpc_address(loop), setup->ha->name, setup->ha_directory);
+    int code = weir_control_loop_run(loop);
+    weir_control_loop_free(loop);
+    return code;
+}
+
+int verb_jobmanager(int argument_count, char **arguments)
+{
+    int code;
+    struct weir_config *config = cluster_config("jobmanager", argument_count, arguments, &code);
+    if (!config) return code;
+    struct cluster_setup setup;
+    code = cluster_setup_init(&setup, config) ? run(&setup) : 1;
+    cluster_setup_done(&setup);
+    weir_config_free(config);
+    return code;
+}

@@ -1,0 +1,138 @@
+/* weir taskmanager: slots for tasks, in the foreground; log on stderr, print sinks on stdout. */
+#include "cluster.h"
+#include "host/task_runtime.h"
+#include "main.h"
+#include "ops/ops.h"
+#include "ops/sources.h"
+#include "os/local_zone.h"
+#include "os/log.h"
+#include "os/memory.h"
+#include "os/process.h"
+#include "plugins/filesystem/file/file_filesystem.h"
+#include "plugins/plugins.h"
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct taskmanager {
+    struct cluster_setup setup;
+    char name[256];
+    uint64_t incarnation;
+    uint32_t slot_count;
+    struct weir_data_exchange *exchange;
+    struct weir_control_loop *loop;
+    struct weir_task_runtime *runtime;
+};
+
+static void on_task(void *owner, const struct weir_task_effect *effect)
+{
+    struct taskmanager *manager = owner;
+    weir_task_runtime_execute(manager->runtime, effect);
+}
+
+static void on_print(void *console, const char *bytes, size_t length, bool to_stderr)
+{
+    (void)write_all(to_stderr ? STDERR_FILENO : STDOUT_FILENO, bytes, length);
+}
+
+static bool open_exchange(struct taskmanager *manager, const char *host, const char *bind)
+{
+    const struct weir_config *config = manager->setup.config;
+    int64_t port = weir_config_get_integer(config, "taskmanager.data.port", 0);
+    struct weir_data_exchange_config exchange = { .memory = weir_os_memory(),
+        .cluster = manager->setup.cluster,
+        .name = manager->name,
+        .incarnation = manager->incarnation,
+        .host = host,
+        .bind_address = bind,
+        .port_first = (uint16_t)port,
+        .port_last = (uint16_t)port };
+    struct weir_error error = { 0 };
+    if (!weir_data_exchange_new(&exchange, &manager->exchange, &error)) return true;
+    print_error(&error);
+    return false;
+}
+
+static bool open_loop(struct taskmanager *manager, const char *host, const char *bind)
+{
+    const struct weir_config *config = manager->setup.config;
+    struct weir_control_loop_config loop = { .kind = WEIR_ACTOR_TASKMANAGER,
+        .memory = weir_os_memory(),
+        .cluster = manager->setup.cluster,
+        .name = manager->name,
+        .incarnation = manager->incarnation,
+        .host = host,
+        .bind_address = bind,
+        .data_address = weir_data_exchange_address(manager->exchange),
+        .slot_count = manager->slot_count,
+        .options = &manager->setup.options,
+        .ha = manager->setup.ha,
+        .ha_directory = manager->setup.ha_directory,
+        .ha_options = manager->setup.ha_options,
+        .ha_option_count = manager->setup.ha_option_count,
+        .filesystem = &weir_file_filesystem,
+        .task = on_task,
+        .owner = manager,
+        .stop_descriptor = weir_os_stop_descriptor() };
+    struct weir_error error = { 0 };
+    if (cluster_ports(weir_config_get_text(config, "taskmanager.rpc.port", "0"), &loop.port_first,
+            &loop.port_last, &error) &&
+        !weir_control_loop_new(&loop, &manager->loop, &error))
+        return true;
+    print_error(&error);
+    return false;
+}
+
+static void name_manager(struct taskmanager *manager, const char *host)
+{
+    const char *given = weir_config_get_text(manager->setup.config, "taskmanager.resource-id", NULL);
+    if (given && *given)
+        snprintf(manager->name, sizeof manager->name, "%s", given);
+    else
+        snprintf(manager->name, sizeof manager->name, "%.200s-%ld-%06llx", host, (long)getpid(),
+            (unsigned long long)(manager->incarnation & 0xffffff));
+}
+
+static int run(struct taskmanager *manager)
+{
+    const struct weir_config *config = manager->setup.config;
+    const char *host = cluster_address(weir_config_get_text(config, "taskmanager.host", NULL), "127.0.0.1");
+    const char *bind =
+        cluster_address(weir_config_get_text(config, "taskmanager.bind-host", NULL), "127.0.0.1");
+    manager->incarnation = cluster_incarnation();
+    manager->slot_count =
+        (uint32_t)WEIR_MAX(weir_config_get_integer(config, "taskmanager.numberOfTaskSlots", 1), (int64_t)1);
+    name_manager(manager, host);
+    if (!open_exchange(manager, host, bind) || !open_loop(manager, host, bind)) return 1;
+    uint64_t managed = weir_config_get_memory_bytes(config, "taskmanager.memory.managed.size", 0);
+    struct weir_task_runtime_config runtime = { .memory = weir_os_memory(),
+        .loop = manager->loop,
+        .exchange = manager->exchange,
+        .name = manager->name,
+        .incarnation = manager->incarnation,
+        .slot_count = manager->slot_count,
+        .managed_bytes_per_slot = (size_t)(managed / manager->slot_count),
+        .filesystem = &weir_file_filesystem,
+        .connectors = &weir_plugins,
+        .find_operator = weir_operator_ops_find,
+        .find_source = weir_operator_source_find,
+        .write_stdout = on_print };
+    manager->runtime = weir_task_runtime_new(&runtime);
+    weir_log(WEIR_LOG_INFO, "weir.taskmanager", "TaskManager '%s' of cluster '%s' with %u slots; data on %s",
+        manager->name, manager->setup.cluster, manager->slot_count,
+        weir_data_exchange_address(manager->exchange));
+    return weir_control_loop_run(manager->loop);
+}
+
+int verb_taskmanager(int argument_count, char **arguments)
+{
+    int code;
+    struct weir_config *config = cluster_config("taskmanager", argument_count, arguments, &code);
+    if (!config) return code;
+    struct taskmanager manager = { 0 };
+    code = cluster_setup_init(&manager.setup, config) ? run(&manager) : 1;
+    /* Tasks end with the process: whoever takes them over starts from a completed checkpoint in any case, and
+     * nothing that they would tidy up may be touched after their leader was told that they are gone. */
+    fflush(NULL);
+    _exit(code);
+}
