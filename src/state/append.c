@@ -37,7 +37,7 @@ static void place_rows(struct weir_table *table, uint32_t count, const uint16_t 
     }
     for (uint32_t i = 0; i < count; i++) {
         uint64_t header = short_hash(hashes[i]) << 16 | (uint64_t)key_groups[i] << 1 | 1;
-        memset(rows[i], 0, stride);
+        if (plain) memset(rows[i], 0, stride); /* else weir_table_insert() has done it, and set the stamp */
         memcpy(rows[i], &header, 8);
         if (family->column_count)
             memset(rows[i] + family->nulls_offset, 0xff, (family->column_count + 7) / 8);

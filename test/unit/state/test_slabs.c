@@ -131,10 +131,52 @@ static void a_snapshot_keeps_the_pages_of_its_time(void **state)
     close_fixture(&f);
 }
 
+/* Pages hold what was there before them; a new row begins with nothing but the time it was made. */
+static void appended_rows_are_empty_and_live(void **state)
+{
+    (void)state;
+    for (int64_t ttl_ms = 0; ttl_ms <= 1000; ttl_ms += 1000) {
+        struct fixture f;
+        open_fixture(&f);
+        f.now_ms = 5000000;
+        static const struct weir_type *const types[] = { &weir_type_bigint_not_null };
+        struct weir_table *table = weir_table_open(f.state, &(struct weir_table_options){ .name = "appended",
+                                                                .types = types,
+                                                                .column_count = 1,
+                                                                .payload_bytes = 24,
+                                                                .ttl_ms = ttl_ms });
+        int64_t values[64];
+        uint64_t hashes[64];
+        uint16_t places[64], groups[64];
+        uint8_t *rows[64];
+        weir_row_ref refs[64];
+        for (uint32_t i = 0; i < 64; i++)
+            values[i] = i, hashes[i] = i, places[i] = (uint16_t)i, groups[i] = i % GROUPS;
+        struct weir_vector v = { .type = types[0], .capacity = 64, .data = values };
+        const struct weir_vector *columns[] = { &v };
+        struct weir_table_keys keys = {
+            .count = 64, .rows = places, .columns = columns, .hashes = hashes, .key_groups = groups
+        };
+        for (int round = 0; round < 50; round++) {
+            weir_table_append(table, &keys, columns, rows, refs);
+            for (uint32_t i = 0; i < 64; i++) {
+                const int64_t *payload = value_of(table, rows[i]);
+                assert_true(weir_table_is_live(table, refs[i]) && !weir_table_expired(table, rows[i]));
+                assert_true(payload[0] == 0 && payload[1] == 0 && payload[2] == 0);
+                assert_true(weir_table_column_equal(table, rows[i], 0, &v, i));
+                memset(value_of(table, rows[i]), 0xff, 24);
+            }
+            weir_table_delete(table, refs[round]);
+        }
+        close_fixture(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pages_come_back_and_are_used_again),
+        cmocka_unit_test(appended_rows_are_empty_and_live),
         cmocka_unit_test(a_snapshot_keeps_the_pages_of_its_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
