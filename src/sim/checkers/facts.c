@@ -131,6 +131,22 @@ static void name_checkpoint(
     }
 }
 
+/* A savepoint's folder or its metadata. */
+static void name_savepoint(
+    struct weir_sim *sim, struct weir_sim_facts_job *job, const Weir__SavepointRequest *savepoint)
+{
+    if (savepoint->state != WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED || !savepoint->checkpoint) return;
+    if (weir_sim_facts_named(job, savepoint->checkpoint)) return;
+    Weir__CompletedCheckpoint named;
+    weir__completed_checkpoint__init(&named);
+    named.id = savepoint->checkpoint;
+    named.kind = WEIR__CHECKPOINT_KIND__SAVEPOINT;
+    named.pointer = savepoint->path;
+    if (!file_is_there(sim, named.pointer))
+        named.pointer = weir_arena_format(&sim->scratch, "%s/_metadata", savepoint->path);
+    name_checkpoint(sim, job, &named);
+}
+
 static void record_stored(struct weir_sim *sim, const struct weir_sim_entry *after)
 {
     Weir__JobRecord *record;
@@ -158,6 +174,7 @@ static void record_stored(struct weir_sim *sim, const struct weir_sim_entry *aft
     }
     if (record->result) job->result = record->result->state;
     for (uint32_t i = 0; i < job->named_count; i++) job->named[i].current = false;
+    for (size_t i = 0; i < record->n_savepoints; i++) name_savepoint(sim, job, record->savepoints[i]);
     for (size_t i = 0; i < record->n_checkpoints; i++) {
         name_checkpoint(sim, job, record->checkpoints[i]);
         job->newest = WEIR_MAX(job->newest, record->checkpoints[i]->id);

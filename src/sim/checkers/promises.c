@@ -3,19 +3,23 @@
 #include "sim/checkers.h"
 #include <string.h>
 
+/* The newest record of the job: without transactions there may be others that no index names. */
 static bool decode_record(struct weir_sim *sim, const struct weir_job_id *id, Weir__JobRecord **ret)
 {
     *ret = NULL;
     for (uint32_t i = 0; i < sim->store.entry_count; i++) {
         const struct weir_sim_entry *entry = &sim->store.entries[i];
         struct weir_job_id found;
-        if (strncmp(entry->key, "jobs/", 5) != 0) continue;
-        if (!weir_job_record_decode(&sim->scratch, entry->value, entry->length, ret, NULL) &&
-            weir_job_id_from(&(*ret)->job, &found) && weir_job_id_equal(&found, id))
-            return true;
+        Weir__JobRecord *record;
+        if (strncmp(entry->key, "jobs/", 5) != 0 ||
+            weir_job_record_decode(&sim->scratch, entry->value, entry->length, &record, NULL) ||
+            !weir_job_id_from(&record->job, &found) || !weir_job_id_equal(&found, id))
+            continue;
+        if (!*ret || record->epoch > (*ret)->epoch ||
+            (record->epoch == (*ret)->epoch && record->write_counter > (*ret)->write_counter))
+            *ret = record;
     }
-    *ret = NULL;
-    return false;
+    return *ret != NULL;
 }
 
 static void check_stop(struct weir_sim *sim, const struct weir_sim_facts_job *job,
