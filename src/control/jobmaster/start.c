@@ -21,7 +21,12 @@ void start__begin(struct weir_jobmaster *jm, const struct weir_event *event, str
     const struct weir_local_message *message = event->local;
     if (jm->start != START_NONE) return; /* told twice */
     jm->start = START_CLAIMING;
-    jm->recovered = message->job_start.record_version != 0;
+    /* In a store without transactions the dispatcher creates the record: one that nobody has claimed since
+     * this leader made it is a new job, of which nothing can run. */
+    const Weir__JobRecord *content = message->job_start.record;
+    bool fresh = content->epoch == jm->identity->epoch && content->write_counter == 0 &&
+                 content->writer_incarnation == jm->identity->incarnation;
+    jm->recovered = message->job_start.record_version != 0 && !fresh;
     jm->started_wall_ms = message->job_start.record->submitted_ms;
     if (!jm->started_wall_ms) jm->started_wall_ms = jm->wall_us / 1000;
     if (message->job_start.plan) jm->plan = WEIR_PROTO_COPY(&jm->plan_arena, message->job_start.plan);
