@@ -290,6 +290,7 @@ bool checkpoint__clean_leaves(
 static bool clean_is_ready(const struct weir_checkpoint_coordinator *c, bool *ret_unknown)
 {
     *ret_unknown = false;
+    if (c->puts_in_flight) return false; /* what is written late would stay behind */
     for (uint32_t i = 0; i < c->completed_count; i++) {
         const struct checkpoint_completed *done = c->completed[i];
         if (!checkpoint__clean_leaves(c, done) || done->loaded) continue;

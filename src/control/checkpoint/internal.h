@@ -258,6 +258,7 @@ struct weir_checkpoint_coordinator {
     uint64_t deletion_number;
     struct aside asides[CHECKPOINT_ASIDES_MAX];
     uint32_t aside_count;
+    uint32_t puts_in_flight; /* of metadata: a clean-up waits for them */
     bool sweep_in_flight;
     uint32_t sweeps_left;
     bool deposed_since;                         /* attempts were replaced since the newest checkpoint */

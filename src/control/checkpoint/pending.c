@@ -434,6 +434,7 @@ static void put_send(
     uint8_t *bytes = weir_arena_allocate(effects->arena, length ? length : 1);
     weir__checkpoint_metadata__pack(p->metadata, bytes);
     p->put_in_flight = true;
+    c->puts_in_flight++;
     weir_effect_blob(effects, checkpoint__tag(c, CHECKPOINT_TAG_PUT, p->id),
         (struct weir_blob_effect){ .operation = WEIR_BLOB_PUT,
             .path = weir_arena_string(effects->arena, p->pointer),
@@ -490,6 +491,8 @@ void checkpoint__put_done(
     struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects)
 {
     struct checkpoint_pending *p = checkpoint__pending_find(c, event->tag.number);
+    if (event->tag.kind == CHECKPOINT_TAG_PUT) c->puts_in_flight--;
+    if (!p && event->tag.kind == CHECKPOINT_TAG_PUT) checkpoint__sweep_want(c); /* given up meanwhile */
     if (!p || p->state != PENDING_METADATA || !p->put_in_flight) return;
     size_t length = weir__checkpoint_metadata__get_packed_size(p->metadata);
     p->put_in_flight = false;

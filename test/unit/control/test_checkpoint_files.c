@@ -409,6 +409,25 @@ static void a_clean_up_goes_on_after_a_takeover(void **state)
     assert_int_equal(files_below(w, "cp/"), 0);
 }
 
+static void a_clean_up_waits_for_what_is_still_being_written(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    world_advance(w, SECOND);
+    uint64_t id = world_next(w, WEIR__ENVELOPE__BODY_TRIGGER)->envelope->trigger->checkpoint;
+    w->blobs_held = true;
+    world_acknowledge_all(w, id);
+    assert_int_equal(w->held_count, 1);
+    struct request put = w->held[0];
+    w->held_count = 0;
+    w->blobs_held = false;
+    assert_false(clean(w, WEIR__JOB_STATE__JOB_FINISHED));
+    blob_carry_out(w, put.tag, &put.blob);
+    carry_out(w);
+    assert_true(clean(w, WEIR__JOB_STATE__JOB_FINISHED));
+    assert_int_equal(files_below(w, "cp/"), 0);
+}
+
 static void a_savepoint_keeps_the_final_snapshots_that_it_refers_to(void **state)
 {
     struct world *w = *state;
@@ -455,6 +474,7 @@ int main(void)
         TEST(retention_decides_what_a_job_leaves),
         TEST(what_is_not_committed_is_kept),
         TEST(a_clean_up_goes_on_after_a_takeover),
+        TEST(a_clean_up_waits_for_what_is_still_being_written),
         TEST(a_savepoint_keeps_the_final_snapshots_that_it_refers_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
