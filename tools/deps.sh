@@ -11,6 +11,7 @@ set -eu
 product="
 build-essential cmake ninja-build pkg-config
 libyaml-dev libicu-dev libpcre2-dev libxxhash-dev libedit-dev libssl-dev libjemalloc-dev libprotobuf-c-dev protobuf-c-compiler libuv1-dev
+libmicrohttpd-dev libjansson-dev libcurl4-openssl-dev
 tzdata
 "
 tests="

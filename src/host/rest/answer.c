@@ -1,0 +1,73 @@
+/* Answers as Flink shapes them: JSON, errors as {"errors":["..."]}. */
+#include "host/rest/internal.h"
+#include <stdlib.h>
+#include <string.h>
+
+void rest__answer(struct rest_request *request, unsigned status, json_t *json)
+{
+    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    json_decref(json);
+    if (!text) {
+        rest__fail(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "Internal server error.");
+        return;
+    }
+    request->status = status;
+    request->answer_type = NULL;
+    request->answer_bytes = strlen(text);
+    request->answer = weir_arena_copy(&request->arena, text, request->answer_bytes);
+    free(text);
+}
+
+void rest__answer_text(struct rest_request *request, const char *type, const char *text, size_t length)
+{
+    request->status = MHD_HTTP_OK;
+    request->answer_type = type;
+    request->answer = weir_arena_copy(&request->arena, text, length);
+    request->answer_bytes = length;
+}
+
+/* A message may quote bytes of a client that are no text. */
+static json_t *text_of(const char *text)
+{
+    json_t *string = json_string(text);
+    return string ? string : json_string("(not printable)");
+}
+
+void rest__fail(struct rest_request *request, unsigned status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    const char *text = weir_arena_vformat(&request->arena, format, arguments);
+    va_end(arguments);
+    rest__answer(request, status, json_pack("{s:[o]}", "errors", text_of(text)));
+}
+
+void rest__refuse(struct rest_request *request, const Weir__ClientReply *reply)
+{
+    unsigned status = MHD_HTTP_INTERNAL_SERVER_ERROR;
+    switch (reply->code) {
+    case WEIR__REPLY_CODE__REPLY_NOT_FOUND: status = MHD_HTTP_NOT_FOUND; break;
+    case WEIR__REPLY_CODE__REPLY_CONFLICT: status = MHD_HTTP_CONFLICT; break;
+    case WEIR__REPLY_CODE__REPLY_BAD_REQUEST: status = MHD_HTTP_BAD_REQUEST; break;
+    case WEIR__REPLY_CODE__REPLY_TOO_MANY: status = MHD_HTTP_TOO_MANY_REQUESTS; break;
+    default: break;
+    }
+    const char *job = rest__parameter(request, "jobid");
+    if (status == MHD_HTTP_NOT_FOUND && job)
+        rest__fail(request, status, "Job %s not found", job);
+    else
+        rest__fail(request, status, "%s", reply->text);
+}
+
+json_t *rest__body(struct rest_request *request)
+{
+    if (!request->body.length) return json_object();
+    json_error_t error;
+    json_t *body =
+        json_loadb((const char *)request->body.data, request->body.length, JSON_REJECT_DUPLICATES, &error);
+    if (body && json_is_object(body)) return body;
+    rest__fail(request, MHD_HTTP_BAD_REQUEST, "Request did not match expected format: %s",
+        body ? "expected a JSON object" : error.text);
+    json_decref(body);
+    return NULL;
+}

@@ -1,0 +1,177 @@
+/* Shared inside host/rest/. A handler fills in the answer of its struct rest_request; it may wait, for it
+ * runs on a worker. */
+#ifndef WEIR_HOST_REST_INTERNAL_H
+#define WEIR_HOST_REST_INTERNAL_H
+
+#include "base/arena.h"
+#include "host/rest_server.h"
+#include <jansson.h>
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+    REST_PATH_SEGMENTS_MAX = 16,
+    REST_ARGUMENTS_MAX = 32,
+    REST_CHECKPOINT_TRIGGERS_MAX = 256,
+    REST_RETRY_MS = 20
+};
+
+enum rest_method { REST_GET, REST_POST, REST_PUT, REST_PATCH, REST_DELETE, REST_METHODS };
+/* LOCAL: this process knows. LEADER: who leads does. */
+enum rest_lane { REST_LOCAL, REST_LEADER, REST_LANES };
+
+struct rest_pair {
+    const char *name, *value;
+};
+
+struct rest_request {
+    struct rest_request *next;
+    struct weir_rest_server *server;
+    struct MHD_Connection *connection;
+    struct weir_arena arena;
+    enum rest_method method;
+    const char *url;                                     /* as asked, decoded */
+    const char *path;                                    /* without the version */
+    struct rest_pair parameters[REST_PATH_SEGMENTS_MAX]; /* of the path */
+    uint32_t parameter_count;
+    struct rest_pair arguments[REST_ARGUMENTS_MAX]; /* behind the '?' */
+    uint32_t argument_count;
+    struct weir_buffer body;
+    const char *content_type;
+    bool proxied; /* a standby has sent it: it is not sent on */
+    const struct rest_route *route;
+    enum { REST_READING, REST_WAITING, REST_ANSWERED } stage;
+    int64_t deadline_ms;
+
+    /* the answer */
+    bool not_leader; /* this process cannot answer: the leader can */
+    unsigned status;
+    const char *answer_type; /* NULL: JSON */
+    const char *answer;      /* in arena */
+    size_t answer_bytes;
+};
+
+struct rest_route {
+    enum rest_method method;
+    const char *pattern; /* "/jobs/:jobid" */
+    enum rest_lane lane;
+    void (*handle)(struct rest_request *request);
+};
+
+/* A question to a machine of this process. Two own it: who waits, and the control thread. */
+struct rest_ask {
+    struct rest_ask *next;
+    struct weir_rest_server *server;
+    struct weir_arena arena;
+    Weir__Envelope *envelope;
+    Weir__ClientReply *reply;
+    uint64_t number;
+    uint32_t owners;
+    pthread_cond_t answered;
+};
+
+struct rest_lane_queue {
+    struct rest_request *first, **last;
+    uint32_t waiting, workers, idle, workers_max;
+    pthread_cond_t filled;
+    pthread_t threads[WEIR_REST_WORKERS_MAX];
+};
+
+/* A checkpoint that was asked for by hand, and what it is recognised by. */
+struct rest_checkpoint_trigger {
+    uint8_t request[16], job[16];
+    int64_t triggered_ms;
+    uint64_t after; /* newest checkpoint when it was asked for */
+};
+
+struct weir_rest_server {
+    struct weir_rest_server_config config;
+    struct weir_memory *memory;
+    struct weir_config *settings;
+    const char *allow_origin;
+    char host[256], address[300], version[64], log_path[1024];
+    uint16_t port;
+    int64_t started_ms;
+    int listener;
+    struct MHD_Daemon *daemon;
+    pthread_mutex_t mutex; /* guards what follows */
+    _Atomic bool stopping; /* read without the lock where late is early enough */
+    struct weir_control_loop *loop;
+    weir_node node;
+    struct rest_lane_queue lanes[REST_LANES];
+    struct rest_ask *asks;
+    uint64_t ask_next;
+    struct rest_checkpoint_trigger triggers[REST_CHECKPOINT_TRIGGERS_MAX]; /* a ring */
+    uint32_t trigger_next;
+};
+
+/* --- server.c --- */
+void rest__lock(struct weir_rest_server *server);
+void rest__unlock(struct weir_rest_server *server);
+
+/* --- workers.c --- */
+void rest__lanes_init(struct weir_rest_server *server);
+/* False: too many wait. */
+bool rest__enqueue(struct weir_rest_server *server, struct rest_request *request);
+void rest__lanes_stop(struct weir_rest_server *server);
+
+/* --- router.c --- */
+/* NULL: no such path; *ret_other_method: there is one with another method. Fills in the parameters. */
+const struct rest_route *rest__find_route(struct rest_request *request, bool *ret_other_method);
+const char *rest__parameter(const struct rest_request *request, const char *name); /* of the path; is there */
+const char *rest__argument(const struct rest_request *request, const char *name);  /* NULL: was not given */
+
+/* --- control.c --- */
+/* All of it waits until the request's deadline. NULL: the answer of the request is filled in, or not_leader
+ * is set. The reply's code is one of OK, NOT_FOUND, CONFLICT, BAD_REQUEST, TOO_MANY. */
+const Weir__ClientReply *rest__ask(struct rest_request *request, Weir__Envelope *envelope);
+Weir__Envelope *rest__envelope(struct rest_request *request, Weir__Envelope__BodyCase body, void *message);
+/* NULL: no answer in time. */
+const Weir__LeaderSummary *rest__ask_leadership(struct rest_request *request);
+void rest__asks_init(struct weir_rest_server *server);
+void rest__asks_stop(struct weir_rest_server *server); /* nobody waits any more */
+
+/* --- proxy.c --- */
+/* False: the leader could not be asked, and what was sent has changed nothing. */
+bool rest__proxy(struct rest_request *request, const char *address);
+
+/* --- answer.c --- */
+void rest__answer(struct rest_request *request, unsigned status, json_t *json); /* takes json */
+void rest__answer_text(struct rest_request *request, const char *type, const char *text, size_t length);
+void rest__fail(struct rest_request *request, unsigned status, const char *format, ...) WEIR_PRINTF(3, 4);
+/* Of a reply that is not OK. */
+void rest__refuse(struct rest_request *request, const Weir__ClientReply *reply);
+/* NULL: it was answered 400. An empty body is {}. The caller's, to be given back with json_decref(). */
+json_t *rest__body(struct rest_request *request);
+
+/* --- shapes.c: names and pieces that several handlers show --- */
+const char *rest__job_state(Weir__JobState state);
+const char *rest__execution_state(Weir__ExecutionState state);
+bool rest__job_is_over(Weir__JobState state);
+char *rest__hex(struct rest_request *request, const uint8_t *bytes, size_t length);
+/* 16 bytes of 32 hex digits. */
+bool rest__parse_id(const char *text, uint8_t ret[16]);
+char *rest__vertex_id(struct rest_request *request, uint32_t vertex);
+bool rest__parse_vertex_id(const char *text, uint32_t *ret);
+/* The job of the path. False: it was answered 400. */
+bool rest__job_id(struct rest_request *request, ProtobufCBinaryData *ret);
+/* NULL: answered. */
+const Weir__ClientReply *rest__query_job(struct rest_request *request, bool details);
+const Weir__ClientReply *rest__list_jobs(struct rest_request *request);
+int64_t rest__now_ms(void);
+int64_t rest__duration_ms(int64_t started_ms, int64_t ended_ms);
+json_t *rest__end_ms(int64_t ended_ms); /* -1 when it has none */
+json_t *rest__states(const uint32_t counts[], size_t count, bool upper_case, bool total);
+/* "file:/x" of a plain path; without the name of the metadata. */
+const char *rest__location(struct rest_request *request, const char *pointer);
+json_t *rest__throwable(const char *text);
+json_t *rest__vertex_shape(
+    struct rest_request *request, const Weir__VertexDetails *vertex); /* routes_vertices.c */
+
+/* Handlers, by the table. */
+#define X(method, pattern, lane, handler) void handler(struct rest_request *request);
+#include "host/rest/routes.def"
+#undef X
+
+#endif

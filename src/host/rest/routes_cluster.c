@@ -1,0 +1,312 @@
+/* The cluster and this process: overview, who leads, configuration, logs. */
+#include "base/error.h"
+#include "host/rest/internal.h"
+#include "os/file.h"
+#include "os/memory.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+enum { LOG_BYTES_SHOWN_MAX = 8 << 20 };
+static const char flink_version[] = "2.2.0"; /* whose interface this is */
+
+void rest__get_config(struct rest_request *request)
+{
+    const struct weir_config *settings = request->server->settings;
+    time_t now = (time_t)(rest__now_ms() / 1000);
+    struct tm local;
+    localtime_r(&now, &local);
+    rest__answer(request, MHD_HTTP_OK,
+        json_pack("{s:I,s:s,s:i,s:s,s:s,s:s,s:{s:b,s:b,s:b,s:b}}", "refresh-interval",
+            (json_int_t)weir_config_get_duration_ms(settings, "web.refresh-interval", 3000), "timezone-name",
+            local.tm_zone, "timezone-offset", (int)local.tm_gmtoff * 1000, "flink-version", flink_version,
+            "weir-version", request->server->version, "flink-revision", "weir", "features", "web-submit", 0,
+            "web-cancel", weir_config_get_boolean(settings, "web.cancel.enable", true), "web-rescale",
+            weir_config_get_boolean(settings, "web.rescale.enable", true), "web-history", 0));
+}
+
+static const char *rest_address(const Weir__Node *node)
+{
+    return node ? node->rest_address : "";
+}
+
+void rest__get_ha(struct rest_request *request)
+{
+    const Weir__LeaderSummary *summary = rest__ask_leadership(request);
+    if (!summary) {
+        rest__fail(request, MHD_HTTP_SERVICE_UNAVAILABLE, "Service temporarily unavailable: starting");
+        return;
+    }
+    json_t *standbys = json_array(), *failovers = json_array();
+    for (size_t i = 0; i < summary->n_standbys; i++)
+        json_array_append_new(standbys, json_string(rest_address(summary->standbys[i])));
+    for (size_t i = 0; i < summary->n_failovers; i++) {
+        const Weir__Failover *failover = summary->failovers[i];
+        json_array_append_new(failovers,
+            json_pack("{s:I,s:I,s:s,s:I,s:I,s:I}", "at", (json_int_t)failover->at_ms, "epoch",
+                (json_int_t)failover->epoch, "reason", failover->reason, "detection-ms",
+                (json_int_t)failover->detection_ms, "takeover-ms", (json_int_t)failover->takeover_ms,
+                "tasks-restarted", (json_int_t)failover->tasks_restarted));
+    }
+    rest__answer(request, MHD_HTTP_OK,
+        json_pack("{s:s,s:I,s:s,s:b,s:b,s:o,s:o}", "leader", rest_address(summary->leader), "epoch",
+            (json_int_t)summary->epoch, "self", rest_address(summary->self), "leading", (int)summary->leads,
+            "suspended", (int)summary->suspended, "standbys", standbys, "failovers", failovers));
+}
+
+/* ---------------------------------------------------------------- TaskManagers */
+
+static const Weir__ClientReply *ask_taskmanagers(struct rest_request *request)
+{
+    Weir__QueryTaskManagers *query =
+        WEIR_PROTO_NEW(&request->arena, Weir__QueryTaskManagers, weir__query_task_managers);
+    const Weir__ClientReply *reply =
+        rest__ask(request, rest__envelope(request, WEIR__ENVELOPE__BODY_QUERY_TASKMANAGERS, query));
+    if (reply && reply->code != WEIR__REPLY_CODE__REPLY_OK) {
+        rest__refuse(request, reply);
+        return NULL;
+    }
+    return reply;
+}
+
+static json_t *resource(void)
+{
+    return json_pack("{s:f,s:i,s:i,s:i,s:i,s:{}}", "cpuCores", 0.0, "taskHeapMemory", 0, "taskOffHeapMemory",
+        0, "managedMemory", 0, "networkMemory", 0, "extendedResources");
+}
+
+static json_t *zeros(const char *const names[], size_t count)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < count; i++) json_object_set_new(object, names[i], json_integer(0));
+    return object;
+}
+
+static json_t *taskmanager_shape(const Weir__TaskManagerSummary *summary)
+{
+    static const char *const hardware[] = { "cpuCores", "physicalMemory", "freeMemory", "managedMemory" };
+    static const char *const memory[] = { "frameworkHeap", "taskHeap", "frameworkOffHeap", "taskOffHeap",
+        "networkMemory", "managedMemory", "jvmMetaspace", "jvmOverhead", "totalFlinkMemory",
+        "totalProcessMemory" };
+    const char *colon = strrchr(summary->node->data_address, ':');
+    int64_t heard_ms = rest__now_ms() - (int64_t)summary->heard_ago_ms;
+    return json_pack("{s:s,s:s,s:i,s:i,s:I,s:I,s:I,s:I,s:b,s:o,s:o,s:o,s:o}", "id", summary->node->name,
+        "path", summary->node->rpc_address, "dataPort", colon ? atoi(colon + 1) : -1, "jmxPort", -1,
+        "timeSinceLastHeartbeat", (json_int_t)heard_ms, "slotsNumber", (json_int_t)summary->slots,
+        "freeSlots", (json_int_t)summary->slots_free, "assignedTasks", (json_int_t)summary->attempts,
+        "blocked", 0, "totalResource", resource(), "freeResource", resource(), "hardware",
+        zeros(hardware, WEIR_ARRAY_COUNT(hardware)), "memoryConfiguration",
+        zeros(memory, WEIR_ARRAY_COUNT(memory)));
+}
+
+void rest__get_taskmanagers(struct rest_request *request)
+{
+    const Weir__ClientReply *reply = ask_taskmanagers(request);
+    if (!reply) return;
+    json_t *list = json_array();
+    for (size_t i = 0; i < reply->n_taskmanagers; i++)
+        json_array_append_new(list, taskmanager_shape(reply->taskmanagers[i]));
+    rest__answer(request, MHD_HTTP_OK, json_pack("{s:o}", "taskmanagers", list));
+}
+
+/* NULL: answered. */
+static const Weir__TaskManagerSummary *find_taskmanager(struct rest_request *request)
+{
+    const Weir__ClientReply *reply = ask_taskmanagers(request);
+    if (!reply) return NULL;
+    const char *id = rest__parameter(request, "taskmanagerid");
+    for (size_t i = 0; i < reply->n_taskmanagers; i++)
+        if (strcmp(reply->taskmanagers[i]->node->name, id) == 0) return reply->taskmanagers[i];
+    rest__fail(request, MHD_HTTP_NOT_FOUND, "Could not find TaskExecutor with id %s.", id);
+    return NULL;
+}
+
+void rest__get_taskmanager(struct rest_request *request)
+{
+    static const char *const metrics[] = { "heapUsed", "heapCommitted", "heapMax", "nonHeapUsed",
+        "nonHeapCommitted", "nonHeapMax", "directCount", "directUsed", "directMax", "mappedCount",
+        "mappedUsed", "mappedMax", "nettyShuffleMemorySegmentsAvailable", "nettyShuffleMemorySegmentsUsed",
+        "nettyShuffleMemorySegmentsTotal", "nettyShuffleMemoryAvailable", "nettyShuffleMemoryUsed",
+        "nettyShuffleMemoryTotal" };
+    const Weir__TaskManagerSummary *summary = find_taskmanager(request);
+    if (!summary) return;
+    json_t *slots = json_array();
+    for (size_t i = 0; i < summary->n_slot_jobs; i++)
+        json_array_append_new(
+            slots, json_pack("{s:s,s:i,s:o}", "jobId",
+                       rest__hex(request, summary->slot_jobs[i].data, summary->slot_jobs[i].len),
+                       "assignedTasks", 1, "resource", resource()));
+    json_t *shown = taskmanager_shape(summary), *zero = zeros(metrics, WEIR_ARRAY_COUNT(metrics));
+    json_object_set_new(zero, "garbageCollectors", json_array());
+    json_object_set_new(shown, "allocatedSlots", slots);
+    json_object_set_new(shown, "metrics", zero);
+    rest__answer(request, MHD_HTTP_OK, shown);
+}
+
+void rest__get_taskmanager_logs(struct rest_request *request)
+{
+    if (find_taskmanager(request)) rest__answer(request, MHD_HTTP_OK, json_pack("{s:[]}", "logs"));
+}
+
+/* ---------------------------------------------------------------- metrics of processes */
+
+/* Without get the names alone; with it the named ones that there are. */
+static void add_metric(struct rest_request *request, json_t *list, const char *name, uint64_t value)
+{
+    const char *get = rest__argument(request, "get");
+    if (!get) {
+        json_array_append_new(list, json_pack("{s:s}", "id", name));
+        return;
+    }
+    size_t length = strlen(name);
+    for (const char *at = get; *at;) {
+        size_t piece = strcspn(at, ",");
+        if (piece == length && memcmp(at, name, length) == 0) {
+            char text[32];
+            snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+            json_array_append_new(list, json_pack("{s:s,s:s}", "id", name, "value", text));
+        }
+        at += piece + (at[piece] == ',');
+    }
+}
+
+void rest__get_jobmanager_metrics(struct rest_request *request)
+{
+    const Weir__ClientReply *workers = ask_taskmanagers(request);
+    if (!workers) return;
+    const Weir__ClientReply *jobs = rest__list_jobs(request);
+    if (!jobs) return;
+    uint64_t slots = 0, slots_free = 0, running = 0;
+    for (size_t i = 0; i < workers->n_taskmanagers; i++) {
+        slots += workers->taskmanagers[i]->slots;
+        slots_free += workers->taskmanagers[i]->slots_free;
+    }
+    for (size_t i = 0; i < jobs->n_jobs; i++) running += !rest__job_is_over(jobs->jobs[i]->state);
+    json_t *list = json_array();
+    add_metric(request, list, "numRegisteredTaskManagers", workers->n_taskmanagers);
+    add_metric(request, list, "numRunningJobs", running);
+    add_metric(request, list, "taskSlotsTotal", slots);
+    add_metric(request, list, "taskSlotsAvailable", slots_free);
+    add_metric(request, list, "Status.JVM.Memory.Heap.Used", weir_os_resident_bytes());
+    rest__answer(request, MHD_HTTP_OK, list);
+}
+
+void rest__get_taskmanager_metrics(struct rest_request *request)
+{
+    const Weir__TaskManagerSummary *summary = find_taskmanager(request);
+    if (!summary) return;
+    json_t *list = json_array();
+    add_metric(request, list, "weir.slots", summary->slots);
+    add_metric(request, list, "weir.slotsFree", summary->slots_free);
+    add_metric(request, list, "weir.attempts", summary->attempts);
+    rest__answer(request, MHD_HTTP_OK, list);
+}
+
+void rest__get_taskmanagers_metrics(struct rest_request *request)
+{
+    if (ask_taskmanagers(request)) rest__answer(request, MHD_HTTP_OK, json_array());
+}
+
+/* ---------------------------------------------------------------- the cluster */
+
+void rest__get_overview(struct rest_request *request)
+{
+    const Weir__ClientReply *workers = ask_taskmanagers(request);
+    if (!workers) return;
+    const Weir__ClientReply *jobs = rest__list_jobs(request);
+    if (!jobs) return;
+    json_int_t slots = 0, slots_free = 0, in_state[16] = { 0 }, over = 0;
+    for (size_t i = 0; i < workers->n_taskmanagers; i++) {
+        slots += workers->taskmanagers[i]->slots;
+        slots_free += workers->taskmanagers[i]->slots_free;
+    }
+    for (size_t i = 0; i < jobs->n_jobs; i++) {
+        in_state[jobs->jobs[i]->state & 15]++;
+        over += rest__job_is_over(jobs->jobs[i]->state);
+    }
+    rest__answer(request, MHD_HTTP_OK,
+        json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s,s:s}", "taskmanagers",
+            (json_int_t)workers->n_taskmanagers, "slots-total", slots, "slots-available", slots_free,
+            "jobs-running", (json_int_t)jobs->n_jobs - over, "jobs-finished",
+            in_state[WEIR__JOB_STATE__JOB_FINISHED], "jobs-cancelled",
+            in_state[WEIR__JOB_STATE__JOB_CANCELED], "jobs-failed", in_state[WEIR__JOB_STATE__JOB_FAILED],
+            "flink-version", flink_version, "flink-commit", "weir"));
+}
+
+void rest__delete_cluster(struct rest_request *request)
+{
+    Weir__ShutdownCluster *shutdown =
+        WEIR_PROTO_NEW(&request->arena, Weir__ShutdownCluster, weir__shutdown_cluster);
+    const Weir__ClientReply *reply =
+        rest__ask(request, rest__envelope(request, WEIR__ENVELOPE__BODY_SHUTDOWN, shutdown));
+    if (!reply) return;
+    if (reply->code == WEIR__REPLY_CODE__REPLY_OK)
+        rest__answer(request, MHD_HTTP_OK, json_object());
+    else
+        rest__refuse(request, reply);
+}
+
+/* ---------------------------------------------------------------- this process */
+
+void rest__get_jobmanager_config(struct rest_request *request)
+{
+    json_t *list = json_array();
+    struct weir_config_item item;
+    for (size_t index = 0; weir_config_next(request->server->settings, &index, &item);)
+        json_array_append_new(list, json_pack("{s:s,s:s}", "key", item.key, "value", item.value));
+    rest__answer(request, MHD_HTTP_OK, list);
+}
+
+void rest__get_jobmanager_environment(struct rest_request *request)
+{
+    rest__answer(request, MHD_HTTP_OK,
+        json_pack("{s:[],s:{s:s,s:s,s:[]}}", "classpath", "jvm", "version",
+            weir_arena_format(&request->arena, "none: weir %s", request->server->version), "arch", "amd64",
+            "options"));
+}
+
+void rest__get_thread_dump(struct rest_request *request)
+{
+    rest__answer(request, MHD_HTTP_OK, json_pack("{s:[]}", "threadInfos"));
+}
+
+static const char *log_name(const struct weir_rest_server *server)
+{
+    const char *slash = strrchr(server->log_path, '/');
+    return slash ? slash + 1 : server->log_path;
+}
+
+void rest__get_jobmanager_logs(struct rest_request *request)
+{
+    const struct weir_rest_server *server = request->server;
+    struct stat status;
+    json_t *list = json_array();
+    if (server->log_path[0] && stat(server->log_path, &status) == 0)
+        json_array_append_new(
+            list, json_pack("{s:s,s:I,s:I}", "name", log_name(server), "size", (json_int_t)status.st_size,
+                      "mtime", (json_int_t)status.st_mtim.tv_sec * 1000));
+    rest__answer(request, MHD_HTTP_OK, json_pack("{s:o}", "logs", list));
+}
+
+/* The end of it, where it is long. */
+void rest__get_jobmanager_log(struct rest_request *request)
+{
+    struct weir_rest_server *server = request->server;
+    const char *name = rest__parameter(request, "name");
+    FILE *file = NULL;
+    if (server->log_path[0] && (!name || strcmp(name, log_name(server)) == 0))
+        file = fopen(server->log_path, "re");
+    if (!file) {
+        rest__fail(request, MHD_HTTP_NOT_FOUND, "This file does not exist in JobManager log dir.");
+        return;
+    }
+    char *bytes = weir_arena_allocate(&request->arena, LOG_BYTES_SHOWN_MAX);
+    (void)fseek(file, 0, SEEK_END);
+    long size = ftell(file);
+    (void)fseek(file, size > LOG_BYTES_SHOWN_MAX ? size - LOG_BYTES_SHOWN_MAX : 0, SEEK_SET);
+    size_t length = fread(bytes, 1, LOG_BYTES_SHOWN_MAX, file);
+    (void)fclose(file);
+    rest__answer_text(request, "text/plain; charset=UTF-8", bytes, length);
+}

@@ -1,0 +1,330 @@
+/* What changes something: submission, cancel, stop, savepoints, rescaling. */
+#include "host/rest/internal.h"
+#include "os/log.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+static void fill_random(uint8_t id[16])
+{
+    while (getrandom(id, 16, 0) != 16) continue;
+}
+
+/* ---------------------------------------------------------------- submission */
+
+void rest__post_submission(struct rest_request *request)
+{
+    ProtobufCMessage *message = NULL;
+    struct weir_error error;
+    if (weir_proto_decode(&weir__submit_job__descriptor, &request->arena, request->body.data,
+            request->body.length, WEIR_PLAN_BYTES_MAX, &message, &error)) {
+        rest__fail(request, MHD_HTTP_BAD_REQUEST, "%s", error.message);
+        return;
+    }
+    Weir__SubmitJob *submit = (Weir__SubmitJob *)message;
+    if (submit->job.len != 16 || !submit->plan) {
+        rest__fail(request, MHD_HTTP_BAD_REQUEST, "A submission needs a job id of 16 bytes and a plan.");
+        return;
+    }
+    const Weir__ClientReply *reply =
+        rest__ask(request, rest__envelope(request, WEIR__ENVELOPE__BODY_SUBMIT, submit));
+    if (!reply) return;
+    if (reply->code != WEIR__REPLY_CODE__REPLY_OK) {
+        rest__refuse(request, reply);
+        return;
+    }
+    const char *id = rest__hex(request, submit->job.data, submit->job.len);
+    weir_log(WEIR_LOG_INFO, "weir.rest", "job '%s' (%s) was submitted", submit->plan->name, id);
+    rest__answer(request, MHD_HTTP_ACCEPTED,
+        json_pack("{s:s,s:s}", "jobid", id, "jobUrl", weir_arena_format(&request->arena, "/jobs/%s", id)));
+}
+
+void rest__post_jobs(struct rest_request *request)
+{
+    rest__fail(request, MHD_HTTP_BAD_REQUEST,
+        "A serialised JobGraph of Java cannot run here; submit SQL with weir run or the SQL client.");
+}
+
+/* ---------------------------------------------------------------- cancel, stop, savepoint */
+
+static void refuse_cancel(struct rest_request *request)
+{
+    const Weir__ClientReply *reply = rest__query_job(request, false);
+    if (!reply) return;
+    rest__fail(request, MHD_HTTP_CONFLICT,
+        "Job cancellation failed because the job has already reached another terminal state (%s).",
+        rest__job_state(reply->jobs[0]->state));
+}
+
+void rest__patch_job(struct rest_request *request)
+{
+    const char *mode = rest__argument(request, "mode");
+    if (mode && strcmp(mode, "cancel") != 0) {
+        bool stop = strcmp(mode, "stop") == 0;
+        rest__fail(request, stop ? MHD_HTTP_PERMANENT_REDIRECT : MHD_HTTP_BAD_REQUEST,
+            stop ? "The termination mode \"stop\" has been removed. For an ungraceful shutdown, please use "
+                   "\"cancel\" instead. For a graceful shutdown, please use \"jobs/:jobId/stop\" instead."
+                 : "Cannot resolve query parameter (mode): expected cancel.");
+        return;
+    }
+    Weir__CancelJob *cancel = WEIR_PROTO_NEW(&request->arena, Weir__CancelJob, weir__cancel_job);
+    if (!rest__job_id(request, &cancel->job)) return;
+    const Weir__ClientReply *reply =
+        rest__ask(request, rest__envelope(request, WEIR__ENVELOPE__BODY_CANCEL, cancel));
+    if (!reply) return;
+    if (reply->code == WEIR__REPLY_CODE__REPLY_OK)
+        rest__answer(request, MHD_HTTP_ACCEPTED, json_object());
+    else if (reply->code == WEIR__REPLY_CODE__REPLY_CONFLICT)
+        refuse_cancel(request);
+    else
+        rest__refuse(request, reply);
+}
+
+static const char *text_member(const json_t *body, const char *name)
+{
+    const char *text = json_string_value(json_object_get(body, name));
+    return text ? text : "";
+}
+
+/* The client's own id, so that a request sent twice is one; else a new one. False: answered 400. */
+static bool trigger_id(struct rest_request *request, const json_t *body, ProtobufCBinaryData *ret)
+{
+    const char *text = text_member(body, "triggerId");
+    ret->len = 16;
+    ret->data = weir_arena_allocate(&request->arena, 16);
+    if (!text[0]) {
+        fill_random(ret->data);
+        return true;
+    }
+    if (rest__parse_id(text, ret->data)) return true;
+    rest__fail(request, MHD_HTTP_BAD_REQUEST, "triggerId: expected 32 hexadecimal digits, not \"%s\".", text);
+    return false;
+}
+
+/* Of the request, else of this cluster; empty: the job's own. */
+static char *savepoint_directory(struct rest_request *request, const char *asked)
+{
+    if (!asked[0])
+        asked = weir_config_get_text(request->server->settings, "execution.checkpointing.savepoint-dir", "");
+    return weir_arena_string(&request->arena, asked);
+}
+
+static void answer_trigger(
+    struct rest_request *request, Weir__Envelope *envelope, const ProtobufCBinaryData *trigger)
+{
+    const Weir__ClientReply *reply = rest__ask(request, envelope);
+    if (!reply) return;
+    if (reply->code == WEIR__REPLY_CODE__REPLY_OK)
+        rest__answer(request, MHD_HTTP_ACCEPTED,
+            json_pack("{s:s}", "request-id", rest__hex(request, trigger->data, trigger->len)));
+    else if (reply->code == WEIR__REPLY_CODE__REPLY_BAD_REQUEST && strstr(reply->text, "directory"))
+        rest__fail(request, MHD_HTTP_BAD_REQUEST,
+            "Config key [execution.checkpointing.savepoint-dir] is not set. Property [%s] must be provided.",
+            envelope->body_case == WEIR__ENVELOPE__BODY_STOP ? "targetDirectory" : "target-directory");
+    else
+        rest__refuse(request, reply);
+}
+
+static void stop(struct rest_request *request, const json_t *body, const char *directory, bool drain)
+{
+    Weir__StopJob *message = WEIR_PROTO_NEW(&request->arena, Weir__StopJob, weir__stop_job);
+    if (!rest__job_id(request, &message->job) || !trigger_id(request, body, &message->request)) return;
+    message->directory = savepoint_directory(request, directory);
+    message->drain = drain;
+    answer_trigger(request, rest__envelope(request, WEIR__ENVELOPE__BODY_STOP, message), &message->request);
+}
+
+void rest__post_stop(struct rest_request *request)
+{
+    json_t *body = rest__body(request);
+    if (!body) return;
+    stop(request, body, text_member(body, "targetDirectory"), json_is_true(json_object_get(body, "drain")));
+    json_decref(body);
+}
+
+static void savepoint(struct rest_request *request, const json_t *body)
+{
+    Weir__TriggerSavepoint *message =
+        WEIR_PROTO_NEW(&request->arena, Weir__TriggerSavepoint, weir__trigger_savepoint);
+    if (!rest__job_id(request, &message->job) || !trigger_id(request, body, &message->request)) return;
+    message->directory = savepoint_directory(request, text_member(body, "target-directory"));
+    answer_trigger(
+        request, rest__envelope(request, WEIR__ENVELOPE__BODY_SAVEPOINT, message), &message->request);
+}
+
+/* With cancel-job the savepoint is the job's last word: a stop. */
+void rest__post_savepoint(struct rest_request *request)
+{
+    json_t *body = rest__body(request);
+    if (!body) return;
+    if (json_is_true(json_object_get(body, "cancel-job")))
+        stop(request, body, text_member(body, "target-directory"), false);
+    else
+        savepoint(request, body);
+    json_decref(body);
+}
+
+static json_t *savepoint_shape(struct rest_request *request, const Weir__SavepointRequest *savepoint)
+{
+    switch (savepoint->state) {
+    case WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED:
+        return json_pack("{s:{s:s},s:{s:s}}", "status", "id", "COMPLETED", "operation", "location",
+            rest__location(request, savepoint->path));
+    case WEIR__SAVEPOINT_STATE__SAVEPOINT_FAILED:
+        return json_pack("{s:{s:s},s:{s:o}}", "status", "id", "COMPLETED", "operation", "failure-cause",
+            rest__throwable(savepoint->error));
+    default: return json_pack("{s:{s:s},s:n}", "status", "id", "IN_PROGRESS", "operation");
+    }
+}
+
+void rest__get_savepoint(struct rest_request *request)
+{
+    Weir__QueryJobs *query = WEIR_PROTO_NEW(&request->arena, Weir__QueryJobs, weir__query_jobs);
+    if (!rest__job_id(request, &query->job)) return;
+    const char *trigger = rest__parameter(request, "triggerid");
+    query->request.len = 16;
+    query->request.data = weir_arena_allocate(&request->arena, 16);
+    const Weir__ClientReply *reply = NULL;
+    bool known = rest__parse_id(trigger, query->request.data);
+    if (known) reply = rest__ask(request, rest__envelope(request, WEIR__ENVELOPE__BODY_QUERY, query));
+    if (known && !reply) return;
+    if (reply && reply->code == WEIR__REPLY_CODE__REPLY_OK && reply->savepoint)
+        rest__answer(request, MHD_HTTP_OK, savepoint_shape(request, reply->savepoint));
+    else if (reply && !reply->n_jobs)
+        rest__refuse(request, reply);
+    else
+        rest__fail(request, MHD_HTTP_NOT_FOUND,
+            "There is no savepoint operation with triggerId=%s for job %s.", trigger,
+            rest__parameter(request, "jobid"));
+}
+
+/* ---------------------------------------------------------------- disposal of a savepoint */
+
+/* Done before it is answered: the poll that follows finds it over. */
+void rest__post_savepoint_disposal(struct rest_request *request)
+{
+    json_t *body = rest__body(request);
+    if (!body) return;
+    const char *path = weir_arena_string(&request->arena, text_member(body, "savepoint-path"));
+    json_decref(body);
+    struct weir_filesystem *fs = request->server->config.filesystem;
+    struct weir_file_status status = { 0 };
+    struct weir_error error = { 0 };
+    enum weir_error_code code = fs ? WEIR_OK : WEIR_E_UNSUPPORTED;
+    path = rest__location(request, path); /* the folder, also where its _metadata is named */
+    const char *metadata = weir_arena_format(&request->arena, "%s/_metadata", path);
+    if (!code) code = fs->status(fs, metadata, &status, &error);
+    if (code || !status.is_regular) {
+        rest__fail(request, MHD_HTTP_BAD_REQUEST, "%s is no savepoint: it has no _metadata.", path);
+        return;
+    }
+    if (fs->remove(fs, path, true, &error)) {
+        rest__fail(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "%s", error.message);
+        return;
+    }
+    uint8_t id[16];
+    fill_random(id);
+    rest__answer(request, MHD_HTTP_OK, json_pack("{s:s}", "request-id", rest__hex(request, id, sizeof id)));
+}
+
+void rest__get_savepoint_disposal(struct rest_request *request)
+{
+    rest__answer(request, MHD_HTTP_OK, json_pack("{s:{s:s},s:{}}", "status", "id", "COMPLETED", "operation"));
+}
+
+/* ---------------------------------------------------------------- rescaling */
+
+void rest__get_resource_requirements(struct rest_request *request)
+{
+    const Weir__ClientReply *reply = rest__query_job(request, true);
+    if (!reply) return;
+    json_t *object = json_object();
+    for (size_t i = 0; reply->details && i < reply->details->n_vertices; i++) {
+        const Weir__VertexDetails *vertex = reply->details->vertices[i];
+        json_object_set_new(object, rest__vertex_id(request, vertex->plan->id),
+            json_pack("{s:{s:i,s:I}}", "parallelism", "lowerBound", 1, "upperBound",
+                (json_int_t)vertex->parallelism));
+    }
+    rest__answer(request, MHD_HTTP_OK, object);
+}
+
+static void rescale(struct rest_request *request, Weir__RescaleJob *message)
+{
+    const Weir__ClientReply *reply =
+        rest__ask(request, rest__envelope(request, WEIR__ENVELOPE__BODY_RESCALE, message));
+    if (!reply) return;
+    if (reply->code == WEIR__REPLY_CODE__REPLY_OK)
+        rest__answer(request, MHD_HTTP_OK, json_object());
+    else
+        rest__refuse(request, reply);
+}
+
+static bool add_override(
+    struct rest_request *request, Weir__RescaleJob *message, const char *key, const json_t *value)
+{
+    const json_t *parallelism = json_object_get(value, "parallelism");
+    json_int_t upper = json_integer_value(json_object_get(parallelism, "upperBound"));
+    uint32_t vertex;
+    if (!rest__parse_vertex_id(key, &vertex)) {
+        rest__fail(request, MHD_HTTP_BAD_REQUEST, "\"%s\" is no vertex of the job.", key);
+        return false;
+    }
+    if (upper < 1 || upper > UINT16_MAX) {
+        rest__fail(request, MHD_HTTP_BAD_REQUEST,
+            "Vertex %s: expected {\"parallelism\":{\"lowerBound\":n,\"upperBound\":n}}, n from 1 to 32768.",
+            key);
+        return false;
+    }
+    Weir__ParallelismOverride *item =
+        WEIR_PROTO_NEW(&request->arena, Weir__ParallelismOverride, weir__parallelism_override);
+    item->vertex = vertex;
+    item->parallelism = (uint32_t)upper;
+    message->overrides[message->n_overrides++] = item;
+    return true;
+}
+
+void rest__put_resource_requirements(struct rest_request *request)
+{
+    Weir__RescaleJob *message = WEIR_PROTO_NEW(&request->arena, Weir__RescaleJob, weir__rescale_job);
+    if (!rest__job_id(request, &message->job)) return;
+    json_t *body = rest__body(request);
+    if (!body) return;
+    message->overrides =
+        WEIR_ARENA_ARRAY(&request->arena, Weir__ParallelismOverride *, json_object_size(body) + 1);
+    bool good = true;
+    const char *key;
+    json_t *value;
+    json_object_foreach(body, key, value)
+    {
+        good = add_override(request, message, key, value);
+        if (!good) break;
+    }
+    if (good) rescale(request, message);
+    json_decref(body);
+}
+
+/* All vertices get the one parallelism. */
+void rest__patch_rescaling(struct rest_request *request)
+{
+    const char *text = rest__argument(request, "parallelism");
+    unsigned long parallelism = text ? strtoul(text, NULL, 10) : 0;
+    if (parallelism < 1 || parallelism > UINT16_MAX) {
+        rest__fail(
+            request, MHD_HTTP_BAD_REQUEST, "Query parameter [parallelism]: expected a positive number.");
+        return;
+    }
+    const Weir__ClientReply *job = rest__query_job(request, true);
+    if (!job) return;
+    Weir__RescaleJob *message = WEIR_PROTO_NEW(&request->arena, Weir__RescaleJob, weir__rescale_job);
+    message->job = job->jobs[0]->job;
+    size_t count = job->details ? job->details->n_vertices : 0;
+    message->overrides = WEIR_ARENA_ARRAY(&request->arena, Weir__ParallelismOverride *, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        Weir__ParallelismOverride *item =
+            WEIR_PROTO_NEW(&request->arena, Weir__ParallelismOverride, weir__parallelism_override);
+        item->vertex = job->details->vertices[i]->plan->id;
+        item->parallelism = (uint32_t)parallelism;
+        message->overrides[message->n_overrides++] = item;
+    }
+    rescale(request, message);
+}

@@ -1,0 +1,232 @@
+/* Vertices of a job, their subtasks and attempts. */
+#include "host/rest/internal.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *io_metrics(void)
+{
+    static const char *const counters[] = { "read-bytes", "write-bytes", "read-records", "write-records" };
+    json_t *object = json_pack("{s:i,s:i,s:f}", "accumulated-backpressured-time", 0, "accumulated-idle-time",
+        0, "accumulated-busy-time", 0.0);
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(counters); i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s-complete", counters[i]);
+        json_object_set_new(object, counters[i], json_integer(0));
+        json_object_set_new(object, name, json_true());
+    }
+    return object;
+}
+
+/* What the vertex is in as a whole: the state of its least advanced subtask, failures first. */
+static Weir__ExecutionState state_of(const uint32_t counts[], uint32_t subtasks)
+{
+    static const Weir__ExecutionState order[] = { WEIR__EXECUTION_STATE__EXECUTION_FAILED,
+        WEIR__EXECUTION_STATE__EXECUTION_CANCELING, WEIR__EXECUTION_STATE__EXECUTION_CANCELED,
+        WEIR__EXECUTION_STATE__EXECUTION_RUNNING, WEIR__EXECUTION_STATE__EXECUTION_INITIALIZING,
+        WEIR__EXECUTION_STATE__EXECUTION_DEPLOYING, WEIR__EXECUTION_STATE__EXECUTION_RECONCILING,
+        WEIR__EXECUTION_STATE__EXECUTION_SCHEDULED };
+    if (subtasks && counts[WEIR__EXECUTION_STATE__EXECUTION_FINISHED] == subtasks)
+        return WEIR__EXECUTION_STATE__EXECUTION_FINISHED;
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(order); i++)
+        if (counts[order[i]]) return order[i];
+    return counts[WEIR__EXECUTION_STATE__EXECUTION_FINISHED] ? WEIR__EXECUTION_STATE__EXECUTION_RUNNING
+                                                             : WEIR__EXECUTION_STATE__EXECUTION_CREATED;
+}
+
+struct totals {
+    uint32_t counts[16];
+    int64_t started_ms, ended_ms;
+};
+
+static void add_subtask(struct totals *totals, const Weir__SubtaskDetails *subtask)
+{
+    totals->counts[subtask->state & 15]++;
+    if (subtask->started_ms > 0 && (!totals->started_ms || subtask->started_ms < totals->started_ms))
+        totals->started_ms = subtask->started_ms;
+    totals->ended_ms = WEIR_MAX(totals->ended_ms, subtask->ended_ms);
+}
+
+static struct totals totals_of(const Weir__VertexDetails *vertex)
+{
+    struct totals totals = { 0 };
+    for (size_t i = 0; i < vertex->n_subtasks; i++) add_subtask(&totals, vertex->subtasks[i]);
+    if (totals.counts[WEIR__EXECUTION_STATE__EXECUTION_FINISHED] != vertex->n_subtasks) totals.ended_ms = 0;
+    return totals;
+}
+
+static int64_t start_ms(int64_t started_ms)
+{
+    return started_ms > 0 ? started_ms : -1;
+}
+
+json_t *rest__vertex_shape(struct rest_request *request, const Weir__VertexDetails *vertex)
+{
+    struct totals totals = totals_of(vertex);
+    return json_pack("{s:s,s:s,s:s,s:I,s:I,s:s,s:I,s:o,s:I,s:o,s:o}", "id",
+        rest__vertex_id(request, vertex->plan->id), "slotSharingGroupId", rest__vertex_id(request, 0), "name",
+        vertex->plan->name, "maxParallelism", (json_int_t)vertex->plan->max_parallelism, "parallelism",
+        (json_int_t)vertex->parallelism, "status",
+        rest__execution_state(state_of(totals.counts, (uint32_t)vertex->n_subtasks)), "start-time",
+        (json_int_t)start_ms(totals.started_ms), "end-time", rest__end_ms(totals.ended_ms), "duration",
+        (json_int_t)rest__duration_ms(totals.started_ms, totals.ended_ms), "tasks",
+        rest__states(totals.counts, WEIR_ARRAY_COUNT(totals.counts), true, false), "metrics", io_metrics());
+}
+
+/* NULL: answered. */
+static const Weir__VertexDetails *find_vertex(struct rest_request *request)
+{
+    const Weir__ClientReply *reply = rest__query_job(request, true);
+    if (!reply) return NULL;
+    const char *text = rest__parameter(request, "vertexid");
+    uint32_t id;
+    bool good = rest__parse_vertex_id(text, &id);
+    for (size_t i = 0; good && reply->details && i < reply->details->n_vertices; i++)
+        if (reply->details->vertices[i]->plan->id == id) return reply->details->vertices[i];
+    rest__fail(request, MHD_HTTP_NOT_FOUND, "job vertex %s not found", text);
+    return NULL;
+}
+
+static const char *attempt_text(struct rest_request *request, const Weir__AttemptId *attempt)
+{
+    return attempt ? weir_arena_format(&request->arena, "v%u-s%u-e%llu-%u", attempt->vertex, attempt->subtask,
+                         (unsigned long long)attempt->epoch, attempt->number)
+                   : "";
+}
+
+static json_t *subtask_shape(struct rest_request *request, const Weir__SubtaskDetails *subtask)
+{
+    json_int_t number = subtask->attempt ? (json_int_t)subtask->attempt->number - 1 : 0;
+    const char *endpoint = subtask->taskmanager[0] ? subtask->taskmanager : "(unassigned)";
+    json_t *states = json_object();
+    for (int i = WEIR__EXECUTION_STATE__EXECUTION_CREATED; i <= WEIR__EXECUTION_STATE__EXECUTION_RUNNING; i++)
+        json_object_set_new(states, rest__execution_state((Weir__ExecutionState)i),
+            json_integer(i == (int)WEIR__EXECUTION_STATE__EXECUTION_RUNNING
+                             ? rest__duration_ms(subtask->started_ms, subtask->ended_ms)
+                             : -1));
+    return json_pack("{s:I,s:s,s:I,s:s,s:s,s:s,s:I,s:I,s:o,s:I,s:o,s:s,s:o}", "subtask",
+        (json_int_t)subtask->subtask, "status", rest__execution_state(subtask->state), "attempt", number,
+        "attempt-id", attempt_text(request, subtask->attempt), "endpoint", endpoint, "host", endpoint,
+        "start-time", (json_int_t)start_ms(subtask->started_ms), "start_time",
+        (json_int_t)start_ms(subtask->started_ms), "end-time", rest__end_ms(subtask->ended_ms), "duration",
+        (json_int_t)rest__duration_ms(subtask->started_ms, subtask->ended_ms), "metrics", io_metrics(),
+        "taskmanager-id", endpoint, "status-duration", states);
+}
+
+/* min, max and so on of nothing. */
+static json_t *aggregated(void)
+{
+    static const char *const metrics[] = { "read-bytes", "read-records", "write-bytes", "write-records",
+        "accumulated-backpressured-time", "accumulated-idle-time", "accumulated-busy-time" };
+    static const char *const states[] = { "CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING", "RUNNING" };
+    static const char *const figures[] = { "min", "max", "avg", "sum", "median", "p25", "p75", "p95" };
+    json_t *zero = json_object(), *of_metrics = json_object(), *of_states = json_object();
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(figures); i++)
+        json_object_set_new(zero, figures[i], json_integer(0));
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(metrics); i++) json_object_set(of_metrics, metrics[i], zero);
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(states); i++) json_object_set(of_states, states[i], zero);
+    json_decref(zero);
+    return json_pack("{s:o,s:o}", "metrics", of_metrics, "status-duration", of_states);
+}
+
+void rest__get_vertex(struct rest_request *request)
+{
+    const Weir__VertexDetails *vertex = find_vertex(request);
+    if (!vertex) return;
+    json_t *subtasks = json_array();
+    for (size_t i = 0; i < vertex->n_subtasks; i++)
+        json_array_append_new(subtasks, subtask_shape(request, vertex->subtasks[i]));
+    rest__answer(request, MHD_HTTP_OK,
+        json_pack("{s:s,s:s,s:I,s:I,s:I,s:o,s:o}", "id", rest__vertex_id(request, vertex->plan->id), "name",
+            vertex->plan->name, "parallelism", (json_int_t)vertex->parallelism, "maxParallelism",
+            (json_int_t)vertex->plan->max_parallelism, "now", (json_int_t)rest__now_ms(), "subtasks",
+            subtasks, "aggregated", aggregated()));
+}
+
+/* Also of the attempt that is asked for, when it is the present one: earlier ones are not kept. */
+void rest__get_subtask(struct rest_request *request)
+{
+    const Weir__VertexDetails *vertex = find_vertex(request);
+    if (!vertex) return;
+    const char *text = rest__parameter(request, "subtaskindex"),
+               *attempt = rest__parameter(request, "attempt");
+    size_t index = strtoul(text, NULL, 10);
+    if (index >= vertex->n_subtasks) {
+        rest__fail(request, MHD_HTTP_NOT_FOUND, "Invalid subtask index for vertex %s: %s",
+            rest__parameter(request, "vertexid"), text);
+        return;
+    }
+    const Weir__SubtaskDetails *subtask = vertex->subtasks[index];
+    uint32_t present = subtask->attempt ? subtask->attempt->number - 1 : 0;
+    if (attempt && strtoul(attempt, NULL, 10) != present)
+        rest__fail(request, MHD_HTTP_NOT_FOUND, "Attempt %s of subtask %s is not kept.", attempt, text);
+    else
+        rest__answer(request, MHD_HTTP_OK, subtask_shape(request, subtask));
+}
+
+void rest__get_vertex_subtasktimes(struct rest_request *request)
+{
+    const Weir__VertexDetails *vertex = find_vertex(request);
+    if (!vertex) return;
+    json_t *subtasks = json_array();
+    for (size_t i = 0; i < vertex->n_subtasks; i++) {
+        const Weir__SubtaskDetails *subtask = vertex->subtasks[i];
+        json_array_append_new(
+            subtasks, json_pack("{s:I,s:s,s:s,s:I,s:{s:I}}", "subtask", (json_int_t)subtask->subtask, "host",
+                          subtask->taskmanager, "endpoint", subtask->taskmanager, "duration",
+                          (json_int_t)rest__duration_ms(subtask->started_ms, subtask->ended_ms), "timestamps",
+                          "RUNNING", (json_int_t)subtask->started_ms));
+    }
+    rest__answer(request, MHD_HTTP_OK,
+        json_pack("{s:s,s:s,s:I,s:o}", "id", rest__vertex_id(request, vertex->plan->id), "name",
+            vertex->plan->name, "now", (json_int_t)rest__now_ms(), "subtasks", subtasks));
+}
+
+static json_t *taskmanager_shape(
+    struct rest_request *request, const Weir__VertexDetails *vertex, const char *name)
+{
+    struct totals totals = { 0 };
+    uint32_t subtasks = 0;
+    for (size_t i = 0; i < vertex->n_subtasks; i++) {
+        if (strcmp(vertex->subtasks[i]->taskmanager, name) != 0) continue;
+        add_subtask(&totals, vertex->subtasks[i]);
+        subtasks++;
+    }
+    const char *endpoint = name[0] ? name : "(unassigned)";
+    return json_pack("{s:s,s:s,s:s,s:s,s:I,s:o,s:I,s:o,s:o,s:o}", "endpoint", endpoint, "host", endpoint,
+        "taskmanager-id", endpoint, "status", rest__execution_state(state_of(totals.counts, subtasks)),
+        "start-time", (json_int_t)start_ms(totals.started_ms), "end-time", rest__end_ms(totals.ended_ms),
+        "duration", (json_int_t)rest__duration_ms(totals.started_ms, totals.ended_ms), "metrics",
+        io_metrics(), "status-counts",
+        rest__states(totals.counts, WEIR_ARRAY_COUNT(totals.counts), true, false), "aggregated",
+        aggregated());
+}
+
+void rest__get_vertex_taskmanagers(struct rest_request *request)
+{
+    const Weir__VertexDetails *vertex = find_vertex(request);
+    if (!vertex) return;
+    json_t *list = json_array();
+    for (size_t i = 0; i < vertex->n_subtasks; i++) {
+        const char *name = vertex->subtasks[i]->taskmanager;
+        size_t first = 0;
+        while (strcmp(vertex->subtasks[first]->taskmanager, name) != 0) first++;
+        if (first == i) json_array_append_new(list, taskmanager_shape(request, vertex, name));
+    }
+    rest__answer(request, MHD_HTTP_OK,
+        json_pack("{s:s,s:s,s:I,s:o}", "id", rest__vertex_id(request, vertex->plan->id), "name",
+            vertex->plan->name, "now", (json_int_t)rest__now_ms(), "taskmanagers", list));
+}
+
+void rest__get_vertex_accumulators(struct rest_request *request)
+{
+    const Weir__VertexDetails *vertex = find_vertex(request);
+    if (vertex)
+        rest__answer(request, MHD_HTTP_OK,
+            json_pack("{s:s,s:[]}", "id", rest__vertex_id(request, vertex->plan->id), "user-accumulators"));
+}
+
+void rest__get_vertex_metrics(struct rest_request *request)
+{
+    if (find_vertex(request)) rest__answer(request, MHD_HTTP_OK, json_array());
+}
