@@ -87,7 +87,8 @@ void dispatcher__on_sweep_plans(
         uint64_t epoch;
         bool part;
         if (!parse_name(slash ? slash + 1 : path, "e", &id, &epoch, &part)) continue;
-        if (epoch > dispatcher->epoch || plan_is_named(dispatcher, path, &id, part)) continue;
+        bool newer = epoch > dispatcher->epoch && !WEIR_PLANTED(sweep_of_newer_epoch);
+        if (newer || plan_is_named(dispatcher, path, &id, part)) continue;
         struct weir_blob_effect effect = { .operation = WEIR_BLOB_DELETE,
             .path = weir_arena_string(effects->arena, path) };
         struct weir_tag tag = { .role = WEIR_ROLE_DISPATCHER, .kind = DISPATCHER_TAG_SWEEP_DELETE };
