@@ -1,5 +1,6 @@
 /* weir jobmanager: a candidate for leadership, in the foreground; log on stderr. */
 #include "cluster.h"
+#include "host/rest_server.h"
 #include "main.h"
 #include "os/log.h"
 #include "os/memory.h"
@@ -38,20 +39,56 @@ static bool fill_config(struct cluster_setup *setup, struct weir_control_loop_co
     return false;
 }
 
+/* rest.address may be a client's list of JobManagers: nothing to be reached at by itself. */
+static bool start_rest(const struct cluster_setup *setup, const char *host, struct weir_rest_server **ret)
+{
+    const struct weir_config *config = setup->config;
+    const char *address = weir_config_get_text(config, "rest.address", NULL);
+    if (address && strchr(address, ',')) address = NULL;
+    char port[16];
+    snprintf(port, sizeof port, "%lld", (long long)weir_config_get_integer(config, "rest.port", 8081));
+    const char *ports = weir_config_is_set(config, "rest.bind-port")
+                            ? weir_config_get_text(config, "rest.bind-port", port)
+                            : port;
+    struct weir_rest_server_config rest = { .memory = weir_os_memory(),
+        .bind_address = cluster_address(weir_config_get_text(config, "rest.bind-address", NULL), "127.0.0.1"),
+        .host = cluster_address(address, host),
+        .config = config,
+        .version = WEIR_VERSION,
+        .log_path = weir_config_get_text(config, "web.log.path", NULL),
+        .filesystem = &weir_file_filesystem };
+    struct weir_error error = { 0 };
+    if (cluster_ports(ports, &rest.port_first, &rest.port_last, &error) &&
+        !weir_rest_server_new(&rest, ret, &error))
+        return true;
+    print_error(&error);
+    return false;
+}
+
 static int run(struct cluster_setup *setup)
 {
     struct weir_control_loop_config config;
-    if (!fill_config(setup, &config)) return 1;
+    struct weir_rest_server *rest = NULL;
+    if (!fill_config(setup, &config) || !start_rest(setup, config.host, &rest)) return 1;
+    config.rest_address = weir_rest_server_address(rest);
     if (setup->unprotected)
         weir_log(WEIR_LOG_WARN, "weir.jobmanager",
             "high-availability.type is NONE: when this process ends, its jobs are forgotten");
     struct weir_error error = { 0 };
     struct weir_control_loop *loop;
-    if (weir_control_loop_new(&config, &loop, &error)) return print_error(&error);
+    if (weir_control_loop_new(&config, &loop, &error)) {
+        weir_rest_server_stop(rest);
+        weir_rest_server_free(rest);
+        return print_error(&error);
+    }
+    weir_rest_server_attach(rest, loop);
     weir_log(WEIR_LOG_INFO, "weir.jobmanager", "JobManager of cluster '%s' listens on %s; HA: %s in %s",
         setup->cluster, weir_control_loop_rpc_address(loop), setup->ha->name, setup->ha_directory);
+    weir_log(WEIR_LOG_INFO, "weir.jobmanager", "REST endpoint at http://%s", config.rest_address);
     int code = weir_control_loop_run(loop);
+    weir_rest_server_stop(rest);
     weir_control_loop_free(loop);
+    weir_rest_server_free(rest);
     return code;
 }
 

@@ -19,7 +19,7 @@ static bool read_scalar(struct json_scanner *s, struct scalar *ret)
     json_space(s);
     if (s->at >= s->end) return json_fail(s, "the record ends where a value is expected");
     ret->is_string = *s->at == '"';
-    if (ret->is_string) return json_string(s, &ret->data, &ret->length);
+    if (ret->is_string) return json_scan_string(s, &ret->data, &ret->length);
     if (*s->at == '{' || *s->at == '[')
         return json_fail(s, "found a nested value where a single one is expected");
     return json_raw(s, &ret->data, &ret->length);
@@ -146,7 +146,7 @@ static bool convert_string(struct json_scanner *s, struct weir_vector *to, uint3
     const char *data;
     size_t length;
     if (s->at < s->end && *s->at == '"') {
-        if (!json_string(s, &data, &length)) return false;
+        if (!json_scan_string(s, &data, &length)) return false;
     } else if (!json_raw(s, &data, &length)) {
         return false; /* numbers and nested values are kept as they are written */
     }
@@ -293,7 +293,7 @@ static bool convert_key(struct json_scanner *s, struct weir_vector *keys, uint32
     if (weir_type_is_string(keys->type)) return convert_string(s, keys, row);
     const char *data;
     size_t length;
-    if (!json_string(s, &data, &length)) return false;
+    if (!json_scan_string(s, &data, &length)) return false;
     struct json_scanner inner = *s;
     char quoted[512];
     if (length > sizeof quoted - 4)
@@ -369,7 +369,7 @@ static bool convert_row(struct json_scanner *s, struct weir_vector *to, uint32_t
         if (s->at >= s->end || *s->at != '"') return json_fail(s, "a field name in quotes is expected");
         const char *name;
         size_t length;
-        if (!json_string(s, &name, &length)) return false;
+        if (!json_scan_string(s, &name, &length)) return false;
         uint32_t field = count;
         for (uint32_t tried = 0; tried < count; tried++) {
             uint32_t i = hint + tried < count ? hint + tried : hint + tried - count;

@@ -161,7 +161,7 @@ static bool decode_object(
         const char *name;
         size_t length;
         s->field = NULL;
-        if (!json_string(s, &name, &length)) return false;
+        if (!json_scan_string(s, &name, &length)) return false;
         struct json_node *child = match_name(node, name, length, &hint);
         if (s->at < s->end && *s->at == ':')
             s->at++;

@@ -85,7 +85,7 @@ static bool read_op(struct json_scanner *s, uint8_t *kind)
     const char *text;
     size_t length;
     if (s->at >= s->end || *s->at != '"') return json_fail(s, "\"op\" must be a string");
-    if (!json_string(s, &text, &length)) return false;
+    if (!json_scan_string(s, &text, &length)) return false;
     for (uint8_t k = 0; k < 4; k++) {
         if (length == 2 && memcmp(text, weir_row_kind_text(k), 2) == 0) {
             *kind = k;
@@ -105,7 +105,7 @@ static bool decode_record(struct json_decoder *d, struct json_scanner *s, uint32
         if (s->at >= s->end || *s->at != '"') return json_fail(s, "a field name in quotes is expected");
         const char *name;
         size_t length;
-        if (!json_string(s, &name, &length)) return false;
+        if (!json_scan_string(s, &name, &length)) return false;
         bool is_op = length == 2 && memcmp(name, "op", 2) == 0,
              is_data = length == 4 && memcmp(name, "data", 4) == 0;
         if (!json_expect(s, ':')) return false;

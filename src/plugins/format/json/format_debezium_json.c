@@ -147,7 +147,7 @@ static bool find_members(struct json_scanner *s, const struct member *members, u
         if (s->at >= s->end || *s->at != '"') return json_fail(s, "a field name in quotes is expected");
         const char *name;
         size_t length;
-        if (!json_string(s, &name, &length)) return false;
+        if (!json_scan_string(s, &name, &length)) return false;
         uint32_t m = 0;
         while (m < count && (strncmp(members[m].name, name, length) != 0 || members[m].name[length])) m++;
         if (!json_expect(s, ':')) return false;
@@ -198,7 +198,7 @@ static bool read_op(struct json_scanner *s, const struct envelope *e, char *op)
     const char *text;
     size_t length;
     if (*s->at != '"') return json_fail(s, "\"op\" must be a string");
-    if (!json_string(s, &text, &length)) return false;
+    if (!json_scan_string(s, &text, &length)) return false;
     if (length == 1 && strchr("crud", text[0])) {
         *op = text[0];
         return true;

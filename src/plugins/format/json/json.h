@@ -68,7 +68,7 @@ bool json_fail(struct json_scanner *s, const char *format, ...) WEIR_PRINTF(2, 3
 bool json_expect(struct json_scanner *s, char c);
 /* At a quote: reads the string; *data is in the text when it has no escapes, else in scratch. Invalid UTF-8
  * is an error. */
-bool json_string(struct json_scanner *s, const char **data, size_t *length);
+bool json_scan_string(struct json_scanner *s, const char **data, size_t *length);
 bool json_skip(struct json_scanner *s); /* any value */
 /* At a value: its raw text (numbers, literals, or nested). */
 bool json_raw(struct json_scanner *s, const char **data, size_t *length);

@@ -126,7 +126,7 @@ static bool string_with_escapes(struct json_scanner *s, const char *from, const 
     return weir_utf8_is_valid(*data, *length) || json_fail(s, "invalid UTF-8 in a string");
 }
 
-bool json_string(struct json_scanner *s, const char **data, size_t *length)
+bool json_scan_string(struct json_scanner *s, const char **data, size_t *length)
 {
     const char *from = ++s->at;
     const char *stop = string_stop(from, s->end);
