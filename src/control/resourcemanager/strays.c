@@ -80,6 +80,33 @@ bool rm__on_recovered(struct weir_resourcemanager *rm, struct weir_effects *effe
     return true;
 }
 
+/* Its job has yet to register: what was kept of the report is brought up to date, for nobody else hears this.
+ */
+static void keep_state(struct weir_resourcemanager *rm, struct rm__job *job,
+    struct rm__taskmanager *taskmanager, Weir__AttemptReport *report)
+{
+    struct weir_attempt_id id, kept;
+    weir_attempt_id_from(report->attempt, &id);
+    for (struct rm__group *group = job->kept; group; group = group->next) {
+        if (group->taskmanager != taskmanager->index || group->generation != taskmanager->generation)
+            continue;
+        for (uint32_t i = 0; i < group->attempt_count; i++) {
+            const Weir__AttemptReport *before = group->attempts[i];
+            if (!weir_attempt_id_from(before->attempt, &kept) || !weir_attempt_id_equal(&id, &kept)) continue;
+            Weir__AttemptReport *now = WEIR_PROTO_COPY(&taskmanager->report_arena, report);
+            if (!now->n_peers) { /* an update leaves out what does not change */
+                now->peers = before->peers;
+                now->n_peers = before->n_peers;
+            }
+            if (!now->n_splits) {
+                now->splits = before->splits;
+                now->n_splits = before->n_splits;
+            }
+            group->attempts[i] = now;
+        }
+    }
+}
+
 void rm__on_task_state(
     struct weir_resourcemanager *rm, const struct weir_event *event, struct weir_effects *effects)
 {
@@ -87,7 +114,9 @@ void rm__on_task_state(
     Weir__AttemptReport *report = event->envelope->task_state->attempt;
     struct weir_job_id id;
     weir_job_id_from(&report->attempt->job, &id);
-    const struct rm__job *job = rm__job_find(rm, &id);
+    struct rm__job *job = rm__job_find(rm, &id);
+    if (!rm->recovered && job && !job->registered && taskmanager && taskmanager->registered)
+        keep_state(rm, job, taskmanager, report);
     if (!rm->recovered || (job && job->registered) || !taskmanager || !taskmanager->registered) return;
     struct rm__strays strays = { 0 };
     if (is_terminal(report->state)) {
