@@ -49,6 +49,15 @@ struct weir_operator_metrics {
     int64_t current_watermark_ms;
 };
 
+/* What makes a snapshot durable and may take long, like an fsync. run() is called on any thread, beside the
+ * slot thread, before the snapshot counts as taken; or never, when that is given up. Those of several
+ * snapshots may run at the same time. release() is called afterwards, always, on the slot thread. */
+struct weir_durable_work {
+    enum weir_error_code (*run)(void *argument, struct weir_error *reterr);
+    void (*release)(void *argument);
+    void *argument;
+};
+
 struct weir_operator_context {
     const struct weir_spec *spec; /* what the planner says; see src/ops/README.md for each operator's */
     uint32_t input_count;
@@ -68,6 +77,9 @@ struct weir_operator_context {
     /* Set before snapshot(): it is a savepoint's, and must stand on its own: nothing that it names may be
      * changed or removed by this attempt as it goes on. */
     bool savepoint;
+    /* Within snapshot(): work that goes with it. NULL: there is nobody to do it; it is to be done at once. */
+    void (*defer)(struct weir_operator_context *ctx, struct weir_durable_work work);
+    void *defer_owner;
     struct weir_arena *arena;                 /* operator's life */
     struct weir_memory *memory;               /* budget of the slot */
     struct weir_state *state;                 /* keyed state of this operator in this subtask */

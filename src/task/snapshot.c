@@ -272,7 +272,8 @@ enum weir_error_code weir_snapshot_write(struct weir_filesystem *fs, const char 
         choose_reusable_files(&writer);
     }
     weir_buffer_init(&writer.buffer, memory, (size_t)4 * WRITE_PIECE_BYTES);
-    enum weir_error_code code = put_all(&writer, snapshot, reterr);
+    enum weir_error_code code = weir_subtask_snapshot_settle(snapshot, reterr);
+    if (!code) code = put_all(&writer, snapshot, reterr);
     code = end_file(&writer, code, reterr);
     weir_buffer_done(&writer.buffer);
     return code;

@@ -48,9 +48,10 @@ struct weir_snapshot_manifest {
     uint64_t bytes_total, bytes_written; /* of sections; those that this checkpoint wrote itself */
 };
 
-/* base: this subtask's manifest in the checkpoint that the snapshot names as its base, NULL = none (the
- * savepoint flag and a base of another parallelism are seen to here). *ret lives in arena; memory is for what
- * is needed meanwhile. On failure no file is left, as far as the filesystem lets it be removed. */
+/* Writes, once weir_subtask_snapshot_settle() has done its part. base: this subtask's manifest in the
+ * checkpoint that the snapshot names as its base, NULL = none (the savepoint flag and a base of another
+ * parallelism are seen to here). *ret lives in arena; memory is for what is needed meanwhile. On failure no
+ * file is left, as far as the filesystem lets it be removed. */
 enum weir_error_code weir_snapshot_write(struct weir_filesystem *fs, const char *directory,
     const char *prefix, const struct weir_job_vertex *vertex, uint32_t subtask_index,
     const struct weir_subtask_snapshot *snapshot, const struct weir_snapshot_manifest *base,

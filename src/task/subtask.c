@@ -186,9 +186,27 @@ enum weir_error_code weir_subtask_new(
 void weir_subtask_snapshot_free(struct weir_subtask_snapshot *snapshot)
 {
     if (!snapshot) return;
-    for (uint32_t i = 0; i < snapshot->item_count; i++) weir_buffer_done(&snapshot->items[i].blob);
+    for (uint32_t i = 0; i < snapshot->item_count; i++) {
+        struct weir_snapshot_item *item = &snapshot->items[i];
+        weir_buffer_done(&item->blob);
+        for (uint32_t w = 0; w < item->work_count; w++) item->works[w].release(item->works[w].argument);
+        weir_memory_release(snapshot->memory, item->works, item->work_capacity * sizeof *item->works);
+    }
     weir_memory_release(snapshot->memory, snapshot->items, snapshot->item_count * sizeof *snapshot->items);
     weir_memory_release(snapshot->memory, snapshot, sizeof *snapshot);
+}
+
+enum weir_error_code weir_subtask_snapshot_settle(
+    const struct weir_subtask_snapshot *snapshot, struct weir_error *reterr)
+{
+    for (uint32_t i = 0; i < snapshot->item_count; i++) {
+        const struct weir_snapshot_item *item = &snapshot->items[i];
+        for (uint32_t w = 0; w < item->work_count; w++) {
+            enum weir_error_code code = item->works[w].run(item->works[w].argument, reterr);
+            if (code) return code;
+        }
+    }
+    return WEIR_OK;
 }
 
 static void end_state_snapshots(struct weir_subtask_snapshot *snapshot)
@@ -231,26 +249,41 @@ void weir_subtask_free(struct weir_subtask *s)
 
 /* --- snapshots --- */
 
+static void defer(struct weir_operator_context *ctx, struct weir_durable_work work)
+{
+    struct weir_snapshot_item *item = ctx->defer_owner;
+    if (item->work_count == item->work_capacity) {
+        uint32_t capacity = item->work_capacity ? item->work_capacity * 2 : 8;
+        item->works = weir_memory_reallocate(item->memory, item->works,
+            item->work_capacity * sizeof *item->works, capacity * sizeof *item->works);
+        item->work_capacity = capacity;
+    }
+    item->works[item->work_count++] = work;
+}
+
 static enum weir_error_code snapshot_item(struct weir_subtask *s, uint32_t index,
     const struct weir_barrier *barrier, struct weir_snapshot_item *item)
 {
     enum { BLOB_BYTES_MAX = 1 << 30 };
     uint64_t checkpoint_id = barrier->id;
-    item->uid =
-        index == 0 && s->source ? s->source_ctx.uid : s->chain.levels[index - (s->source != NULL)].ctx->uid;
+    bool of_source = index == 0 && s->source;
+    uint32_t level = index - (s->source != NULL);
+    struct weir_operator *op = of_source ? NULL : s->chain.levels[level].op;
+    struct weir_operator_context *ctx = of_source ? &s->source_ctx : s->chain.levels[level].ctx;
+    item->uid = ctx->uid;
+    item->memory = s->config.memory;
     weir_buffer_init(&item->blob, s->config.memory, BLOB_BYTES_MAX);
+    ctx->savepoint = barrier->savepoint;
+    ctx->defer = defer;
+    ctx->defer_owner = item;
     enum weir_error_code code = WEIR_OK;
-    if (index == 0 && s->source) {
-        s->source->ctx->savepoint = barrier->savepoint;
-        if (s->source->ops->snapshot)
-            code = s->source->ops->snapshot(s->source, checkpoint_id, &item->blob, &s->error);
-    } else {
-        struct weir_operator *op = s->chain.levels[index - (s->source != NULL)].op;
-        op->ctx->savepoint = barrier->savepoint;
-        if (op->ops->snapshot) code = op->ops->snapshot(op, checkpoint_id, &item->blob, &s->error);
-        if (!code && weir_state_bytes(s->states[index]) > 0)
-            item->state = weir_state_snapshot_begin(s->states[index], checkpoint_id);
-    }
+    if (of_source && s->source->ops->snapshot)
+        code = s->source->ops->snapshot(s->source, checkpoint_id, &item->blob, &s->error);
+    if (op && op->ops->snapshot) code = op->ops->snapshot(op, checkpoint_id, &item->blob, &s->error);
+    ctx->defer = NULL;
+    ctx->defer_owner = NULL;
+    if (op && !code && weir_state_bytes(s->states[index]) > 0)
+        item->state = weir_state_snapshot_begin(s->states[index], checkpoint_id);
     return code;
 }
 

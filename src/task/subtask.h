@@ -49,6 +49,9 @@ struct weir_snapshot_item {
     const char *uid;                   /* "<node id>_<operator>" */
     struct weir_buffer blob;           /* what snapshot() wrote; empty when it has none */
     struct weir_state_snapshot *state; /* NULL when the operator has no tables */
+    struct weir_durable_work *works;   /* what else is to be done; weir_subtask_snapshot_settle() */
+    uint32_t work_count, work_capacity;
+    struct weir_memory *memory;
 };
 struct weir_subtask_snapshot {
     uint64_t checkpoint_id;
@@ -178,6 +181,10 @@ enum weir_subtask_result weir_subtask_run_once(struct weir_subtask *subtask, int
 void weir_subtask_free(struct weir_subtask *subtask);
 void weir_subtask_snapshot_free(
     struct weir_subtask_snapshot *snapshot); /* the state snapshots must have been ended */
+/* Does what operators left to do beside the slot thread (syncing files): part of weir_snapshot_write(), for
+ * those who do not call that. @thread any */
+enum weir_error_code weir_subtask_snapshot_settle(
+    const struct weir_subtask_snapshot *snapshot, struct weir_error *reterr);
 
 /* --- mailbox: then wake the slot thread. @thread any; none waits for the slot thread --- */
 

@@ -601,6 +601,103 @@ static void memory_does_not_grow_with_time(void **state)
     end(&f);
 }
 
+/* --- syncing beside the slot thread --- */
+
+static struct weir_durable_work works[16];
+static uint32_t work_count;
+
+static void keep_work(struct weir_operator_context *ctx, struct weir_durable_work work)
+{
+    assert_true(work_count < WEIR_ARRAY_COUNT(works));
+    works[work_count++] = work;
+}
+
+static void release_works(void)
+{
+    for (uint32_t i = 0; i < work_count; i++) works[i].release(works[i].argument);
+    work_count = 0;
+}
+
+static void a_snapshot_leaves_the_syncing_to_its_writer(void **state)
+{
+    struct fixture f;
+    struct attempt a, b;
+    struct blob five = { 0 }, six = { 0 };
+    begin(&f, false);
+    assert_int_equal(start(&f, &a, 1, 1, 0, 1, 0, NULL, 0), WEIR_OK);
+    a.ctx.defer = keep_work;
+    write_rows(&a, 0, 3);
+    assert_int_equal(snapshot(&a, 5, &five), WEIR_OK);
+    assert_int_equal(work_count, 1);
+    struct fs_node *file = memory_filesystem_first(&f.fs, ".part-");
+    assert_int_equal(file->durable, 0);
+    write_rows(&a, 3, 3); /* goes on meanwhile */
+    a.ctx.savepoint = true;
+    assert_int_equal(snapshot(&a, 6, &six), WEIR_OK); /* closes it */
+    assert_int_equal(work_count, 2);
+    assert_int_equal(works[1].run(works[1].argument, &f.error), WEIR_OK);
+    assert_int_equal(file->durable, file->length);
+    assert_int_equal(works[0].run(works[0].argument, &f.error), WEIR_OK); /* the older one ends later */
+    release_works();
+    assert_int_equal(file->writers, 1); /* nobody has looked since */
+    kill_it(&a);
+    memory_filesystem_power_loss(&f.fs);
+    assert_int_equal(start(&f, &b, 1, 2, 0, 1, 6, &six, 1), WEIR_OK);
+    expect_numbers(&f, 6);
+    stop(&b);
+    blob_done(&five);
+    blob_done(&six);
+    end(&f);
+}
+
+static void what_nobody_synced_is_synced_before_it_is_committed(void **state)
+{
+    struct fixture f;
+    struct attempt a;
+    struct blob blob = { 0 };
+    begin(&f, false);
+    assert_int_equal(start(&f, &a, 1, 1, 0, 1, 0, NULL, 0), WEIR_OK);
+    a.ctx.defer = keep_work;
+    write_rows(&a, 0, 3);
+    a.ctx.savepoint = true;
+    assert_int_equal(snapshot(&a, 5, &blob), WEIR_OK); /* given up, never written */
+    release_works();
+    write_rows(&a, 3, 3);
+    assert_int_equal(snapshot(&a, 6, &blob), WEIR_OK);
+    assert_int_equal(work_count, 2);
+    release_works();
+    assert_int_equal(notify(&a, 6), WEIR_OK); /* the file system would tell of what is not synced */
+    expect_numbers(&f, 6);
+    memory_filesystem_power_loss(&f.fs);
+    expect_numbers(&f, 6);
+    stop(&a);
+    blob_done(&blob);
+    end(&f);
+}
+
+static void a_sync_that_failed_is_not_tried_again(void **state)
+{
+    struct fixture f;
+    struct attempt a;
+    struct blob blob = { 0 };
+    begin(&f, false);
+    assert_int_equal(start(&f, &a, 1, 1, 0, 1, 0, NULL, 0), WEIR_OK);
+    a.ctx.defer = keep_work;
+    write_rows(&a, 0, 3);
+    assert_int_equal(snapshot(&a, 5, &blob), WEIR_OK);
+    f.fs.fault.call = FS_SYNC;
+    f.fs.fault.code = WEIR_E_IO;
+    assert_int_equal(works[0].run(works[0].argument, &f.error), WEIR_E_IO);
+    release_works();
+    assert_int_equal(snapshot(&a, 6, &blob), WEIR_E_IO);
+    assert_int_equal(write_rows(&a, 3, 3), WEIR_OPERATOR_FAILED);
+    assert_int_equal(notify(&a, 5), WEIR_E_IO);
+    assert_non_null(strstr(a.error.message, "could not be made durable"));
+    stop(&a);
+    blob_done(&blob);
+    end(&f);
+}
+
 /* --- every place to die at --- */
 
 struct record { /* what the job's record names */
@@ -745,6 +842,9 @@ int main(void)
         cmocka_unit_test(what_no_checkpoint_names_goes_with_its_attempt),
         cmocka_unit_test(bytes_taken_over_from_another_job_stay),
         cmocka_unit_test(memory_does_not_grow_with_time),
+        cmocka_unit_test(a_snapshot_leaves_the_syncing_to_its_writer),
+        cmocka_unit_test(what_nobody_synced_is_synced_before_it_is_committed),
+        cmocka_unit_test(a_sync_that_failed_is_not_tried_again),
         cmocka_unit_test(wherever_it_dies_each_row_is_there_once),
         cmocka_unit_test(wherever_it_dies_with_partitions),
         cmocka_unit_test(an_overwrite_that_dies_is_repeated),

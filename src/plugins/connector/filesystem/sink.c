@@ -159,12 +159,13 @@ enum weir_error_code sink__part_open(struct file_sink *s, const char *partition,
     p->opened_ms = p->written_ms = sink__now_ms(s);
     *ret = s->part_count - 1;
     enum weir_error_code code = s->fs->make_directories(s->fs, directory, sink__ctx(s)->error);
-    if (!code) code = s->fs->open_write(s->fs, p->hidden, false, &p->file, sink__ctx(s)->error);
+    struct weir_file *file;
+    if (!code) code = s->fs->open_write(s->fs, p->hidden, false, &file, sink__ctx(s)->error);
     if (code) {
-        p->file = NULL;
         p->state = PART_DONE;
         return weir_error_wrap(sink__ctx(s)->error, "table %s", s->table.identifier);
     }
+    sink__handle_open(s, p, file);
     sink__partition_note(s, p->partition);
     return WEIR_OK;
 }
@@ -172,7 +173,8 @@ enum weir_error_code sink__part_open(struct file_sink *s, const char *partition,
 enum weir_error_code sink__part_write_out(struct file_sink *s, struct sink_part *p)
 {
     if (p->buffer.length == 0) return WEIR_OK;
-    enum weir_error_code code = s->fs->append(p->file, p->buffer.data, p->buffer.length, sink__ctx(s)->error);
+    enum weir_error_code code =
+        s->fs->append(p->handle->file, p->buffer.data, p->buffer.length, sink__ctx(s)->error);
     if (code) return weir_error_wrap(sink__ctx(s)->error, "table %s", s->table.identifier);
     p->bytes += (int64_t)p->buffer.length;
     sink__ctx(s)->metrics->bytes_out += p->buffer.length;
@@ -180,16 +182,10 @@ enum weir_error_code sink__part_write_out(struct file_sink *s, struct sink_part 
     return WEIR_OK;
 }
 
-static void drop_buffer(struct file_sink *s, struct sink_part *p)
-{
-    if (p->file) s->fs->close(p->file);
-    p->file = NULL;
-    weir_buffer_done(&p->buffer);
-}
-
 void sink__part_release(struct file_sink *s, struct sink_part *p)
 {
-    drop_buffer(s, p);
+    sink__handle_release(p->handle);
+    weir_buffer_done(&p->buffer);
     sink__text_release(s, p->partition);
     sink__text_release(s, p->hidden);
     sink__text_release(s, p->visible);
@@ -199,12 +195,18 @@ void sink__part_release(struct file_sink *s, struct sink_part *p)
 enum weir_error_code sink__part_close(struct file_sink *s, struct sink_part *p)
 {
     enum weir_error_code code = sink__part_write_out(s, p);
-    if (!code) code = s->fs->sync(p->file, sink__ctx(s)->error);
     if (code) return code;
-    drop_buffer(s, p);
+    weir_buffer_done(&p->buffer);
     p->state = PART_PENDING;
     p->checkpoint = UINT64_MAX; /* set when a snapshot takes it */
     return WEIR_OK;
+}
+
+/* Between checkpoints: at once, so that files do not stay open. */
+static enum weir_error_code roll_part(struct file_sink *s, struct sink_part *p)
+{
+    enum weir_error_code code = sink__part_close(s, p);
+    return code ? code : sink__handle_finish(s, p, sink__ctx(s)->error);
 }
 
 bool sink__part_should_roll(struct file_sink *s, const struct sink_part *p, int64_t at_ms)
@@ -286,7 +288,7 @@ static enum weir_error_code write_rows(
     if (code) return weir_error_wrap(sink__ctx(s)->error, "table %s", s->table.identifier);
     p->written_ms = sink__now_ms(s);
     if (p->buffer.length >= WRITE_BYTES) code = sink__part_write_out(s, p);
-    if (!code && p->bytes + (int64_t)p->buffer.length >= s->roll_bytes) code = sink__part_close(s, p);
+    if (!code && p->bytes + (int64_t)p->buffer.length >= s->roll_bytes) code = roll_part(s, p);
     return code;
 }
 
@@ -296,6 +298,7 @@ static enum weir_operator_result sink_process(
     struct file_sink *s = (struct file_sink *)op;
     uint32_t n = weir_batch_selected(in);
     weir_arena_reset(&s->scratch);
+    if (sink__check_synced(s)) return WEIR_OPERATOR_FAILED;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t row = weir_batch_row(in, i);
         if (s->table.partition_key_count > 0) partition_path(s, in, row);
@@ -325,9 +328,10 @@ static enum weir_operator_result sink_timer(struct weir_operator *op, int64_t at
 {
     struct file_sink *s = (struct file_sink *)op;
     weir_arena_reset(&s->scratch);
+    if (sink__check_synced(s)) return WEIR_OPERATOR_FAILED;
     for (uint32_t i = 0; i < s->part_count; i++) {
         struct sink_part *p = &s->parts[i];
-        if (p->state == PART_OPEN && sink__part_should_roll(s, p, at_ms) && sink__part_close(s, p))
+        if (p->state == PART_OPEN && sink__part_should_roll(s, p, at_ms) && roll_part(s, p))
             return WEIR_OPERATOR_FAILED;
     }
     if (s->commits_partitions) {
@@ -343,8 +347,6 @@ static void sink_close(struct weir_operator *op)
     struct file_sink *s = (struct file_sink *)op;
     for (uint32_t i = 0; i < s->part_count; i++) {
         struct sink_part *p = &s->parts[i];
-        if (p->file) s->fs->close(p->file);
-        p->file = NULL;
         if (p->state != PART_DONE && !p->in_snapshot) (void)s->fs->remove(s->fs, p->hidden, false, NULL);
         sink__part_release(s, p);
     }

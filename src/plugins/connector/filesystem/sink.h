@@ -3,18 +3,27 @@
 #define WEIR_PLUGINS_CONNECTOR_FILESYSTEM_SINK_H
 
 #include "plugins/connector/filesystem/filesystem.h"
+#include <stdatomic.h>
 
 enum { SINK_NAME_BYTES_MAX = 256 };
 
 enum sink_part_state { PART_OPEN, PART_PENDING, PART_DONE };
+
+/* An open part file, which a snapshot's writer may be syncing while rows are appended. */
+struct sink_handle {
+    struct file_sink *sink;
+    struct weir_file *file;
+    uint32_t references; /* the part's, and of snapshots that are to sync it. @thread slot */
+    _Atomic int64_t synced_bytes;
+};
 
 struct sink_part {
     enum sink_part_state state;
     /* Its own, let go with it. */
     char *partition; /* "day=1/hour=2" or "" */
     uint64_t partition_hash;
-    char *hidden, *visible; /* full paths */
-    struct weir_file *file; /* OPEN */
+    char *hidden, *visible;     /* full paths */
+    struct sink_handle *handle; /* OPEN; PENDING: until it is known to be synced. NULL: closed and synced */
     struct weir_buffer buffer;
     int64_t bytes, opened_ms, written_ms;
     uint64_t checkpoint; /* PENDING: first one that names it; commit with this one or a later; UINT64_MAX:
@@ -53,6 +62,7 @@ struct file_sink {
     uint64_t last_checkpoint_id;             /* newest snapshot taken, or restored */
     int64_t roll_bytes, roll_ms, inactive_ms, check_ms;
     bool overwrite, overwritten;
+    _Atomic bool sync_failed; /* bytes may be lost: nothing is to be built on them */
     bool commits_partitions, by_partition_time;
     int64_t commit_delay_ms;
     const char *success_name, *time_pattern;
@@ -76,11 +86,21 @@ static inline int64_t sink__now_ms(struct file_sink *s)
 char *sink__text_copy(struct file_sink *s, const char *text);
 void sink__text_release(struct file_sink *s, char *text);
 
+/* sink_handle.c: open files */
+void sink__handle_open(struct file_sink *s, struct sink_part *p, struct weir_file *file);
+void sink__handle_release(struct sink_handle *handle); /* NULL: nothing; the last one closes the file */
+/* The part's bytes so far will be durable when the snapshot under way is written, or are now. */
+enum weir_error_code sink__make_durable(struct file_sink *s, struct sink_part *p);
+/* A part that gets no more rows: closed and synced, now if it is not yet. */
+enum weir_error_code sink__handle_finish(struct file_sink *s, struct sink_part *p, struct weir_error *reterr);
+enum weir_error_code sink__check_synced(struct file_sink *s);
+
 /* sink.c: parts */
 struct sink_part *sink__part_add(struct file_sink *s);
 enum weir_error_code sink__part_open(
     struct file_sink *s, const char *partition, uint64_t hash, uint32_t *ret);
 enum weir_error_code sink__part_write_out(struct file_sink *s, struct sink_part *p);
+/* PENDING from now on; its bytes are written out. */
 enum weir_error_code sink__part_close(struct file_sink *s, struct sink_part *p);
 bool sink__part_should_roll(struct file_sink *s, const struct sink_part *p, int64_t at_ms);
 void sink__part_release(struct file_sink *s, struct sink_part *p); /* its texts and its buffer */

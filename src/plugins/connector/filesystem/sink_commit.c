@@ -55,7 +55,8 @@ static enum weir_error_code source_is_gone(
 static enum weir_error_code commit_part(struct file_sink *s, struct sink_part *p, struct weir_error *reterr)
 {
     struct weir_file_status hidden, visible;
-    enum weir_error_code code = s->fs->status(s->fs, p->hidden, &hidden, reterr);
+    enum weir_error_code code = sink__handle_finish(s, p, reterr);
+    if (!code) code = s->fs->status(s->fs, p->hidden, &hidden, reterr);
     if (code) return code;
     if (!hidden.exists) return source_is_gone(s, p, reterr);
     code = s->fs->rename(s->fs, p->hidden, p->visible, false, reterr);
@@ -212,6 +213,7 @@ void sink__notify_complete(struct weir_operator *op, uint64_t checkpoint_id)
     struct weir_error *error = sink__ctx(s)->error;
     weir_arena_reset(&s->scratch);
     bool at_end = checkpoint_id > UINT64_MAX - 16;
+    if (sink__check_synced(s)) return;
     if (s->overwrite && !at_end) return; /* all at once, at the end */
     bool committables = has_committables(s, checkpoint_id);
     if (s->overwrite && !s->overwritten && at_end && s->table.partition_key_count == 0) {

@@ -11,13 +11,12 @@ static void put_string(struct weir_buffer *to, const char *text)
     weir_buffer_append_text(to, text);
 }
 
-/* Committable, or as it is: then its bytes so far are synced. */
+/* Committable, or as it is: its bytes so far are made durable. */
 static enum weir_error_code confirm_part(struct file_sink *s, struct sink_part *p, bool close)
 {
-    if (p->state != PART_OPEN) return WEIR_OK;
-    if (close) return sink__part_close(s, p);
-    enum weir_error_code code = sink__part_write_out(s, p);
-    return code ? code : s->fs->sync(p->file, sink__ctx(s)->error);
+    enum weir_error_code code = WEIR_OK;
+    if (p->state == PART_OPEN) code = close ? sink__part_close(s, p) : sink__part_write_out(s, p);
+    return code ? code : sink__make_durable(s, p);
 }
 
 enum weir_error_code sink__snapshot(
@@ -27,6 +26,10 @@ enum weir_error_code sink__snapshot(
     /* At the end of the input, and where the snapshot must stand on its own, no part stays open. */
     bool close_all = checkpoint_id > UINT64_MAX - 16 || sink__ctx(s)->savepoint;
     int64_t at_ms = sink__now_ms(s);
+    if (sink__check_synced(s)) {
+        if (reterr && reterr != sink__ctx(s)->error) *reterr = *sink__ctx(s)->error;
+        return WEIR_E_IO;
+    }
     weir_buffer_append_byte(to, SINK_SNAPSHOT_VERSION);
     weir_buffer_append_u32(to, s->part_count);
     for (uint32_t i = 0; i < s->part_count; i++) {
@@ -99,7 +102,7 @@ static enum weir_error_code copy_prefix(
         if (!code && got == 0)
             code = weir_error_set(reterr, WEIR_E_STATE,
                 "%s is shorter than the %lld bytes that the checkpoint confirmed", hidden, (long long)bytes);
-        if (!code) code = s->fs->append(s->parts[index].file, piece, got, reterr);
+        if (!code) code = s->fs->append(s->parts[index].handle->file, piece, got, reterr);
         at += (int64_t)got;
     }
     weir_memory_release(sink__ctx(s)->memory, piece, COPY_BYTES);

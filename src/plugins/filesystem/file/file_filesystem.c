@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 
 struct weir_file {
     int descriptor;
-    bool name_unsynced; /* it was created, and its directory has not been synced since */
+    _Atomic bool name_unsynced; /* it was created, and its directory has not been synced since */
     char path[];
 };
 
