@@ -1,0 +1,155 @@
+"""A real Weir cluster on loopback: processes that this file starts, kills and starts again, and nothing else."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+
+class Process:
+    """One weir process and its log."""
+
+    def __init__(self, cluster, kind, name, arguments):
+        self.cluster, self.kind, self.name, self.arguments = cluster, kind, name, arguments
+        self.popen = None
+        self.starts = 0
+
+    @property
+    def log(self):
+        return self.cluster.directory / f"{self.name}.log"
+
+    def start(self):
+        assert self.popen is None
+        self.starts += 1
+        out = open(self.cluster.directory / f"{self.name}.out", "ab")
+        log = open(self.log, "ab")
+        self.popen = subprocess.Popen(
+            [self.cluster.weir, self.kind, *self.cluster.arguments, *self.arguments],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=log, cwd=self.cluster.directory, start_new_session=True)
+        out.close()
+        log.close()
+        return self
+
+    def signal(self, number):
+        self.popen.send_signal(number)
+
+    def kill(self):
+        """kill -9 and reap."""
+        if self.popen is None:
+            return
+        self.popen.send_signal(signal.SIGCONT)
+        self.popen.kill()
+        self.popen.wait()
+        self.popen = None
+
+    @property
+    def alive(self):
+        return self.popen is not None and self.popen.poll() is None
+
+    def text(self):
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def rest(self):
+        """host:port of its REST endpoint, as its log says."""
+        found = re.findall(r"REST endpoint (?:on|listens on|at) (?:http://)?([0-9.]+:[0-9]+)", self.text())
+        return found[-1] if found else None
+
+
+class Cluster:
+    def __init__(self, weir, directory, jobmanagers=2, taskmanagers=2, slots=4, arguments=()):
+        self.weir = str(weir)
+        self.directory = Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.arguments = [f"-Dhigh-availability.storageDir={self.directory}/ha", "-Drest.port=0",
+                          "-Drest.bind-port=0", *arguments]
+        self.jobmanagers = [Process(self, "jobmanager", f"jm{i + 1}", []) for i in range(jobmanagers)]
+        self.taskmanagers = [
+            Process(self, "taskmanager", f"tm{i + 1}", [f"-Dtaskmanager.numberOfTaskSlots={slots}"])
+            for i in range(taskmanagers)
+        ]
+
+    def __enter__(self):
+        for process in self.processes:
+            process.start()
+        return self
+
+    def __exit__(self, *unused):
+        for process in self.processes:
+            process.kill()
+
+    @property
+    def processes(self):
+        return self.jobmanagers + self.taskmanagers
+
+    def get(self, path, timeout=2.0):
+        """JSON from whichever JobManager answers."""
+        last = None
+        for process in self.jobmanagers:
+            address = process.rest() if process.alive else None
+            if not address:
+                continue
+            try:
+                with urllib.request.urlopen(f"http://{address}{path}", timeout=timeout) as answer:
+                    return json.load(answer)
+            except OSError as error:
+                last = error
+        raise ConnectionError(f"no JobManager answers {path}: {last}")
+
+    def rest_addresses(self):
+        return ",".join(filter(None, (p.rest() for p in self.jobmanagers if p.alive)))
+
+    def leader(self):
+        """The JobManager whose log says last that it leads."""
+        newest, who = -1, None
+        for process in self.jobmanagers:
+            for epoch in re.findall(r"leads with epoch ([0-9]+)", process.text()):
+                if int(epoch) > newest:
+                    newest, who = int(epoch), process
+        return who, newest
+
+    def wait(self, what, condition, timeout=30.0):
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            try:
+                value = condition()
+                if value:
+                    return value
+            except ConnectionError:
+                pass
+            time.sleep(0.01)
+        raise TimeoutError(f"{what}: not within {timeout} s")
+
+    def submit(self, script, *arguments):
+        """Runs a SQL script as a detached job; returns its id."""
+        path = self.directory / "job.sql"
+        path.write_text(script)
+        first = self.rest_addresses().split(",")[0]
+        done = subprocess.run([self.weir, "run", "-d", "-m", first, *arguments, str(path)],
+                              capture_output=True, text=True, timeout=60)
+        found = re.search(r"JobID ([0-9a-f]{32})", done.stdout)
+        if not found:
+            raise RuntimeError(f"submission failed ({done.returncode}): {done.stdout}{done.stderr}")
+        return found.group(1)
+
+    def job_state(self, job):
+        return self.get(f"/jobs/{job}")["state"]
+
+    def environment_is_clean(self):
+        """Every process still runs as it was started: none ended by itself."""
+        return [p.name for p in self.processes if p.popen is not None and p.popen.poll() is not None]
+
+
+def resident_kib(pid):
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    return 0
+
+
+def cpu_seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,87 @@
+"""The job under test and the judgement of what it committed: two sources, a keyed window, two exactly-once sinks."""
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+WINDOW_MS = 10_000
+ROW_MS = 10
+KEYS = 10
+
+
+def script(directory, rows, rate, parallelism, interval_ms=200):
+    """rows per source, at rate rows a second."""
+    source = lambda name: f"""
+CREATE TABLE {name} (id BIGINT, ts AS TO_TIMESTAMP_LTZ(id * {ROW_MS}, 3), WATERMARK FOR ts AS ts - INTERVAL '0.001' SECOND)
+WITH ('connector' = 'datagen', 'rows-per-second' = '{rate}', 'fields.id.kind' = 'sequence', 'fields.id.start' = '0',
+      'fields.id.end' = '{rows - 1}');"""
+    sink = lambda name, columns: f"""
+CREATE TABLE {name} ({columns}) WITH ('connector' = 'filesystem', 'path' = '{directory}/{name}', 'format' = 'csv',
+      'sink.rolling-policy.rollover-interval' = '1 s', 'sink.rolling-policy.check-interval' = '200 ms');"""
+    return f"""
+SET 'parallelism.default' = '{parallelism}';
+SET 'table.local-time-zone' = 'UTC';
+SET 'execution.checkpointing.interval' = '{interval_ms} ms';
+SET 'execution.checkpointing.dir' = '{directory}/checkpoints';
+SET 'restart-strategy.type' = 'exponential-delay';
+SET 'restart-strategy.exponential-delay.initial-backoff' = '50 ms';
+SET 'restart-strategy.exponential-delay.max-backoff' = '500 ms';
+{source('a')}{source('b')}{sink('rows_out', 'id BIGINT')}
+{sink('windows_out', 'k BIGINT, start_ms BIGINT, c BIGINT, total BIGINT')}
+EXECUTE STATEMENT SET BEGIN
+INSERT INTO rows_out SELECT id FROM a;
+INSERT INTO windows_out SELECT k, MIN(id) * {ROW_MS}, COUNT(*), SUM(id)
+  FROM (SELECT MOD(id, {KEYS}) AS k, id, window_start, window_end
+          FROM TABLE(TUMBLE(TABLE b, DESCRIPTOR(ts), INTERVAL '{WINDOW_MS // 1000}' SECOND)))
+  GROUP BY k, window_start, window_end;
+END;
+"""
+
+
+def committed(directory):
+    """Lines of every file that readers see."""
+    for path in sorted(Path(directory).glob("*")) if Path(directory).exists() else []:
+        if path.is_file() and path.name[0] not in "._":
+            yield from path.read_text().splitlines()
+
+
+def expected_windows(rows):
+    windows = {}
+    for identifier in range(rows):
+        start = identifier * ROW_MS // WINDOW_MS * WINDOW_MS
+        key = (identifier % KEYS, start)
+        count, total, least = windows.get(key, (0, 0, identifier))
+        windows[key] = (count + 1, total + identifier, min(least, identifier))
+    return {(k, least * ROW_MS): (count, total) for (k, _), (count, total, least) in windows.items()}
+
+
+def judge(directory, rows, complete):
+    """Counts of what is lost (only when complete), doubled and wrong, over both sinks."""
+    verdict = {"rows": 0, "lost": 0, "doubled": 0, "wrong": 0}
+    seen = bytearray(rows)
+    for line in committed(f"{directory}/rows_out"):
+        identifier = int(line)
+        if not 0 <= identifier < rows:
+            verdict["wrong"] += 1
+        elif seen[identifier]:
+            verdict["doubled"] += 1
+        else:
+            seen[identifier] = 1
+            verdict["rows"] += 1
+    if complete:
+        verdict["lost"] += rows - verdict["rows"]
+    windows, met = expected_windows(rows), set()
+    for line in committed(f"{directory}/windows_out"):
+        key, start, count, total = (int(field) for field in line.split(","))
+        verdict["rows"] += 1
+        if (key, start) in met:
+            verdict["doubled"] += 1
+        elif windows.get((key, start)) != (count, total):
+            verdict["wrong"] += 1
+        met.add((key, start))
+    if complete:
+        verdict["lost"] += len(windows) - len(met)
+    return verdict
+
+
+def today():
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
