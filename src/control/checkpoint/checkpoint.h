@@ -150,6 +150,11 @@ uint32_t weir_checkpoint_history(const struct weir_checkpoint_coordinator *c,
 bool weir_checkpoint_sink_committed(
     const struct weir_checkpoint_coordinator *c, uint32_t vertex, uint32_t subtask);
 
+/* H10, before the terminal status is written: says in result where files that come after the clean-up, from
+ * processes that do not know yet, are to be deleted. Text lives in arena. */
+void weir_checkpoint_leftovers(
+    const struct weir_checkpoint_coordinator *c, Weir__JobResult *result, struct weir_arena *arena);
+
 struct weir_checkpoint_statistics {
     uint64_t triggered, completed, failed, aborted, in_progress;
     uint64_t last_completed_id, last_bytes_full, last_bytes_written;

@@ -383,18 +383,34 @@ void weir_checkpoint_pause(struct weir_checkpoint_coordinator *c, struct weir_ef
     checkpoint__leave(c, effects);
 }
 
-static bool result_keeps(const struct weir_checkpoint_coordinator *c, Weir__JobState result)
+static bool result_keeps(
+    const struct weir_checkpoint_coordinator *c, const Weir__JobResult *result, Weir__JobState state)
 {
-    const Weir__JobRecord *record = c->record->confirmed;
     /* H9: something could not be read. H7: its last commits are still to be made. */
-    if (record->result && (record->result->keep_checkpoints || record->result->uncommitted_checkpoint))
-        return true;
+    if (result && (result->keep_checkpoints || result->uncommitted_checkpoint)) return true;
     switch (c->settings->externalized_retention) {
     case WEIR__EXTERNALIZED_RETENTION__RETAIN_ON_CANCELLATION:
-        return result == WEIR__JOB_STATE__JOB_CANCELED || result == WEIR__JOB_STATE__JOB_FAILED;
-    case WEIR__EXTERNALIZED_RETENTION__DELETE_ON_CANCELLATION: return result == WEIR__JOB_STATE__JOB_FAILED;
+        return state == WEIR__JOB_STATE__JOB_CANCELED || state == WEIR__JOB_STATE__JOB_FAILED;
+    case WEIR__EXTERNALIZED_RETENTION__DELETE_ON_CANCELLATION: return state == WEIR__JOB_STATE__JOB_FAILED;
     default: return false;
     }
+}
+
+void weir_checkpoint_leftovers(
+    const struct weir_checkpoint_coordinator *c, Weir__JobResult *result, struct weir_arena *arena)
+{
+    const Weir__JobRecord *record = c->record->confirmed;
+    const char *directory = checkpoint__job_directory(c, arena);
+    const char *origin = record->restore && record->restore->path ? record->restore->path : "";
+    if (result_keeps(c, result, result->state) || checkpoint__starts_with(origin, directory)) return;
+    result->leftovers_directory = (char *)directory;
+    result->leftovers_only_checkpoints = false;
+    for (size_t i = 0; i < record->n_savepoints; i++)
+        result->leftovers_only_checkpoints |=
+            record->savepoints[i]->state == WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED;
+    for (size_t i = 0; i < record->n_checkpoints; i++)
+        result->leftovers_only_checkpoints |=
+            record->checkpoints[i]->kind == WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT;
 }
 
 bool weir_checkpoint_clean(struct weir_checkpoint_coordinator *c, Weir__JobState result, int64_t now_us,
@@ -403,7 +419,7 @@ bool weir_checkpoint_clean(struct weir_checkpoint_coordinator *c, Weir__JobState
     checkpoint__enter(c, now_us, 0);
     if (c->clean == CLEAN_NONE) {
         checkpoint__abort_all(c, ABORT_NOT_COUNTED, "the job has ended", effects);
-        c->clean_keeps = result_keeps(c, result);
+        c->clean_keeps = result_keeps(c, c->record->confirmed->result, result);
         checkpoint__clean_start(c, effects);
     }
     checkpoint__leave(c, effects);

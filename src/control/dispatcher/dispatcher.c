@@ -281,6 +281,7 @@ static void on_timer(
         if (dispatcher->state == DISPATCHER_SERVING && !dispatcher->suspended) {
             dispatcher__prune(dispatcher, event->now_us, effects);
             dispatcher__sweep(dispatcher, effects);
+            dispatcher__sweep_leftovers(dispatcher, event->now_us, effects);
             if (dispatcher->index_live && dispatcher->index.state == WEIR_RECORD_FENCED)
                 dispatcher__index_look(dispatcher, effects);
             if (dispatcher->shutting_down) dispatcher__cancel_all(dispatcher, effects);
@@ -332,6 +333,8 @@ void weir_dispatcher_step(
         if (event->tag.kind == DISPATCHER_TAG_PLAN) dispatcher__on_plan(dispatcher, event, effects);
         if (event->tag.kind == DISPATCHER_TAG_SWEEP_PLANS)
             dispatcher__on_sweep_plans(dispatcher, event, effects);
+        if (event->tag.kind == DISPATCHER_TAG_SWEEP_LEFTOVERS)
+            dispatcher__on_leftovers(dispatcher, event, effects);
         break;
     case WEIR_EVENT_LOCAL: on_local(dispatcher, event, effects); break;
     default: break;

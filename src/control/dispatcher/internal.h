@@ -60,7 +60,8 @@ enum dispatcher_tag {
     DISPATCHER_TAG_SWEEP_PLANS,
     DISPATCHER_TAG_SWEEP_RECORDS,
     DISPATCHER_TAG_SWEEP_DELETE,
-    DISPATCHER_TAG_LOOKUP
+    DISPATCHER_TAG_LOOKUP,
+    DISPATCHER_TAG_SWEEP_LEFTOVERS
 };
 
 struct dispatcher_client {
@@ -105,6 +106,8 @@ struct dispatcher_tombstone {
     uint64_t index_change; /* being dropped from the index */
     uint8_t *bytes;        /* Weir__Tombstone */
     size_t length;
+    int64_t leftovers_at_us; /* its directory is looked at again; waits double */
+    uint32_t leftovers_looks;
 };
 
 /* Open addressing by job id, at most half full; what lies in it is the caller's. Both kinds start with their
@@ -268,6 +271,11 @@ void dispatcher__index_done(struct weir_dispatcher *dispatcher);
 /* sweep.c */
 uint64_t dispatcher__path_hash(const char *path); /* never 0 */
 void dispatcher__sweep(struct weir_dispatcher *dispatcher, struct weir_effects *effects);
+/* leftovers.c */
+void dispatcher__sweep_leftovers(
+    struct weir_dispatcher *dispatcher, int64_t now_us, struct weir_effects *effects);
+void dispatcher__on_leftovers(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
 void dispatcher__on_sweep_plans(
     struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
 void dispatcher__on_sweep_records(

@@ -127,6 +127,7 @@ static void write_terminal(struct weir_jobmaster *jm, struct weir_effects *effec
     result->ended_ms = jm->ended_wall_ms;
     result->uncommitted_checkpoint = jm->uncommitted_checkpoint;
     result->keep_checkpoints = jm->keep_all;
+    if (jm->coordinator) weir_checkpoint_leftovers(jm->coordinator, result, arena);
     result->savepoint = requests__stopped_with(jm->record.wanted, arena);
     fail_savepoints(jm);
     jm->record.wanted->status = WEIR__RECORD_STATUS__RECORD_TERMINAL_DIRTY;

@@ -1,0 +1,80 @@
+/*
+ * H10: what comes late. A JobManager that was deposed without knowing, or a TaskManager that was cut off, may
+ * write files of a job after its clean-up. While the job's tombstone lives its directory is looked at again,
+ * ever less often. The id is refused meanwhile, so nothing there is anybody's.
+ */
+#include "control/dispatcher/internal.h"
+#include "control/planted.h"
+#include <string.h>
+
+enum { LOOKS_PER_STEP_MAX = 64, LOOKS_DOUBLINGS_MAX = 6 };
+
+static const Weir__JobResult *result_of(
+    const struct dispatcher_tombstone *tombstone, struct weir_arena *arena)
+{
+    ProtobufCMessage *message = NULL;
+    struct weir_error error;
+    if (weir_proto_decode(&weir__tombstone__descriptor, arena, tombstone->bytes, tombstone->length,
+            WEIR_RECORD_BYTES_MAX, &message, &error))
+        return NULL;
+    const Weir__JobResult *result = ((const Weir__Tombstone *)message)->result;
+    return result && result->leftovers_directory && result->leftovers_directory[0] ? result : NULL;
+}
+
+static void look(struct weir_dispatcher *dispatcher, struct dispatcher_tombstone *tombstone,
+    const Weir__JobResult *result, struct weir_effects *effects)
+{
+    struct weir_tag tag = {
+        .role = WEIR_ROLE_DISPATCHER, .kind = DISPATCHER_TAG_SWEEP_LEFTOVERS, .job = tombstone->id
+    };
+    weir_effect_blob(effects, tag,
+        (struct weir_blob_effect){ .operation = WEIR_BLOB_LIST, .path = result->leftovers_directory });
+}
+
+void dispatcher__sweep_leftovers(
+    struct weir_dispatcher *dispatcher, int64_t now_us, struct weir_effects *effects)
+{
+    if (WEIR_PLANTED(leftovers_never_swept)) return;
+    uint32_t looks = 0;
+    for (uint32_t i = 0; i < dispatcher->queue_count && looks < LOOKS_PER_STEP_MAX; i++) {
+        uint32_t at = (dispatcher->queue_first + i) % dispatcher->queue_capacity;
+        struct dispatcher_tombstone *tombstone = dispatcher->tombstone_queue[at];
+        if (now_us < tombstone->leftovers_at_us) continue;
+        const Weir__JobResult *result = result_of(tombstone, effects->arena);
+        uint32_t doublings = WEIR_MIN(tombstone->leftovers_looks, (uint32_t)LOOKS_DOUBLINGS_MAX);
+        tombstone->leftovers_looks++;
+        tombstone->leftovers_at_us =
+            result ? now_us + (dispatcher->options->sweep_interval_us << doublings) : INT64_MAX;
+        if (!result) continue;
+        look(dispatcher, tombstone, result, effects);
+        looks++;
+    }
+}
+
+/* A deletion that is carried out late still finds nobody else's: a later job of the same id starts above what
+ * it finds there. */
+void dispatcher__on_leftovers(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects)
+{
+    struct dispatcher_tombstone *tombstone = dispatcher__table_find(&dispatcher->tombstones, &event->tag.job);
+    if (!tombstone || event->blob.outcome != WEIR_BLOB_OK || dispatcher->suspended) return;
+    if (dispatcher->state != DISPATCHER_SERVING) return;
+    if (dispatcher__table_find(&dispatcher->jobs, &event->tag.job)) return;
+    const Weir__JobResult *result = result_of(tombstone, effects->arena);
+    if (!result) return;
+    size_t length = strlen(result->leftovers_directory);
+    uint32_t deleted = 0;
+    for (uint32_t i = 0; i < event->blob.name_count && deleted < DISPATCHER_SWEEP_DELETES_MAX; i++) {
+        const char *path = event->blob.names[i];
+        if (strncmp(path, result->leftovers_directory, length) != 0 || path[length] != '/') continue;
+        if (result->leftovers_only_checkpoints && strncmp(path + length, "/chk-", 5) != 0) continue;
+        struct weir_tag tag = { .role = WEIR_ROLE_DISPATCHER, .kind = DISPATCHER_TAG_SWEEP_DELETE };
+        weir_effect_blob(effects, tag,
+            (struct weir_blob_effect){
+                .operation = WEIR_BLOB_DELETE, .path = weir_arena_string(effects->arena, path) });
+        deleted++;
+    }
+    dispatcher->swept += deleted;
+    if (deleted)
+        weir_effect_log(effects, WEIR_CONTROL_INFO, "swept %u files that a job got after its end", deleted);
+}
