@@ -28,6 +28,7 @@ struct weir_sim_facts_job {
     struct weir_sim_job *job; /* NULL: nobody's */
     bool exists;              /* a record that counts is there now */
     bool ever, terminal;      /* a record was there; said TERMINAL_DIRTY or later */
+    bool haunted;             /* cut off from all leaders, attempts of it went on after its end */
     Weir__JobState result;
     uint64_t epoch, counter, reserved, plan_version;
     Weir__RecordStatus status;

@@ -107,6 +107,15 @@ static void fail_task(struct sim_task *task, const char *why)
     queued->event.error = weir_arena_string(&queued->arena, why);
 }
 
+static void fail_task_of(struct sim_task *task, const struct weir_error *error)
+{
+    char why[1024];
+    int at = snprintf(why, sizeof why, "%s", error->message);
+    for (uint32_t i = 0; i < error->cause_count && at > 0 && (size_t)at < sizeof why; i++)
+        at += snprintf(why + at, sizeof why - (size_t)at, ": %s", error->causes[i]);
+    fail_task(task, why);
+}
+
 static void wake_task(struct weir_waker *waker)
 {
     ((struct sim_task *)waker)->signaled = true;
@@ -125,10 +134,10 @@ static void deploy(struct weir_sim_runtime *runtime, const struct weir_task_effe
     task->next = runtime->tasks;
     runtime->tasks = task;
     runtime->task_count++;
-    struct weir_error error;
+    struct weir_error error = { 0 };
     enum weir_error_code code = sim_task_deploy(runtime, effect->deploy, task, &error);
     if (code) {
-        fail_task(task, error.message);
+        fail_task_of(task, &error);
         return;
     }
     weir_subtask_adopt_epoch(task->subtask, effect->attempt.epoch);
@@ -225,7 +234,7 @@ static void settle_result(struct sim_task *task, enum weir_subtask_result result
     case WEIR_SUBTASK_ENDED: break;
     case WEIR_SUBTASK_FAILED: {
         struct weir_error error = task->subtask->error;
-        fail_task(task, error.message);
+        fail_task_of(task, &error);
         break;
     }
     case WEIR_SUBTASK_CANCELED:

@@ -219,7 +219,18 @@ static void stored(struct weir_sim *sim, void *state, struct weir_sim_process *w
     }
 }
 
+static void task_event(
+    struct weir_sim *sim, void *state, struct weir_sim_process *process, const struct weir_task_event *event)
+{
+    struct weir_sim_facts_job *job = weir_sim_facts_job(sim, &event->attempt.job);
+    if (job && job->terminal &&
+        (event->kind == WEIR_TASK_ENDED || event->kind == WEIR_TASK_ACKNOWLEDGED ||
+            event->kind == WEIR_TASK_FAILED))
+        job->haunted = true;
+}
+
 const struct weir_sim_checker weir_sim_checker_facts = { .name = "facts",
     .text = "what the store has said",
     .state_bytes = sizeof(struct weir_sim_facts),
-    .stored = stored };
+    .stored = stored,
+    .task_event = task_event };

@@ -44,7 +44,7 @@ static bool may_stay(const char *path, const struct weir_sim_facts_job *job)
     if (strncmp(path, "/savepoints", 11) == 0) return true;
     if (strncmp(path, "/checkpoints/", 13) == 0)
         return (job->job && job->result != WEIR__JOB_STATE__JOB_FINISHED) || /* retention is the user's */
-               savepoint_needs(path, job);
+               job->haunted || savepoint_needs(path, job);
     return false;
 }
 

@@ -43,28 +43,19 @@ static void stored(struct weir_sim *sim, void *self, struct weir_sim_process *wr
     note(sim, (struct state *)self, record, before == NULL);
 }
 
-static void task_effect(
-    struct weir_sim *sim, void *self, struct weir_sim_process *process, const struct weir_task_effect *effect)
-{
-    struct weir_sim_facts *facts = weir_sim_facts(sim);
-    char text[WEIR_ATTEMPT_TEXT_BYTES];
-    if (effect->action != WEIR_TASK_DEPLOY || facts->wiped) return;
-    struct weir_sim_facts_job *job = weir_sim_facts_job(sim, &effect->attempt.job);
-    if (job && job->terminal && effect->attempt.epoch >= job->epoch)
-        weir_sim_fail(
-            sim, "H7", "%s is deployed, its job has ended", weir_attempt_id_print(&effect->attempt, text));
-}
-
 static void sent(struct weir_sim *sim, void *self, struct weir_sim_process *from, struct weir_sim_process *to,
     const Weir__Envelope *envelope, bool lost)
 {
     struct weir_job_id id;
-    if (envelope->body_case != WEIR__ENVELOPE__BODY_DEPLOY || envelope->deploy->commit_only ||
+    if (envelope->body_case != WEIR__ENVELOPE__BODY_DEPLOY || weir_sim_facts(sim)->wiped ||
         !weir_job_id_from(&envelope->deploy->job, &id))
         return;
     struct weir_sim_facts_job *job = weir_sim_facts_job(sim, &id);
+    if (job && job->terminal && envelope->epoch >= job->epoch)
+        weir_sim_fail(sim, "H7", "%s deploys tasks of %.8s, which has ended", from->name, job->hex);
+    if (envelope->deploy->commit_only) return;
     if (job && job->job && job->job->cancel_promised && envelope->epoch >= job->epoch &&
-        job->target == WEIR__TARGET_KIND__TARGET_CANCEL && !weir_sim_facts(sim)->wiped)
+        job->target == WEIR__TARGET_KIND__TARGET_CANCEL)
         weir_sim_fail(sim, "promise", "%s deploys tasks of %.8s, which was promised to be cancelled",
             from->name, job->hex);
 }
@@ -73,5 +64,4 @@ const struct weir_sim_checker weir_sim_checker_terminal = { .name = "H7",
     .text = "what is terminal never runs again",
     .state_bytes = sizeof(struct state),
     .stored = stored,
-    .task_effect = task_effect,
     .sent = sent };

@@ -35,6 +35,8 @@ static bool attempt_is_over(Weir__ExecutionState state)
 static bool attempt_is_legal(Weir__ExecutionState from, Weir__ExecutionState to)
 {
     if (from == to) return true;
+    if (from == WEIR__EXECUTION_STATE__EXECUTION_FINISHED) /* its commit failed */
+        return to == WEIR__EXECUTION_STATE__EXECUTION_FAILED;
     if (attempt_is_over(from)) return false;
     switch (to) {
     case WEIR__EXECUTION_STATE__EXECUTION_INITIALIZING:
