@@ -71,6 +71,7 @@ struct te__attempt *te__attempt_in_the_way(
 
 static void slot_leave(struct weir_taskexecutor *executor, struct te__attempt *attempt)
 {
+    if (attempt->slot >= executor->slot_count) return; /* refused for that */
     struct te__attempt **at = &executor->slots[attempt->slot].first;
     while (*at && *at != attempt) at = &(*at)->slot_next;
     if (*at) *at = attempt->slot_next;
@@ -89,10 +90,17 @@ bool te__attempt_set_state(
     return true;
 }
 
+void te__attempt_enter_slot(struct weir_taskexecutor *executor, struct te__attempt *attempt)
+{
+    struct te__slot *slot = &executor->slots[attempt->slot];
+    attempt->slot_next = slot->first;
+    slot->first = attempt;
+}
+
 struct te__attempt *te__attempt_add(struct weir_taskexecutor *executor, const struct weir_attempt_id *id,
     const struct weir_run *run, uint32_t slot)
 {
-    WEIR_ASSERT(executor->attempt_count < TE__ATTEMPTS_MAX && slot < executor->slot_count);
+    WEIR_ASSERT(executor->attempt_count < TE__ATTEMPTS_MAX);
     struct te__attempt *attempt = weir_memory_allocate_zeroed(executor->memory, sizeof *attempt);
     struct te__attempt **bucket = bucket_of(executor, id);
     attempt->id = *id;
@@ -102,8 +110,6 @@ struct te__attempt *te__attempt_add(struct weir_taskexecutor *executor, const st
     attempt->index = executor->attempt_count;
     attempt->next = *bucket;
     *bucket = attempt;
-    attempt->slot_next = executor->slots[slot].first;
-    executor->slots[slot].first = attempt;
     executor->attempts[executor->attempt_count++] = attempt;
     return attempt;
 }

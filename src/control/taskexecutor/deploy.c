@@ -61,6 +61,12 @@ static const char *refusal(const struct weir_taskexecutor *executor, const struc
     return NULL;
 }
 
+static void keep_error(struct weir_taskexecutor *executor, struct te__attempt *attempt, const char *error)
+{
+    te__text_free(executor->memory, attempt->error);
+    attempt->error = te__text_copy(executor->memory, error && error[0] ? error : "failed without a reason");
+}
+
 static void deploy_one(struct weir_taskexecutor *executor, const Weir__DeployTasks *deploy,
     const Weir__TaskDeployment *task, const struct weir_event *event, struct weir_effects *effects)
 {
@@ -74,11 +80,18 @@ static void deploy_one(struct weir_taskexecutor *executor, const Weir__DeployTas
         return;
     }
     const char *why = refusal(executor, &id, task->slot, effects->arena);
-    if (why) {
+    if (why && executor->attempt_count == TE__ATTEMPTS_MAX) {
         answer(executor, &id, &run, task->slot, STATE(FAILED), why, effects);
         return;
     }
     attempt = te__attempt_add(executor, &id, &run, task->slot);
+    if (why) { /* kept like any that failed: it stays one, whatever is asked about it later */
+        te__attempt_set_state(executor, attempt, STATE(FAILED));
+        keep_error(executor, attempt, why);
+        te__attempt_update(executor, attempt);
+        return;
+    }
+    te__attempt_enter_slot(executor, attempt);
     attempt->started_ms = event->wall_us / 1000;
     take_peers(executor, attempt, deploy);
     struct weir_effect *effect = weir_effect_add(effects, WEIR_EFFECT_TASK);
@@ -132,12 +145,6 @@ void te__on_forget(
         effect->task = (struct weir_task_effect){ .action = WEIR_TASK_FORGET, .attempt = id };
         te__attempt_remove(executor, attempt);
     }
-}
-
-static void keep_error(struct weir_taskexecutor *executor, struct te__attempt *attempt, const char *error)
-{
-    te__text_free(executor->memory, attempt->error);
-    attempt->error = te__text_copy(executor->memory, error && error[0] ? error : "failed without a reason");
 }
 
 /* The snapshot is stamped with whose it is, so that nothing depends on what the runtime fills in. */

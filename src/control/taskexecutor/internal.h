@@ -141,9 +141,10 @@ struct te__attempt *te__attempt_find(
 /* A living attempt of the same subtask, or of the same vertex or another job in that slot: NULL when free. */
 struct te__attempt *te__attempt_in_the_way(
     const struct weir_taskexecutor *executor, const struct weir_attempt_id *id, uint32_t slot);
-/* The table has room and the slot is free. */
+/* The table has room. It is in no slot yet. */
 struct te__attempt *te__attempt_add(struct weir_taskexecutor *executor, const struct weir_attempt_id *id,
     const struct weir_run *run, uint32_t slot);
+void te__attempt_enter_slot(struct weir_taskexecutor *executor, struct te__attempt *attempt); /* free */
 void te__attempt_remove(struct weir_taskexecutor *executor, struct te__attempt *attempt);
 /* What it holds goes out at the end of the step; its update; its cancellation. */
 void te__attempt_queue(struct weir_taskexecutor *executor, struct te__attempt *attempt);

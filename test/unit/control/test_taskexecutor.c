@@ -307,13 +307,17 @@ static void a_slot_has_one_job_and_one_attempt_of_a_vertex(void **state)
     bench_expect(&bench, ">jm-1:task_state(v0s0.2:FAILED:slot 1 is not free: )");
     deploy(&bench, attempt_id(0, 9, 0, 1), 2);
     bench_expect(&bench, ">jm-1:task_state(v9s0.1:FAILED:slot 2 does not exis)");
+    cancel(&bench, attempt_id(0, 9, 0, 1)); /* what was refused has failed and stays so */
+    bench_expect(&bench, ">jm-1:task_state(v9s0.1:FAILED:slot 2 does not exis)");
+    forget(&bench, attempt_id(0, 9, 0, 1));
+    bench_expect(&bench, "!forget(v9s0.1)");
     deploy(&bench, attempt_id(0, 1, 0, 1), 0); /* another vertex shares it */
     bench_expect(&bench, "!deploy(v1s0.1) >jm-1:task_state(v1s0.1:INITIALIZING)");
     /* What has ended holds no slot. */
     task(&bench, attempt_id(0, 0, 0, 1), WEIR_TASK_FAILED, 0, 0);
-    deploy(&bench, attempt_id(0, 0, 0, 2), 0);
+    deploy(&bench, attempt_id(0, 0, 0, 3), 0);
     bench_expect(&bench,
-        ">jm-1:task_state(v0s0.1:FAILED:it broke) !deploy(v0s0.2) >jm-1:task_state(v0s0.2:INITIALIZING)");
+        ">jm-1:task_state(v0s0.1:FAILED:it broke) !deploy(v0s0.3) >jm-1:task_state(v0s0.3:INITIALIZING)");
     end(&bench);
 }
 
