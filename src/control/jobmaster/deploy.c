@@ -76,18 +76,6 @@ static Weir__RegionMember **make_members(
     return members;
 }
 
-static Weir__ParallelismOverride **make_overrides(
-    const struct weir_jobmaster *jm, struct weir_arena *arena, size_t *ret_count)
-{
-    const Weir__JobRecord *record = jm->record.confirmed;
-    Weir__ParallelismOverride **overrides =
-        WEIR_ARENA_ARRAY(arena, Weir__ParallelismOverride *, record->n_overrides);
-    for (size_t i = 0; i < record->n_overrides; i++)
-        overrides[i] = WEIR_PROTO_COPY(arena, record->overrides[i]);
-    *ret_count = record->n_overrides;
-    return overrides;
-}
-
 /* The whole vertex when its width has changed; else only what the subtasks deployed here took. */
 static void add_restored(struct weir_jobmaster *jm, Weir__DeployTasks *message, const uint32_t *subtasks,
     uint32_t count, struct weir_arena *arena)
@@ -146,7 +134,8 @@ static void send_region(struct weir_jobmaster *jm, struct graph_region *region, 
     common->job = weir_job_id_to(arena, &jm->job);
     common->run = weir_run_to(arena, &region->run);
     common->plan_pointer = weir_arena_string(arena, jm->record.confirmed->plan_pointer);
-    common->overrides = make_overrides(jm, arena, &common->n_overrides);
+    common->overrides = jm->graph.overrides;
+    common->n_overrides = jm->graph.override_count;
     common->members = make_members(jm, region, arena);
     common->n_members = region->count;
     common->commit_only = region->commit_only;
@@ -456,7 +445,7 @@ void deploy__state_update(
     if (!report || taskmanager == GRAPH_NONE) return;
     const struct jobmaster_taskmanager *at = jm->taskmanagers[taskmanager];
     if (!at->registered || at->lost || at->incarnation != event->from_incarnation) return;
-    if (jm->start != START_DONE) {
+    if (!reattach__applies(jm)) {
         reattach__remember(jm, taskmanager, report);
         return;
     }

@@ -66,10 +66,11 @@ static void advance_finish(struct weir_jobmaster *jm, struct weir_effects *effec
 
 /* ---------------------------------------------------------------- committing */
 
-static void enter_cancelling(struct weir_jobmaster *jm)
+static void enter_cancelling(struct weir_jobmaster *jm, struct weir_effects *effects)
 {
     jm->end = END_CANCELLING;
     jm->progress++;
+    if (jm->start != START_DONE) reattach__replay(jm, effects);
     for (uint32_t r = 0; jm->graph_ready && r < jm->graph.region_count; r++) {
         if (jm->graph.regions[r].state == REGION_STOPPED) continue;
         deploy__cancel_region(jm, r, true);
@@ -83,18 +84,18 @@ static void advance_committing(struct weir_jobmaster *jm, struct weir_effects *e
     if (jm->keep_all || jm->now_us >= jm->commit_deadline_us || WEIR_PLANTED(cancel_before_commit)) {
         bool done = !newest || (jm->committed && jm->committed_checkpoint >= newest);
         if (!done) jm->uncommitted_checkpoint = newest;
-        enter_cancelling(jm);
+        enter_cancelling(jm, effects);
         return;
     }
     jobmaster__wake(jm, jm->commit_deadline_us);
     if (jm->record.claimed && jobmaster__settled(jm) && !newest) {
-        enter_cancelling(jm);
+        enter_cancelling(jm, effects);
         return;
     }
     if (jm->start != START_DONE || !jm->graph_ready) return;
     if (jm->graph.region_counts[REGION_RECONCILING] || !jobmaster__settled(jm)) return;
     if (jm->committed && jm->committed_checkpoint >= newest) {
-        enter_cancelling(jm);
+        enter_cancelling(jm, effects);
         return;
     }
     if (jm->commit_told && !jm->committed) return;
@@ -250,6 +251,7 @@ void end__recovered(struct weir_jobmaster *jm, struct weir_effects *effects)
     jm->end = clean ? END_CLEAN_WRITING : END_CLEANING;
     jm->end_change = 0;
     jm->progress++;
+    reattach__replay(jm, effects); /* what has ended is kept by its TaskManager until it is told */
 }
 
 void end__advance(struct weir_jobmaster *jm, struct weir_effects *effects)

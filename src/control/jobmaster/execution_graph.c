@@ -117,6 +117,9 @@ enum weir_error_code graph__build(struct execution_graph *graph, struct weir_are
         return weir_error_set(reterr, WEIR_E_ARGUMENT, "the plan has %zu vertices; expected 1 to %u",
             plan->n_vertices, WEIR_GRAPH_VERTICES_MAX);
     graph->vertex_count = (uint32_t)plan->n_vertices;
+    graph->overrides = WEIR_ARENA_ARRAY(arena, Weir__ParallelismOverride *, override_count);
+    graph->override_count = override_count;
+    for (size_t i = 0; i < override_count; i++) graph->overrides[i] = WEIR_PROTO_COPY(arena, overrides[i]);
     graph->vertices = WEIR_ARENA_ARRAY(arena, struct graph_vertex, graph->vertex_count);
     uint64_t total = 0;
     for (uint32_t v = 0; v < graph->vertex_count; v++) {

@@ -86,6 +86,9 @@ struct execution_graph {
     uint32_t counts[WEIR_EXECUTION_STATES];
     uint32_t region_counts[REGION_STOPPED + 1];
     uint32_t parallelism_max;
+    /* That it was built with; the record may want others by now. */
+    Weir__ParallelismOverride **overrides;
+    size_t override_count;
     uint64_t changes; /* of states, ever */
 };
 

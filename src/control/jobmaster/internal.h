@@ -300,6 +300,8 @@ void failover__drained(struct weir_jobmaster *jm, const char *reason, struct wei
 void failover__note(struct weir_jobmaster *jm, uint32_t subtask, const char *reason);
 
 /* reattach.c */
+/* Reports are acted on; before, they are remembered. When the end is decided, whatever runs is a stray. */
+bool reattach__applies(const struct weir_jobmaster *jm);
 void reattach__begin(struct weir_jobmaster *jm);
 void reattach__report(
     struct weir_jobmaster *jm, const struct weir_local_message *message, struct weir_effects *effects);

@@ -160,6 +160,11 @@ static void apply(struct weir_jobmaster *jm, uint32_t taskmanager, Weir__Attempt
         jm->coordinator, jm->taskmanagers[taskmanager]->node, jm->now_us, jm->wall_us, effects);
 }
 
+bool reattach__applies(const struct weir_jobmaster *jm)
+{
+    return jm->start == START_DONE || jm->end >= END_CANCELLING;
+}
+
 void reattach__report(
     struct weir_jobmaster *jm, const struct weir_local_message *message, struct weir_effects *effects)
 {
@@ -173,7 +178,7 @@ void reattach__report(
     taskmanagers__set_address(jm, at, message->report.data_address ? message->report.data_address : "");
     jm->scan = true;
     jm->progress++;
-    if (jm->start == START_DONE) {
+    if (reattach__applies(jm)) {
         apply(jm, at, message->report.attempts, message->report.attempt_count, effects);
         return;
     }
