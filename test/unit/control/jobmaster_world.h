@@ -236,6 +236,10 @@ static inline void world_deploy(
     struct world *w, struct world_taskmanager *tm, const Weir__DeployTasks *message)
 {
     for (size_t i = 0; i < message->n_tasks; i++) {
+        /* A TaskManager makes the graph from the plan and these: the task must be in it. */
+        for (size_t o = 0; o < message->n_overrides; o++)
+            if (message->overrides[o]->vertex == message->tasks[i]->attempt->vertex)
+                assert_true(message->tasks[i]->attempt->subtask < message->overrides[o]->parallelism);
         assert_true(tm->attempt_count < WORLD_ATTEMPTS);
         struct world_attempt *attempt = &tm->attempts[tm->attempt_count++];
         *attempt = (struct world_attempt){ .there = true, .slot = message->tasks[i]->slot };

@@ -248,6 +248,25 @@ static void a_takeover_during_a_scale_down_makes_the_new_width(void **state)
     world_done(&w);
 }
 
+/* A rescale that was promised just before the savepoint of a stop was complete has come too late: the sinks
+ * that repeat their commits are as wide as the savepoint. */
+static void a_rescale_that_meets_a_stop_changes_no_width(void **state)
+{
+    running(FORWARD);
+    w.hold_commit = w.hold_acknowledge = true;
+    ask_rescale(2, 1, 1, 1);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    ask_stop('s', false);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    w.hold_acknowledge = false;
+    world_wait(&w, 70 * SECOND);
+    w.hold_commit = false;
+    world_wait(&w, 70 * SECOND);
+    assert_non_null(w.result);
+    assert_int_equal(w.result->state, JOB(FINISHED));
+    world_done(&w);
+}
+
 static void a_paused_leader_confirms_nothing(void **state)
 {
     running(HASH);
@@ -300,6 +319,7 @@ int main(void)
         cmocka_unit_test(a_rescale_that_cannot_be_is_refused),
         cmocka_unit_test(a_rescale_leaves_other_regions_alone),
         cmocka_unit_test(a_takeover_during_a_scale_down_makes_the_new_width),
+        cmocka_unit_test(a_rescale_that_meets_a_stop_changes_no_width),
         cmocka_unit_test(a_paused_leader_confirms_nothing),
         cmocka_unit_test(slots_that_do_not_come_fail_the_job_in_time),
     };

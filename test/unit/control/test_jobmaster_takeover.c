@@ -234,6 +234,34 @@ static void a_recorded_end_is_cleaned_up_by_the_next_leader(void **state)
     world_done(&w);
 }
 
+/* Until the record says that it is over, TaskManagers keep what has ended; the next leader lets it go. */
+static void what_has_ended_is_forgotten_by_the_next_leader(void **state)
+{
+    one_region();
+    for (uint32_t i = 0; i < 2; i++) {
+        world_finish(&w, 1, i);
+        world_finish(&w, 2, i);
+    }
+    Weir__JobRecord *record = NULL;
+    for (uint32_t i = 0; i < 1000; i++) {
+        record = world_record(&w);
+        if (record->status == WEIR__RECORD_STATUS__RECORD_TERMINAL_DIRTY) break;
+        assert_true(w.event_count > 0);
+        struct weir_event event = w.events[w.event_first];
+        w.event_first = (w.event_first + 1) % WORLD_EVENTS;
+        w.event_count--;
+        world_step(&w, &event);
+    }
+    assert_int_equal(record->status, WEIR__RECORD_STATUS__RECORD_TERMINAL_DIRTY);
+    assert_true(w.forgotten < 4);
+    world_takeover(&w);
+    world_wait(&w, 5 * SECOND);
+    assert_int_equal(w.forgotten, 4);
+    assert_int_equal(w.deployed, 0);
+    assert_true(w.clean);
+    world_done(&w);
+}
+
 static void an_older_leader_is_told_that_it_is_none(void **state)
 {
     one_region();
@@ -326,6 +354,7 @@ int main(void)
         cmocka_unit_test(a_cancel_that_was_answered_is_carried_on),
         cmocka_unit_test(a_stop_that_was_answered_is_carried_on),
         cmocka_unit_test(a_recorded_end_is_cleaned_up_by_the_next_leader),
+        cmocka_unit_test(what_has_ended_is_forgotten_by_the_next_leader),
         cmocka_unit_test(an_older_leader_is_told_that_it_is_none),
         cmocka_unit_test(storage_that_does_not_answer_is_waited_for),
         cmocka_unit_test(a_damaged_plan_fails_its_job_and_keeps_its_checkpoints),
