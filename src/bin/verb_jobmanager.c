@@ -40,7 +40,7 @@ static bool fill_config(struct cluster_setup *setup, struct weir_control_loop_co
 }
 
 /* rest.address may be a client's list of JobManagers: nothing to be reached at by itself. */
-static bool start_rest(const struct cluster_setup *setup, const char *host, struct weir_rest_server **ret)
+static bool start_rest(struct cluster_setup *setup, const char *host, struct weir_rest_server **ret)
 {
     const struct weir_config *config = setup->config;
     const char *address = weir_config_get_text(config, "rest.address", NULL);
@@ -55,6 +55,7 @@ static bool start_rest(const struct cluster_setup *setup, const char *host, stru
         .host = cluster_address(address, host),
         .config = config,
         .version = WEIR_VERSION,
+        .checkpoint_directory = weir_arena_format(&setup->arena, "%s/checkpoints", setup->storage_directory),
         .log_path = weir_config_get_text(config, "web.log.path", NULL),
         .filesystem = &weir_file_filesystem };
     struct weir_error error = { 0 };

@@ -13,6 +13,7 @@
 #include "plugins/plugins.h"
 #include "session/session.h"
 #include "sql/parser.h"
+#include "submission.h"
 #include <ctype.h>
 #include <editline/readline.h>
 #include <getopt.h>
@@ -38,6 +39,32 @@ static bool on_write(void *owner, const char *bytes, size_t length, bool to_stde
 static bool on_interrupted(void *owner)
 {
     return weir_os_stop_requested();
+}
+
+/* execution.target: remote. The statement returns when the job is submitted, or with table.dml-sync at its
+ * end. */
+static enum weir_error_code on_submit(
+    void *owner, const struct weir_session_submission *submission, struct weir_error *reterr)
+{
+    static const char before[] = "[INFO] Submitting SQL update statement to the cluster...\n";
+    struct client *client = owner;
+    char job[33], text[256], state[32];
+    int64_t runtime_ms;
+    on_write(NULL, before, sizeof before - 1, false);
+    enum weir_error_code code = submission_send(client, submission, job, reterr);
+    if (code) return code;
+    int length = snprintf(text, sizeof text,
+        "[INFO] SQL update statement has been successfully submitted to the cluster:\nJob ID: %s\n\n", job);
+    on_write(NULL, text, (size_t)length, false);
+    if (!weir_config_get_boolean(submission->config, "table.dml-sync", false)) return WEIR_OK;
+    struct weir_error reason = { 0 };
+    code = submission_wait(client, job, state, &runtime_ms, &reason);
+    if (code) return weir_error_set(reterr, code, "%s", reason.message);
+    if (strcmp(state, "FINISHED") != 0)
+        return weir_error_set(reterr, WEIR_E_CANCELED, "Job %s: %s. %s", job, state, reason.message);
+    static const char after[] = "[INFO] Complete execution of the SQL update statement.\n";
+    on_write(NULL, after, sizeof after - 1, false);
+    return WEIR_OK;
 }
 
 /* Runs all statements of text; at the first failure prints it and returns its exit code. */
@@ -192,6 +219,13 @@ int verb_sql(int argument_count, char **arguments)
     if (!config) return 1;
     bool prompt = !given.file && !given.statement;
     code = set_output(config, &given, prompt);
+    const char *target = weir_config_get_text(config, "execution.target", "local");
+    bool remote = strcmp(target, "remote") == 0 || strcmp(target, "standalone") == 0;
+    struct client client;
+    if (code == 0 && remote) {
+        struct weir_error error = { 0 };
+        if (!client_init(&client, config, NULL, &error)) code = print_error(&error);
+    }
     if (code == 0) {
         const struct weir_session_config session_config = { .memory = weir_os_memory(),
             .config = config,
@@ -201,6 +235,8 @@ int verb_sql(int argument_count, char **arguments)
             .find_source = weir_operator_source_find,
             .write = on_write,
             .interrupted = on_interrupted,
+            .submit = remote ? on_submit : NULL,
+            .owner = remote ? &client : NULL,
             .terminal = isatty(STDOUT_FILENO),
             .live = isatty(STDERR_FILENO) && isatty(STDOUT_FILENO) };
         struct weir_session *session = weir_session_new(&session_config);
@@ -218,6 +254,7 @@ int verb_sql(int argument_count, char **arguments)
         }
         weir_session_free(session);
     }
+    if (remote) client_done(&client);
     weir_config_free(config);
     return code;
 }

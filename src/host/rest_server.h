@@ -40,6 +40,8 @@ struct weir_rest_server_config {
     uint16_t port_first, port_last;   /* the first free one; 0: any */
     const struct weir_config *config; /* copied */
     const char *version;
+    /* Of jobs that name none: below it lie the folders of the jobs. */
+    const char *checkpoint_directory;
     const char *log_path;               /* what /jobmanager/log shows; may be NULL */
     struct weir_filesystem *filesystem; /* for the disposal of savepoints; may be NULL */
 };

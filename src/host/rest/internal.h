@@ -90,7 +90,7 @@ struct weir_rest_server {
     struct weir_memory *memory;
     struct weir_config *settings;
     const char *allow_origin;
-    char host[256], address[300], version[64], log_path[1024];
+    char host[256], address[300], version[64], log_path[1024], checkpoint_directory[4096];
     uint16_t port;
     int64_t started_ms;
     int listener;

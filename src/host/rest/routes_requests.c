@@ -12,6 +12,22 @@ static void fill_random(uint8_t id[16])
 
 /* ---------------------------------------------------------------- submission */
 
+/* What the client's configuration leaves open, the cluster's says. */
+static void fill_settings(struct rest_request *request, Weir__ExecutionPlan *plan)
+{
+    const struct weir_rest_server *server = request->server;
+    if (!plan->settings)
+        plan->settings = WEIR_PROTO_NEW(&request->arena, Weir__JobSettings, weir__job_settings);
+    Weir__JobSettings *settings = plan->settings;
+    if (!settings->checkpoint_directory[0])
+        settings->checkpoint_directory = weir_arena_string(
+            &request->arena, weir_config_get_text(server->settings, "execution.checkpointing.dir",
+                                 server->checkpoint_directory));
+    if (!settings->savepoint_directory[0])
+        settings->savepoint_directory = weir_arena_string(&request->arena,
+            weir_config_get_text(server->settings, "execution.checkpointing.savepoint-dir", ""));
+}
+
 void rest__post_submission(struct rest_request *request)
 {
     ProtobufCMessage *message = NULL;
@@ -26,6 +42,7 @@ void rest__post_submission(struct rest_request *request)
         rest__fail(request, MHD_HTTP_BAD_REQUEST, "A submission needs a job id of 16 bytes and a plan.");
         return;
     }
+    fill_settings(request, submit->plan);
     const Weir__ClientReply *reply =
         rest__ask(request, rest__envelope(request, WEIR__ENVELOPE__BODY_SUBMIT, submit));
     if (!reply) return;

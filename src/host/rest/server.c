@@ -216,6 +216,8 @@ static void copy_texts(struct weir_rest_server *server, const struct weir_rest_s
     snprintf(server->host, sizeof server->host, "%s", config->host ? config->host : "localhost");
     snprintf(server->version, sizeof server->version, "%s", config->version ? config->version : "0");
     snprintf(server->log_path, sizeof server->log_path, "%s", config->log_path ? config->log_path : "");
+    snprintf(server->checkpoint_directory, sizeof server->checkpoint_directory, "%s",
+        config->checkpoint_directory ? config->checkpoint_directory : "");
     server->settings =
         config->config ? weir_config_copy(config->config, config->memory) : weir_config_new(config->memory);
     server->allow_origin = weir_config_get_text(server->settings, "web.access-control-allow-origin", "*");

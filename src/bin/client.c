@@ -1,0 +1,267 @@
+#include "client.h"
+#include "base/buffer.h"
+#include "main.h"
+#include "os/clock.h"
+#include "os/memory.h"
+#include "os/process.h"
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CONNECT_TIMEOUT_MS = 2000, REQUEST_TIMEOUT_MS = 30000, PAUSE_MS = 50 };
+
+int client_failed(const char *format, ...)
+{
+    char text[8192];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    fflush(stdout);
+    fprintf(stderr,
+        "\n------------------------------------------------------------\n The program finished with the "
+        "following exception:\n\n%s\n",
+        text);
+    return 1;
+}
+
+/* ---------------------------------------------------------------- addresses */
+
+bool client_init(
+    struct client *client, const struct weir_config *config, const char *manager, struct weir_error *reterr)
+{
+    *client = (struct client){ .address_count = 0 };
+    weir_arena_init(&client->arena, weir_os_memory());
+    const char *list = manager ? manager : weir_config_get_text(config, "rest.address", NULL);
+    if (!list || !*list) list = "localhost";
+    long long port = weir_config_get_integer(config, "rest.port", 8081);
+    for (const char *at = list; *at;) {
+        size_t length = strcspn(at, ",; ");
+        if (length && client->address_count == CLIENT_ADDRESSES_MAX) {
+            weir_error_set(reterr, WEIR_E_CONFIGURATION, "rest.address names more than %d JobManagers",
+                CLIENT_ADDRESSES_MAX);
+            return false;
+        }
+        if (length) {
+            const char *text = weir_arena_copy(&client->arena, at, length);
+            if (strncmp(text, "http://", 7) == 0) text += 7;
+            client->addresses[client->address_count++] =
+                strchr(text, ':') ? text : weir_arena_format(&client->arena, "%s:%lld", text, port);
+        }
+        at += length + (at[length] != '\0');
+    }
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    client->curl = curl_easy_init();
+    return client->curl != NULL;
+}
+
+void client_done(struct client *client)
+{
+    if (client->curl) curl_easy_cleanup(client->curl);
+    weir_arena_done(&client->arena);
+}
+
+/* ---------------------------------------------------------------- requests */
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *owner)
+{
+    struct weir_buffer *buffer = owner;
+    weir_buffer_append(buffer, bytes, size * count);
+    return buffer->overflowed ? 0 : size * count;
+}
+
+struct call {
+    const char *method, *path, *content_type;
+    const void *body;
+    size_t length;
+};
+
+static CURLcode perform(struct client *client, const char *address, const struct call *call,
+    struct weir_buffer *answer, long *ret_status)
+{
+    CURL *curl = client->curl;
+    curl_easy_reset(curl);
+    char url[4096], type[256];
+    snprintf(url, sizeof url, "http://%s/v1%s", address, call->path);
+    snprintf(type, sizeof type, "Content-Type: %s", call->content_type);
+    struct curl_slist *headers = curl_slist_append(NULL, type);
+    headers = curl_slist_append(headers, "Expect:");
+    weir_buffer_clear(answer);
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)REQUEST_TIMEOUT_MS);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    if (call->body) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->length);
+    }
+    CURLcode code = curl_easy_perform(curl);
+    if (code == CURLE_OK) curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
+    curl_slist_free_all(headers);
+    return code;
+}
+
+static void read_errors(struct client_response *response)
+{
+    json_t *errors = json_object_get(response->json, "errors");
+    size_t index, used = 0;
+    json_t *item;
+    json_array_foreach(errors, index, item)
+    {
+        const char *text = json_string_value(item);
+        if (!text || used >= sizeof response->error) continue;
+        int wrote =
+            snprintf(response->error + used, sizeof response->error - used, "%s%s", used ? "\n" : "", text);
+        if (wrote > 0) used += (size_t)wrote;
+    }
+    if (response->status >= 400 && !response->error[0])
+        snprintf(response->error, sizeof response->error, "HTTP status %ld", response->status);
+}
+
+/* Who is asked twice does it once: jobs and triggers have ids. */
+enum weir_error_code client_request(struct client *client, const char *method, const char *path,
+    const char *content_type, const void *body, size_t length, struct client_response *ret,
+    struct weir_error *reterr)
+{
+    const struct call call = { method, path, content_type, body, length };
+    *ret = (struct client_response){ .status = 0 };
+    struct weir_buffer answer;
+    weir_buffer_init(&answer, weir_os_memory(), CLIENT_RESPONSE_BYTES_MAX);
+    int64_t start_ms = weir_clock_monotonic_ms();
+    enum weir_error_code code = WEIR_OK;
+    bool reached = false;
+    for (uint32_t tries = 1; !ret->status && !code; tries++) {
+        const char *address = client->addresses[client->present];
+        long status = 0;
+        CURLcode outcome = perform(client, address, &call, &answer, &status);
+        reached = reached || outcome == CURLE_OK;
+        int64_t passed_ms = weir_clock_monotonic_ms() - start_ms;
+        bool wait =
+            passed_ms < (reached ? CLIENT_WAIT_MS_MAX : CLIENT_REFUSED_MS_MAX) && !weir_os_stop_requested();
+        if (outcome == CURLE_OK && (status != 503 || !wait)) {
+            ret->status = status;
+        } else if (!wait) {
+            code = weir_error_set(reterr, WEIR_E_IO, "Could not reach a JobManager at %s: %s%s", address,
+                curl_easy_strerror(outcome),
+                client->address_count > 1 ? " (nor at the other addresses)" : "");
+        } else {
+            client->present = (client->present + 1) % client->address_count;
+            if (tries % client->address_count == 0) weir_clock_sleep_ms(PAUSE_MS);
+        }
+    }
+    if (!code) {
+        ret->json =
+            json_loadb(answer.data ? (const char *)answer.data : "", answer.length, JSON_DECODE_ANY, NULL);
+        read_errors(ret);
+    }
+    weir_buffer_done(&answer);
+    return code;
+}
+
+enum weir_error_code client_get(
+    struct client *client, const char *path, struct client_response *ret, struct weir_error *reterr)
+{
+    return client_request(client, "GET", path, "application/json", NULL, 0, ret, reterr);
+}
+
+enum weir_error_code client_send(struct client *client, const char *method, const char *path, json_t *body,
+    struct client_response *ret, struct weir_error *reterr)
+{
+    char *text = json_dumps(body, JSON_COMPACT);
+    json_decref(body);
+    enum weir_error_code code =
+        client_request(client, method, path, "application/json", text, text ? strlen(text) : 0, ret, reterr);
+    free(text);
+    return code;
+}
+
+void client_response_done(struct client_response *response)
+{
+    json_decref(response->json);
+    response->json = NULL;
+}
+
+/* ---------------------------------------------------------------- command lines */
+
+enum { GENERAL_OPTIONS_MAX = 48, OPTION_IGNORED = 2000 };
+
+static const struct option general_options[] = { { "jobmanager", required_argument, NULL, 'm' },
+    { "target", required_argument, NULL, 't' }, { "executor", required_argument, NULL, 'e' },
+    { "zookeeperNamespace", required_argument, NULL, 'z' }, { "verbose", no_argument, NULL, 'v' },
+    { "help", no_argument, NULL, 'h' } };
+
+/* False: it is the verb's own. */
+static bool general_option(
+    const char *verb, struct client_arguments *arguments, int option, const char *value, int *ret_code)
+{
+    switch (option) {
+    case 'm': arguments->manager = value; return true;
+    case 't':
+    case 'e': arguments->target = value; return true;
+    case 'z':
+    case 'v': return true;
+    case 'h':
+        printf("usage: %s\n", verb_usage(verb));
+        *ret_code = 0;
+        return true;
+    case 'D':
+        if (arguments->definition_count == WEIR_ARRAY_COUNT(arguments->definitions))
+            *ret_code = usage_error(verb, "more than %u times -D", arguments->definition_count);
+        else
+            arguments->definitions[arguments->definition_count++] = (char *)value;
+        return true;
+    case '?': *ret_code = usage_error(verb, "unknown or incomplete option"); return true;
+    default: return false;
+    }
+}
+
+int client_parse(const char *verb, int count, char **arguments, const char *specific,
+    const struct option *long_options, bool (*option)(void *owner, int option, const char *value),
+    void *owner, struct client_arguments *ret)
+{
+    struct option all[GENERAL_OPTIONS_MAX + 1] = { 0 };
+    char letters[128];
+    uint32_t used = 0;
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(general_options); i++) all[used++] = general_options[i];
+    for (; long_options->name && used < GENERAL_OPTIONS_MAX; long_options++) all[used++] = *long_options;
+    snprintf(letters, sizeof letters, "D:m:t:e:z:vh%s", specific);
+    *ret = (struct client_arguments){ .definition_count = 0 };
+    optind = 1;
+    int code = -1;
+    /* getopt wants the program's name first: the verb stands in for it, one before the arguments. */
+    for (int found; (found = getopt_long_only(count + 1, arguments - 1, letters, all, NULL)) != -1;) {
+        if (!general_option(verb, ret, found, optarg, &code) && !option(owner, found, optarg)) code = 2;
+        if (code >= 0) return code;
+    }
+    for (; optind < count + 1; optind++) {
+        if (ret->positional_count == CLIENT_POSITIONALS_MAX) return usage_error(verb, "too many arguments");
+        ret->positionals[ret->positional_count++] = arguments[optind - 1];
+    }
+    return -1;
+}
+
+struct weir_config *client_open(const struct client_arguments *arguments, struct client *client)
+{
+    struct weir_config *config =
+        load_config((char *const *)arguments->definitions, arguments->definition_count, false);
+    if (!config) return NULL;
+    struct weir_error error = { 0 };
+    if (client_init(client, config, arguments->manager, &error)) return config;
+    client_failed("%s", error.message);
+    client_done(client);
+    weir_config_free(config);
+    return NULL;
+}
+
+bool client_check_job(const char *text)
+{
+    if (text && strlen(text) == 32 && strspn(text, "0123456789abcdefABCDEF") == 32) return true;
+    client_failed("The value '%s' is not a valid JobID: expected 32 hexadecimal digits.", text ? text : "");
+    return false;
+}
