@@ -197,15 +197,34 @@ static void request(struct weir_record *record, const struct weir_store_operatio
     weir_effect_store(effects, tag, operations, count);
 }
 
-static void send_write(struct weir_record *record, struct weir_effects *effects)
+/*
+ * 4.1: who creates must still be the leader when it applies; a job of a paused leader never comes up. And the
+ * job must not have ended: settling a creation does not rule a lost one out for ever, for once the record is
+ * deleted its key is as absent as the lost one expects it. The tombstone comes with the deletion and outlives
+ * every request.
+ */
+static uint32_t add_creation_checks(
+    const struct weir_record *record, struct weir_store_operation *operations, struct weir_arena *arena)
 {
-    struct weir_store_operation operations[2];
     uint32_t count = 0;
-    /* 4.1: who creates must still be the leader when it applies; a job of a paused leader never comes up. */
-    if (!record->version && record->transactions && !WEIR_PLANTED(create_unchecked))
+    if (!WEIR_PLANTED(create_unchecked))
         operations[count++] = (struct weir_store_operation){
             .kind = WEIR_STORE_CHECK, .key = "leader", .version = record->leader_version
         };
+    const char *slash = strrchr(record->key, '/');
+    if (slash && !WEIR_PLANTED(create_after_end))
+        operations[count++] = (struct weir_store_operation){ .kind = WEIR_STORE_CHECK,
+            .key = weir_arena_format(arena, "tombstones/%s", slash + 1),
+            .version = WEIR_STORE_VERSION_NONE };
+    return count;
+}
+
+static void send_write(struct weir_record *record, struct weir_effects *effects)
+{
+    struct weir_store_operation operations[3];
+    uint32_t count = 0;
+    if (!record->version && record->transactions && record->kind == &job_kind)
+        count = add_creation_checks(record, operations, effects->arena);
     operations[count++] =
         (struct weir_store_operation){ .kind = record->version ? WEIR_STORE_SET : WEIR_STORE_CREATE,
             .key = record->key,

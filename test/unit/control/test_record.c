@@ -150,15 +150,32 @@ static void a_creation_checks_the_leader_record(void **state)
     struct fixture *f = fixture_new(true);
     uint64_t number = change(f);
     struct weir_effect request = sent(f);
-    assert_int_equal(request.operation_count, 2);
+    assert_int_equal(request.operation_count, 3);
     assert_int_equal(request.operations[0].kind, WEIR_STORE_CHECK);
     assert_string_equal(request.operations[0].key, "leader");
-    assert_int_equal(request.operations[1].kind, WEIR_STORE_CREATE);
+    assert_int_equal(request.operations[2].kind, WEIR_STORE_CREATE);
     assert_false(weir_record_is_settled(&f->record));
     assert_true(apply(f, &request));
     assert_true(weir_record_is_confirmed(&f->record, number) && weir_record_is_settled(&f->record));
     assert_int_equal(stored(f)->epoch, 5);
     assert_int_equal(f->record.confirmed->checkpoint_id_reserved, 1);
+    fixture_free(f);
+}
+
+static void a_lost_creation_does_not_apply_after_the_job_has_ended(void **state)
+{
+    struct fixture *f = fixture_new(true);
+    change(f);
+    struct weir_effect lost = sent(f);
+    assert_false(answer_outcome(f, &lost, WEIR_STORE_UNKNOWN));
+    retry(f);
+    struct weir_effect settle = sent(f);
+    assert_true(apply(f, &settle));
+    /* It ran, ended and was removed, under the same leader; then the lost request arrives. */
+    ha_delete(&f->store, key);
+    ha_put(&f->store, "tombstones/00000000000000000000000000000001", "", 0);
+    assert_int_equal(ha_apply(&f->store, &lost, &f->arena).store.outcome, WEIR_STORE_CONFLICT);
+    assert_null(stored(f));
     fixture_free(f);
 }
 
@@ -491,6 +508,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_creation_checks_the_leader_record),
+        cmocka_unit_test(a_lost_creation_does_not_apply_after_the_job_has_ended),
         cmocka_unit_test(a_paused_leader_creates_nothing),
         cmocka_unit_test(many_changes_go_into_one_write),
         cmocka_unit_test(an_unknown_write_that_was_applied_is_found_to_be_ours),
