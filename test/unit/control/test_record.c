@@ -64,6 +64,7 @@ static struct weir_effect sent(struct fixture *f)
         WEIR_ARENA_ARRAY(&f->arena, struct weir_store_operation, effect->operation_count);
     for (uint32_t i = 0; i < effect->operation_count; i++) {
         operations[i] = effect->operations[i];
+        operations[i].key = weir_arena_string(&f->arena, operations[i].key);
         if (operations[i].length)
             operations[i].value =
                 (uint8_t *)weir_arena_copy(&f->arena, operations[i].value, operations[i].length);
