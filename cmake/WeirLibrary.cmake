@@ -69,6 +69,9 @@ file(REMOVE_RECURSE ${CMAKE_BINARY_DIR}/house)
 function(weir_allow_includes target)
     foreach(name ${ARGN})
         target_include_directories(${target} PRIVATE ${CMAKE_BINARY_DIR}/include/${name})
+        if(name STREQUAL proto) # its generated header is published beside it
+            target_include_directories(${target} PRIVATE ${CMAKE_BINARY_DIR}/generated/proto)
+        endif()
     endforeach()
 endfunction()
 

@@ -2,12 +2,13 @@
 #include "config/config.h"
 #include "ops/ops.h"
 #include "ops/sources.h"
+#include "plugins/plugins.h"
 #include "session/session.h"
 #include <string.h>
 
 #define SOURCE(name, seed)                                                                                 \
     "CREATE TABLE " name " (p BIGINT, s BIGINT, k BIGINT, v BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS " \
-                         "ts - INTERVAL '0.001' SECOND) "                                                  \
+    "ts - INTERVAL '0.001' SECOND) "                                                                       \
     "WITH ('connector'='ledger', 'partitions'='@partitions@', 'rows'='@rows@', 'rate'='@rate@', "          \
     "'keys'='@keys@', 'batch'='@batch@', 'seed'='" seed "');\n"
 #define SINK(name, columns)                                                                         \
@@ -111,6 +112,7 @@ enum weir_error_code weir_sim_jobs_plan(struct weir_arena *arena, struct weir_me
 {
     struct weir_sim_job_template *templates =
         WEIR_ARENA_ARRAY(arena, struct weir_sim_job_template, WEIR_ARRAY_COUNT(scripts));
+    weir_sim_connectors_set(&weir_plugins);
     struct planner planner = { .arena = arena, .memory = memory };
     for (uint32_t i = 0; i < WEIR_ARRAY_COUNT(scripts); i++) {
         enum weir_error_code code = plan_script(&planner, scripts[i].script, reterr);

@@ -1,7 +1,6 @@
 #include "sim/ledger.h"
 #include "base/assert.h"
 #include "data/time.h"
-#include "plugins/plugins.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,19 +204,23 @@ const struct weir_connector weir_sim_ledger_connector = {
     .source = &source_ops,
 };
 
+static const struct weir_connector *connector_table[CONNECTORS_MAX];
+static struct weir_connectors all_connectors;
+
+void weir_sim_connectors_set(const struct weir_connectors *plugins)
+{
+    WEIR_ASSERT(plugins->connector_count + 1 <= CONNECTORS_MAX);
+    for (uint32_t i = 0; i < plugins->connector_count; i++) connector_table[i] = plugins->connectors[i];
+    connector_table[plugins->connector_count] = &weir_sim_ledger_connector;
+    all_connectors = *plugins;
+    all_connectors.connectors = connector_table;
+    all_connectors.connector_count = plugins->connector_count + 1;
+}
+
 const struct weir_connectors *weir_sim_connectors(void)
 {
-    static const struct weir_connector *table[CONNECTORS_MAX];
-    static struct weir_connectors all;
-    if (!all.connector_count) {
-        WEIR_ASSERT(weir_plugins.connector_count + 1 <= CONNECTORS_MAX);
-        for (uint32_t i = 0; i < weir_plugins.connector_count; i++) table[i] = weir_plugins.connectors[i];
-        table[weir_plugins.connector_count] = &weir_sim_ledger_connector;
-        all = weir_plugins;
-        all.connectors = table;
-        all.connector_count = weir_plugins.connector_count + 1;
-    }
-    return &all;
+    WEIR_ASSERT(all_connectors.connector_count);
+    return &all_connectors;
 }
 
 /* --- the judgement --- */

@@ -20,7 +20,8 @@
 #define WEIR_LEDGER_START_US INT64_C(1767225600000000)
 
 extern const struct weir_connector weir_sim_ledger_connector;
-/* All plug-ins and the ledger. */
+/* All plug-ins of the process and the ledger; told once, before anything is planned or simulated. */
+void weir_sim_connectors_set(const struct weir_connectors *plugins);
 const struct weir_connectors *weir_sim_connectors(void);
 
 struct weir_ledger_row {
