@@ -22,7 +22,8 @@ enum { JOBS_MAX = 64, FAILURES_SHOWN_MAX = 20, SHRINK_RUNS_MAX = 120 };
 struct sim_arguments {
     uint64_t first, last;
     uint32_t workload, jobs;
-    bool trace, heartbeats, coverage, shrink, twice, keep_going, all_features, has_features;
+    bool trace, heartbeats, coverage, shrink, twice, keep_going, has_features, many, crash_points;
+    uint64_t crash_point;
     uint64_t features;
     const char *planted;
 };
@@ -55,10 +56,14 @@ static void print_failure(const struct report *report, const struct sim_argument
     printf("FAILED seed %llu (%s) at %lld.%03lld ms: %s: %s\n", (unsigned long long)report->history.seed,
         weir_sim_workload_name(report->history.workload), (long long)result->at_us / 1000,
         (long long)result->at_us % 1000, result->checker, result->text);
-    printf("  again: weir sim --seed %llu%s%s%s%s --trace\n", (unsigned long long)report->history.seed,
-        given->workload == UINT32_MAX ? "" : " --workload ",
-        given->workload == UINT32_MAX ? "" : weir_sim_workload_name(given->workload),
-        given->planted ? " --planted " : "", given->planted ? given->planted : "");
+    if (report->history.crash_point)
+        printf("  again: weir sim --seed %llu --crash-point %llu --trace\n",
+            (unsigned long long)report->history.seed, (unsigned long long)report->history.crash_point);
+    else
+        printf("  again: weir sim --seed %llu%s%s%s%s --trace\n", (unsigned long long)report->history.seed,
+            given->workload == UINT32_MAX ? "" : " --workload ",
+            given->workload == UINT32_MAX ? "" : weir_sim_workload_name(given->workload),
+            given->planted ? " --planted " : "", given->planted ? given->planted : "");
     fflush(stdout);
 }
 
@@ -68,6 +73,7 @@ static void run_one(const struct sim_arguments *given, const struct weir_sim_opt
     memset(ret, 0, sizeof *ret);
     ret->history = weir_sim_history_draw(seed, given->workload);
     if (given->has_features) ret->history.features = given->features;
+    ret->history.crash_point = given->crash_point;
     weir_sim_run(&ret->history, options, &ret->result);
     if (!given->twice) return;
     struct weir_sim_result again;
@@ -133,12 +139,31 @@ static int run_single(const struct sim_arguments *given, struct weir_sim_options
     return result->failed || report.differs ? 1 : 0;
 }
 
+/* One seed with a crash at each of its durable effects, each jobs-th of them. False: it is time to stop. */
+static bool work_crash_points(const struct sim_arguments *given, struct weir_sim_options *options,
+    uint64_t seed, uint32_t index, int to)
+{
+    struct sim_arguments one = *given;
+    struct report report;
+    run_one(&one, options, seed, &report);
+    uint64_t points = report.result.durable_effects * 2;
+    for (one.crash_point = index; one.crash_point <= points; one.crash_point += given->jobs) {
+        if (one.crash_point > 0) run_one(&one, options, seed, &report);
+        if (!write_all(to, (const char *)&report, sizeof report)) _exit(3);
+        if (report.result.failed && !given->keep_going) return false;
+    }
+    return true;
+}
+
 /* A worker: every jobs-th seed from the first; reports go to the pipe, coverage last. */
 static void work(const struct sim_arguments *given, struct weir_sim_options *options, uint32_t index, int to)
 {
     struct report report;
     options->coverage = weir_sim_coverage_new(weir_os_memory());
-    for (uint64_t seed = given->first + index; seed <= given->last; seed += given->jobs) {
+    for (uint64_t seed = given->first; given->crash_points && seed <= given->last; seed++)
+        if (!work_crash_points(given, options, seed, index, to)) break;
+    for (uint64_t seed = given->first + index; !given->crash_points && seed <= given->last;
+         seed += given->jobs) {
         run_one(given, options, seed, &report);
         if (!write_all(to, (const char *)&report, sizeof report)) _exit(3);
         if (report.result.failed && !given->keep_going) break;
@@ -294,6 +319,7 @@ static bool parse_number(const char *text, char end, uint64_t *ret, const char *
 static bool parse_seeds(const char *text, struct sim_arguments *ret)
 {
     const char *rest;
+    ret->many = true;
     if (!parse_number(text, '.', &ret->first, &rest)) return false;
     if (*rest != '.') return false;
     return parse_number(rest + 1, 0, &ret->last, &rest) && ret->last >= ret->first;
@@ -355,6 +381,8 @@ enum {
     OPTION_COVERAGE,
     OPTION_NO_SHRINK,
     OPTION_TWICE,
+    OPTION_CRASH_POINTS,
+    OPTION_CRASH_POINT,
     OPTION_KEEP_GOING,
     OPTION_LIST
 };
@@ -365,8 +393,10 @@ static const struct option options_table[] = { { "seed", required_argument, NULL
     { "planted", required_argument, NULL, OPTION_PLANTED }, { "jobs", required_argument, NULL, OPTION_JOBS },
     { "trace", no_argument, NULL, OPTION_TRACE }, { "heartbeats", no_argument, NULL, OPTION_HEARTBEATS },
     { "coverage", no_argument, NULL, OPTION_COVERAGE }, { "no-shrink", no_argument, NULL, OPTION_NO_SHRINK },
-    { "twice", no_argument, NULL, OPTION_TWICE }, { "keep-going", no_argument, NULL, OPTION_KEEP_GOING },
-    { "list", no_argument, NULL, OPTION_LIST }, { 0 } };
+    { "twice", no_argument, NULL, OPTION_TWICE }, { "crash-points", no_argument, NULL, OPTION_CRASH_POINTS },
+    { "crash-point", required_argument, NULL, OPTION_CRASH_POINT },
+    { "keep-going", no_argument, NULL, OPTION_KEEP_GOING }, { "list", no_argument, NULL, OPTION_LIST },
+    { 0 } };
 
 /* 0: go on; else the exit code + 1. */
 static int take_option(int option, struct sim_arguments *ret)
@@ -409,6 +439,14 @@ static int take_option(int option, struct sim_arguments *ret)
     case OPTION_COVERAGE: ret->coverage = true; return 0;
     case OPTION_NO_SHRINK: ret->shrink = false; return 0;
     case OPTION_TWICE: ret->twice = true; return 0;
+    case OPTION_CRASH_POINTS: /* nothing else goes wrong */
+        ret->crash_points = ret->has_features = true;
+        return parse_workload("finish", ret) ? 0 : 3;
+    case OPTION_CRASH_POINT:
+        ret->has_features = true;
+        if (!parse_workload("finish", ret) || !parse_number(optarg, 0, &ret->crash_point, &rest))
+            return 1 + usage_error("sim", "--crash-point %s: expected a number", optarg);
+        return 0;
     case OPTION_KEEP_GOING: ret->keep_going = true; return 0;
     case OPTION_LIST: return 1 + list_all();
     default: return 1 + usage_error("sim", "unknown option");
@@ -434,7 +472,7 @@ int verb_sim(int argument_count, char **arguments)
     if (weir_sim_jobs_plan(&arena, weir_os_memory(), &options.templates, &options.template_count, &error))
         code = print_error(&error);
     else
-        code = given.first == given.last ? run_single(&given, &options) : run_many(&given, &options);
+        code = given.many ? run_many(&given, &options) : run_single(&given, &options);
     weir_arena_done(&arena);
     return code;
 }

@@ -195,12 +195,26 @@ static void trace_log(struct weir_sim_process *process, const struct weir_effect
     weir_sim_trace(process->sim, process, "log %s: %s", levels[effect->level & 3], effect->text);
 }
 
+/* Crash points are all durable effects in turn, each before and after it was carried out. True: before. */
+static bool dies_at_point(struct weir_sim_process *process)
+{
+    struct weir_sim *sim = process->sim;
+    uint64_t point = ++sim->result->durable_effects;
+    if (!sim->history.crash_point || point != (sim->history.crash_point + 1) / 2) return false;
+    bool before = sim->history.crash_point % 2 == 1;
+    weir_sim_trace(sim, process, "is killed %s durable effect %llu", before ? "before" : "after",
+        (unsigned long long)point);
+    weir_sim_cover(sim, WEIR_SIM_COVER_FAULT, before ? "crash point before" : "crash point after");
+    sim->result->faults++;
+    process->dying = true;
+    return before;
+}
+
 static void env_execute(struct weir_env *env, const struct weir_effect *effect)
 {
     struct weir_sim_process *process = of(env);
     bool durable = is_durable(effect);
-    if (durable) process->sim->result->durable_effects++;
-    if (!effect_survives(process, durable)) return;
+    if (!effect_survives(process, durable) || (durable && dies_at_point(process))) return;
     if ((size_t)effect->kind < WEIR_ARRAY_COUNT(effect_names))
         weir_sim_cover(process->sim, WEIR_SIM_COVER_EFFECT, effect_names[effect->kind]);
     struct weir_sim_process *peer;

@@ -29,7 +29,7 @@ struct weir_sim_history {
     uint64_t seed;
     uint32_t workload; /* index into workloads.def */
     uint64_t features; /* bits of enum weir_sim_feature */
-    /* Crash enumeration: the leader is killed at this durable effect; 0: no. */
+    /* Enumeration of crashes: 2n - 1 kills a process before the n-th durable effect, 2n after it; 0: none. */
     uint64_t crash_point;
 };
 
