@@ -3,7 +3,8 @@
  * simulator with power-loss semantics. Paths are UTF-8, "file:///x", "file:/x" or plain; the connector passes
  * them on as the user wrote them.
  * @thread any, one file handle has one owner; but sync may be called beside its owner's append, by several
- * threads at once, and then covers at least what was appended before. Blocking calls: slot threads of file sources and sinks only.
+ * threads at once, and then covers at least what was appended before. Blocking calls: slot threads of file
+ * sources and sinks only.
  */
 #ifndef WEIR_SPI_FILESYSTEM_H
 #define WEIR_SPI_FILESYSTEM_H

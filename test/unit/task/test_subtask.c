@@ -285,6 +285,42 @@ static void slow_writing_holds_no_row_back(void **state)
     small_end(&job);
 }
 
+/* The newer one is written first; the older one is of no use then, and hurts nobody. */
+static void two_checkpoints_may_be_under_way(void **state)
+{
+    static struct small_job job;
+    begin(&job, 200, 2);
+    small_run_until_quiet(&job);
+    uint64_t first = small_trigger(&job, false, false);
+    small_run_until_quiet(&job);
+    uint64_t second = small_trigger(&job, false, false);
+    small_run_until_quiet(&job);
+    assert_int_equal(job.queue_count, 2 * job.task_count);
+    for (uint32_t i = 0; i < job.task_count; i++) assert_int_equal(job.tasks[i].subtask->in_flight_count, 2);
+    for (uint64_t id = second; id >= first; id--) {
+        for (uint32_t i = job.queue_count; i > 0; i--) {
+            if (job.queue[i - 1].snapshot->checkpoint_id != id) continue;
+            struct small_acknowledgement a = job.queue[i - 1];
+            job.queue[i - 1] = job.queue[--job.queue_count];
+            small_write(&job, &a);
+        }
+        if (id == second) assert_true(small_complete(&job, true));
+        small_run_until_quiet(&job);
+    }
+    assert_int_equal(job.queue_count, 0);
+    for (uint32_t i = 0; i < job.task_count; i++) {
+        assert_int_equal(job.tasks[i].subtask->in_flight_count, 0);
+        assert_int_equal(job.tasks[i].committed, second);
+    }
+    assert_int_equal(small_fail_over(&job, 3), WEIR_OK);
+    world.endless = false;
+    small_run_until_quiet(&job);
+    small_write_all(&job);
+    assert_true(small_all_finished(&job) && small_finish(&job));
+    small_check_order();
+    small_end(&job);
+}
+
 static void a_commit_is_answered_each_time_it_is_told(void **state)
 {
     static struct small_job job;
@@ -483,6 +519,7 @@ int main(void)
         cmocka_unit_test(a_stop_that_was_given_up_suspends_nothing),
         cmocka_unit_test(a_drained_job_ends_with_all_that_it_has_read),
         cmocka_unit_test(slow_writing_holds_no_row_back),
+        cmocka_unit_test(two_checkpoints_may_be_under_way),
         cmocka_unit_test(a_commit_is_answered_each_time_it_is_told),
         cmocka_unit_test(a_commit_that_fails_fails_the_subtask),
         cmocka_unit_test(an_id_that_is_not_newer_is_no_trigger),
