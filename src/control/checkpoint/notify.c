@@ -6,12 +6,37 @@
 #include "control/checkpoint/internal.h"
 #include <string.h>
 
+/* H13: this attempt put something into the checkpoint, at its barrier or with its end. */
+static bool is_in(const struct checkpoint_completed *done, const struct weir_checkpoint_task *task)
+{
+    struct weir_attempt_id attempt;
+    for (size_t v = 0; done->metadata && v < done->metadata->n_vertices; v++) {
+        const Weir__VertexSnapshot *vertex = done->metadata->vertices[v];
+        if (vertex->vertex != task->attempt.vertex) continue;
+        const Weir__SubtaskSnapshot *snapshot = checkpoint__snapshot_of(vertex, task->attempt.subtask);
+        return snapshot && weir_attempt_id_from(snapshot->attempt, &attempt) &&
+               weir_attempt_id_equal(&attempt, &task->attempt);
+    }
+    return !done->metadata;
+}
+
+/* It restored the checkpoint, committed what that held before anything else, and has ended since: what it
+ * ended with is in a later checkpoint, or in none yet. It must not take this one's completion for that one's.
+ */
+static bool ended_since(const struct checkpoint_completed *done, const struct weir_checkpoint_task *task)
+{
+    if (WEIR_PLANTED(commit_of_later_end)) return false;
+    return task->finished && task->run.restored_checkpoint == done->id && !is_in(done, task);
+}
+
 void checkpoint__notify(struct weir_checkpoint_coordinator *c, uint64_t id, struct weir_effects *effects)
 {
+    const struct checkpoint_completed *done = checkpoint__completed_find(c, id);
     struct node_groups groups;
     checkpoint__groups_init(&groups, effects->arena);
     for (uint32_t i = 0; i < c->task_count; i++) {
         const struct weir_checkpoint_task *task = &c->tasks[i];
+        if (done && ended_since(done, task)) continue;
         if ((task->running || task->finished) && task->node)
             checkpoint__groups_add(&groups, task->node, &task->attempt);
     }
@@ -31,7 +56,7 @@ static bool sink_committed(
 {
     const struct checkpoint_completed *newest = checkpoint__newest(c);
     const struct task_note *note = checkpoint__note(c, task->attempt.vertex, task->attempt.subtask);
-    return !newest || (note && note->committed >= newest->id);
+    return !newest || ended_since(newest, task) || (note && note->committed >= newest->id);
 }
 
 /* Sinks before committed_at have answered for the newest; a change of tasks, or a newer one, starts anew. */
@@ -57,15 +82,7 @@ bool weir_checkpoint_sink_committed(
 /* H13: the answer counts only from a run that took the checkpoint or restored it. */
 static bool run_has(const struct checkpoint_completed *done, const struct weir_checkpoint_task *task)
 {
-    struct weir_run run;
-    if (task->run.restored_checkpoint == done->id || !done->metadata) return true;
-    for (size_t v = 0; v < done->metadata->n_vertices; v++) {
-        const Weir__VertexSnapshot *vertex = done->metadata->vertices[v];
-        if (vertex->vertex != task->attempt.vertex) continue;
-        const Weir__SubtaskSnapshot *snapshot = checkpoint__snapshot_of(vertex, task->attempt.subtask);
-        return snapshot && weir_run_from(snapshot->run, &run) && weir_run_equal(&run, &task->run);
-    }
-    return false;
+    return task->run.restored_checkpoint == done->id || is_in(done, task);
 }
 
 void checkpoint__committed(

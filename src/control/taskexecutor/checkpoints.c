@@ -162,7 +162,10 @@ static void complete_one(struct weir_taskexecutor *executor, struct te__attempt 
 {
     bool finished = attempt->state == STATE(FINISHED);
     if (te__state_is_terminal(attempt->state) && !finished) return;
-    bool final = finished && (!taken_find(attempt, checkpoint) || WEIR_PLANTED(final_for_any_checkpoint));
+    bool any = WEIR_PLANTED(final_for_any_checkpoint);
+    /* What it was started from holds nothing of its end, and was committed at its start. */
+    if (finished && checkpoint <= attempt->run.restored_checkpoint && !any) return;
+    bool final = finished && (!taken_find(attempt, checkpoint) || any);
     if (final) attempt->final_asked = checkpoint;
     settle(executor, attempt, checkpoint);
     struct weir_effect *effect = weir_effect_add(effects, WEIR_EFFECT_TASK);
@@ -258,11 +261,10 @@ void te__on_acknowledged(struct weir_taskexecutor *executor, struct te__attempt 
     }
     struct te__taken taken;
     Weir__AcknowledgeCheckpoint *message = acknowledge_message(attempt, task, &taken, effects->arena);
-    uint64_t epoch = WEIR_PLANTED(old_barrier_acknowledged) ? executor->identity->epoch : task->barrier_epoch;
     pending_remove(attempt, task->checkpoint);
     taken_add(attempt, &taken);
     te__local_snapshot_keep(executor, &attempt->id.job, task->snapshot);
-    te__hold(executor, attempt, true, task->checkpoint, epoch, &message->base);
+    te__hold(executor, attempt, true, task->checkpoint, task->barrier_epoch, &message->base);
     te__held_flush(executor, attempt, effects);
 }
 

@@ -269,6 +269,31 @@ static void a_sink_that_does_not_answer_is_told_again(void **state)
     assert_int_equal(world_count(w, WEIR__ENVELOPE__BODY_COMPLETE), 0);
 }
 
+/* Its end is not in the checkpoint that it started from: it must not take one's completion for the other's.
+ */
+static void one_that_ended_since_it_restored_is_not_told_of_what_it_restored(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    uint64_t id = world_checkpoint(w);
+    for (uint32_t i = 0; i < 4; i++) {
+        w->tasks[i].attempt.number = 2;
+        w->tasks[i].run = (struct weir_run){ 1, 2, id, 1 };
+    }
+    world_finish(w, 1);
+    world_finish(w, 3); /* all that node 2 has */
+    world_takeover(w);
+    const struct sent *sent = world_next(w, WEIR__ENVELOPE__BODY_COMPLETE);
+    assert_non_null(sent);
+    assert_int_equal(sent->node, 1);
+    assert_null(world_next(w, WEIR__ENVELOPE__BODY_COMPLETE));
+    weir_checkpoint_commit_newest(w->c, w->now_us, &w->effects);
+    carry_out(w);
+    assert_int_equal(w->commits, 0);
+    world_commit(w, 2, id);
+    assert_int_equal(w->commits, 1); /* the other has committed it when it started */
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -284,6 +309,7 @@ int main(void)
         TEST(a_subtask_that_fails_ends_what_is_in_flight_and_nothing_is_triggered_until_all_run),
         TEST(the_last_checkpoint_of_a_bounded_job_is_made_of_final_snapshots),
         TEST(a_new_leader_has_the_final_checkpoint_committed_and_takes_no_other),
+        TEST(one_that_ended_since_it_restored_is_not_told_of_what_it_restored),
         TEST(a_sink_that_does_not_answer_is_told_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
