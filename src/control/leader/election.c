@@ -146,7 +146,6 @@ static void read_record(
     }
     if (holder != leader->holder || (leader->record && incarnation != leader->record->holder->incarnation)) {
         leader->watching_holder = false;
-        leader__holder_changed(leader);
     }
 }
 
@@ -312,7 +311,7 @@ static void ask_candidates(struct weir_leader *leader, int64_t now_us, struct we
 
 /* ---------------------------------------------------------------- claiming and rewriting */
 
-static enum leader_reason entitlement(const struct weir_leader *leader, int64_t now_us)
+static enum leader_reason entitlement(struct weir_leader *leader, int64_t now_us)
 {
     if (!leader->looked || !leader->own_present || leader->record_newer) return LEADER_REASON_NONE;
     if (WEIR_PLANTED(takeover_unchecked) && leader->state == LEADER_CLAIMING) return leader->claim_reason;
@@ -531,7 +530,6 @@ static void on_claim(struct weir_leader *leader, const struct weir_event *event,
     case WEIR_STORE_OK:
         WEIR_ASSERT(store->entry_count);
         adopt_written(leader, leader->epoch_claimed, store->entries[store->entry_count - 1].version, false);
-        leader__holder_changed(leader);
         leader__grant(leader, event->now_us, effects);
         break;
     case WEIR_STORE_UNKNOWN: defer(leader, event->now_us, effects); break;

@@ -11,8 +11,9 @@ enum {
     LEADER_FAILOVERS_MAX = 16,
     LEADER_ARENA_BYTES = 2048,
     LEADER_GREETED_BYTES = 512,
-    LEADER_PEERS_MAX = 64,   /* JobManagers that are dialled */
-    LEADER_REPAIR_LOOKS = 10 /* a damaged record is written anew when it was met so often */
+    LEADER_PEERS_MAX = 64,                     /* JobManagers that are dialled */
+    LEADER_REQUEST_LOST_US = 10 * 1000 * 1000, /* past this no answer is expected any more */
+    LEADER_REPAIR_LOOKS = 10                   /* a damaged record is written anew when it was met so often */
 };
 #define LEADER_HOLD_OFF_MAX_US INT64_C(3600000000)
 #define LEADER_QUIET_US        INT64_C(3600000000) /* this long without a wrong suspicion: it is forgotten */
@@ -49,9 +50,13 @@ enum leader_reason {
 };
 
 struct leader_peer {
-    uint64_t incarnation;     /* of the connection that is or was last up; 0: never */
-    int64_t heard_us;         /* last message; 0: never */
-    int64_t broken_us;        /* when it broke, 0: it is up or never was */
+    uint64_t incarnation; /* of the connection that is or was last up; 0: never */
+    int64_t heard_us;     /* last message; 0: never */
+    int64_t broken_us;    /* when it broke, 0: it is up or never was */
+    /* The incarnation whose connection broke and where reconnecting was refused or answered by another; 0:
+     * none. */
+    uint64_t lost_incarnation;
+    int64_t lost_us;
     uint64_t announced_epoch; /* on this connection */
     uint32_t up_index;        /* 1 + place in up[]; 0: no connection */
     bool jobmanager, dialled;
@@ -105,10 +110,10 @@ struct weir_leader {
     bool raise_due;
 
     /* suspicion */
-    bool lost; /* the holder's connection broke and reconnecting was refused or answered by another */
-    bool died; /* its pidfd */
-    int64_t lost_us;
-    bool witnessed;
+    uint64_t died_incarnation; /* its pidfd has said so; of died_node */
+    weir_node died_node;
+    uint64_t witness_epoch,
+        witness_incarnation; /* of the leader that a TaskManager elsewhere has lost last */
     int64_t witnessed_us;
     int64_t hold_off_until_us;
     uint32_t hold_off_count; /* wrong_suspicions that hold_off_until_us is about */
@@ -154,8 +159,7 @@ void leader__store_done(
 void leader__session_over(struct weir_leader *leader);
 
 /* witness.c */
-enum leader_reason leader__suspicion(const struct weir_leader *leader, int64_t now_us);
-void leader__holder_changed(struct weir_leader *leader);
+enum leader_reason leader__suspicion(struct weir_leader *leader, int64_t now_us);
 void leader__hold_off_read(struct weir_leader *leader, int64_t now_us);
 uint64_t leader__hold_off_ms(const struct weir_leader *leader, uint32_t wrong_suspicions);
 void leader__on_leader_lost(struct weir_leader *leader, const struct weir_event *event);

@@ -246,6 +246,9 @@ static void on_timer(struct weir_leader *leader, const struct weir_event *event,
     case LEADER_TAG_POLL:
         if (!WEIR_PLANTED(leader_not_polled)) leader->look_due = true;
         check_deafness(leader, event->now_us, effects);
+        if (leader->request != LEADER_REQUEST_NONE &&
+            event->now_us - leader->request_sent_us > LEADER_REQUEST_LOST_US)
+            leader->request = LEADER_REQUEST_NONE; /* its outcome is unknown; the look shows it */
         timer(LEADER_TAG_POLL, event->now_us + poll_interval_us(leader), effects);
         break;
     case LEADER_TAG_BEAT:

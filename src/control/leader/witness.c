@@ -8,29 +8,24 @@
 #include "control/planted.h"
 #include <string.h>
 
-void leader__holder_changed(struct weir_leader *leader)
-{
-    leader->lost = leader->died = leader->witnessed = false;
-}
-
-static bool is_holder(const struct weir_leader *leader, weir_node node, uint64_t incarnation)
-{
-    return leader->record && node && node == leader->holder &&
-           incarnation == leader->record->holder->incarnation;
-}
-
-enum leader_reason leader__suspicion(const struct weir_leader *leader, int64_t now_us)
+/* Everything is kept by whom it is about, and compared when it is needed: what is learned of a leader may
+ * come before its record has been read. */
+enum leader_reason leader__suspicion(struct weir_leader *leader, int64_t now_us)
 {
     if (!leader->record || leader->holder == leader->identity->self) return LEADER_REASON_NONE;
-    if (leader->died) return LEADER_REASON_DIED;
-    if (!leader->lost) return LEADER_REASON_NONE;
+    uint64_t incarnation = leader->record->holder->incarnation;
+    if (leader->died_node == leader->holder && leader->died_incarnation == incarnation)
+        return LEADER_REASON_DIED;
+    const struct leader_peer *peer = leader__peer(leader, leader->holder);
+    if (peer->lost_incarnation != incarnation) return LEADER_REASON_NONE;
     if (now_us < leader->hold_off_until_us && !WEIR_PLANTED(no_hold_off)) return LEADER_REASON_NONE;
+    if (WEIR_PLANTED(no_second_witness)) return LEADER_REASON_SUSPECTED;
     /* What a witness saw long ago says nothing about today. */
     int64_t age_max_us = leader->options->heartbeat_timeout_us;
-    bool witnessed = leader->witnessed && now_us - leader->witnessed_us <= age_max_us;
-    bool fresh = now_us - leader->lost_us <= age_max_us;
-    if (WEIR_PLANTED(no_second_witness)) return LEADER_REASON_SUSPECTED;
-    return witnessed && fresh ? LEADER_REASON_SUSPECTED : LEADER_REASON_NONE;
+    bool witnessed = leader->witness_epoch == leader->record->epoch &&
+                     leader->witness_incarnation == incarnation &&
+                     now_us - leader->witnessed_us <= age_max_us;
+    return witnessed && now_us - peer->lost_us <= age_max_us ? LEADER_REASON_SUSPECTED : LEADER_REASON_NONE;
 }
 
 uint64_t leader__hold_off_ms(const struct weir_leader *leader, uint32_t wrong_suspicions)
@@ -55,18 +50,22 @@ void leader__hold_off_read(struct weir_leader *leader, int64_t now_us)
 void leader__on_leader_lost(struct weir_leader *leader, const struct weir_event *event)
 {
     const Weir__LeaderLost *lost = event->envelope->leader_lost;
-    if (!leader->record || lost->epoch != leader->record->epoch ||
-        lost->leader_incarnation != leader->record->holder->incarnation)
-        return;
     /* On our own host it may be cut off together with us. */
     if (!lost->host[0] || strcmp(lost->host, leader->identity->host) == 0) return;
-    leader->witnessed = true;
+    if (!leader->record || lost->epoch > leader->record->epoch) leader->look_due = true;
+    /* One about the leader of the record is not displaced by one about another. */
+    if (leader->record && leader->witness_epoch == leader->record->epoch &&
+        lost->epoch != leader->record->epoch)
+        return;
+    leader->witness_epoch = lost->epoch;
+    leader->witness_incarnation = lost->leader_incarnation;
     leader->witnessed_us = event->now_us;
 }
 
 void leader__on_process_died(struct weir_leader *leader, const struct weir_event *event)
 {
-    if (is_holder(leader, event->from, event->from_incarnation)) leader->died = true;
+    leader->died_node = event->from;
+    leader->died_incarnation = event->from_incarnation;
 }
 
 void leader__lives(struct weir_leader *leader, weir_node node, uint64_t incarnation)
@@ -78,21 +77,21 @@ void leader__lives(struct weir_leader *leader, weir_node node, uint64_t incarnat
     leader->suspicion_was_wrong = true;
 }
 
-static void suspect(struct weir_leader *leader, int64_t now_us)
+static void suspect(struct leader_peer *peer, int64_t now_us)
 {
-    if (leader->lost) return;
-    leader->lost = true;
-    leader->lost_us = now_us;
+    if (peer->lost_incarnation == peer->incarnation) return;
+    peer->lost_incarnation = peer->incarnation;
+    peer->lost_us = now_us;
 }
 
 static void on_up(struct weir_leader *leader, const struct weir_event *event, struct weir_effects *effects)
 {
     struct leader_peer *peer = leader__peer(leader, event->from);
     /* Another incarnation answers where the leader was: that one is gone. */
-    if (is_holder(leader, event->from, peer->incarnation) && peer->incarnation &&
-        peer->incarnation != event->from_incarnation)
-        suspect(leader, event->now_us);
-    if (is_holder(leader, event->from, event->from_incarnation)) leader__holder_changed(leader);
+    if (peer->incarnation && peer->incarnation != event->from_incarnation)
+        suspect(peer, event->now_us);
+    else
+        peer->lost_incarnation = 0;
     leader__peer_up(leader, event->from, event->from_incarnation, event->now_us);
     leader__lives(leader, event->from, event->from_incarnation);
     leader__greet(leader, event->from, effects);
@@ -101,9 +100,9 @@ static void on_up(struct weir_leader *leader, const struct weir_event *event, st
 
 static void on_refused(struct weir_leader *leader, const struct weir_event *event)
 {
-    const struct leader_peer *peer = leader__peer(leader, event->from);
+    struct leader_peer *peer = leader__peer(leader, event->from);
     /* Never having been connected to it is no loss. */
-    if (peer->broken_us && is_holder(leader, event->from, peer->incarnation)) suspect(leader, event->now_us);
+    if (peer->broken_us) suspect(peer, event->now_us);
 }
 
 void leader__on_connection(
@@ -126,7 +125,8 @@ void leader__on_connection(
         /* No answer means nothing: only the session timeout decides. */
         if (WEIR_PLANTED(silence_is_death)) {
             on_refused(leader, event);
-            leader->died = leader->lost;
+            leader->died_node = event->from;
+            leader->died_incarnation = leader__peer(leader, event->from)->lost_incarnation;
         }
         break;
     }

@@ -578,6 +578,26 @@ static void suspicion_needs_a_broken_connection_a_refusal_and_a_witness_elsewher
     world_free(w);
 }
 
+static void a_leader_that_dies_before_its_record_was_read_is_suspected_then(void **state)
+{
+    struct world *w = world_new(true);
+    struct jm *a = start(w, 0), *b = start(w, 1);
+    (void)a;
+    b->hold = true; /* b's look at the new record is slow */
+    struct jm *c = start(w, 2);
+    ha_delete(&w->store, candidate_of(0));
+    live(w, c, 2);
+    assert_true(c->leads);
+    lose(w, b, 2, "h1");
+    assert_false(b->leads);
+    b->hold = false;
+    answer_all(w, b);
+    live(w, b, 1);
+    assert_true(b->leads);
+    assert_int_equal(b->epoch, 3);
+    world_free(w);
+}
+
 static void a_refusal_without_a_connection_before_is_no_loss(void **state)
 {
     struct world *w = world_new(true);
@@ -966,6 +986,7 @@ int main(void)
         cmocka_unit_test(a_store_that_answers_no_more_suspends_by_the_own_clock),
         cmocka_unit_test(a_leader_that_wakes_up_late_steps_down),
         cmocka_unit_test(suspicion_needs_a_broken_connection_a_refusal_and_a_witness_elsewhere),
+        cmocka_unit_test(a_leader_that_dies_before_its_record_was_read_is_suspected_then),
         cmocka_unit_test(a_refusal_without_a_connection_before_is_no_loss),
         cmocka_unit_test(no_answer_means_nothing),
         cmocka_unit_test(what_a_witness_saw_long_ago_does_not_count),
