@@ -321,6 +321,22 @@ static void two_checkpoints_may_be_under_way(void **state)
     small_end(&job);
 }
 
+static void checkpoints_take_no_memory_for_good(void **state)
+{
+    static struct small_job job;
+    char *cursors[SMALL_TASKS_MAX];
+    begin(&job, 40, 1);
+    for (int i = 0; i < 100; i++) {
+        small_trigger(&job, i % 3 == 0, false);
+        complete(&job);
+        for (uint32_t t = 0; t < job.task_count; t++) {
+            if (i < 10) cursors[t] = job.tasks[t].subtask->arena.cursor;
+            assert_ptr_equal(job.tasks[t].subtask->arena.cursor, cursors[t]);
+        }
+    }
+    small_end(&job);
+}
+
 static void a_commit_is_answered_each_time_it_is_told(void **state)
 {
     static struct small_job job;
@@ -520,6 +536,7 @@ int main(void)
         cmocka_unit_test(a_drained_job_ends_with_all_that_it_has_read),
         cmocka_unit_test(slow_writing_holds_no_row_back),
         cmocka_unit_test(two_checkpoints_may_be_under_way),
+        cmocka_unit_test(checkpoints_take_no_memory_for_good),
         cmocka_unit_test(a_commit_is_answered_each_time_it_is_told),
         cmocka_unit_test(a_commit_that_fails_fails_the_subtask),
         cmocka_unit_test(an_id_that_is_not_newer_is_no_trigger),
