@@ -279,7 +279,7 @@ static void check_slots(struct weir_jobmaster *jm, uint32_t at, struct weir_effe
 
 void deploy__advance(struct weir_jobmaster *jm, struct weir_effects *effects)
 {
-    if (!may_deploy(jm) || !jm->scan) return;
+    if (!may_deploy(jm) || !jm->scan || floors__write(jm, effects)) return;
     const char *failed = NULL;
     deploy__find_restored(jm, weir_checkpoint_newest(jm->coordinator, &failed));
     for (; jm->scan_at < jm->graph.region_count; jm->scan_at++) {

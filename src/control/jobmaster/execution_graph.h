@@ -67,10 +67,12 @@ struct graph_region {
     struct weir_run run;
     int64_t restart_at_us;
     int64_t waiting_since_us;
-    bool snapshots_told;     /* the coordinator looks at final snapshots in the arena */
-    bool commit_only;        /* deployed, or to be, only to commit */
-    bool finish_wanted;      /* CANCELLING: STOPPED follows, not WAITING */
-    struct weir_arena arena; /* final snapshots of its present run */
+    bool unseen;                         /* attempts of earlier runs may still run where nobody sees them */
+    uint64_t floor_epoch, floor_counter; /* runs below are deposed */
+    bool snapshots_told;                 /* the coordinator looks at final snapshots in the arena */
+    bool commit_only;                    /* deployed, or to be, only to commit */
+    bool finish_wanted;                  /* CANCELLING: STOPPED follows, not WAITING */
+    struct weir_arena arena;             /* final snapshots of its present run */
 };
 
 struct execution_graph {

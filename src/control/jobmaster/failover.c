@@ -154,6 +154,8 @@ void failover__taskmanager_lost(
         bool matters = weir_execution_state_is_alive(subtask->state) || end_is_lost(jm, i) ||
                        subtask->state == STATE(RECONCILING);
         if (!matters) continue;
+        /* Lost is not dead: it may be out of reach, and come back. */
+        jm->graph.regions[subtask->region].unseen = true;
         if (subtask->state == STATE(RECONCILING)) subtask->reported = false;
         failover__subtask(jm, i, text, effects);
         subtask->taskmanager = GRAPH_NONE;

@@ -20,6 +20,7 @@ enum {
     JOBMASTER_REQUESTS_MAX = 64,       /* clients that wait for a write to be confirmed */
     JOBMASTER_SAVEPOINTS_MAX = 16,     /* remembered in the record */
     JOBMASTER_OVERRIDES_MAX = 1000,
+    JOBMASTER_FLOORS_MAX = 256, /* in the record; more become one for all regions */
     JOBMASTER_STRAYS_MAX = 200000,
     JOBMASTER_REPORTS_MAX = 400000, /* of one TaskManager, before the plan is known */
     JOBMASTER_TEXT_BYTES_MAX = 512,
@@ -281,6 +282,12 @@ void deploy__find_restored(struct weir_jobmaster *jm, const Weir__CheckpointMeta
  */
 void deploy__not_ours(struct weir_jobmaster *jm, uint32_t taskmanager, const struct weir_attempt_id *attempt,
     Weir__ExecutionState state);
+
+/* floors.c: runs that may not come back (H13) */
+/* True when a floor was written: what is deployed waits until it is confirmed. */
+bool floors__write(struct weir_jobmaster *jm, struct weir_effects *effects);
+void floors__read(struct weir_jobmaster *jm); /* from the record, into the regions */
+bool floors__is_deposed(const struct graph_region *region, const struct weir_run *run);
 
 /* failover.c */
 void failover__subtask(

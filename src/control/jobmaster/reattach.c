@@ -20,6 +20,7 @@ void reattach__begin(struct weir_jobmaster *jm)
 {
     int64_t timeout_us = reattach_timeout_us(jm);
     jm->reattach_deadline_us = jm->now_us > INT64_MAX - timeout_us ? INT64_MAX : jm->now_us + timeout_us;
+    floors__read(jm);
     for (uint32_t r = 0; r < jm->graph.region_count; r++)
         graph__set_region(&jm->graph, r, REGION_RECONCILING);
     for (uint32_t i = 0; i < jm->graph.subtask_count; i++)
@@ -301,6 +302,8 @@ static struct verdict judge(struct weir_jobmaster *jm, const struct graph_region
     if (verdict.has_run && verdict.run.plan_version < region->plan_version &&
         !WEIR_PLANTED(old_plan_reattached))
         verdict.lost = "it runs at a parallelism that the job does not have any more";
+    else if (verdict.has_run && floors__is_deposed(region, &verdict.run))
+        verdict.lost = "a later run of it was deployed while it was out of sight";
     else if (verdict.has_run && !run_fits_checkpoint(jm, region, &verdict.run, newest))
         verdict.lost = "the newest checkpoint is neither restored nor taken by its run";
     if (verdict.lost) return verdict;
@@ -334,6 +337,13 @@ static void attach(struct weir_jobmaster *jm, uint32_t at, const struct verdict 
     deploy__region_progress(jm, at);
 }
 
+/* A member that was not reported may run on a TaskManager that is out of reach. */
+static void note_unseen(struct weir_jobmaster *jm, struct graph_region *region)
+{
+    for (uint32_t i = 0; i < region->count; i++)
+        if (!jm->graph.subtasks[jm->graph.members[region->first + i]].reported) region->unseen = true;
+}
+
 static void leave_reconciling(struct weir_jobmaster *jm, struct weir_effects *effects)
 {
     if (jm->state != WEIR__JOB_STATE__JOB_RECONCILING || jm->graph.region_counts[REGION_RECONCILING]) return;
@@ -360,6 +370,7 @@ void reattach__advance(struct weir_jobmaster *jm, struct weir_effects *effects)
         if (jm->graph.regions[r].state != REGION_RECONCILING) continue;
         struct verdict verdict = judge(jm, &jm->graph.regions[r], newest, effects);
         if (verdict.lost) {
+            note_unseen(jm, &jm->graph.regions[r]);
             failover__region_lost(jm, r, verdict.lost, effects);
         } else if (!verdict.missing) {
             attach(jm, r, &verdict);

@@ -150,6 +150,9 @@ static void carry_region(struct execution_graph *to, uint32_t at, struct graph_r
     region->run = from->run;
     region->restart_at_us = from->restart_at_us;
     region->waiting_since_us = from->waiting_since_us;
+    region->unseen = from->unseen;
+    region->floor_epoch = from->floor_epoch;
+    region->floor_counter = from->floor_counter;
     region->snapshots_told = from->snapshots_told;
     region->commit_only = from->commit_only;
     region->finish_wanted = from->finish_wanted;
@@ -255,10 +258,26 @@ static bool wait_for_checkpoint(struct weir_jobmaster *jm, struct weir_effects *
     return true;
 }
 
+/* The job ends instead: what was stopped for the new width may be needed once more, to commit (H7). */
+static void give_up(struct weir_jobmaster *jm)
+{
+    jm->rescale_cancelling = false;
+    jm->progress++;
+    jm->scan = true;
+    if (jm->end >= END_CANCELLING) return;
+    for (uint32_t r = 0; r < jm->graph.region_count; r++) {
+        jm->graph.regions[r].finish_wanted = false;
+        if (jm->graph.regions[r].state == REGION_STOPPED) graph__set_region(&jm->graph, r, REGION_WAITING);
+    }
+}
+
 void rescale__advance(struct weir_jobmaster *jm, struct weir_effects *effects)
 {
-    if (!jm->graph_ready || jm->start != START_DONE || jobmaster__ending(jm) || jobmaster__only_commit(jm))
+    if (!jm->graph_ready || jm->start != START_DONE) return;
+    if (jobmaster__ending(jm) || jobmaster__only_commit(jm)) {
+        if (jm->rescale_cancelling) give_up(jm);
         return;
+    }
     if (jm->record.confirmed->plan_version == jm->graph_version) return;
     if (jm->graph.region_counts[REGION_RECONCILING] || jm->suspended) return;
     bool *affected = affected_vertices(jm, effects->arena);

@@ -242,8 +242,10 @@ void taskmanagers__drop_strays_of(struct weir_jobmaster *jm, uint32_t taskmanage
 {
     for (uint32_t i = 0; jm->stray_count && i < jm->stray_capacity; i++) {
         struct jobmaster_stray *stray = &jm->strays[i];
-        if (stray->used && stray->taskmanager == taskmanager && stray->report_mark < older_than)
-            drop(jm, stray);
+        if (!stray->used || stray->taskmanager != taskmanager || stray->report_mark >= older_than) continue;
+        if (older_than == UINT64_MAX && stray->region != GRAPH_NONE)
+            jm->graph.regions[stray->region].unseen = true; /* lost, not ended */
+        drop(jm, stray);
     }
 }
 

@@ -267,6 +267,30 @@ static void a_rescale_that_meets_a_stop_changes_no_width(void **state)
     world_done(&w);
 }
 
+static void a_cancel_in_the_middle_of_a_rescale_commits_and_ends(void **state)
+{
+    running(HASH);
+    w.hold_commit = w.hold_cancel = true;
+    ask_rescale(2, 3, 0, 0);
+    world_wait(&w, 2 * SECOND); /* the old width is being cancelled */
+    assert_int_equal(world_count(&w, EXECUTION(CANCELING)), 4);
+    world_ask(
+        &w, 3, WEIR__ENVELOPE__BODY_CANCEL, WEIR_PROTO_NEW(&w.arena, Weir__CancelJob, weir__cancel_job));
+    world_run(&w);
+    w.hold_commit = w.hold_cancel = false;
+    for (uint32_t v = 1; v <= 2; v++)
+        for (uint32_t s = 0; s < 2; s++) {
+            struct world_taskmanager *tm = NULL;
+            struct world_attempt *attempt = world_find(&w, v, s, &tm);
+            world_say(&w, tm, attempt, EXECUTION(CANCELED), NULL);
+        }
+    world_wait(&w, 5 * SECOND);
+    assert_non_null(w.result);
+    assert_int_equal(w.result->state, JOB(CANCELED));
+    assert_int_equal(w.result->uncommitted_checkpoint, 0);
+    world_done(&w);
+}
+
 static void a_paused_leader_confirms_nothing(void **state)
 {
     running(HASH);
@@ -320,6 +344,7 @@ int main(void)
         cmocka_unit_test(a_rescale_leaves_other_regions_alone),
         cmocka_unit_test(a_takeover_during_a_scale_down_makes_the_new_width),
         cmocka_unit_test(a_rescale_that_meets_a_stop_changes_no_width),
+        cmocka_unit_test(a_cancel_in_the_middle_of_a_rescale_commits_and_ends),
         cmocka_unit_test(a_paused_leader_confirms_nothing),
         cmocka_unit_test(slots_that_do_not_come_fail_the_job_in_time),
     };

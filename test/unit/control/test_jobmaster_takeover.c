@@ -148,6 +148,32 @@ static void a_peer_that_was_started_anew_is_no_peer(void **state)
     world_done(&w);
 }
 
+/* A leader waited in vain, deployed anew, and died; the next one hears from the first run alone. */
+static void a_run_that_was_replaced_out_of_sight_is_not_attached(void **state)
+{
+    world_init(&w, 2, 2);
+    w.plan->settings->checkpoint_interval_ms = 0;
+    world_vertex(&w, 1, 1, 0, 0);
+    world_vertex(&w, 2, 1, 1, HASH);
+    world_submit(&w);
+    struct world_taskmanager *first = NULL;
+    world_find(&w, 1, 0, &first);
+    struct world_taskmanager *second = &w.taskmanagers[first == w.taskmanagers ? 1 : 0];
+    first->up = false;
+    world_takeover(&w);
+    world_wait(&w, 11 * SECOND);
+    assert_int_equal(w.deployed, 2);
+    assert_int_equal(world_record(&w)->n_run_floors, 1);
+    second->up = false;
+    first->up = true;
+    world_takeover(&w);
+    world_wait(&w, SECOND);
+    assert_int_equal(w.canceled, 2);
+    assert_int_equal(w.deployed, 2);
+    assert_int_equal(world_find(&w, 1, 0, NULL)->id.epoch, 3);
+    world_done(&w);
+}
+
 static void a_region_that_has_ended_is_not_run_again(void **state)
 {
     two_regions();
@@ -349,6 +375,7 @@ int main(void)
         cmocka_unit_test(a_silent_taskmanager_is_waited_for),
         cmocka_unit_test(past_the_timeout_it_is_not_waited_for),
         cmocka_unit_test(a_peer_that_was_started_anew_is_no_peer),
+        cmocka_unit_test(a_run_that_was_replaced_out_of_sight_is_not_attached),
         cmocka_unit_test(a_region_that_has_ended_is_not_run_again),
         cmocka_unit_test(a_finished_task_of_a_region_that_fails_over_stays_finished),
         cmocka_unit_test(a_cancel_that_was_answered_is_carried_on),

@@ -1,0 +1,96 @@
+/*
+ * Runs that may not come back (H13). A region that is deployed again while attempts of its earlier run may
+ * still live out of sight gets a floor in the record first: its new attempts clear away what the older ones
+ * had not committed, so those must never be attached again, by whatever leader they meet.
+ */
+#include "control/jobmaster/internal.h"
+#include <string.h>
+
+#define ALL_VERTICES UINT32_MAX
+
+static bool is_below(const struct weir_run *run, uint64_t epoch, uint64_t counter)
+{
+    return run->epoch != epoch ? run->epoch < epoch : run->counter < counter;
+}
+
+bool floors__is_deposed(const struct graph_region *region, const struct weir_run *run)
+{
+    if (WEIR_PLANTED(deposed_run_reattached)) return false;
+    return is_below(run, region->floor_epoch, region->floor_counter);
+}
+
+static void raise_floor(struct graph_region *region, const Weir__RunFloor *floor)
+{
+    struct weir_run now = { .epoch = region->floor_epoch, .counter = region->floor_counter };
+    if (!is_below(&now, floor->epoch, floor->counter)) return;
+    region->floor_epoch = floor->epoch;
+    region->floor_counter = floor->counter;
+}
+
+void floors__read(struct weir_jobmaster *jm)
+{
+    const Weir__JobRecord *record = jm->record.confirmed;
+    for (size_t i = 0; i < record->n_run_floors; i++) {
+        const Weir__RunFloor *floor = record->run_floors[i];
+        uint32_t subtask = graph__find_subtask(&jm->graph, floor->vertex, floor->subtask);
+        if (subtask != GRAPH_NONE) {
+            raise_floor(&jm->graph.regions[jm->graph.subtasks[subtask].region], floor);
+        } else { /* of all, or of a subtask that the graph does not have any more */
+            for (uint32_t r = 0; r < jm->graph.region_count; r++) raise_floor(&jm->graph.regions[r], floor);
+        }
+    }
+}
+
+static uint32_t count_unseen(const struct weir_jobmaster *jm)
+{
+    uint32_t count = 0;
+    for (uint32_t r = 0; r < jm->graph.region_count; r++)
+        if (jm->graph.regions[r].state == REGION_WAITING && jm->graph.regions[r].unseen) count++;
+    return count;
+}
+
+static Weir__RunFloor *new_floor(struct weir_jobmaster *jm, uint32_t vertex, uint32_t subtask)
+{
+    Weir__RunFloor *floor = WEIR_PROTO_NEW(weir_record_arena(&jm->record), Weir__RunFloor, weir__run_floor);
+    floor->vertex = vertex;
+    floor->subtask = subtask;
+    floor->epoch = jm->identity->epoch;
+    floor->counter = jm->run_counter + 1; /* the least that any run deployed from now on has */
+    floor->checkpoint = jobmaster__restore_point(jm);
+    return floor;
+}
+
+/* Those that the newest checkpoint has not made needless. */
+static uint32_t keep_floors(const Weir__JobRecord *record, uint64_t newest, Weir__RunFloor **to)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < record->n_run_floors; i++)
+        if (record->run_floors[i]->checkpoint >= newest) to[count++] = record->run_floors[i];
+    return count;
+}
+
+bool floors__write(struct weir_jobmaster *jm, struct weir_effects *effects)
+{
+    uint32_t unseen = count_unseen(jm);
+    if (!unseen) return false;
+    Weir__JobRecord *wanted = jm->record.wanted;
+    size_t room = wanted->n_run_floors + unseen;
+    Weir__RunFloor **floors = WEIR_ARENA_ARRAY(weir_record_arena(&jm->record), Weir__RunFloor *, room);
+    uint32_t count = keep_floors(wanted, jobmaster__restore_point(jm), floors);
+    bool all = count + unseen > JOBMASTER_FLOORS_MAX;
+    if (all) {
+        count = 0;
+        floors[count++] = new_floor(jm, ALL_VERTICES, 0);
+    }
+    for (uint32_t r = 0; r < jm->graph.region_count; r++) {
+        struct graph_region *region = &jm->graph.regions[r];
+        if (region->state != REGION_WAITING || !region->unseen) continue;
+        region->unseen = false; /* nothing is deployed before this is confirmed */
+        const struct graph_subtask *first = &jm->graph.subtasks[jm->graph.members[region->first]];
+        if (!all) floors[count++] = new_floor(jm, jm->graph.vertices[first->vertex].id, first->index);
+    }
+    wanted->run_floors = floors;
+    wanted->n_run_floors = count;
+    jobmaster__record_changed(jm, effects);
+    return true;
+}
