@@ -131,6 +131,7 @@ static void flush_held(
     for (uint32_t i = 0; i < attempt->held_count;) {
         struct te__held *held = &attempt->held[i];
         bool due = !held->sent && held->barrier_epoch == executor->identity->epoch;
+        if (WEIR_PLANTED(old_barrier_acknowledged)) due = !held->sent;
         if (due) send_held(executor, attempt, held, effects);
         if (due && !held->acknowledge)
             te__held_remove(executor, attempt, i);
