@@ -11,8 +11,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-extern const struct weir_ha_driver weir_ha_embedded;
-static const struct weir_ha_driver *const drivers[] = { &weir_ha_embedded };
+extern const struct weir_ha_driver weir_ha_embedded, weir_ha_zookeeper;
+static const struct weir_ha_driver *const drivers[] = { &weir_ha_embedded, &weir_ha_zookeeper };
 
 enum { JOBS_MAX = 100000, TOMBSTONES_MAX = 100000, SECOND_US = 1000000, PATH_BYTES = 4096 };
 

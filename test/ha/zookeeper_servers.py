@@ -1,0 +1,170 @@
+"""Real ZooKeeper servers on loopback, for tests: started, stopped, killed and started again by this file alone.
+
+As a program: zookeeper_servers.py DIRECTORY [COUNT]: starts COUNT servers, prints "ready HOST:PORT,HOST:PORT,..." and obeys
+lines on stdin: "kill N", "start N", "pause N", "resume N", "wait" (until all that run serve), "leader"; each is answered by one
+line. End of input stops everything.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+JAVA_CLASSES = ("zookeeper.jar", "slf4j-log4j12.jar", "log4j-1.2.jar")
+READY_SECONDS_MAX = 30
+
+
+class Missing(Exception):
+    """ZooKeeper cannot be started here."""
+
+
+def free_port():
+    """A port of 127.0.0.1 below the ephemeral range, so that no outgoing connection takes it while its server is down."""
+    for _ in range(1000):
+        port = 20000 + int.from_bytes(os.urandom(2), "big") % 10000
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise Missing("no free port")
+
+
+class Server:
+    def __init__(self, directory, number, ports, quorum, tick_ms, extra):
+        self.number, self.directory, self.client_port = number, Path(directory) / f"server{number}", ports[0]
+        self.popen = None
+        data = self.directory / "data"
+        data.mkdir(parents=True, exist_ok=True)
+        (data / "myid").write_text(f"{number}\n")
+        lines = [f"tickTime={tick_ms}", f"dataDir={data}", f"clientPort={self.client_port}",
+                 "clientPortAddress=127.0.0.1", "admin.enableServer=false", "4lw.commands.whitelist=*",
+                 "maxClientCnxns=0", "initLimit=50", "syncLimit=10", *extra]
+        if len(quorum) > 1:
+            lines += [f"server.{n}=127.0.0.1:{p[1]}:{p[2]}" for n, p in quorum.items()]
+        (self.directory / "zoo.cfg").write_text("\n".join(lines) + "\n")
+        (self.directory / "log4j.properties").write_text(
+            "log4j.rootLogger=WARN, OUT\nlog4j.appender.OUT=org.apache.log4j.ConsoleAppender\n"
+            "log4j.appender.OUT.layout=org.apache.log4j.PatternLayout\n"
+            "log4j.appender.OUT.layout.ConversionPattern=%d %p %c{1} %m%n\n")
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.client_port}"
+
+    def start(self):
+        if self.popen is not None:
+            return
+        classes = ":".join([str(self.directory)] + [f"/usr/share/java/{jar}" for jar in JAVA_CLASSES])
+        with open(self.directory / "log", "ab") as log:
+            self.popen = subprocess.Popen(
+                ["java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", classes,
+                 "org.apache.zookeeper.server.quorum.QuorumPeerMain", str(self.directory / "zoo.cfg")],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory, start_new_session=True)
+
+    def kill(self, number=signal.SIGKILL):
+        if self.popen is None:
+            return
+        self.popen.send_signal(signal.SIGCONT)
+        self.popen.send_signal(number)
+        self.popen.wait()
+        self.popen = None
+
+    def pause(self):
+        self.popen.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.popen.send_signal(signal.SIGCONT)
+
+    def mode(self):
+        """"leader", "follower", "standalone", or None while it does not serve."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.client_port), timeout=1) as connection:
+                connection.sendall(b"srvr")
+                text = b""
+                while part := connection.recv(4096):
+                    text += part
+        except OSError:
+            return None
+        for line in text.decode(errors="replace").splitlines():
+            if line.startswith("Mode: "):
+                return line[6:]
+        return None
+
+
+class Servers:
+    """A quorum (or one server). With it as context, everything is gone at the end."""
+
+    def __init__(self, directory, count=3, tick_ms=200, extra=()):
+        if not Path("/usr/share/java/zookeeper.jar").exists():
+            raise Missing("ZooKeeper is not installed (tools/deps.sh installs it)")
+        ports = {n: (free_port(), free_port(), free_port()) for n in range(1, count + 1)}
+        self.servers = [Server(directory, n, ports[n], ports, tick_ms, extra) for n in ports]
+
+    def __enter__(self):
+        try:
+            for server in self.servers:
+                server.start()
+            self.wait()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *unused):
+        for server in self.servers:
+            server.kill()
+
+    @property
+    def quorum(self):
+        return ",".join(s.address for s in self.servers)
+
+    def __getitem__(self, number):
+        return self.servers[number - 1]
+
+    def wait(self):
+        """Until every server that runs serves."""
+        deadline = time.monotonic() + READY_SECONDS_MAX
+        for server in self.servers:
+            while server.popen is not None and server.mode() is None:
+                if server.popen.poll() is not None or time.monotonic() > deadline:
+                    log = (server.directory / "log").read_text(errors="replace")[-2000:]
+                    raise Missing(f"ZooKeeper server {server.number} does not serve: {log}")
+                time.sleep(0.02)
+
+    def leader(self):
+        return next((s for s in self.servers if s.popen is not None and s.mode() in ("leader", "standalone")), None)
+
+
+def obey(servers, line):
+    words = line.split()
+    server = servers[int(words[1])] if len(words) > 1 else None
+    if words[0] == "leader":
+        leader = servers.leader()
+        return str(leader.number if leader else 0)
+    if words[0] == "wait":
+        servers.wait()
+    else:
+        {"kill": lambda: server.kill(), "start": server and server.start, "pause": server and server.pause,
+         "resume": server and server.resume}[words[0]]()
+    return "ok"
+
+
+def main():
+    try:
+        with Servers(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 3) as servers:
+            print("ready", servers.quorum, flush=True)
+            for line in sys.stdin:
+                print(obey(servers, line), flush=True)
+    except Missing as problem:
+        print("missing", problem, flush=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
