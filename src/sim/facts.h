@@ -25,6 +25,7 @@ struct weir_sim_named {
 struct weir_sim_facts_job {
     struct weir_job_id id;
     char hex[WEIR_JOB_ID_TEXT_BYTES];
+    char record[128];         /* without transactions: the one that the index names */
     struct weir_sim_job *job; /* NULL: nobody's */
     bool exists;              /* a record that counts is there now */
     bool ever, terminal;      /* a record was there; said TERMINAL_DIRTY or later */

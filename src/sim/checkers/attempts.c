@@ -122,9 +122,27 @@ static void process_ended(struct weir_sim *sim, void *self, struct weir_sim_proc
         if (state->live[i].used && state->live[i].process == process->index) state->live[i].used = false;
 }
 
+/* H10: what runs belongs to a job that is there. */
+static bool at_rest(struct weir_sim *sim, void *self, const char **reason)
+{
+    struct state *state = (struct state *)self;
+    char text[WEIR_ATTEMPT_TEXT_BYTES];
+    for (uint32_t i = 0; i < LIVE_MAX; i++) {
+        if (!state->live[i].used) continue;
+        const struct weir_sim_facts_job *job = weir_sim_facts_job(sim, &state->live[i].attempt.job);
+        if (job && job->exists) continue;
+        *reason = weir_arena_format(&sim->scratch, "H10: %s runs at %s for a job that does not exist",
+            weir_attempt_id_print(&state->live[i].attempt, text),
+            sim->processes[state->live[i].process].name);
+        return false;
+    }
+    return true;
+}
+
 const struct weir_sim_checker weir_sim_checker_attempts = { .name = "H11",
     .text = "one attempt per slot and subtask; an attempt is deployed once",
     .state_bytes = sizeof(struct state),
     .task_effect = task_effect,
     .task_event = task_event,
+    .at_rest = at_rest,
     .process_ended = process_ended };

@@ -147,17 +147,18 @@ static void name_savepoint(
     name_checkpoint(sim, job, &named);
 }
 
-static void record_stored(struct weir_sim *sim, const struct weir_sim_entry *after)
+static void record_stored(struct weir_sim *sim, const char *key, const struct weir_sim_entry *after)
 {
     Weir__JobRecord *record;
     struct weir_job_id id;
     if (weir_job_record_decode(&sim->scratch, after->value, after->length, &record, NULL) ||
         !weir_job_id_from(&record->job, &id)) {
-        weir_sim_fail(sim, "H4", "the job record that was written as %s cannot be read", after->key);
+        weir_sim_fail(sim, "H4", "the job record that was written as %s cannot be read", key);
         return;
     }
     struct weir_sim_facts_job *job = job_of(sim, &id);
     if (!job) return;
+    if (!sim->store.transactions && strcmp(key, job->record) != 0) return; /* it does not exist (4.1) */
     if (sim->store.transactions) job->exists = true;
     if (sim->store.transactions) job->ever = true;
     job->epoch = record->epoch;
@@ -197,7 +198,13 @@ static void index_stored(struct weir_sim *sim, const struct weir_sim_entry *afte
         struct weir_job_id id;
         struct weir_sim_facts_job *job =
             weir_job_id_from(&index->jobs[i]->job, &id) ? job_of(sim, &id) : NULL;
-        if (job) job->exists = job->ever = true;
+        if (!job) continue;
+        job->exists = job->ever = true;
+        const char *name = index->jobs[i]->record;
+        snprintf(
+            job->record, sizeof job->record, "%s%.100s", strncmp(name, "jobs/", 5) == 0 ? "" : "jobs/", name);
+        const struct weir_sim_entry *record = weir_sim_store_find(&sim->store, job->record);
+        if (record) record_stored(sim, job->record, record);
     }
 }
 
@@ -213,7 +220,7 @@ static void stored(struct weir_sim *sim, void *state, struct weir_sim_process *w
         char hex[33] = { 0 };
         snprintf(hex, sizeof hex, "%.32s", key + 5);
         if (after)
-            record_stored(sim, after);
+            record_stored(sim, key, after);
         else if (sim->store.transactions && weir_job_id_parse(hex, &id) && weir_sim_facts_job(sim, &id))
             weir_sim_facts_job(sim, &id)->exists = false;
     }
