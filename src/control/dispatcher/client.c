@@ -145,10 +145,12 @@ static void look_up(
         return;
     }
     *lookup = (struct dispatcher_lookup){ ++dispatcher->requests, { event->from, event->envelope->request } };
-    struct weir_store_operation operation = { .kind = WEIR_STORE_READ, .key = "leader" };
+    struct weir_store_operation operations[2] = { { .kind = WEIR_STORE_READ, .key = "leader" },
+        { .kind = WEIR_STORE_READ,
+            .key = weir_arena_format(effects->arena, "candidates/%s", dispatcher->identity->name) } };
     struct weir_tag tag = { .role = WEIR_ROLE_DISPATCHER, .kind = DISPATCHER_TAG_LOOKUP };
     tag.number = lookup->number;
-    weir_effect_store(effects, tag, &operation, 1);
+    weir_effect_store(effects, tag, operations, dispatcher->transactions ? 2 : 1);
 }
 
 void dispatcher__on_lookup(
@@ -159,8 +161,9 @@ void dispatcher__on_lookup(
         struct dispatcher_lookup *lookup = &dispatcher->lookups[i];
         if (lookup->number != event->tag.number) continue;
         lookup->number = 0;
-        bool leads = store->outcome == WEIR_STORE_OK && store->entry_count && store->entries[0].found &&
+        bool leads = store->outcome == WEIR_STORE_OK && store->entry_count &&
                      store->entries[0].version == dispatcher->leader_version;
+        for (uint32_t j = 0; leads && j < store->entry_count; j++) leads = store->entries[j].found;
         if (leads)
             dispatcher__reply(lookup->client.node, lookup->client.request, WEIR__REPLY_CODE__REPLY_NOT_FOUND,
                 "there is no such job", effects);

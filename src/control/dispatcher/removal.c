@@ -110,15 +110,25 @@ static Weir__Tombstone *make_tombstone(
     return tombstone;
 }
 
+/* We lead when it applies: the record's version, and our presence, for versions start again in a store that
+ * was wiped. */
+static uint32_t check_leads(const struct weir_dispatcher *dispatcher, struct weir_store_operation *operations,
+    struct weir_arena *arena)
+{
+    operations[0] = (struct weir_store_operation){
+        .kind = WEIR_STORE_CHECK, .key = "leader", .version = dispatcher->leader_version
+    };
+    operations[1] = (struct weir_store_operation){ .kind = WEIR_STORE_CHECK,
+        .key = weir_arena_format(arena, "candidates/%s", dispatcher->identity->name) };
+    return 2;
+}
+
 static void bury(struct weir_dispatcher *dispatcher, struct dispatcher_job *job,
     const Weir__Tombstone *tombstone, bool tombstone_is_there, struct weir_effects *effects)
 {
     struct weir_arena *arena = effects->arena;
-    struct weir_store_operation operations[3];
-    uint32_t count = 0;
-    operations[count++] = (struct weir_store_operation){
-        .kind = WEIR_STORE_CHECK, .key = "leader", .version = dispatcher->leader_version
-    };
+    struct weir_store_operation operations[4];
+    uint32_t count = check_leads(dispatcher, operations, arena);
     if (!tombstone_is_there) {
         size_t length = protobuf_c_message_get_packed_size(&tombstone->base);
         uint8_t *bytes = weir_arena_allocate(arena, length);
@@ -208,17 +218,16 @@ void dispatcher__prune(struct weir_dispatcher *dispatcher, int64_t now_us, struc
         queue_pop(dispatcher);
         dispatcher__table_remove(&dispatcher->tombstones, &oldest->id);
         if (dispatcher->transactions) {
-            struct weir_store_operation operations[2] = {
-                { .kind = WEIR_STORE_CHECK, .key = "leader", .version = dispatcher->leader_version },
-                { .kind = WEIR_STORE_DELETE,
-                    .key = tombstone_key(&oldest->id, effects->arena),
-                    .version = oldest->version }
-            };
+            struct weir_store_operation operations[3];
+            uint32_t count = check_leads(dispatcher, operations, effects->arena);
+            operations[count++] = (struct weir_store_operation){ .kind = WEIR_STORE_DELETE,
+                .key = tombstone_key(&oldest->id, effects->arena),
+                .version = oldest->version };
             struct weir_tag tag = { .role = WEIR_ROLE_DISPATCHER,
                 .kind = DISPATCHER_TAG_PRUNE,
                 .job = oldest->id,
                 .number = oldest->version };
-            weir_effect_store(effects, tag, operations, 2);
+            weir_effect_store(effects, tag, operations, count);
         } else {
             dispatcher__index_prune(dispatcher, &oldest->id, now_us, effects);
         }

@@ -198,19 +198,25 @@ static void request(struct weir_record *record, const struct weir_store_operatio
 }
 
 /*
- * 4.1: who creates must still be the leader when it applies; a job of a paused leader never comes up. And the
- * job must not have ended: settling a creation does not rule a lost one out for ever, for once the record is
- * deleted its key is as absent as the lost one expects it. The tombstone comes with the deletion and outlives
- * every request.
+ * 4.1: who creates must still be the leader when it applies; a job of a paused leader never comes up. The
+ * version of the leader record alone does not say it: in a store that was wiped, versions start again, and
+ * another's record may have come to ours. Our presence was wiped with it, and comes back only after a look at
+ * who leads. And the job must not have ended: settling a creation does not rule a lost one out for ever, for
+ * once the record is deleted its key is as absent as the lost one expects it. The tombstone comes with the
+ * deletion and outlives every request.
  */
 static uint32_t add_creation_checks(
     const struct weir_record *record, struct weir_store_operation *operations, struct weir_arena *arena)
 {
     uint32_t count = 0;
-    if (!WEIR_PLANTED(create_unchecked))
+    if (!WEIR_PLANTED(create_unchecked)) {
         operations[count++] = (struct weir_store_operation){
             .kind = WEIR_STORE_CHECK, .key = "leader", .version = record->leader_version
         };
+        if (record->presence)
+            operations[count++] = (struct weir_store_operation){ .kind = WEIR_STORE_CHECK,
+                .key = weir_arena_format(arena, "candidates/%s", record->presence) };
+    }
     const char *slash = strrchr(record->key, '/');
     if (slash && !WEIR_PLANTED(create_after_end))
         operations[count++] = (struct weir_store_operation){ .kind = WEIR_STORE_CHECK,
@@ -221,7 +227,7 @@ static uint32_t add_creation_checks(
 
 static void send_write(struct weir_record *record, struct weir_effects *effects)
 {
-    struct weir_store_operation operations[3];
+    struct weir_store_operation operations[4];
     uint32_t count = 0;
     if (!record->version && record->transactions && record->kind == &job_kind)
         count = add_creation_checks(record, operations, effects->arena);

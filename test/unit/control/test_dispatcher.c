@@ -217,6 +217,7 @@ static void local(struct world *w, struct weir_local_message message)
 /* The leader takes an epoch: its record gets a new version. */
 static uint64_t lead(struct world *w)
 {
+    if (!ha_get(&w->store, "candidates/jm")) ha_put(&w->store, "candidates/jm", "", 0);
     return ha_put(&w->store, "leader", "", 0)->version;
 }
 
@@ -824,6 +825,17 @@ static void a_deposed_leader_removes_nothing(void **state)
     world_free(w);
 }
 
+static void a_leader_whose_presence_was_wiped_removes_nothing(void **state)
+{
+    struct world *w = leading(true);
+    struct weir_job_id id = job_id(1);
+    run_to_the_end(w, 1);
+    ha_delete(&w->store, "candidates/jm"); /* and another's leader record has come to our version */
+    finish(w, 1);
+    assert_non_null(ha_get(&w->store, job_key(&id)));
+    world_free(w);
+}
+
 static void a_record_that_is_not_clean_is_cleaned_again(void **state)
 {
     struct world *w = leading(true);
@@ -948,6 +960,7 @@ int main(void)
         cmocka_unit_test(a_clean_record_that_is_found_gets_its_tombstone),
         cmocka_unit_test(a_removal_of_unknown_outcome_is_looked_at_again),
         cmocka_unit_test(a_deposed_leader_removes_nothing),
+        cmocka_unit_test(a_leader_whose_presence_was_wiped_removes_nothing),
         cmocka_unit_test(a_record_that_is_not_clean_is_cleaned_again),
         cmocka_unit_test(tombstones_are_kept_for_an_hour_and_none_is_dropped),
         cmocka_unit_test(plans_that_nothing_names_are_swept),

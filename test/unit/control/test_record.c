@@ -180,6 +180,25 @@ static void a_lost_creation_does_not_apply_after_the_job_has_ended(void **state)
     fixture_free(f);
 }
 
+static void a_leader_whose_presence_was_wiped_creates_nothing(void **state)
+{
+    struct fixture *f = fixture_new(true);
+    f->record.presence = "jm-1";
+    change(f);
+    struct weir_effect request = sent(f);
+    assert_int_equal(request.operation_count, 4);
+    assert_string_equal(request.operations[1].key, "candidates/jm-1");
+    assert_false(apply(f, &request)); /* though the leader record has the version that we know */
+    assert_null(stored(f));
+    struct weir_effect read = sent(f);
+    assert_false(apply(f, &read));
+    ha_put(&f->store, "candidates/jm-1", "", 0);
+    retry(f);
+    request = sent(f);
+    assert_true(apply(f, &request));
+    fixture_free(f);
+}
+
 static void a_paused_leader_creates_nothing(void **state)
 {
     struct fixture *f = fixture_new(true);
@@ -510,6 +529,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_creation_checks_the_leader_record),
         cmocka_unit_test(a_lost_creation_does_not_apply_after_the_job_has_ended),
+        cmocka_unit_test(a_leader_whose_presence_was_wiped_creates_nothing),
         cmocka_unit_test(a_paused_leader_creates_nothing),
         cmocka_unit_test(many_changes_go_into_one_write),
         cmocka_unit_test(an_unknown_write_that_was_applied_is_found_to_be_ours),
