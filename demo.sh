@@ -1,7 +1,8 @@
 #!/bin/sh
-# ./demo.sh [sql]: live SQL over input that nobody made up for it. See README.md.
+# ./demo.sh: a cluster on this machine survives kill -9 of its leader and of a TaskManager (examples/failover).
+# ./demo.sh sql: live SQL over input that nobody made up for it. See README.md.
 #
-# Debian packages are downloaded (or taken from apt's cache) and unpacked with dpkg into a temporary directory, so that dpkg
+# The second one: Debian packages are downloaded (or taken from apt's cache) and unpacked with dpkg into a temporary directory, so that dpkg
 # writes its real log there. Weir follows that log as it grows, joins it with the machine's package index, and keeps windows, a
 # Top-N and a join up to date. At the end SQLite computes the same over the same bytes, and both must agree.
 # Nothing outside the temporary directory changes.
@@ -9,8 +10,9 @@ set -eu
 cd "$(dirname "$0")"
 here=$(pwd)
 
-[ "${1:-sql}" = sql ] || { echo "usage: ./demo.sh [sql]" >&2; exit 2; }
-[ $# -le 1 ] || { echo "usage: ./demo.sh [sql]" >&2; exit 2; }
+which=${1:-failover}
+case $which in failover | sql) ;; *) echo "usage: ./demo.sh [failover|sql]" >&2; exit 2 ;; esac
+[ $# -le 1 ] || { echo "usage: ./demo.sh [failover|sql]" >&2; exit 2; }
 
 rounds=${WEIR_DEMO_ROUNDS:-2}
 wanted="tree hello sl cowsay figlet toilet pv bc dc ed jq libjq1 libonig5 rename dos2unix moreutils ncdu dialog units bsdgames
@@ -25,6 +27,10 @@ if [ ! -x "$weir" ]; then
     tools/deps.sh --product
     cmake --preset release >/dev/null
     cmake --build --preset release --target weir
+fi
+if [ "$which" = failover ]; then
+    command -v python3 >/dev/null || tools/deps.sh
+    exec python3 examples/failover/demo.py "$weir" --seconds "${WEIR_DEMO_SECONDS:-40}"
 fi
 for tool in dpkg apt-get apt-cache awk sqlite3; do
     command -v "$tool" >/dev/null || { tools/deps.sh; break; }
