@@ -29,8 +29,8 @@ static const uint32_t execution_successors[WEIR_EXECUTION_STATES] = {
     [WEIR__EXECUTION_STATE__EXECUTION_CANCELING] = E(CANCELED) | E(FINISHED) | E(FAILED),
     [WEIR__EXECUTION_STATE__EXECUTION_RECONCILING] =
         E(RUNNING) | E(FINISHED) | E(CANCELING) | E(CANCELED) | E(FAILED),
-    /* A new attempt of the same vertex begins. */
-    [WEIR__EXECUTION_STATE__EXECUTION_FINISHED] = E(CREATED),
+    /* A sink that has ended still commits, and may fail at it. Else: a new attempt of the same subtask. */
+    [WEIR__EXECUTION_STATE__EXECUTION_FINISHED] = E(CREATED) | E(FAILED),
     [WEIR__EXECUTION_STATE__EXECUTION_CANCELED] = E(CREATED),
     [WEIR__EXECUTION_STATE__EXECUTION_FAILED] = E(CREATED),
 };

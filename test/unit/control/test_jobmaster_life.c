@@ -125,6 +125,27 @@ static void a_bounded_job_commits_its_final_checkpoint_before_it_is_finished(voi
     world_done(&w);
 }
 
+static void a_sink_that_fails_to_commit_its_end_is_deployed_to_commit(void **state)
+{
+    one_region();
+    w.plan->settings->checkpoint_interval_ms = 0;
+    world_submit(&w);
+    w.hold_commit = true;
+    for (uint32_t i = 0; i < 2; i++) {
+        world_finish(&w, 1, i);
+        world_finish(&w, 2, i);
+    }
+    world_run(&w);
+    uint32_t before = w.deployed;
+    world_fail(&w, 2, 1, "the disk does not answer");
+    w.hold_commit = false;
+    world_wait(&w, 60 * SECOND);
+    assert_int_equal(w.deployed, before + 2); /* sinks alone */
+    assert_non_null(w.result);
+    assert_int_equal(w.result->state, JOB(FINISHED));
+    world_done(&w);
+}
+
 static void a_cancel_is_in_the_record_before_it_is_answered(void **state)
 {
     one_region();
@@ -285,6 +306,7 @@ int main(void)
         cmocka_unit_test(a_failed_region_restores_the_newest_checkpoint),
         cmocka_unit_test(the_restart_strategy_says_when_it_is_enough),
         cmocka_unit_test(a_bounded_job_commits_its_final_checkpoint_before_it_is_finished),
+        cmocka_unit_test(a_sink_that_fails_to_commit_its_end_is_deployed_to_commit),
         cmocka_unit_test(a_cancel_is_in_the_record_before_it_is_answered),
         cmocka_unit_test(a_canceled_job_commits_what_its_record_names),
         cmocka_unit_test(past_the_final_commit_timeout_the_result_names_the_checkpoint),
