@@ -343,7 +343,7 @@ static void take_attempt(struct weir_resourcemanager *rm, struct rm__taskmanager
         sizeof(Weir__AttemptReport *));
     group->attempts[group->attempt_count++] = WEIR_PROTO_COPY(arena, report);
     if (!is_alive(report->state) || report->slot >= taskmanager->slot_count) return;
-    if (WEIR_PLANTED(reported_slot_given_away)) return;
+    if (WEIR_PLANTED(two_attempts_in_slot)) return;
     if (taskmanager->slots[report->slot].state == RM__SLOT_FREE)
         rm__slot_give(rm, job, taskmanager, report->slot);
 }
@@ -436,7 +436,8 @@ static void make_known(struct weir_resourcemanager *rm, struct rm__taskmanager *
         forget_strays(rm, taskmanager);
         if (!WEIR_PLANTED(slot_lost_on_double_registration)) return;
         for (uint32_t i = 0; i < taskmanager->slot_count; i++)
-            if (taskmanager->slots[i].state == RM__SLOT_FREE) taskmanager->slots[i].state = RM__SLOT_STRAY;
+            if (taskmanager->slots[i].state == RM__SLOT_FREE)
+                rm__slot_block(rm, taskmanager, i, RM__SLOT_STRAY);
         return;
     }
     taskmanager->registered = true;

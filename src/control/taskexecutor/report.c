@@ -263,7 +263,6 @@ void te__local_snapshot_keep(
 void te__local_snapshots_forget(
     struct weir_taskexecutor *executor, const struct weir_job_id *job, uint64_t below_checkpoint)
 {
-    if (WEIR_PLANTED(stale_local_snapshot)) return;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < executor->local_snapshot_count; i++) {
         struct te__local_snapshot *local = &executor->local_snapshots[i];
