@@ -55,5 +55,8 @@ struct weir_sim_facts_job *weir_sim_facts_job(
     struct weir_sim *sim, const struct weir_job_id *id); /* or NULL */
 const struct weir_sim_named *weir_sim_facts_named(const struct weir_sim_facts_job *job, uint64_t checkpoint);
 uint64_t weir_sim_path_hash(const char *path);
+/* checkers/regions.c: a checkpoint is named for the first time. */
+void weir_sim_regions_check(struct weir_sim *sim, const struct weir_sim_facts_job *job, uint64_t checkpoint,
+    const Weir__CheckpointMetadata *metadata);
 
 #endif

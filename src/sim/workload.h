@@ -42,7 +42,7 @@ struct weir_sim_job {
     Weir__ExecutionPlan *plan; /* NULL: could not be planned */
     bool asked, submitted;     /* a client has sent it; has been told that it is in */
     bool bounded;
-    bool asked_drain; /* windows may have ended early */
+    bool asked_drain;                            /* windows may have ended early */
     bool asked_to_end, asked_cancel, asked_stop; /* sent, answered or not */
     bool cancel_promised, stop_promised;
     Weir__JobState seen; /* in the last answer that named it */

@@ -128,6 +128,7 @@ static void name_checkpoint(
             (unsigned long long)metadata->id, (unsigned long long)checkpoint->id);
     } else {
         collect_files(sim, job, named, metadata, checkpoint->pointer);
+        weir_sim_regions_check(sim, job, checkpoint->id, metadata);
     }
 }
 

@@ -26,6 +26,12 @@ static void check_target(
         weir_sim_fail(sim, "promise", "%s was to be cancelled and is not any more", key);
 }
 
+static bool is_stopped(const Weir__JobRecord *record)
+{
+    return record->n_checkpoints &&
+           record->checkpoints[record->n_checkpoints - 1]->kind == WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT;
+}
+
 static void check_checkpoints(
     struct weir_sim *sim, const char *key, const Weir__JobRecord *old, const Weir__JobRecord *record)
 {
@@ -38,6 +44,9 @@ static void check_checkpoints(
         if (!names(old, record->checkpoints[i]->id) && record->checkpoints[i]->id <= newest(old))
             weir_sim_fail(sim, "H5", "%s names checkpoint %llu, older than %llu that it had named", key,
                 (unsigned long long)record->checkpoints[i]->id, (unsigned long long)newest(old));
+    if (old && is_stopped(old) && newest(record) > newest(old))
+        weir_sim_fail(sim, "promise", "%s names checkpoint %llu after the savepoint that stopped it", key,
+            (unsigned long long)newest(record));
     if (old && newest(record) < newest(old) && record->status == WEIR__RECORD_STATUS__RECORD_ACTIVE)
         weir_sim_fail(sim, "H5", "%s falls back from checkpoint %llu to %llu", key,
             (unsigned long long)newest(old), (unsigned long long)newest(record));
