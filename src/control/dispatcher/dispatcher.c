@@ -1,6 +1,7 @@
 /* The dispatcher machine: which jobs exist. Its states, and the way of an event through it. */
 #include "control/dispatcher/internal.h"
 #include "base/assert.h"
+#include "control/planted.h"
 #include <string.h>
 
 static bool transition_is_legal(enum dispatcher_state from, enum dispatcher_state to)
@@ -110,6 +111,7 @@ static void on_granted(
     dispatcher->waits_for_epoch = false;
     dispatcher->recovery_tries = dispatcher->recovery_pending = 0;
     dispatcher->names = 0;
+    if (WEIR_PLANTED(sweep_before_recovery)) dispatcher__sweep(dispatcher, effects);
     dispatcher__recover(dispatcher, event->now_us, effects);
     housekeeping_timer(dispatcher, event->now_us + dispatcher->options->sweep_interval_us, effects);
 }
@@ -177,6 +179,14 @@ static void on_job_status(struct weir_dispatcher *dispatcher, struct dispatcher_
     if (dispatcher->shutting_down) dispatcher__cancel_all(dispatcher, effects);
 }
 
+static void on_job_clean(
+    struct weir_dispatcher *dispatcher, struct dispatcher_job *job, struct weir_effects *effects)
+{
+    if (job->state != DISPATCHER_JOB_ACTIVE && job->state != DISPATCHER_JOB_TERMINAL) return;
+    dispatcher__job_set_state(job, DISPATCHER_JOB_REMOVING);
+    dispatcher__remove(dispatcher, job, effects);
+}
+
 static void on_job_terminal(struct weir_dispatcher *dispatcher, struct dispatcher_job *job,
     const struct weir_local_message *local, struct weir_effects *effects)
 {
@@ -184,6 +194,10 @@ static void on_job_terminal(struct weir_dispatcher *dispatcher, struct dispatche
     dispatcher__job_answer(job, WEIR__REPLY_CODE__REPLY_OK, "", effects);
     dispatcher__submission_done(dispatcher, job);
     dispatcher__job_set_state(job, DISPATCHER_JOB_TERMINAL);
+    if (WEIR_PLANTED(cleanup_before_terminal)) {
+        on_job_clean(dispatcher, job, effects);
+        return;
+    }
     if (!local->result) return;
     job->summary->state = local->result->state;
     job->summary->error = weir_arena_string(&job->arena, local->result->error);
@@ -191,14 +205,6 @@ static void on_job_terminal(struct weir_dispatcher *dispatcher, struct dispatche
     if (local->result->savepoint)
         job->summary->savepoint = WEIR_PROTO_COPY(&job->arena, local->result->savepoint);
     if (local->result->started_ms) job->summary->started_ms = local->result->started_ms;
-}
-
-static void on_job_clean(
-    struct weir_dispatcher *dispatcher, struct dispatcher_job *job, struct weir_effects *effects)
-{
-    if (job->state != DISPATCHER_JOB_ACTIVE && job->state != DISPATCHER_JOB_TERMINAL) return;
-    dispatcher__job_set_state(job, DISPATCHER_JOB_REMOVING);
-    dispatcher__remove(dispatcher, job, effects);
 }
 
 /* Another leader wrote the record: either this process is deposed, and will hear of it, or the store was set

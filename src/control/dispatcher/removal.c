@@ -210,11 +210,10 @@ void dispatcher__on_removed(
 
 void dispatcher__prune(struct weir_dispatcher *dispatcher, int64_t now_us, struct weir_effects *effects)
 {
-    uint32_t room = WEIR_PLANTED(tombstone_dropped) ? dispatcher->options->tombstones_max / 2 : UINT32_MAX;
     while (dispatcher->queue_count && effects->count < DISPATCHER_EFFECTS_PER_STEP_MAX) {
         struct dispatcher_tombstone *oldest = dispatcher->tombstone_queue[dispatcher->queue_first];
         bool old = now_us - oldest->seen_us >= dispatcher->options->tombstone_us;
-        if (!old && dispatcher->queue_count < room) return;
+        if (!old && !WEIR_PLANTED(tombstone_dropped)) return;
         queue_pop(dispatcher);
         dispatcher__table_remove(&dispatcher->tombstones, &oldest->id);
         if (dispatcher->transactions) {

@@ -76,8 +76,7 @@ static const char *limit_reached(
     if (dispatcher->submissions >= DISPATCHER_SUBMISSIONS_MAX)
         return "too many submissions at the same time, try again";
     /* Each job leaves a tombstone, and none is dropped before its time: there must be room for all. */
-    if (dispatcher->tombstones.count + dispatcher->jobs.count >= options->tombstones_max &&
-        !WEIR_PLANTED(tombstone_dropped))
+    if (dispatcher->tombstones.count + dispatcher->jobs.count >= options->tombstones_max)
         return weir_arena_format(arena,
             "%u jobs have ended within the last hour and their ids are remembered; that is the limit, try "
             "later",

@@ -48,7 +48,8 @@ static bool parse_name(
 
 void dispatcher__sweep(struct weir_dispatcher *dispatcher, struct weir_effects *effects)
 {
-    if (dispatcher->state != DISPATCHER_SERVING || dispatcher->suspended) return;
+    bool knows = dispatcher->state == DISPATCHER_SERVING || WEIR_PLANTED(sweep_before_recovery);
+    if (!knows || dispatcher->suspended) return;
     struct weir_blob_effect list = { .operation = WEIR_BLOB_LIST,
         .path = weir_arena_format(effects->arena, "%s/plans", dispatcher->options->storage_directory) };
     struct weir_tag tag = { .role = WEIR_ROLE_DISPATCHER, .kind = DISPATCHER_TAG_SWEEP_PLANS };
@@ -78,7 +79,8 @@ static bool plan_is_named(
 void dispatcher__on_sweep_plans(
     struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects)
 {
-    if (event->tag.number != dispatcher->sweep_request || dispatcher->state != DISPATCHER_SERVING) return;
+    bool knows = dispatcher->state == DISPATCHER_SERVING || WEIR_PLANTED(sweep_before_recovery);
+    if (event->tag.number != dispatcher->sweep_request || !knows) return;
     if (event->blob.outcome != WEIR_BLOB_OK || dispatcher->suspended) return;
     uint32_t deleted = 0;
     for (uint32_t i = 0; i < event->blob.name_count && deleted < DISPATCHER_SWEEP_DELETES_MAX; i++) {
@@ -87,8 +89,7 @@ void dispatcher__on_sweep_plans(
         uint64_t epoch;
         bool part;
         if (!parse_name(slash ? slash + 1 : path, "e", &id, &epoch, &part)) continue;
-        bool newer = epoch > dispatcher->epoch && !WEIR_PLANTED(sweep_of_newer_epoch);
-        if (newer || plan_is_named(dispatcher, path, &id, part)) continue;
+        if (epoch > dispatcher->epoch || plan_is_named(dispatcher, path, &id, part)) continue;
         struct weir_blob_effect effect = { .operation = WEIR_BLOB_DELETE,
             .path = weir_arena_string(effects->arena, path) };
         struct weir_tag tag = { .role = WEIR_ROLE_DISPATCHER, .kind = DISPATCHER_TAG_SWEEP_DELETE };

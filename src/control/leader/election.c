@@ -268,6 +268,7 @@ static void look_as_follower(struct weir_leader *leader, int64_t now_us, struct 
         end_process(leader, effects, "the cluster has ended");
         return;
     }
+    if (WEIR_PLANTED(takeover_unchecked) && leader->state == LEADER_CLAIMING) return;
     bool led = leader->record && leader->holder_present && !is_own(leader);
     leader__set_state(leader, led ? LEADER_STANDBY : LEADER_CANDIDATE);
     leader__retrieved(leader, effects);
@@ -333,6 +334,7 @@ static uint64_t next_epoch(const struct weir_leader *leader)
         known = WEIR_MAX(known, leader->epoch_led);
         known = WEIR_MAX(known, leader->identity->epoch);
     }
+    if (WEIR_PLANTED(takeover_unchecked) && leader->state == LEADER_CLAIMING) return leader->epoch_claimed;
     return known + 1;
 }
 

@@ -205,7 +205,6 @@ static void on_store_state(
     case WEIR_STORE_LOST:
         leader->connected = false;
         leader__session_over(leader);
-        if (WEIR_PLANTED(lost_session_ignored)) break;
         if (leader->state == LEADER_LEADING)
             leader__revoke(leader, "the session with the coordination store is over", event->now_us, effects);
         else if (leader->state != LEADER_CANDIDATE)
@@ -221,7 +220,7 @@ static void check_contact(struct weir_leader *leader, int64_t now_us, struct wei
     if (leader->state != LEADER_LEADING || !leader->session_timeout_us) return;
     if (now_us - leader->contact_us <= leader->session_timeout_us) return;
     if (!leader->suspended) leader__suspend(leader, "the coordination store does not answer", effects);
-    if (leader->identity->waits || WEIR_PLANTED(own_clock_ignored)) return;
+    if (leader->identity->waits) return;
     leader->identity->waits = true;
     leader__suspend(leader, "the session may be over: somebody else may lead", effects);
 }

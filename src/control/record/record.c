@@ -261,8 +261,7 @@ static void send_read(struct weir_record *record, struct weir_effects *effects)
 
 static bool may_send(const struct weir_record *record)
 {
-    if (record->in_flight) return false;
-    return !record->suspended || WEIR_PLANTED(suspended_writes);
+    return !record->in_flight && !record->suspended;
 }
 
 /* Sends what is due, unless something is on its way or the store is out of reach. */
