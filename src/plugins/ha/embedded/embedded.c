@@ -159,7 +159,7 @@ static bool key_is_valid(const char *key)
         bool plain = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9') ||
                      strchr("-_.:", *at);
         if (!plain && *at != '/') return false;
-        if (*at == '.' && (at == key || at[-1] == '/')) return false;
+        if ((*at == '.' || *at == '/') && (at == key || at[-1] == '/')) return false;
     }
     return true;
 }

@@ -321,6 +321,7 @@ static void on_child(int rc, const char *value, int length, const struct Stat *s
 
 static void read_children(struct zookeeper_request *request)
 {
+    if (request->child_next == request->child_count) return;
     const char *parent = request->operations[request->next_operation - 1].key;
     while (!request->answered && request->child_next < request->child_count &&
            request->outstanding < ZOOKEEPER_CHILDREN_IN_FLIGHT_MAX) {
