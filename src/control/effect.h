@@ -34,7 +34,7 @@ enum weir_store_operation_kind {
     WEIR_STORE_CHECK,            /* version */
     WEIR_STORE_READ,             /* sees every write confirmed before it was asked */
     WEIR_STORE_READ_STALE,       /* may be old */
-    WEIR_STORE_LIST,             /* children of key with their values */
+    WEIR_STORE_LIST,             /* children of key with their values; sees what READ would */
     WEIR_STORE_CREATE,           /* fails with CONFLICT when there */
     WEIR_STORE_CREATE_EPHEMERAL, /* goes with the session */
     WEIR_STORE_SET,              /* version */
@@ -75,7 +75,7 @@ enum weir_task_action {
     WEIR_TASK_ADOPT_EPOCH, /* all tasks: epoch; alignments of older ones are aborted with cancel markers */
     WEIR_TASK_COMPLETE, /* checkpoint: commit. WEIR_TASK_FINAL: the final snapshot of one that ended without
                            having acknowledged that checkpoint */
-    WEIR_TASK_DRAIN,       /* sources end; the STOP's savepoint is made of final snapshots */
+    WEIR_TASK_DRAIN,    /* sources end; the STOP's savepoint is made of final snapshots */
     WEIR_TASK_ASSIGN_SPLITS,
     WEIR_TASK_FORGET /* an ended, failed or canceled attempt: free it */
 };

@@ -73,8 +73,10 @@ static const char *limit_reached(
     *ret = WEIR__REPLY_CODE__REPLY_TOO_MANY;
     if (dispatcher->jobs.count >= options->jobs_max)
         return weir_arena_format(arena, "%u jobs run already, more are not accepted", options->jobs_max);
-    if (dispatcher->submissions >= DISPATCHER_SUBMISSIONS_MAX)
+    if (dispatcher->submissions >= DISPATCHER_SUBMISSIONS_MAX) {
+        *ret = WEIR__REPLY_CODE__REPLY_UNAVAILABLE; /* passes by itself */
         return "too many submissions at the same time, try again";
+    }
     /* Each job leaves a tombstone, and none is dropped before its time: there must be room for all. */
     if (dispatcher->tombstones.count + dispatcher->jobs.count >= options->tombstones_max)
         return weir_arena_format(arena,

@@ -516,6 +516,15 @@ static void past_its_limits_a_submission_is_refused(void **state)
     world_free(w);
 }
 
+static void too_many_submissions_at_once_are_put_off(void **state)
+{
+    struct world *w = leading(true);
+    w->hold = true; /* storage is slow */
+    for (uint32_t i = 1; i <= DISPATCHER_SUBMISSIONS_MAX; i++) assert_true(silent(w, submit(w, i)));
+    assert_true(answered(w, submit(w, 1000), WEIR__REPLY_CODE__REPLY_UNAVAILABLE));
+    world_free(w);
+}
+
 static void a_raised_epoch_stores_the_plan_again(void **state)
 {
     struct world *w = leading(true);
@@ -942,6 +951,7 @@ int main(void)
         cmocka_unit_test(bad_submissions_are_told_what_is_wrong),
         cmocka_unit_test(storage_that_fails_is_told_and_the_id_is_free_again),
         cmocka_unit_test(past_its_limits_a_submission_is_refused),
+        cmocka_unit_test(too_many_submissions_at_once_are_put_off),
         cmocka_unit_test(a_raised_epoch_stores_the_plan_again),
         cmocka_unit_test(a_submission_that_is_fenced_is_not_confirmed),
         cmocka_unit_test(who_does_not_lead_says_who_does),
