@@ -208,6 +208,18 @@ static void fault_refuse(struct weir_sim *sim, struct weir_sim_random *random)
     undo_later(sim, weir_sim_random_scale(random, 20000, 3000000), UNDO_REFUSE, process->index, 0);
 }
 
+/* Who leads is taken for dead: a suspicion that proves wrong. */
+static void fault_refuse_leader(struct weir_sim *sim, struct weir_sim_random *random)
+{
+    struct weir_sim_process *leader = weir_sim_leader(sim);
+    if (!leader) return;
+    weir_sim_trace(sim, leader, "breaks its connections and refuses new ones");
+    sim->network.refusing[leader->index] = true;
+    for (uint32_t i = 0; i < sim->process_count; i++)
+        if (i != leader->index) weir_sim_network_break(&sim->network, leader->index, i);
+    undo_later(sim, weir_sim_random_scale(random, 20000, 2000000), UNDO_REFUSE, leader->index, 0);
+}
+
 /* Some fault of this feature happens now. False: it is none that happens at moments. */
 static bool happen(struct weir_sim *sim, enum weir_sim_feature feature, struct weir_sim_random *random)
 {
@@ -232,6 +244,7 @@ static bool happen(struct weir_sim *sim, enum weir_sim_feature feature, struct w
     case WEIR_SIM_isolate_leader: fault_isolate_leader(sim, random); return true;
     case WEIR_SIM_break_connections: fault_break(sim, random); return true;
     case WEIR_SIM_refuse_connections: fault_refuse(sim, random); return true;
+    case WEIR_SIM_refuse_leader: fault_refuse_leader(sim, random); return true;
     case WEIR_SIM_half_open:
     case WEIR_SIM_host_lost: fault_host_lost(sim, random); return true;
     case WEIR_SIM_wall_steps:
@@ -271,6 +284,7 @@ static bool happens_at_moments(enum weir_sim_feature feature)
     case WEIR_SIM_store_cut:
     case WEIR_SIM_store_expiry:
     case WEIR_SIM_store_wiped:
+    case WEIR_SIM_refuse_leader:
     case WEIR_SIM_blob_down: return true;
     default: return false;
     }

@@ -176,6 +176,7 @@ static void dial(void *owner, void *payload, uint64_t number)
         !link->blocked && !network->links[to][process->index].blocked && !network->host_down[peer->host];
     if (through && (peer->state == WEIR_SIM_DOWN || network->refusing[to])) {
         ending.kind = REFUSED_EVENT;
+        if (network->refusing[to]) network->refused_us[to] = now + 1;
         schedule_ending(process, now + there + back, ending);
         return;
     }

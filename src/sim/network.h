@@ -34,6 +34,7 @@ struct weir_sim_network {
     struct weir_sim_random random;
     struct weir_sim_route links[WEIR_SIM_NODES_MAX][WEIR_SIM_NODES_MAX];
     bool refusing[WEIR_SIM_NODES_MAX];
+    int64_t refused_us[WEIR_SIM_NODES_MAX]; /* when a process that is well last refused; 0: never */
     bool host_down[WEIR_SIM_NODES_MAX];
     uint64_t connections;
     int64_t delay_min_us, delay_max_us, connect_timeout_us, break_after_us;

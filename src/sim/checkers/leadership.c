@@ -3,11 +3,16 @@
 #include "sim/checkers.h"
 #include <string.h>
 
+/* So many within so long are no hold-off (4.3): the first one is learned of late, the next is held off. */
+enum { WRONGLY_MAX = 4, WRONGLY_US = 9000000, UNREFUSED_US = 10000000 };
+
 struct state {
     uint64_t adopted[WEIR_SIM_PROCESSES_MAX]; /* by this start of a TaskManager */
     struct {
         uint64_t incarnation;
     } granted[WEIR_SIM_EPOCHS_MAX];
+    int64_t deposed_us[WRONGLY_MAX]; /* when living leaders were deposed: a ring */
+    uint32_t deposed_count;
 };
 
 static void process_started(struct weir_sim *sim, void *self, struct weir_sim_process *process)
@@ -50,6 +55,23 @@ static void step(struct weir_sim *sim, void *self, struct weir_sim_process *proc
         granted(sim, (struct state *)self, process, event->local->epoch);
 }
 
+/* The holder lives, with its session: the suspicion was wrong. */
+static void check_hold_off(struct weir_sim *sim, struct state *state, const Weir__LeaderRecord *old)
+{
+    struct weir_sim_process *holder = old->holder ? weir_sim_process_find(sim, old->holder->name) : NULL;
+    if (!holder || !weir_sim_process_is_up(holder) || holder->incarnation != old->holder->incarnation) return;
+    uint64_t session = sim->store.clients[holder->index].session;
+    if (!session || sim->store.ended[session]) return;
+    int64_t now = weir_sim_now(sim), refused = sim->network.refused_us[holder->index];
+    if (!refused || now - refused > UNREFUSED_US)
+        weir_sim_fail(sim, "4.3", "%s leads, lives and refused nobody, and was deposed", holder->name);
+    int64_t before = state->deposed_us[state->deposed_count % WRONGLY_MAX];
+    state->deposed_us[state->deposed_count++ % WRONGLY_MAX] = now;
+    if (state->deposed_count > WRONGLY_MAX && now - before < WRONGLY_US)
+        weir_sim_fail(sim, "H12", "%u leaders that live were deposed within %lld ms", WRONGLY_MAX + 1,
+            (long long)(now - before) / 1000);
+}
+
 static void stored(struct weir_sim *sim, void *self, struct weir_sim_process *writer, const char *key,
     const struct weir_sim_entry *before, const struct weir_sim_entry *after)
 {
@@ -63,6 +85,7 @@ static void stored(struct weir_sim *sim, void *self, struct weir_sim_process *wr
     if (record->epoch < old->epoch)
         weir_sim_fail(sim, "H1", "the leader record goes back from epoch %llu to %llu",
             (unsigned long long)old->epoch, (unsigned long long)record->epoch);
+    if (was != is) check_hold_off(sim, (struct state *)self, old);
     if (record->epoch == old->epoch && was != is)
         weir_sim_fail(
             sim, "H1", "epoch %llu passes from one holder to another", (unsigned long long)record->epoch);
