@@ -130,6 +130,14 @@ static void keep_restored(struct host_task *task)
     }
 }
 
+const char *host_error_text(struct weir_arena *arena, const struct weir_error *error)
+{
+    const char *text = weir_arena_string(arena, error->message);
+    for (uint32_t i = 0; i < error->cause_count; i++)
+        text = weir_arena_format(arena, "%s\nCaused by: %s", text, error->causes[i]);
+    return text;
+}
+
 static void task_prepared(void *argument)
 {
     struct host_task *task = argument;
@@ -138,7 +146,7 @@ static void task_prepared(void *argument)
         struct host_event *event =
             host_event_new(task, task->prepare_error.code ? WEIR_TASK_FAILED : WEIR_TASK_CANCELED);
         if (task->prepare_error.code)
-            event->event.error = weir_arena_string(&event->arena, task->prepare_error.message);
+            event->event.error = host_error_text(&event->arena, &task->prepare_error);
         event->over = true;
         deliver_event(event);
         return;

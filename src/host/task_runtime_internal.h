@@ -122,6 +122,8 @@ struct host_event {
     bool over; /* the slot's thread has done with the task */
 };
 struct host_event *host_event_new(struct host_task *task, enum weir_task_event_kind kind);
+/* With its causes. */
+const char *host_error_text(struct weir_arena *arena, const struct weir_error *error);
 void host_event_post(struct host_event *event); /* @thread any */
 
 /* task_prepare.c: on the pool */

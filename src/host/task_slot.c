@@ -126,7 +126,13 @@ static bool step_task(struct host_task *task, int64_t *wake_ms)
     case WEIR_SUBTASK_IDLE: *wake_ms = WEIR_MIN(*wake_ms, at_ms); return false;
     case WEIR_SUBTASK_BLOCKED:
     case WEIR_SUBTASK_ENDED: return false;
-    case WEIR_SUBTASK_FAILED: die(task, WEIR_TASK_FAILED, task->subtask->error.message); return true;
+    case WEIR_SUBTASK_FAILED: {
+        struct weir_arena arena;
+        weir_arena_init(&arena, task->runtime->config.memory);
+        die(task, WEIR_TASK_FAILED, host_error_text(&arena, &task->subtask->error));
+        weir_arena_done(&arena);
+        return true;
+    }
     case WEIR_SUBTASK_CANCELED: die(task, WEIR_TASK_CANCELED, ""); return true;
     }
     return false;

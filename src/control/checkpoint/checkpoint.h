@@ -92,6 +92,9 @@ void weir_checkpoint_connected(struct weir_checkpoint_coordinator *c, weir_node 
 /* Requests of the jobmaster. */
 void weir_checkpoint_savepoint(struct weir_checkpoint_coordinator *c, const uint8_t request[16],
     const char *directory, int64_t now_us, int64_t wall_us, struct weir_effects *effects);
+/* A checkpoint as soon as one can be taken, whatever the interval says. Forgotten by a takeover. */
+void weir_checkpoint_now(
+    struct weir_checkpoint_coordinator *c, int64_t now_us, int64_t wall_us, struct weir_effects *effects);
 /* STOP: the record's target names it already (also after a takeover). Each try takes a new id. */
 void weir_checkpoint_stop_job(struct weir_checkpoint_coordinator *c, const char *directory, bool drain,
     int64_t now_us, int64_t wall_us, struct weir_effects *effects);

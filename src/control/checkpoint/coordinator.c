@@ -334,6 +334,14 @@ void weir_checkpoint_record_confirmed(
 
 /* ---------------------------------------------------------------- what the jobmaster asks for */
 
+void weir_checkpoint_now(
+    struct weir_checkpoint_coordinator *c, int64_t now_us, int64_t wall_us, struct weir_effects *effects)
+{
+    checkpoint__enter(c, now_us, wall_us);
+    c->asked = true;
+    checkpoint__leave(c, effects);
+}
+
 void weir_checkpoint_final(
     struct weir_checkpoint_coordinator *c, int64_t now_us, int64_t wall_us, struct weir_effects *effects)
 {

@@ -229,6 +229,7 @@ struct weir_checkpoint_coordinator {
 
     /* periodic */
     int64_t due_us;            /* next periodic trigger */
+    bool asked;                /* one was asked for by hand */
     int64_t last_completed_us; /* for min-pause */
     int64_t retry_back_off_us;
     uint32_t failures_in_row;

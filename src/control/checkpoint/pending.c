@@ -225,6 +225,7 @@ static bool periodic_due(const struct weir_checkpoint_coordinator *c)
     for (uint32_t i = 0; i < c->pending_count; i++)
         running += c->pending[i]->kind == WEIR__CHECKPOINT_KIND__CHECKPOINT;
     int64_t pause_us = (int64_t)c->settings->checkpoint_min_pause_ms * 1000;
+    if (c->asked && running < concurrent) return true;
     return c->settings->checkpoint_interval_ms && running < concurrent && c->now_us >= c->due_us &&
            c->now_us - c->last_completed_us >= pause_us;
 }
@@ -250,6 +251,7 @@ void checkpoint__start_due(struct weir_checkpoint_coordinator *c, struct weir_ef
     if (!periodic_due(c) || c->pending_count >= CHECKPOINT_PENDING_MAX - 2) return;
     uint64_t id = id_or_wait(c);
     if (!id) return;
+    c->asked = false;
     c->due_us = c->now_us + (int64_t)c->settings->checkpoint_interval_ms * 1000;
     pending_start(c, pending_new(c, WEIR__CHECKPOINT_KIND__CHECKPOINT, id, NULL), effects);
 }

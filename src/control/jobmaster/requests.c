@@ -178,6 +178,23 @@ static void savepoint(struct weir_jobmaster *jm, weir_node from, uint64_t reques
         jm, from, request, WEIR__REPLY_CODE__REPLY_OK, "the savepoint was asked for", effects);
 }
 
+/* Nothing is promised: a client that does not see it come asks again. */
+static void checkpoint_now(
+    struct weir_jobmaster *jm, weir_node from, uint64_t request, struct weir_effects *effects)
+{
+    if (jobmaster__ending(jm) || jm->record.wanted->target->kind != WEIR__TARGET_KIND__TARGET_RUN) {
+        refuse(jm, from, request, WEIR__REPLY_CODE__REPLY_CONFLICT, "the job is ending", effects);
+        return;
+    }
+    if (jm->start != START_DONE) {
+        refuse(jm, from, request, WEIR__REPLY_CODE__REPLY_UNAVAILABLE,
+            "the job is being started or recovered, try again", effects);
+        return;
+    }
+    weir_checkpoint_now(jm->coordinator, jm->now_us, jm->wall_us, effects);
+    summary__reply(jm, from, request, WEIR__REPLY_CODE__REPLY_OK, "a checkpoint was asked for", effects);
+}
+
 /* ---------------------------------------------------------------- query */
 
 Weir__SavepointRequest *requests__stopped_with(const Weir__JobRecord *record, struct weir_arena *arena)
@@ -242,6 +259,12 @@ void requests__client(struct weir_jobmaster *jm, const struct weir_event *event,
     case WEIR__ENVELOPE__BODY_RESCALE:
         if (!over) {
             rescale__request(jm, from, envelope->request, envelope->rescale, effects);
+            return;
+        }
+        break;
+    case WEIR__ENVELOPE__BODY_CHECKPOINT_JOB:
+        if (!over) {
+            checkpoint_now(jm, from, envelope->request, effects);
             return;
         }
         break;

@@ -93,8 +93,8 @@ struct weir_rest_server {
     char host[256], address[300], version[64], log_path[1024], checkpoint_directory[4096];
     uint16_t port;
     int64_t started_ms;
-    int listener;
-    struct MHD_Daemon *daemon;
+    int listener, metrics_listener; /* -1: none */
+    struct MHD_Daemon *daemon, *metrics_daemon;
     pthread_mutex_t mutex; /* guards what follows */
     _Atomic bool stopping; /* read without the lock where late is early enough */
     struct weir_control_loop *loop;

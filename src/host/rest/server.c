@@ -60,26 +60,24 @@ static bool resolve(const char *name, struct in_addr *ret)
     return true;
 }
 
-static enum weir_error_code bind_first_free(struct weir_rest_server *server, struct weir_error *reterr)
+static enum weir_error_code bind_first_free(const struct weir_rest_server *server, uint16_t first,
+    uint16_t last, int *ret_fd, uint16_t *ret_port, struct weir_error *reterr)
 {
-    const struct weir_rest_server_config *config = &server->config;
+    const char *name = server->config.bind_address;
     struct in_addr address;
-    if (!resolve(config->bind_address, &address))
-        return weir_error_set(reterr, WEIR_E_CONFIGURATION,
-            "rest.bind-address: the host '%s' cannot be resolved", config->bind_address);
-    uint32_t last = WEIR_MAX(config->port_first, config->port_last);
-    for (uint32_t port = config->port_first; port <= last && server->listener < 0; port++)
-        server->listener = try_port(&address, (uint16_t)port);
-    if (server->listener < 0)
-        return weir_os_error_set(reterr, errno, "cannot listen for REST requests on %s, ports %u to %u",
-            config->bind_address && *config->bind_address ? config->bind_address : "all addresses",
-            config->port_first, last);
+    if (!resolve(name, &address))
+        return weir_error_set(
+            reterr, WEIR_E_CONFIGURATION, "rest.bind-address: the host '%s' cannot be resolved", name);
+    for (uint32_t port = first; port <= WEIR_MAX(first, last) && *ret_fd < 0; port++)
+        *ret_fd = try_port(&address, (uint16_t)port);
+    if (*ret_fd < 0)
+        return weir_os_error_set(reterr, errno, "cannot listen for HTTP on %s, port %u%s",
+            name && *name ? name : "all addresses", first, last > first ? " and those behind it" : "");
     struct sockaddr_in at;
     socklen_t length = sizeof at;
-    if (getsockname(server->listener, (struct sockaddr *)&at, &length))
-        return weir_os_error_set(reterr, errno, "the socket for REST requests has no address");
-    server->port = ntohs(at.sin_port);
-    snprintf(server->address, sizeof server->address, "%s:%u", server->host, server->port);
+    if (getsockname(*ret_fd, (struct sockaddr *)&at, &length))
+        return weir_os_error_set(reterr, errno, "a socket for HTTP has no address");
+    *ret_port = ntohs(at.sin_port);
     return WEIR_OK;
 }
 
@@ -223,15 +221,58 @@ static void copy_texts(struct weir_rest_server *server, const struct weir_rest_s
     server->allow_origin = weir_config_get_text(server->settings, "web.access-control-allow-origin", "*");
 }
 
-static enum weir_error_code start_daemon(struct weir_rest_server *server, struct weir_error *reterr)
+/* The metrics' port shows nothing else. */
+static enum MHD_Result on_metrics_request(void *owner, struct MHD_Connection *connection, const char *url,
+    const char *method, const char *version, const char *bytes, size_t *length, void **request_at)
 {
-    server->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC,
-        0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, server->listener,
+    bool known = strcmp(url, "/") == 0 || strcmp(url, "/metrics") == 0;
+    return on_request(
+        owner, connection, known ? "/metrics" : "/none", method, version, bytes, length, request_at);
+}
+
+static enum weir_error_code start_daemon(struct weir_rest_server *server, int listener, bool metrics,
+    struct MHD_Daemon **ret, struct weir_error *reterr)
+{
+    *ret = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL,
+        NULL, metrics ? on_metrics_request : on_request, server, MHD_OPTION_LISTEN_SOCKET, listener,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)WEIR_REST_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)WEIR_REST_CONNECTION_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_BYTES_MAX, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
-    if (server->daemon) return WEIR_OK;
-    return weir_os_error_set(reterr, errno, "the REST endpoint at %s cannot be started", server->address);
+    if (*ret) return WEIR_OK;
+    return weir_os_error_set(reterr, errno, "the HTTP endpoint of %s cannot be started", server->host);
+}
+
+static enum weir_error_code start_rest(struct weir_rest_server *server, struct weir_error *reterr)
+{
+    const struct weir_rest_server_config *config = &server->config;
+    enum weir_error_code code = bind_first_free(
+        server, config->port_first, config->port_last, &server->listener, &server->port, reterr);
+    if (code) return code;
+    snprintf(server->address, sizeof server->address, "%s:%u", server->host, server->port);
+    return start_daemon(server, server->listener, false, &server->daemon, reterr);
+}
+
+/* "9249" or "9249-9259"; only where it is asked for. */
+static enum weir_error_code start_metrics(struct weir_rest_server *server, struct weir_error *reterr)
+{
+    const struct weir_config *settings = server->settings;
+    bool wanted = weir_config_is_set(settings, "metrics.reporter.prom.port") ||
+                  weir_config_is_set(settings, "metrics.reporter.prom.factory.class");
+    if (!wanted) return WEIR_OK;
+    const char *text = weir_config_get_text(settings, "metrics.reporter.prom.port", "9249");
+    char *end;
+    unsigned long first = strtoul(text, &end, 10), last = first;
+    if (*end == '-') last = strtoul(end + 1, &end, 10);
+    if (*end || first > UINT16_MAX || last > UINT16_MAX || last < first)
+        return weir_error_set(reterr, WEIR_E_CONFIGURATION,
+            "metrics.reporter.prom.port: '%s' is no port: expected a number up to 65535, or a range", text);
+    uint16_t port;
+    enum weir_error_code code =
+        bind_first_free(server, (uint16_t)first, (uint16_t)last, &server->metrics_listener, &port, reterr);
+    if (code) return code;
+    weir_log(
+        WEIR_LOG_INFO, "weir.rest", "metrics for Prometheus at http://%s:%u/metrics", server->host, port);
+    return start_daemon(server, server->metrics_listener, true, &server->metrics_daemon, reterr);
 }
 
 enum weir_error_code weir_rest_server_new(
@@ -241,13 +282,13 @@ enum weir_error_code weir_rest_server_new(
     struct weir_rest_server *server = weir_memory_allocate_zeroed(config->memory, sizeof *server);
     server->config = *config;
     server->memory = config->memory;
-    server->listener = -1;
+    server->listener = server->metrics_listener = -1;
     server->started_ms = weir_clock_epoch_ms();
     pthread_mutex_init(&server->mutex, NULL);
     copy_texts(server, config);
     rest__lanes_init(server);
-    enum weir_error_code code = bind_first_free(server, reterr);
-    if (!code) code = start_daemon(server, reterr);
+    enum weir_error_code code = start_rest(server, reterr);
+    if (!code) code = start_metrics(server, reterr);
     if (code) {
         weir_rest_server_stop(server);
         weir_rest_server_free(server);
@@ -267,16 +308,23 @@ uint16_t weir_rest_server_port(const struct weir_rest_server *server)
     return server->port;
 }
 
+static void stop_daemon(struct MHD_Daemon **daemon, int *listener)
+{
+    if (*daemon) MHD_stop_daemon(*daemon);
+    *daemon = NULL;
+    if (*listener >= 0) close(*listener);
+    *listener = -1;
+}
+
 void weir_rest_server_stop(struct weir_rest_server *server)
 {
     if (!server) return;
     if (server->daemon) (void)MHD_quiesce_daemon(server->daemon);
+    if (server->metrics_daemon) (void)MHD_quiesce_daemon(server->metrics_daemon);
     rest__asks_stop(server);
     rest__lanes_stop(server);
-    if (server->daemon) MHD_stop_daemon(server->daemon);
-    server->daemon = NULL;
-    if (server->listener >= 0) close(server->listener);
-    server->listener = -1;
+    stop_daemon(&server->daemon, &server->listener);
+    stop_daemon(&server->metrics_daemon, &server->metrics_listener);
 }
 
 void weir_rest_server_free(struct weir_rest_server *server)
