@@ -11,12 +11,13 @@ set -eu
 product="
 build-essential cmake ninja-build pkg-config
 libyaml-dev libicu-dev libpcre2-dev libxxhash-dev libedit-dev libssl-dev libjemalloc-dev libprotobuf-c-dev protobuf-c-compiler libuv1-dev
-libmicrohttpd-dev libjansson-dev libcurl4-openssl-dev
+libmicrohttpd-dev libjansson-dev libcurl4-openssl-dev libzookeeper-st-dev
 tzdata
 "
 tests="
 ccache clang-14 clang-format-14 libclang-rt-14-dev llvm-14 libcmocka-dev
 sqlite3 libsqlite3-dev postgresql python3 python3-pytest git
+zookeeper default-jre-headless
 "
 
 mode=install

@@ -3,6 +3,7 @@
 #include "os/clock.h"
 #include "os/memory.h"
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,8 +83,8 @@ struct client *client_open_with(
     struct world *world, const struct weir_option_value *options, uint32_t count, struct weir_error *reterr)
 {
     struct weir_option_value all[32];
-    memcpy(all, world->options, sizeof *all * world->option_count);
-    memcpy(all + world->option_count, options, sizeof *all * count);
+    if (count) memcpy(all, options, sizeof *all * count); /* the first of a key counts */
+    memcpy(all + count, world->options, sizeof *all * world->option_count);
     struct client *client = calloc(1, sizeof *client);
     if (!client || world->client_count == CLIENTS_MAX) abort();
     client->host = (struct weir_ha_host){ .owner = client,
@@ -338,6 +339,9 @@ int servers_obey(struct world *world, const char *line)
 {
     char answer[64];
     dprintf(world->to_servers, "%s\n", line);
+    /* It may take its time: the clients live on. */
+    struct pollfd answered = { .fd = world->from_servers, .events = POLLIN };
+    while (poll(&answered, 1, 0) == 0) world_turn(world);
     if (!read_line(world->from_servers, answer, sizeof answer)) abort();
     return atoi(answer);
 }

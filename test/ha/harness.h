@@ -61,7 +61,7 @@ struct world {
 };
 
 struct client *client_open(struct world *world); /* connected */
-/* options behind those of the world; NULL: what was wrong is in reterr. Not waited for. */
+/* options before those of the world; NULL: what was wrong is in reterr. Not waited for. */
 struct client *client_open_with(
     struct world *world, const struct weir_option_value *options, uint32_t count, struct weir_error *reterr);
 void client_close(struct world *world, struct client *client);

@@ -43,7 +43,7 @@ class Server:
         (data / "myid").write_text(f"{number}\n")
         lines = [f"tickTime={tick_ms}", f"dataDir={data}", f"clientPort={self.client_port}",
                  "clientPortAddress=127.0.0.1", "admin.enableServer=false", "4lw.commands.whitelist=*",
-                 "maxClientCnxns=0", "initLimit=50", "syncLimit=10", *extra]
+                 "maxClientCnxns=0", "initLimit=50", "syncLimit=10", "maxSessionTimeout=60000", *extra]
         if len(quorum) > 1:
             lines += [f"server.{n}=127.0.0.1:{p[1]}:{p[2]}" for n, p in quorum.items()]
         (self.directory / "zoo.cfg").write_text("\n".join(lines) + "\n")
