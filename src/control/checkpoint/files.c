@@ -202,7 +202,10 @@ static void deleted(struct weir_checkpoint_coordinator *c, const struct weir_eve
 void checkpoint__sweep_want(struct weir_checkpoint_coordinator *c)
 {
     if (WEIR_PLANTED(checkpoint_never_swept)) return;
-    c->sweep_at_us = WEIR_MIN(c->sweep_at_us, c->now_us + CHECKPOINT_SWEEP_FIRST_US);
+    /* Not all jobs of a new leader at the same time. */
+    c->random = c->random * 6364136223846793005u + 1442695040888963407u;
+    int64_t spread_us = (int64_t)(c->random >> 33) % CHECKPOINT_SWEEP_FIRST_US;
+    c->sweep_at_us = WEIR_MIN(c->sweep_at_us, c->now_us + CHECKPOINT_SWEEP_FIRST_US + spread_us);
     c->sweeps_left = 2;
 }
 

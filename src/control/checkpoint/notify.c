@@ -111,13 +111,14 @@ void checkpoint__notify_advance(struct weir_checkpoint_coordinator *c, struct we
         /* Found at a takeover: told again once the job's tasks are known. */
         if (!c->all_running && !c->await_committed) return;
         c->notify_id = newest->id;
-        c->notify_at_us = WEIR_PLANTED(notify_not_repeated) ? INT64_MAX : c->now_us;
+        c->notify_at_us = c->now_us;
         c->notify_back_off_us = CHECKPOINT_NOTIFY_FIRST_US;
     }
     bool all = checkpoint__all_committed(c);
     if (c->notify_id && c->now_us >= c->notify_at_us) {
         bool first = c->notify_back_off_us == CHECKPOINT_NOTIFY_FIRST_US;
-        if (first || !all) checkpoint__notify(c, c->notify_id, effects);
+        bool not_ours = WEIR_PLANTED(notify_not_repeated) && c->notify_id <= c->reserved_before;
+        if ((first || !all) && !not_ours) checkpoint__notify(c, c->notify_id, effects);
         c->notify_at_us = c->now_us + c->notify_back_off_us;
         c->notify_back_off_us = WEIR_MIN(c->notify_back_off_us * 2, CHECKPOINT_NOTIFY_MAX_US);
         if (all) c->notify_at_us = INT64_MAX; /* a sink that comes later has it set again */
