@@ -301,10 +301,12 @@ static void next_fault(void *owner, void *payload, uint64_t number)
         weir_sim_cover(sim, WEIR_SIM_COVER_FAULT, weir_sim_feature_name(feature));
         happen(sim, feature, random);
     }
+    /* Suspicions in a row are what a hold-off is for. */
+    int64_t gap =
+        feature == WEIR_SIM_refuse_leader ? sim->knobs.fault_gap_us / 2 : sim->knobs.fault_gap_us * 2;
     int64_t *marker = (int64_t *)weir_sim_payload(&sim->scheduler, sizeof *marker);
     weir_sim_schedule(&sim->scheduler,
-        (struct weir_sim_item){
-            .at_us = weir_sim_now(sim) + weir_sim_random_range(random, 1000, sim->knobs.fault_gap_us * 2),
+        (struct weir_sim_item){ .at_us = weir_sim_now(sim) + weir_sim_random_range(random, 1000, gap),
             .function = next_fault,
             .owner = sim,
             .number = number,

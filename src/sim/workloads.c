@@ -32,9 +32,9 @@ const struct weir_sim_workload weir_sim_workloads[] = {
     { "many", "many small jobs", 6, 20, { "rows", NULL }, F(many_jobs) | F(crash_leader), 40 },
     { "quiet", "nothing goes wrong", 1, 2, { NULL }, 0, 0 },
     { "deposed", "leaders are taken for dead and go on", 1, 4, { NULL },
-        F(refuse_leader) | F(late_submission) | F(store_late), 0 },
+        F(refuse_leader) | F(late_submission) | F(store_late) | F(store_lost_watches), 0 },
     { "wiped", "leader and candidates vanish from the store", 1, 2, { NULL },
-        F(store_wiped) | F(crash_leader), 0 },
+        F(store_wiped) | F(crash_leader) | F(late_submission) | F(isolate_leader), 0 },
 };
 
 uint32_t weir_sim_workload_count(void)
