@@ -220,6 +220,26 @@ static void fault_refuse_leader(struct weir_sim *sim, struct weir_sim_random *ra
     undo_later(sim, weir_sim_random_scale(random, 20000, 2000000), UNDO_REFUSE, leader->index, 0);
 }
 
+static void kill_later(void *owner, void *payload, uint64_t number)
+{
+    struct weir_sim *sim = (struct weir_sim *)owner;
+    if (sim->faults_on) weir_sim_process_kill(&sim->processes[number], "killed, as another was", false);
+}
+
+static void fault_double(struct weir_sim *sim, struct weir_sim_random *random)
+{
+    struct weir_sim_process *pair[2] = { weir_sim_leader(sim), pick(sim, random, WEIR_SIM_TASKMANAGER) };
+    if (!pair[0] || !pair[1]) return;
+    uint32_t first = (uint32_t)weir_sim_random_below(random, 2);
+    weir_sim_process_kill(pair[first], "killed, another will be", false);
+    weir_sim_schedule(&sim->scheduler,
+        (struct weir_sim_item){ .at_us = weir_sim_now(sim) + weir_sim_random_scale(random, 100, 500000),
+            .function = kill_later,
+            .owner = sim,
+            .number = pair[1 - first]->index,
+            .process = WEIR_SIM_PROCESS_NONE });
+}
+
 /* Some fault of this feature happens now. False: it is none that happens at moments. */
 static bool happen(struct weir_sim *sim, enum weir_sim_feature feature, struct weir_sim_random *random)
 {
@@ -245,6 +265,7 @@ static bool happen(struct weir_sim *sim, enum weir_sim_feature feature, struct w
     case WEIR_SIM_break_connections: fault_break(sim, random); return true;
     case WEIR_SIM_refuse_connections: fault_refuse(sim, random); return true;
     case WEIR_SIM_refuse_leader: fault_refuse_leader(sim, random); return true;
+    case WEIR_SIM_double_faults: fault_double(sim, random); return true;
     case WEIR_SIM_half_open:
     case WEIR_SIM_host_lost: fault_host_lost(sim, random); return true;
     case WEIR_SIM_wall_steps:
@@ -285,6 +306,7 @@ static bool happens_at_moments(enum weir_sim_feature feature)
     case WEIR_SIM_store_expiry:
     case WEIR_SIM_store_wiped:
     case WEIR_SIM_refuse_leader:
+    case WEIR_SIM_double_faults:
     case WEIR_SIM_blob_down: return true;
     default: return false;
     }

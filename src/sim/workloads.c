@@ -6,7 +6,7 @@
 const struct weir_sim_workload weir_sim_workloads[] = {
     { "steady", "one or two jobs, and whatever goes wrong", 1, 2, { NULL }, 0, 0 },
     { "regions", "a job of two independent parts; leaders and TaskManagers die", 1, 1,
-        { "two-regions", NULL }, F(crash_leader) | F(crash_taskmanager), 0 },
+        { "two-regions", NULL }, F(crash_leader) | F(crash_taskmanager) | F(double_faults), 0 },
     { "takeover", "the leader dies again and again, or is taken for dead", 1, 2, { NULL },
         F(crash_leader) | F(pause_leader) | F(break_connections), 0 },
     { "keyed", "windows and joins under failures of TaskManagers", 1, 2, { "windows", "join", "mixed", NULL },
@@ -19,7 +19,8 @@ const struct weir_sim_workload weir_sim_workloads[] = {
     { "finish", "short jobs end while leaders die", 2, 5, { NULL }, F(crash_leader) | F(crash_at_effect),
         60 },
     { "rescale", "parallelism changes while TaskManagers die", 1, 2,
-        { "windows", "rows", "two-regions", NULL }, F(rescale_jobs) | F(crash_taskmanager), 0 },
+        { "windows", "rows", "two-regions", NULL }, F(rescale_jobs) | F(crash_taskmanager) | F(double_faults),
+        0 },
     { "store", "the coordination store lies, forgets watches and goes away", 1, 3, { NULL },
         F(store_down) | F(store_unknown) | F(store_late) | F(store_cut) | F(store_lost_watches) |
             F(store_stale),
