@@ -93,11 +93,11 @@ static json_t *taskmanager_shape(const Weir__TaskManagerSummary *summary)
     const char *colon = strrchr(summary->node->data_address, ':');
     int64_t heard_ms = rest__now_ms() - (int64_t)summary->heard_ago_ms;
     return json_pack("{s:s,s:s,s:i,s:i,s:I,s:I,s:I,s:I,s:b,s:o,s:o,s:o,s:o}", "id", summary->node->name,
-        "path", summary->node->rpc_address, "dataPort", colon ? atoi(colon + 1) : -1, "jmxPort", -1,
-        "timeSinceLastHeartbeat", (json_int_t)heard_ms, "slotsNumber", (json_int_t)summary->slots,
-        "freeSlots", (json_int_t)summary->slots_free, "assignedTasks", (json_int_t)summary->attempts,
-        "blocked", 0, "totalResource", resource(), "freeResource", resource(), "hardware",
-        zeros(hardware, WEIR_ARRAY_COUNT(hardware)), "memoryConfiguration",
+        "path", summary->node->rpc_address, "dataPort", colon ? (int)strtol(colon + 1, NULL, 10) : -1,
+        "jmxPort", -1, "timeSinceLastHeartbeat", (json_int_t)heard_ms, "slotsNumber",
+        (json_int_t)summary->slots, "freeSlots", (json_int_t)summary->slots_free, "assignedTasks",
+        (json_int_t)summary->attempts, "blocked", 0, "totalResource", resource(), "freeResource", resource(),
+        "hardware", zeros(hardware, WEIR_ARRAY_COUNT(hardware)), "memoryConfiguration",
         zeros(memory, WEIR_ARRAY_COUNT(memory)));
 }
 

@@ -259,7 +259,7 @@ static void one_notice_for_a_key_without_meaning(void **state)
 {
     struct fixture *fixture = *state;
     assert_int_equal(
-        read_yaml(fixture, "classloader.resolve-order: parent-first\njobmanager.rpc.port: 6123\n"), WEIR_OK);
+        read_yaml(fixture, "classloader.resolve-order: parent-first\nblob.server.port: 6124\n"), WEIR_OK);
     assert_int_equal(
         weir_config_read_argument(fixture->config, "classloader.resolve-order=x", NULL), WEIR_OK);
     enum weir_config_notice_kind kind;

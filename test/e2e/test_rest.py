@@ -1,0 +1,299 @@
+"""The REST endpoint and the client verbs against real JobManagers and a TaskManager."""
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+import weir as weir_module
+
+BINARY = weir_module.BINARY
+STREAM = """
+CREATE TABLE s (id BIGINT) WITH ('connector'='datagen','rows-per-second'='200');
+CREATE TABLE o (k BIGINT) WITH ('connector'='filesystem','path'='%s','format'='csv');
+INSERT INTO o SELECT id FROM s;
+"""
+BOUNDED = """
+CREATE TABLE s (id BIGINT) WITH ('connector'='datagen','number-of-rows'='500','fields.id.kind'='sequence',
+    'fields.id.start'='1','fields.id.end'='500');
+CREATE TABLE o (k BIGINT) WITH ('connector'='filesystem','path'='%s','format'='csv');
+INSERT INTO o SELECT id FROM s;
+"""
+NO_JOB = '0' * 31 + '1'
+
+
+def wait_for(what, seconds=20):
+    """What it returns once that is true."""
+    end = time.monotonic() + seconds
+    while True:
+        value = what()
+        if value:
+            return value
+        assert time.monotonic() < end, 'waited in vain'
+        time.sleep(0.05)
+
+
+class Cluster:
+    def __init__(self, folder):
+        self.folder, self.processes, self.ports = str(folder), [], []
+        self.environment = dict(os.environ, TZ='UTC', HOME=self.folder, WEIR_CONF_DIR=self.folder)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def start(self, verb, **settings):
+        log = self.path('%s-%d.log' % (verb, len(self.processes)))
+        command = [BINARY, verb, '-D', 'high-availability.storageDir=' + self.path('ha')]
+        for key, value in settings.items():
+            command += ['-D', '%s=%s' % (key.replace('__', '-').replace('_', '.'), value)]
+        with open(log, 'w') as out:
+            process = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+                                       env=self.environment, cwd=self.folder)
+        self.processes.append(process)
+        return process, log
+
+    def jobmanager(self, **settings):
+        process, log = self.start('jobmanager', **{'rest_port': 0, **settings})
+        found = wait_for(lambda: re.search(r'REST endpoint at http://127.0.0.1:(\d+)', open(log).read()))
+        self.ports.append(int(found.group(1)))
+        return process
+
+    def end(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+    def call(self, method, path, body=None, port=None, headers={}):
+        connection = http.client.HTTPConnection('127.0.0.1', port or self.ports[0], timeout=15)
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        text = answer.read()
+        connection.close()
+        return answer.status, json.loads(text)
+
+    def get(self, path, port=None):
+        status, answer = self.call('GET', path, port=port)
+        assert status == 200, answer
+        return answer
+
+    def client(self, *arguments, port=None, timeout=30):
+        command = [BINARY, arguments[0], '-m', '127.0.0.1:%d' % (port or self.ports[0]), *arguments[1:]]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=self.environment,
+                              cwd=self.folder)
+        return done.returncode, done.stdout, done.stderr
+
+    def script(self, text, out):
+        path = self.path('script-%s.sql' % out)
+        with open(path, 'w') as f:
+            f.write(text % self.path(out))
+        return path
+
+    def submit(self, *options, port=None):
+        code, out, err = self.client('run', '-d', *options, self.script(STREAM, 'out'), port=port)
+        assert code == 0, err
+        job = re.fullmatch(r'Job has been submitted with JobID ([0-9a-f]{32})\n', out).group(1)
+        wait_for(lambda: self.get('/jobs/' + job)['state'] == 'RUNNING')
+        wait_for(lambda: self.get('/jobs/' + job)['status-counts']['RUNNING'] == 1)
+        return job
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    made = Cluster(tmp_path)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def running(cluster):
+    """A leader, a standby and a TaskManager with four slots."""
+    cluster.jobmanager()
+    wait_for(lambda: cluster.get('/ha')['leading'])
+    cluster.jobmanager()
+    cluster.start('taskmanager', taskmanager_numberOfTaskSlots=4)
+    wait_for(lambda: cluster.get('/overview')['taskmanagers'] == 1)
+    wait_for(lambda: cluster.get('/ha', cluster.ports[1])['leader'] == '127.0.0.1:%d' % cluster.ports[0])
+    return cluster
+
+
+def test_both_say_who_leads(running):
+    leader, standby = ('127.0.0.1:%d' % port for port in running.ports)
+    wait_for(lambda: running.get('/ha')['standbys'] == [standby])
+    for port, self in zip(running.ports, (leader, standby)):
+        ha = running.get('/ha', port)
+        assert (ha['leader'], ha['epoch'], ha['self']) == (leader, 1, self)
+
+
+def test_a_standby_answers_like_the_leader(running):
+    for path in '/overview', '/v1/overview', '/jobs', '/v1/jobs/overview':
+        assert running.get(path) == running.get(path, running.ports[1])
+    one, other = (running.call('GET', '/v1/jobs/' + NO_JOB, port=port) for port in running.ports)
+    assert one == other == (404, {'errors': ['Job %s not found' % NO_JOB]})
+
+
+def test_errors_have_the_shape_that_clients_read(running):
+    for method, path, body, status in [
+            ('GET', '/nowhere', None, 404), ('GET', '/jobs/xyz', None, 400), ('POST', '/overview', '{}', 405),
+            ('PATCH', '/jobs/%s?mode=cancel' % NO_JOB, '{}', 404), ('POST', '/jobs', '{}', 400),
+            ('POST', '/jobs/%s/stop' % NO_JOB, '{"drain":', 400), ('POST', '/weir/jobs', b'\xff\xff\xff', 400),
+            ('POST', '/jobs/%s/stop' % NO_JOB, '[]', 400),
+            ('PATCH', '/jobs/%s?mode=stop' % NO_JOB, '{}', 308), ('GET', '/taskmanagers/nobody', None, 404)]:
+        got, answer = running.call(method, path, body)
+        assert got == status, (path, answer)
+        assert list(answer) == ['errors'] and answer['errors']
+
+
+def test_too_much_is_refused_before_it_is_read(running):
+    with socket.create_connection(('127.0.0.1', running.ports[0]), timeout=10) as connection:
+        connection.sendall(b'POST /v1/jobs/%s/stop HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n'
+                           % NO_JOB.encode())
+        assert b' 413 ' in connection.recv(65536)
+    assert running.get('/overview')['taskmanagers'] == 1
+
+
+def test_clients_that_say_nothing_hinder_nobody(running):
+    silent = [socket.create_connection(('127.0.0.1', running.ports[0]), timeout=10) for _ in range(200)]
+    for connection in silent[:100]:
+        connection.sendall(b'POST /weir/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc')
+    try:
+        assert running.get('/overview')['slots-total'] == 4
+        assert running.get('/ha')['leading']
+    finally:
+        for connection in silent:
+            connection.close()
+
+
+def test_a_job_by_its_pages(running):
+    job = running.submit('-D', 'execution.checkpointing.interval=200ms', port=running.ports[1])
+    shown = running.get('/v1/jobs/' + job, running.ports[1])
+    assert shown['jid'] == job and len(shown['vertices']) == 1 and shown['end-time'] == -1
+    vertex = shown['vertices'][0]
+    assert vertex['name'].startswith('Source: ') and vertex['tasks']['RUNNING'] == 1
+    assert [node['id'] for node in shown['plan']['nodes']] == [vertex['id']]
+    subtask = running.get('/jobs/%s/vertices/%s' % (job, vertex['id']))['subtasks'][0]
+    taskmanager = running.get('/taskmanagers')['taskmanagers'][0]
+    assert (subtask['status'], subtask['taskmanager-id']) == ('RUNNING', taskmanager['id'])
+    assert taskmanager['freeSlots'] == 3
+    assert running.get('/taskmanagers/' + taskmanager['id'])['allocatedSlots'][0]['jobId'] == job
+    overview = running.get('/jobs/overview')['jobs'][0]
+    assert overview['tasks']['running'] == overview['tasks']['total'] == 1
+    done = wait_for(lambda: running.get('/jobs/%s/checkpoints' % job)['latest']['completed'])
+    assert done['status'] == 'COMPLETED' and os.path.isdir(done['external_path'].removeprefix('file:'))
+    details = running.get('/jobs/%s/checkpoints/details/%d' % (job, done['id']))
+    assert details['external_path'] == done['external_path']
+    assert running.get('/jobs/%s/checkpoints/config' % job)['interval'] == 200
+    assert running.get('/jobs/%s/resource-requirements' % job) == {
+        vertex['id']: {'parallelism': {'lowerBound': 1, 'upperBound': 1}}}
+
+
+def test_checkpoint_savepoint_stop_and_go_on(running):
+    job, savepoints = running.submit(), running.path('savepoints')
+    code, out, _ = running.client('checkpoint', job)
+    assert code == 0 and 'Checkpoint(CONFIGURED) 1 for job %s completed.' % job in out
+    code, out, _ = running.client('savepoint', job, savepoints)
+    path = re.search(r'Savepoint completed\. Path: file:(\S+)', out).group(1)
+    assert code == 0 and os.path.exists(path + '/_metadata')
+    code, out, _ = running.client('savepoint', '-d', path)
+    assert code == 0 and "Savepoint '%s' disposed." % path in out and not os.path.exists(path)
+    code, out, err = running.client('savepoint', job)
+    assert code == 1 and 'execution.checkpointing.savepoint-dir' in err
+    code, out, _ = running.client('stop', '-p', savepoints, job, port=running.ports[1])
+    path = re.search(r'Savepoint completed\. Path: file:(\S+)', out).group(1)
+    assert code == 0 and os.path.exists(path + '/_metadata')
+    assert running.get('/jobs/%s/status' % job) == {'status': 'FINISHED'}
+    code, _, err = running.client('cancel', job)
+    assert code == 1 and 'already reached another terminal state (FINISHED)' in err
+    again = running.submit('-s', path)
+    assert running.get('/jobs/%s/checkpoints' % again)['latest']['restored']['external_path'] == 'file:' + path
+
+
+def test_a_request_with_an_id_is_done_once(running):
+    job, body = running.submit(), json.dumps({'targetDirectory': running.path('sp'), 'triggerId': 'ab' * 16})
+    answers = [running.call('POST', '/jobs/%s/stop' % job, body) for _ in range(2)]
+    assert answers == [(202, {'request-id': 'ab' * 16})] * 2
+    status = '/jobs/%s/savepoints/%s' % (job, 'ab' * 16)
+    done = wait_for(lambda: running.get(status)['operation'])
+    assert len(os.listdir(running.path('sp'))) == 1 and done['location'].startswith('file:')
+
+
+def test_list_and_cancel(running):
+    assert running.client('list')[1] == 'Waiting for response...\nNo running jobs.\nNo scheduled jobs.\n'
+    job = running.submit()
+    assert re.search(r'\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d : %s : insert-into_\S+ \(RUNNING\)\n' % job,
+                     running.client('list')[1])
+    assert running.client('cancel', job, port=running.ports[1]) == (
+        0, 'Cancelling job %s.\nCancelled job %s.\n' % (job, job), '')
+    wait_for(lambda: running.get('/jobs/%s/status' % job) == {'status': 'CANCELED'})
+    assert '%s : ' % job in running.client('list', '-a')[1]
+    code, _, err = running.client('cancel', NO_JOB)
+    assert code == 1 and 'Job %s not found' % NO_JOB in err and ' The program finished with the following' in err
+
+
+def test_attached_it_waits_for_the_end(running):
+    code, out, err = running.client('run', running.script(BOUNDED, 'rows'))
+    assert code == 0, err
+    job = re.match(r'Job has been submitted with JobID ([0-9a-f]{32})\n', out).group(1)
+    assert 'Program execution finished\nJob with JobID %s has finished.\nJob Runtime: ' % job in out
+    rows = [int(row) for name in os.listdir(running.path('rows'))
+            for row in open(os.path.join(running.path('rows'), name))]
+    assert sorted(rows) == list(range(1, 501))
+    result = running.get('/jobs/%s/execution-result' % job)
+    assert result['job-execution-result']['application-status'] == 'SUCCEEDED'
+
+
+def test_the_sql_client_submits(running):
+    script = running.script(BOUNDED, 'sql')
+    command = [BINARY, 'sql', '-D', 'execution.target=remote', '-D', 'table.dml-sync=true', '-D',
+               'rest.address=127.0.0.1:1,127.0.0.1:%d' % running.ports[1], '-f', script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=running.environment)
+    assert done.returncode == 0 and re.search(r'Job ID: [0-9a-f]{32}\n', done.stdout), done.stderr
+    assert len(os.listdir(running.path('sql'))) > 0
+
+
+def test_no_request_is_lost_when_the_leader_dies(running):
+    job, standby = running.submit('-D', 'execution.checkpointing.interval=200ms'), running.ports[1]
+    before = running.get('/jobs/%s' % job)['vertices'][0]['id']
+    attempts = '/jobs/%s/vertices/%s' % (job, before)
+    was = running.get(attempts)['subtasks'][0]
+    running.processes[0].send_signal(signal.SIGKILL)
+    for _ in range(50):
+        assert running.get('/jobs/%s/status' % job, standby) == {'status': 'RUNNING'}
+    now = running.get(attempts, standby)['subtasks'][0]
+    assert (now['attempt-id'], now['start-time']) == (was['attempt-id'], was['start-time'])
+    ha = running.get('/ha', standby)
+    assert ha['leading'] and ha['epoch'] == 2 and ha['failovers'][-1]['tasks-restarted'] == 0
+    assert running.client('cancel', job, port=standby)[0] == 0
+
+
+def test_metrics_are_what_prometheus_reads(cluster):
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    cluster.jobmanager(metrics_reporter_prom_port=port)
+    wait_for(lambda: cluster.get('/ha')['leading'])
+    connection = http.client.HTTPConnection('127.0.0.1', port, timeout=15)
+    connection.request('GET', '/metrics')
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    assert answer.getheader('Content-Type').startswith('text/plain; version=0.0.4')
+    assert 'jobmanager_ha_state{host="127_0_0_1",} 1\n' in text
+    assert '# TYPE flink_jobmanager_taskSlotsTotal gauge\n' in text
+    connection.request('GET', '/overview')
+    assert connection.getresponse().status == 404
+
+
+def test_a_port_that_is_taken_is_named(cluster):
+    cluster.jobmanager()
+    process, log = cluster.start('jobmanager', rest_port=cluster.ports[0])
+    assert process.wait(20) == 1
+    assert '%d' % cluster.ports[0] in open(log).read() and 'Address already in use' in open(log).read()
+
+
+def test_the_cluster_ends_when_asked(running):
+    assert running.call('DELETE', '/cluster', port=running.ports[1]) == (200, {})
+    assert [process.wait(20) for process in running.processes[:2]] == [0, 0]
