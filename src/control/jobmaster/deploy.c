@@ -375,6 +375,9 @@ void deploy__region_progress(struct weir_jobmaster *jm, uint32_t at)
 void deploy__not_ours(struct weir_jobmaster *jm, uint32_t taskmanager, const struct weir_attempt_id *attempt,
     Weir__ExecutionState state)
 {
+    if (WEIR_PLANTED(old_plan_reattached) &&
+        graph__find_subtask(&jm->graph, attempt->vertex, attempt->subtask) == GRAPH_NONE)
+        return;
     if (weir_execution_state_is_terminal(state)) {
         taskmanagers__forget(jm, taskmanager, attempt);
         taskmanagers__drop_stray(jm, attempt);
@@ -421,6 +424,8 @@ void deploy__attempt_says(struct weir_jobmaster *jm, uint32_t taskmanager, const
     }
     Weir__ExecutionState before = subtask->state;
     uint32_t region = subtask->region;
+    /* Never INITIALIZING: the TaskManager refused it, for what is in the slot has not ended. */
+    if (report->state == STATE(FAILED) && before == STATE(DEPLOYING)) slots__failed(jm, at, effects);
     if (report->state == STATE(FAILED) || (report->state == STATE(CANCELED) && before != STATE(CANCELING))) {
         taskmanagers__forget(jm, taskmanager, &attempt);
         const char *reason = report->error && report->error[0] ? report->error : "the task was canceled";

@@ -15,7 +15,7 @@ static bool is_below(const struct weir_run *run, uint64_t epoch, uint64_t counte
 
 bool floors__is_deposed(const struct graph_region *region, const struct weir_run *run)
 {
-    if (WEIR_PLANTED(deposed_run_reattached)) return false;
+    if (WEIR_PLANTED(deposed_run_reattached) || WEIR_PLANTED(reattach_ignores_checkpoint)) return false;
     return is_below(run, region->floor_epoch, region->floor_counter);
 }
 

@@ -261,6 +261,8 @@ void slots__require(struct weir_jobmaster *jm, struct weir_effects *effects);
 void slots__granted(struct weir_jobmaster *jm, const struct weir_local_message *message);
 void slots__bind(struct weir_jobmaster *jm, uint32_t share, uint32_t taskmanager, uint32_t slot);
 uint32_t slots__for(struct weir_jobmaster *jm, uint32_t share); /* position in slots; GRAPH_NONE */
+/* A deployment was refused: the slot is given back, another one comes. */
+void slots__failed(struct weir_jobmaster *jm, uint32_t subtask, struct weir_effects *effects);
 void slots__release_all(struct weir_jobmaster *jm, struct weir_effects *effects);
 void slots__shares(struct weir_jobmaster *jm); /* the graph's largest parallelism changed */
 void slots__free(struct weir_jobmaster *jm);

@@ -235,7 +235,9 @@ static void judge_member(
         if (!finished_named || jm->graph.vertices[subtask->vertex].plan->sink) verdict->missing++;
         return;
     }
-    if (subtask->reported_state != STATE(RUNNING) && subtask->reported_state != STATE(FINISHED)) {
+    bool up = subtask->reported_state == STATE(RUNNING) || subtask->reported_state == STATE(FINISHED);
+    if (!up &&
+        !(WEIR_PLANTED(mixed_region_generations) && weir_execution_state_is_alive(subtask->reported_state))) {
         verdict->lost = describe(jm, at, weir_execution_state_name(subtask->reported_state), effects);
         return;
     }
@@ -282,8 +284,7 @@ static const char *judge_peers(struct weir_jobmaster *jm, const struct graph_reg
             const struct jobmaster_taskmanager *peer = known == GRAPH_NONE ? NULL : jm->taskmanagers[known];
             if (!peer || (!peer->registered && !peer->lost)) {
                 *ret_all_known = false;
-            } else if ((peer->lost || peer->incarnation != subtask->peers[p].incarnation) &&
-                       !WEIR_PLANTED(peer_incarnations_ignored)) {
+            } else if (peer->lost || peer->incarnation != subtask->peers[p].incarnation) {
                 return describe(jm, at, "had a peer on a TaskManager that is gone", effects);
             }
         }
@@ -324,7 +325,8 @@ static void attach(struct weir_jobmaster *jm, uint32_t at, const struct verdict 
         uint32_t member = jm->graph.members[region->first + i];
         struct graph_subtask *subtask = &jm->graph.subtasks[member];
         if (subtask->reported) {
-            graph__set_state(&jm->graph, member, subtask->reported_state);
+            bool ended = subtask->reported_state == STATE(FINISHED);
+            graph__set_state(&jm->graph, member, ended ? STATE(FINISHED) : STATE(RUNNING));
             slots__bind(jm, subtask->index, subtask->taskmanager, subtask->slot);
             continue;
         }

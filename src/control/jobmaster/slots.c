@@ -165,3 +165,22 @@ void slots__release_all(struct weir_jobmaster *jm, struct weir_effects *effects)
     for (uint32_t i = 0; i < jm->share_count; i++) jm->share_slot[i] = GRAPH_NONE;
     index_slots(jm);
 }
+
+void slots__failed(struct weir_jobmaster *jm, uint32_t subtask, struct weir_effects *effects)
+{
+    const struct graph_subtask *refused = &jm->graph.subtasks[subtask];
+    const struct jobmaster_taskmanager *at = jm->taskmanagers[refused->taskmanager];
+    for (uint32_t i = 0; i < jm->graph.subtask_count; i++) {
+        const struct graph_subtask *other = &jm->graph.subtasks[i];
+        bool shares = other->taskmanager == refused->taskmanager && other->slot == refused->slot;
+        if (i != subtask && shares && weir_execution_state_is_alive(other->state)) return; /* it is in use */
+    }
+    struct weir_slot *slot = WEIR_ARENA_NEW(effects->arena, struct weir_slot);
+    *slot = (struct weir_slot){ at->node, at->incarnation, refused->slot };
+    struct weir_local_message message = { .kind = WEIR_LOCAL_SLOT_FAILED,
+        .from = WEIR_ROLE_JOBMASTER,
+        .job = jm->job,
+        .slots = slot,
+        .slot_count = 1 };
+    weir_effect_local(effects, WEIR_ROLE_RESOURCEMANAGER, NULL, &message);
+}

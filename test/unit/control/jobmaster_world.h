@@ -89,7 +89,8 @@ struct world {
     bool hold_store; /* requests are kept, and answered by world_release_store() */
     struct weir_effect held[64];
     uint32_t held_count;
-    bool blobs_fail;        /* reads: ERROR */
+    bool blobs_fail; /* reads: ERROR */
+    uint32_t refuse_deployments;
     uint64_t peers_are_old; /* reports name incarnations that are so much older */
     bool hold_running;      /* deployed tasks stay INITIALIZING */
     bool hold_cancel, hold_acknowledge, hold_commit, hold_slots;
@@ -97,7 +98,7 @@ struct world {
     Weir__JobState state; /* as the dispatcher was told */
     Weir__JobResult *result;
     bool clean, fenced;
-    uint32_t deployed, canceled, forgotten, slots_wanted, logs;
+    uint32_t deployed, canceled, forgotten, slots_wanted, slots_refused, logs;
     Weir__ClientReply *reply;
     uint64_t reply_request;
     uint64_t acknowledged_checkpoint;
@@ -247,6 +248,11 @@ static inline void world_deploy(
         assert_true(weir_run_from(message->run, &attempt->run));
         attempt->commit_only = message->commit_only;
         w->deployed++;
+        if (w->refuse_deployments) {
+            w->refuse_deployments--;
+            world_say(w, tm, attempt, EXECUTION(FAILED), "slot 0 is not free");
+            continue;
+        }
         /* H11: nothing of the vertex may live in the slot. */
         for (uint32_t k = 0; k + 1 < tm->attempt_count && !w->large; k++) {
             struct world_attempt *other = &tm->attempts[k];
@@ -533,6 +539,7 @@ static inline void world_told(struct world *w, const struct weir_effect *effect)
     case WEIR_LOCAL_JOB_TERMINAL: w->result = WEIR_PROTO_COPY(&w->arena, message->result); return;
     case WEIR_LOCAL_JOB_CLEAN: w->clean = true; return;
     case WEIR_LOCAL_JOB_FENCED: w->fenced = true; return;
+    case WEIR_LOCAL_SLOT_FAILED: w->slots_refused += message->slot_count; return;
     case WEIR_LOCAL_REQUIRE: {
         bool first = w->slots_wanted == UINT32_MAX;
         w->slots_wanted = message->slots_wanted;

@@ -242,6 +242,22 @@ static void no_region_changes_while_a_write_is_unsettled(void **state)
     world_done(&w);
 }
 
+static void a_slot_that_refuses_is_given_back(void **state)
+{
+    world_init(&w, 1, 1);
+    world_vertex(&w, 1, 1, 0, 0);
+    w.refuse_deployments = 1;
+    world_submit(&w);
+    assert_int_equal(w.slots_refused, 1);
+    world_wait(&w, SECOND);
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_int_equal(w.deployed, 2);
+    world_fail(&w, 1, 0, "x"); /* one that had begun says nothing about its slot */
+    world_wait(&w, SECOND);
+    assert_int_equal(w.slots_refused, 1);
+    world_done(&w);
+}
+
 static void a_lost_taskmanager_takes_its_region_along(void **state)
 {
     world_init(&w, 3, 1);
@@ -312,6 +328,7 @@ int main(void)
         cmocka_unit_test(past_the_final_commit_timeout_the_result_names_the_checkpoint),
         cmocka_unit_test(a_failed_job_redeploys_its_sinks_to_commit),
         cmocka_unit_test(no_region_changes_while_a_write_is_unsettled),
+        cmocka_unit_test(a_slot_that_refuses_is_given_back),
         cmocka_unit_test(a_lost_taskmanager_takes_its_region_along),
         cmocka_unit_test(a_stop_takes_a_savepoint_and_finishes),
         cmocka_unit_test(a_taskmanager_lost_after_a_stops_savepoint_only_commits),
