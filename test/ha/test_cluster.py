@@ -1,0 +1,168 @@
+"""Real processes over a real quorum of three: what a job sees of dying leaders, servers and sessions."""
+
+import os
+import re
+import signal
+import stat
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "chaos"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import cluster as clusters  # noqa: E402
+import ledger  # noqa: E402
+import zookeeper_servers  # noqa: E402
+
+WEIR = os.environ.get("WEIR", str(Path(__file__).resolve().parents[2] / "build/release/bin/weir"))
+RATE = 1000
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory):
+    """Not to be able to start them is a failure, not a reason to skip."""
+    with zookeeper_servers.Servers(tmp_path_factory.mktemp("zookeeper")) as quorum:
+        yield quorum
+
+
+@pytest.fixture(autouse=True)
+def all_servers_run(servers):
+    yield
+    for server in servers.servers:
+        server.start()
+    servers.wait()
+
+
+def arguments(servers, cluster_id, session_timeout):
+    return ["-Dhigh-availability.type=zookeeper", f"-Dhigh-availability.zookeeper.quorum={servers.quorum}",
+            f"-Dhigh-availability.cluster-id=/{cluster_id}",
+            f"-Dhigh-availability.zookeeper.client.session-timeout={session_timeout}"]
+
+
+def redeployed(cluster):
+    return sum(len(re.findall(r"fails over|is deployed again", p.text())) for p in cluster.jobmanagers)
+
+
+def ready(cluster):
+    cluster.wait("a leader", lambda: cluster.leader()[0] and cluster.rest_addresses(), 20)
+    return cluster.leader()
+
+
+def taken_over(cluster, epoch, seconds=30):
+    def another():
+        who, newest = cluster.leader()
+        return who if newest > epoch else None
+    return cluster.wait("another leader", another, seconds)
+
+
+def run_job(cluster, seconds):
+    rows = int(seconds * RATE)
+    job = cluster.submit(ledger.script(cluster.directory, rows, RATE, 2))
+    cluster.wait("the job to run", lambda: cluster.job_state(job) == "RUNNING")
+    return job, rows
+
+
+def finish(cluster, job, rows, seconds=60):
+    """It ends by itself, and nothing is lost, doubled or wrong."""
+    cluster.wait("the job to end", lambda: cluster.job_state(job) in ("FINISHED", "FAILED", "CANCELED"), seconds)
+    assert cluster.job_state(job) == "FINISHED"
+    verdict = ledger.judge(cluster.directory, rows, True)
+    assert (verdict["lost"], verdict["doubled"], verdict["wrong"]) == (0, 0, 0), verdict
+
+
+def committed_rows(cluster):
+    return sum(1 for _ in ledger.committed(cluster.directory / "rows_out"))
+
+
+def test_killed_leaders_are_replaced_and_no_task_is_deployed_again(servers, tmp_path):
+    with clusters.Cluster(WEIR, tmp_path, jobmanagers=3, taskmanagers=2,
+                          arguments=arguments(servers, "killed", "10 s")) as cluster:
+        ready(cluster)
+        job, rows = run_job(cluster, 6)
+        for _ in range(3):
+            leader, epoch = cluster.leader()
+            since = time.time()
+            leader.kill()
+            new = taken_over(cluster, epoch)
+            print(f"took over in {(time.time() - since) * 1000:.0f} ms")
+            assert "the leader's process ended" in new.text()
+            leader.start()
+            time.sleep(0.7)
+        finish(cluster, job, rows)
+        assert redeployed(cluster) == 0
+
+
+def isolated(directory):
+    """weir in process namespaces of its own: nobody sees another's process end, as on different hosts."""
+    script = directory / "weir"
+    script.write_text(f'#!/bin/sh\nexec unshare --pid --fork --kill-child "{WEIR}" "$@"\n')
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    return script
+
+
+def test_without_a_witness_the_session_decides(servers, tmp_path):
+    with clusters.Cluster(isolated(tmp_path), tmp_path / "c", jobmanagers=2, taskmanagers=1,
+                          arguments=arguments(servers, "session", "1 s")) as cluster:
+        leader, epoch = ready(cluster)
+        time.sleep(0.5)
+        since = time.time()
+        leader.kill()
+        new = taken_over(cluster, epoch)
+        print(f"took over in {(time.time() - since) * 1000:.0f} ms")
+        assert "the leader's session was over" in new.text()
+
+
+def test_a_stopped_leader_is_replaced_and_steps_down_when_it_wakes(servers, tmp_path):
+    with clusters.Cluster(WEIR, tmp_path, jobmanagers=2, taskmanagers=2,
+                          arguments=arguments(servers, "stopped", "1 s")) as cluster:
+        ready(cluster)
+        job, rows = run_job(cluster, 5)
+        leader, epoch = cluster.leader()
+        since = time.time()
+        leader.signal(signal.SIGSTOP)
+        try:
+            taken_over(cluster, epoch)
+            print(f"took over in {(time.time() - since) * 1000:.0f} ms")
+        finally:
+            leader.signal(signal.SIGCONT)
+        cluster.wait("it to step down", lambda: f"no longer leads, epoch {epoch}" in leader.text())
+        finish(cluster, job, rows)
+        assert cluster.leader()[1] == epoch + 1
+        assert redeployed(cluster) == 0
+
+
+def test_tasks_run_on_without_a_quorum_and_commits_resume(servers, tmp_path):
+    with clusters.Cluster(WEIR, tmp_path, jobmanagers=2, taskmanagers=2,
+                          arguments=arguments(servers, "quorum", "4 s")) as cluster:
+        ready(cluster)
+        job, rows = run_job(cluster, 7)
+        cluster.wait("a commit", lambda: committed_rows(cluster) > 0)
+        servers[1].kill()
+        servers[2].kill()
+        cluster.wait("the pause", lambda: any("leadership is suspended" in p.text() for p in cluster.jobmanagers))
+        time.sleep(0.3)
+        before = committed_rows(cluster)
+        time.sleep(1.5)
+        assert committed_rows(cluster) == before
+        assert not cluster.environment_is_clean()
+        servers[1].start()
+        servers[2].start()
+        servers.wait()
+        cluster.wait("commits", lambda: committed_rows(cluster) > before)
+        finish(cluster, job, rows)
+        assert redeployed(cluster) == 0
+
+
+def test_servers_are_restarted_one_after_another(servers, tmp_path):
+    with clusters.Cluster(WEIR, tmp_path, jobmanagers=2, taskmanagers=2,
+                          arguments=arguments(servers, "rolling", "10 s")) as cluster:
+        ready(cluster)
+        job, rows = run_job(cluster, 8)
+        for server in servers.servers:
+            server.kill()
+            server.start()
+            servers.wait()
+        finish(cluster, job, rows)
+        assert redeployed(cluster) == 0
