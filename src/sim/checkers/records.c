@@ -90,7 +90,7 @@ static void stored(struct weir_sim *sim, void *self, struct weir_sim_process *wr
         facts->incarnations[record->epoch] != record->writer_incarnation)
         weir_sim_fail(sim, "H2", "%s is written for epoch %llu by one that does not lead it", key,
             (unsigned long long)record->epoch);
-    if (!old && sim->store.transactions && record->epoch != facts->epoch)
+    if (!old && sim->store.transactions && !facts->wiped && record->epoch != facts->epoch)
         weir_sim_fail(sim, "H2", "%s is created by a leader of epoch %llu in epoch %llu", key,
             (unsigned long long)record->epoch, (unsigned long long)facts->epoch);
     check_checkpoints(sim, key, old, record);
