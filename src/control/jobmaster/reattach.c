@@ -373,6 +373,9 @@ void reattach__advance(struct weir_jobmaster *jm, struct weir_effects *effects)
         struct verdict verdict = judge(jm, &jm->graph.regions[r], newest, effects);
         if (verdict.lost) {
             note_unseen(jm, &jm->graph.regions[r]);
+            /* Nor is the later run seen that made this one's reports void. */
+            if (verdict.has_run && floors__is_deposed(&jm->graph.regions[r], &verdict.run))
+                jm->graph.regions[r].unseen = true;
             failover__region_lost(jm, r, verdict.lost, effects);
         } else if (!verdict.missing) {
             attach(jm, r, &verdict);
