@@ -38,6 +38,14 @@ static struct embedded_lease *map_lease(const char *path, bool create)
     return mapped == MAP_FAILED ? NULL : mapped;
 }
 
+/* Whether the path still names the open file: a lock on a file without a name keeps nobody out. */
+static bool is_file_of(const char *path, int descriptor)
+{
+    struct stat open_file, named;
+    return fstat(descriptor, &open_file) == 0 && stat(path, &named) == 0 &&
+           open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
+}
+
 enum weir_ha_outcome embedded_presence_take(struct embedded_presence *presence, const char *directory,
     const char *name, const uint8_t *value, size_t length, struct weir_error *reterr)
 {
@@ -58,11 +66,18 @@ enum weir_ha_outcome embedded_presence_take(struct embedded_presence *presence, 
         weir_os_error_set(reterr, why, "cannot lock %s", presence->lock_path);
         return WEIR_HA_UNAVAILABLE;
     }
+    if (!is_file_of(presence->lock_path, descriptor)) { /* its holder has just dropped it, and the name */
+        close(descriptor);
+        return WEIR_HA_CONFLICT;
+    }
     presence->lease = map_lease(lease_path, true);
+    if (presence->lease) atomic_store(&presence->lease->stamp_ns, 0); /* a dead holder's may be fresh yet */
     if (!presence->lease || ftruncate(descriptor, 0) != 0 ||
         pwrite(descriptor, value, length, 0) != (ssize_t)length) {
         weir_os_error_set(reterr, errno, "cannot write %s", presence->lock_path);
         close(descriptor);
+        if (presence->lease) munmap(presence->lease, sizeof *presence->lease);
+        presence->lease = NULL;
         return WEIR_HA_UNAVAILABLE;
     }
     atomic_store(&presence->lease->process, (uint64_t)getpid());

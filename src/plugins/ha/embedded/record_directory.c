@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -16,7 +18,13 @@
  * A version's file: "WEIRREC1", u8 kind (V value, D deleted), 7 bytes zero, u64 length, u64 XXH3 of the
  * value, value. Little-endian.
  */
-enum { HEADER_BYTES = 32, PATH_BYTES = 4096, READ_TRIES_MAX = 100 };
+enum {
+    HEADER_BYTES = 32,
+    PATH_BYTES = 4096,
+    READ_TRIES_MAX = 100,
+    TEMPORARIES_SWEPT_EVERY = 64,
+    TEMPORARY_SECONDS_MAX = 3600
+};
 static const char magic[8] = "WEIRREC1";
 
 static void version_path(char path[PATH_BYTES], const char *directory, uint64_t version)
@@ -98,30 +106,77 @@ static bool list_versions(const char *directory, struct versions *ret)
     return true;
 }
 
-/* Upwards: no gap ever opens below a version that is there. */
+/* Removes what lies below `end`, upwards: no gap ever opens below a version that is there. */
+static bool remove_below(const char *directory, const struct versions *versions, uint64_t end)
+{
+    char path[PATH_BYTES];
+    for (uint64_t v = versions->lowest; v < end; v++) {
+        version_path(path, directory, v);
+        if (unlink(path) != 0 && errno != ENOENT) return false;
+    }
+    return true;
+}
+
 static void prune(const char *directory)
 {
     struct versions versions;
-    if (!list_versions(directory, &versions)) return;
-    char path[PATH_BYTES];
-    for (uint64_t v = versions.lowest; v + WEIR_RECORD_VERSIONS_KEPT <= versions.highest; v++) {
-        version_path(path, directory, v);
-        if (unlink(path) != 0 && errno != ENOENT) return;
+    if (list_versions(directory, &versions) && versions.highest >= WEIR_RECORD_VERSIONS_KEPT)
+        remove_below(directory, &versions, versions.highest - WEIR_RECORD_VERSIONS_KEPT + 1);
+}
+
+/* What writers that died left behind. Only those that nobody can be writing any more. */
+static void remove_temporaries(const char *directory, time_t older_than)
+{
+    DIR *stream = opendir(directory);
+    if (!stream) return;
+    const struct dirent *entry;
+    while ((entry = readdir(stream))) {
+        struct stat status;
+        if (strncmp(entry->d_name, ".tmp-", 5) != 0) continue;
+        if (fstatat(dirfd(stream), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            status.st_mtime < older_than)
+            unlinkat(dirfd(stream), entry->d_name, 0);
     }
+    closedir(stream);
+}
+
+static uint64_t chance_next(void)
+{
+    static _Atomic uint64_t counter;
+    uint64_t chance = 0;
+    if (getrandom(&chance, sizeof chance, GRND_NONBLOCK) != (ssize_t)sizeof chance)
+        chance = (uint64_t)time(NULL) << 20;
+    return chance + atomic_fetch_add(&counter, 1);
 }
 
 static void temporary_path(char path[PATH_BYTES], const char *directory)
 {
-    static _Atomic uint64_t counter;
-    snprintf(path, PATH_BYTES, "%.4000s/.tmp-%ld-%llu", directory, (long)getpid(),
-        (unsigned long long)atomic_fetch_add(&counter, 1));
+    /* Process ids repeat, in containers above all: chance keeps the names of a dead one's files apart. */
+    uint64_t chance = chance_next();
+    snprintf(
+        path, PATH_BYTES, "%.4000s/.tmp-%ld-%016llx", directory, (long)getpid(), (unsigned long long)chance);
+}
+
+/*
+ * Whether the version just linked is the one that follows `expected`, not one whose name had been pruned and
+ * is free again. A name is pruned only when WEIR_RECORD_VERSIONS_KEPT newer ones are there, and the newest
+ * never vanishes before the older ones: so it had not been pruned when fewer than that are above it now. Its
+ * predecessor is gone when the record was deleted.
+ */
+static bool is_successor(const char *directory, uint64_t expected)
+{
+    struct versions versions;
+    char before[PATH_BYTES];
+    version_path(before, directory, expected);
+    if (expected && access(before, F_OK) != 0) return false;
+    return list_versions(directory, &versions) && versions.highest < expected + 1 + WEIR_RECORD_VERSIONS_KEPT;
 }
 
 /* Decides by link(). */
 static enum weir_ha_outcome link_version(
     const char *directory, const char *temporary, uint64_t expected, struct weir_error *reterr)
 {
-    char path[PATH_BYTES], before[PATH_BYTES];
+    char path[PATH_BYTES];
     version_path(path, directory, expected + 1);
     if (link(temporary, path) != 0) {
         if (errno == EEXIST) return WEIR_HA_CONFLICT;
@@ -129,15 +184,7 @@ static enum weir_ha_outcome link_version(
         weir_os_error_set(reterr, errno, "cannot link %s", path);
         return WEIR_HA_UNAVAILABLE;
     }
-    bool won;
-    if (expected) {
-        version_path(before, directory, expected);
-        won = access(before, F_OK) == 0;
-    } else { /* versions that were pruned beyond the first: the record is there */
-        struct versions versions;
-        won = list_versions(directory, &versions) && versions.highest == 1;
-    }
-    if (!won) {
+    if (!is_successor(directory, expected)) {
         unlink(path);
         return WEIR_HA_CONFLICT;
     }
@@ -158,6 +205,8 @@ static enum weir_ha_outcome write_version(const char *directory, uint64_t expect
     enum weir_ha_outcome outcome = link_version(directory, temporary, expected, reterr);
     unlink(temporary);
     if (outcome == WEIR_HA_OK) prune(directory);
+    if (outcome == WEIR_HA_OK && expected % TEMPORARIES_SWEPT_EVERY == 0)
+        remove_temporaries(directory, time(NULL) - TEMPORARY_SECONDS_MAX);
     return outcome;
 }
 
@@ -183,8 +232,16 @@ enum weir_ha_outcome embedded_record_delete(
 {
     enum weir_ha_outcome outcome = write_version(directory, expected, 'D', (const uint8_t *)"", 0, reterr);
     if (outcome != WEIR_HA_OK) return outcome;
-    /* The version that says so decides; what cannot be removed now reads as absent. */
-    (void)weir_directory_remove(directory, NULL);
+    /* The version that says so decides; what cannot be removed now reads as absent. It goes last: without it
+     * an older version would be the highest, and the record there again. */
+    struct versions versions;
+    char path[PATH_BYTES];
+    if (!list_versions(directory, &versions) || !remove_below(directory, &versions, versions.highest))
+        return WEIR_HA_OK;
+    remove_temporaries(directory, time(NULL));
+    version_path(path, directory, versions.highest);
+    if (!sync_directory(directory) || unlink(path) != 0) return WEIR_HA_OK;
+    (void)rmdir(directory);
     return WEIR_HA_OK;
 }
 

@@ -3,12 +3,14 @@
  * a server.
  *
  * - Version n is the file <n> (20 digits), written under a temporary name, synced, then linked to its name:
- * link() is what decides between two writers. It has won when <n-1> is still there afterwards: pruning goes
- * upwards from the lowest and keeps the newest WEIR_RECORD_VERSIONS_KEPT, so that <n> cannot have been there
- * and gone while <n-1> is not.
+ * link() is what decides between two writers. It has won when <n-1> is still there afterwards and fewer than
+ * WEIR_RECORD_VERSIONS_KEPT versions are above <n>: pruning goes upwards from the lowest and keeps that many,
+ * so that <n> cannot have been there and gone. A writer that is overtaken by as many while it looks is told
+ * CONFLICT, although its version had been the newest for a moment.
  * - Readers take the highest version, list again when it vanished under them, and sync the directory before
  * they act on it, so that nobody acts on what a power loss takes back.
- * - Deleting is writing a version that says so, then removing the directory. A name is never used twice.
+ * - Deleting is writing a version that says so, then removing the others, then it, then the directory. A name
+ * is never used twice.
  * @thread any; several processes.
  */
 #ifndef WEIR_PLUGINS_HA_EMBEDDED_RECORD_DIRECTORY_H
