@@ -51,7 +51,7 @@ bool client_init(
         }
         at += length + (at[length] != '\0');
     }
-    curl_global_init(CURL_GLOBAL_DEFAULT);
+    curl_global_init(CURL_GLOBAL_NOTHING);
     client->curl = curl_easy_init();
     return client->curl != NULL;
 }

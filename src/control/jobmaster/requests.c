@@ -228,6 +228,8 @@ static void query(struct weir_jobmaster *jm, weir_node from, uint64_t request, c
         if (!entry) {
             entry = requests__stopped_with(jm->record.confirmed, arena);
             if (entry && !bytes_equal(&entry->request, &message->request)) entry = NULL;
+            /* A stop is over when the job is. */
+            if (entry && jm->end < END_CLEANING) entry->state = WEIR__SAVEPOINT_STATE__SAVEPOINT_IN_PROGRESS;
         }
         if (entry) reply->savepoint = WEIR_PROTO_COPY(arena, entry);
         if (!entry) reply->code = WEIR__REPLY_CODE__REPLY_NOT_FOUND;

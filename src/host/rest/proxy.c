@@ -92,8 +92,17 @@ static bool never_arrived(CURLcode code)
     return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
 }
 
+static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+
+/* Without TLS, which nobody speaks here: its set-up takes megabytes. */
+static void init_curl(void)
+{
+    curl_global_init(CURL_GLOBAL_NOTHING);
+}
+
 bool rest__proxy(struct rest_request *request, const char *address)
 {
+    pthread_once(&curl_once, init_curl);
     CURL *curl = curl_easy_init();
     if (!curl) return false;
     struct proxied proxied = { .not_leader = false };

@@ -6,7 +6,6 @@
 #include "os/file.h"
 #include "os/log.h"
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -278,7 +277,6 @@ static enum weir_error_code start_metrics(struct weir_rest_server *server, struc
 enum weir_error_code weir_rest_server_new(
     const struct weir_rest_server_config *config, struct weir_rest_server **ret, struct weir_error *reterr)
 {
-    curl_global_init(CURL_GLOBAL_DEFAULT);
     struct weir_rest_server *server = weir_memory_allocate_zeroed(config->memory, sizeof *server);
     server->config = *config;
     server->memory = config->memory;

@@ -3,7 +3,6 @@
 #include "host/rest/internal.h"
 #include "os/clock.h"
 #include "os/log.h"
-#include <curl/curl.h>
 
 enum { WORKER_STACK_BYTES = 512 << 10 };
 

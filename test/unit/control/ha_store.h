@@ -133,7 +133,7 @@ static struct weir_event ha_apply(
 }
 
 /* The nth effect of that kind in a step's, or NULL. */
-static const struct weir_effect *ha_effect(
+static inline const struct weir_effect *ha_effect(
     const struct weir_effects *effects, enum weir_effect_kind kind, uint32_t nth)
 {
     for (uint32_t i = 0; i < effects->count; i++)
