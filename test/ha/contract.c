@@ -112,7 +112,7 @@ static void reads_see_what_anybody_was_told_is_written(struct world *world)
     for (uint32_t i = 0; i < WEIR_ARRAY_COUNT(readers); i++) readers[i] = client_open(world);
     EXPECT_OUTCOME(ask_one(world, writer, WEIR_HA_CREATE, "leader", 0, "0"), WEIR_HA_OK);
     char value[16], key[32];
-    for (uint32_t i = 1; i <= 100; i++) {
+    for (uint32_t i = 1; i <= 40; i++) {
         snprintf(value, sizeof value, "%u", i);
         EXPECT_OUTCOME(ask_one(world, writer, WEIR_HA_SET, "leader", i, value), WEIR_HA_OK);
         const struct answer *answer =
@@ -130,7 +130,7 @@ static void two_sessions_race_and_one_wins_each_round(struct world *world)
     struct client *racers[2] = { client_open(world), client_open(world) };
     EXPECT_OUTCOME(ask_one(world, racers[0], WEIR_HA_CREATE, "leader", 0, "-"), WEIR_HA_OK);
     uint32_t wins[2] = { 0 };
-    for (uint64_t version = 1; version <= 150; version++) {
+    for (uint64_t version = 1; version <= 80; version++) {
         uint64_t requests[2];
         for (uint32_t i = 0; i < 2; i++) {
             uint32_t first = (uint32_t)(version + i) % 2;
@@ -156,7 +156,7 @@ static void two_sessions_race_and_one_wins_each_round(struct world *world)
         EXPECT(
             answer->entries[0].version == version + 1 && value_is(&answer->entries[0], winner ? "b" : "a"));
     }
-    EXPECT(wins[0] + wins[1] == 150);
+    EXPECT(wins[0] + wins[1] == 80);
 }
 
 static void one_of_two_creates_wins(struct world *world)
@@ -289,7 +289,7 @@ static void nothing_is_missed_between_watch_and_read(struct world *world)
     watcher->driver->watch(watcher->session, "leader");
     uint64_t reading = submit(watcher, &read, 1), writing = 0;
     bool look = false;
-    for (uint32_t turns = 0; turns < 200000 && seen < 200; turns++) {
+    for (uint32_t turns = 0; turns < 200000 && seen < 120; turns++) {
         if (reading && watcher->answers[reading % REQUESTS_MAX].done) {
             seen = watcher->answers[reading % REQUESTS_MAX].entries[0].version;
             reading = 0;
@@ -299,7 +299,7 @@ static void nothing_is_missed_between_watch_and_read(struct world *world)
             written++;
             writing = 0;
         }
-        if (!writing && written < 200) {
+        if (!writing && written < 120) {
             set.version = written;
             writing = submit(writer, &set, 1);
         }
@@ -312,8 +312,8 @@ static void nothing_is_missed_between_watch_and_read(struct world *world)
         }
         world_turn(world);
     }
-    EXPECT(written == 200);
-    EXPECT(seen == 200);
+    EXPECT(written == 120);
+    EXPECT(seen == 120);
 }
 
 static void transactions_apply_whole_or_not_at_all(struct world *world)

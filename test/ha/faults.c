@@ -51,7 +51,7 @@ static void reads_on_followers_see_what_was_written_through_the_leader(struct wo
     for (uint32_t i = 0; i < SERVERS; i++) readers[i] = open_at(world, i + 1);
     EXPECT(writer && readers[0] && readers[1] && readers[2]);
     char key[32];
-    for (uint32_t i = 0; i < 200; i++) {
+    for (uint32_t i = 0; i < 120; i++) {
         snprintf(key, sizeof key, "jobs/%u", i);
         EXPECT_OUTCOME(ask_one(world, writer, WEIR_HA_CREATE, key, 0, "x"), WEIR_HA_OK);
         const struct answer *answer = ask_one(world, readers[i % SERVERS], WEIR_HA_READ, key, 0, NULL);

@@ -80,7 +80,7 @@ def test_killed_leaders_are_replaced_and_no_task_is_deployed_again(servers, tmp_
     with clusters.Cluster(WEIR, tmp_path, jobmanagers=3, taskmanagers=2,
                           arguments=arguments(servers, "killed", "10 s")) as cluster:
         ready(cluster)
-        job, rows = run_job(cluster, 6)
+        job, rows = run_job(cluster, 5)
         for _ in range(3):
             leader, epoch = cluster.leader()
             since = time.time()
@@ -118,7 +118,7 @@ def test_a_stopped_leader_is_replaced_and_steps_down_when_it_wakes(servers, tmp_
     with clusters.Cluster(WEIR, tmp_path, jobmanagers=2, taskmanagers=2,
                           arguments=arguments(servers, "stopped", "1 s")) as cluster:
         ready(cluster)
-        job, rows = run_job(cluster, 5)
+        job, rows = run_job(cluster, 4)
         leader, epoch = cluster.leader()
         since = time.time()
         leader.signal(signal.SIGSTOP)
@@ -137,7 +137,7 @@ def test_tasks_run_on_without_a_quorum_and_commits_resume(servers, tmp_path):
     with clusters.Cluster(WEIR, tmp_path, jobmanagers=2, taskmanagers=2,
                           arguments=arguments(servers, "quorum", "4 s")) as cluster:
         ready(cluster)
-        job, rows = run_job(cluster, 7)
+        job, rows = run_job(cluster, 6)
         cluster.wait("a commit", lambda: committed_rows(cluster) > 0)
         servers[1].kill()
         servers[2].kill()
@@ -159,7 +159,7 @@ def test_servers_are_restarted_one_after_another(servers, tmp_path):
     with clusters.Cluster(WEIR, tmp_path, jobmanagers=2, taskmanagers=2,
                           arguments=arguments(servers, "rolling", "10 s")) as cluster:
         ready(cluster)
-        job, rows = run_job(cluster, 8)
+        job, rows = run_job(cluster, 6)
         for server in servers.servers:
             server.kill()
             server.start()
