@@ -149,8 +149,8 @@ static void read_record(
     }
 }
 
-static void read_candidates(
-    struct weir_leader *leader, const struct weir_store_event *store, struct weir_effects *effects)
+static void read_candidates(struct weir_leader *leader, const struct weir_store_event *store, int64_t now_us,
+    struct weir_effects *effects)
 {
     const size_t prefix = sizeof CANDIDATES; /* with the slash */
     leader->own_present = leader->own_blocked = leader->holder_present = leader->holder_name_present = false;
@@ -173,9 +173,9 @@ static void read_candidates(
         if (strcmp(name, leader->identity->name) != 0) {
             if (!node) continue;
             leader__dial(leader, name, node->rpc_address, effects);
-            /* Its presence was removed with the takeover, where there are transactions: it has come back. */
-            if (leader->transactions || entry->version != leader->suspected_candidate_version)
-                leader__lives(leader, weir_nodes_find(leader->nodes, name), incarnation);
+            /* Its presence was removed with the takeover: it has come back. Without transactions it may be
+             * left over. */
+            if (leader->transactions) leader__lives(leader, name, incarnation, now_us);
         } else if (incarnation == leader->identity->incarnation) {
             leader->own_present = true;
         } else if (node && node->rpc_address[0] && strcmp(node->host, leader->identity->host) == 0 &&
@@ -226,12 +226,8 @@ static void look_as_leader(struct weir_leader *leader, int64_t now_us, struct we
         if (leader->record_version != leader->led_version) {
             /* Our own rewrite, whose outcome was unknown. */
             leader->led_version = leader->record_version;
-            leader->sent_wrong = false;
             leader__rewritten(leader, leader->record->epoch, now_us, effects);
-        } else if (leader->sent_wrong) {
-            leader->suspicion_was_wrong = true;
         }
-        leader->sent_wrong = false;
         if (leader->record->shut_down) end_process(leader, effects, "the cluster has ended");
         leader__resume(leader, effects);
         return;
@@ -385,6 +381,34 @@ static void add_failover(struct weir_leader *leader, Weir__LeaderRecord *record,
     record->n_failovers = kept + 1;
 }
 
+static void add_suspected(Weir__LeaderRecord *record, const Weir__Node *holder, struct weir_arena *arena)
+{
+    Weir__Peer *peer = WEIR_PROTO_NEW(arena, Weir__Peer, weir__peer);
+    peer->name = holder->name;
+    peer->incarnation = holder->incarnation;
+    size_t kept = WEIR_MIN(record->n_suspected, (size_t)LEADER_SUSPECTED_MAX - 1);
+    Weir__Peer **suspected = WEIR_ARENA_ARRAY(arena, Weir__Peer *, kept + 1);
+    for (size_t i = 0; i < kept; i++) suspected[i] = record->suspected[record->n_suspected - kept + i];
+    suspected[kept] = peer;
+    record->suspected = suspected;
+    record->n_suspected = kept + 1;
+}
+
+/* Those that live are suspected no more. Returns how many suspicions were wrong. */
+static uint32_t drop_living(const struct weir_leader *leader, Weir__LeaderRecord *record)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < record->n_suspected; i++) {
+        bool alive = false;
+        for (uint32_t k = 0; k < leader->alive_count; k++)
+            alive |= leader->alive[k] == record->suspected[i]->incarnation;
+        if (!alive) record->suspected[kept++] = record->suspected[i];
+    }
+    uint32_t dropped = (uint32_t)(record->n_suspected - kept);
+    record->n_suspected = kept;
+    return dropped;
+}
+
 static void ask_write(struct weir_leader *leader, enum leader_request request,
     struct weir_store_operation *operations, uint32_t count, const Weir__LeaderRecord *record, int64_t now_us,
     struct weir_effects *effects)
@@ -405,6 +429,7 @@ static void ask_claim(struct weir_leader *leader, enum leader_reason reason, int
     if (reason != LEADER_REASON_FIRST) add_failover(leader, record, reason, now_us, wall_us, arena);
     bool suspected = reason == LEADER_REASON_SUSPECTED;
     record->suspected_at_ms = suspected ? wall_us / 1000 : 0;
+    if (suspected) add_suspected(record, leader->record->holder, arena);
     struct weir_store_operation operations[WEIR_STORE_OPERATIONS_MAX];
     uint32_t count = 0;
     if (leader->transactions) {
@@ -427,9 +452,6 @@ static void ask_claim(struct weir_leader *leader, enum leader_reason reason, int
     leader->epoch_claimed = record->epoch;
     leader->claim_reason = reason;
     leader->claim_started_us = now_us;
-    leader->suspected = suspected ? leader->holder : 0;
-    leader->suspected_incarnation = suspected ? leader->record->holder->incarnation : 0;
-    leader->suspected_candidate_version = leader->holder_candidate_version;
     ask_write(leader, LEADER_REQUEST_CLAIM, operations, count, record, now_us, effects);
 }
 
@@ -440,8 +462,9 @@ static void ask_rewrite(struct weir_leader *leader, int64_t now_us, struct weir_
     uint64_t epoch = leader->raise_due ? next_epoch(leader) : identity->epoch;
     leader->epoch_rewritten = epoch;
     Weir__LeaderRecord *record = own_record(leader, epoch, effects->arena);
-    if (leader->suspicion_was_wrong) {
-        record->wrong_suspicions++;
+    uint32_t wrong = drop_living(leader, record);
+    if (wrong) {
+        record->wrong_suspicions += wrong;
         record->hold_off_ms = leader__hold_off_ms(leader, record->wrong_suspicions);
         leader->quiet_since_us = now_us;
     } else if (now_us - leader->quiet_since_us >= LEADER_QUIET_US) {
@@ -451,15 +474,14 @@ static void ask_rewrite(struct weir_leader *leader, int64_t now_us, struct weir_
     if (record->n_failovers && !record->failovers[record->n_failovers - 1]->takeover_ms)
         record->failovers[record->n_failovers - 1]->takeover_ms = leader->takeover_ms;
     record->shut_down = leader->shutdown_due;
-    leader->sent_wrong = leader->suspicion_was_wrong;
-    leader->suspicion_was_wrong = false;
+    leader->alive_count = 0; /* should it not be written: their presence shows it again */
     struct weir_store_operation operations[1];
     ask_write(leader, LEADER_REQUEST_REWRITE, operations, 0, record, now_us, effects);
 }
 
 static bool rewrite_is_due(const struct weir_leader *leader, int64_t now_us)
 {
-    if (leader->raise_due || leader->suspicion_was_wrong || leader->shutdown_due) return true;
+    if (leader->raise_due || leader->alive_count || leader->shutdown_due) return true;
     return leader->record && leader->record->wrong_suspicions &&
            now_us - leader->quiet_since_us >= LEADER_QUIET_US;
 }
@@ -504,7 +526,7 @@ void leader__decide(struct weir_leader *leader, int64_t now_us, int64_t wall_us,
 /* ---------------------------------------------------------------- answers */
 
 /* The value that was sent is the record now. */
-static void adopt_written(struct weir_leader *leader, uint64_t epoch, uint64_t version, bool wrong)
+static void adopt_written(struct weir_leader *leader, uint64_t epoch, uint64_t version)
 {
     struct weir_arena *arena = &leader->record_arena;
     if (!leader->record) {
@@ -514,7 +536,7 @@ static void adopt_written(struct weir_leader *leader, uint64_t epoch, uint64_t v
     }
     leader->record->epoch = epoch;
     leader->record->holder = weir_identity_node(leader->identity, arena);
-    leader->record->wrong_suspicions += wrong;
+    leader->record->n_suspected = 0; /* as written: the next look, which is due, reads it */
     leader->record->shut_down = leader->shutdown_due;
     leader->holder = leader->identity->self;
     leader->record_found = true;
@@ -531,7 +553,7 @@ static void on_claim(struct weir_leader *leader, const struct weir_event *event,
     switch (store->outcome) {
     case WEIR_STORE_OK:
         WEIR_ASSERT(store->entry_count);
-        adopt_written(leader, leader->epoch_claimed, store->entries[store->entry_count - 1].version, false);
+        adopt_written(leader, leader->epoch_claimed, store->entries[store->entry_count - 1].version);
         leader__grant(leader, event->now_us, effects);
         break;
     case WEIR_STORE_UNKNOWN: defer(leader, event->now_us, effects); break;
@@ -557,8 +579,7 @@ static void on_rewrite(
     }
     WEIR_ASSERT(store->entry_count);
     uint64_t epoch = leader->epoch_rewritten;
-    adopt_written(leader, epoch, store->entries[store->entry_count - 1].version, leader->sent_wrong);
-    leader->sent_wrong = false;
+    adopt_written(leader, epoch, store->entries[store->entry_count - 1].version);
     leader->raise_due = false;
     leader__rewritten(leader, epoch, event->now_us, effects);
     if (leader->record->shut_down) end_process(leader, effects, "the cluster has ended");
@@ -580,7 +601,7 @@ static void on_looked(struct weir_leader *leader, const struct weir_event *event
         ask_candidates(leader, now_us, effects);
         break;
     case LEADER_REQUEST_LOOK_CANDIDATES:
-        read_candidates(leader, store, effects);
+        read_candidates(leader, store, now_us, effects);
         after_look(leader, now_us, effects);
         break;
     case LEADER_REQUEST_LOOK_JOBS:

@@ -9,6 +9,7 @@ enum {
     LEADER_RETRY_LAST_US = 1000 * 1000,
     LEADER_BEATS_PER_STEP_MAX = 1024,
     LEADER_FAILOVERS_MAX = 16,
+    LEADER_SUSPECTED_MAX = 4,
     LEADER_ARENA_BYTES = 2048,
     LEADER_GREETED_BYTES = 512,
     LEADER_PEERS_MAX = 64,                     /* JobManagers that are dialled */
@@ -116,10 +117,10 @@ struct weir_leader {
         witness_incarnation; /* of the leader that a TaskManager elsewhere has lost last */
     int64_t witnessed_us;
     int64_t hold_off_until_us;
-    uint32_t hold_off_count; /* wrong_suspicions that hold_off_until_us is about */
-    weir_node suspected;     /* whom this leader has deposed on suspicion */
-    uint64_t suspected_incarnation, suspected_candidate_version;
-    bool suspicion_was_wrong, sent_wrong; /* to be written down; on its way */
+    uint32_t hold_off_count;              /* wrong_suspicions that hold_off_until_us is about */
+    uint64_t alive[LEADER_SUSPECTED_MAX]; /* incarnations that the record names suspected, and that live */
+    uint32_t alive_count;
+    uint64_t held_off_for; /* a suspicion by others, seen to be wrong before it was counted */
     int64_t quiet_since_us;
 
     /* H8 */
@@ -167,7 +168,7 @@ void leader__on_connection(
     struct weir_leader *leader, const struct weir_event *event, struct weir_effects *effects);
 void leader__on_process_died(struct weir_leader *leader, const struct weir_event *event);
 /* That incarnation lives: was it deposed on a suspicion? */
-void leader__lives(struct weir_leader *leader, weir_node node, uint64_t incarnation);
+void leader__lives(struct weir_leader *leader, const char *name, uint64_t incarnation, int64_t now_us);
 
 /* peers.c */
 struct leader_peer *leader__peer(struct weir_leader *leader, weir_node node);

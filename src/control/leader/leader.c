@@ -92,7 +92,8 @@ void leader__grant(struct weir_leader *leader, int64_t now_us, struct weir_effec
     identity->suspended = leader->suspended = identity->waits = false;
     leader->epoch_led = identity->epoch;
     leader->epoch_seen = WEIR_MAX(leader->epoch_seen, identity->epoch);
-    leader->raise_due = leader->suspicion_was_wrong = false;
+    leader->raise_due = false;
+    leader->alive_count = 0;
     leader->quiet_since_us = now_us;
     leader->takeover_ms = (uint32_t)WEIR_MIN((now_us - leader->claim_started_us) / 1000, (int64_t)UINT32_MAX);
     weir_effect_log(effects, WEIR_CONTROL_INFO, "leads with epoch %llu", (unsigned long long)identity->epoch);
@@ -120,8 +121,8 @@ void leader__revoke(
     leader->identity->leader = 0;
     leader->identity->leader_incarnation = 0;
     leader->identity->suspended = leader->suspended = leader->identity->waits = false;
-    leader->raise_due = leader->suspicion_was_wrong = leader->shutdown_due = leader->beating = false;
-    leader->suspected = 0;
+    leader->raise_due = leader->shutdown_due = leader->beating = false;
+    leader->alive_count = 0;
     leader->told_holder = 0;
     leader->told_epoch = 0;
     tell(leader, (struct weir_local_message){ .kind = WEIR_LOCAL_REVOKED, .reason = reason }, effects);
@@ -274,7 +275,8 @@ static void on_message(
         bool jobmanager = envelope->greeting->role == WEIR__NODE_ROLE__NODE_JOBMANAGER;
         peer->jobmanager = jobmanager;
         if (jobmanager) leader__peer_greeted(leader, event->from, envelope->greeting->node);
-        leader__lives(leader, event->from, event->from_incarnation);
+        leader__lives(
+            leader, weir_nodes_name(leader->nodes, event->from), event->from_incarnation, event->now_us);
         leader__epoch_seen(leader, envelope->greeting->epoch, envelope->greeting->leader_incarnation);
         break;
     }

@@ -68,13 +68,23 @@ void leader__on_process_died(struct weir_leader *leader, const struct weir_event
     leader->died_incarnation = event->from_incarnation;
 }
 
-void leader__lives(struct weir_leader *leader, weir_node node, uint64_t incarnation)
+/* The leader counts it. Others hold off at once, for the leader may go before it has come to that. */
+void leader__lives(struct weir_leader *leader, const char *name, uint64_t incarnation, int64_t now_us)
 {
-    if (leader->state != LEADER_LEADING || !leader->suspected || node != leader->suspected ||
-        incarnation != leader->suspected_incarnation)
+    const Weir__LeaderRecord *record = leader->record;
+    for (size_t i = 0; record && i < record->n_suspected; i++) {
+        if (record->suspected[i]->incarnation != incarnation || strcmp(record->suspected[i]->name, name) != 0)
+            continue;
+        for (uint32_t k = 0; k < leader->alive_count; k++)
+            if (leader->alive[k] == incarnation) return;
+        if (leader->state == LEADER_LEADING && leader->alive_count < LEADER_SUSPECTED_MAX)
+            leader->alive[leader->alive_count++] = incarnation;
+        if (leader->held_off_for == incarnation) return;
+        leader->held_off_for = incarnation;
+        int64_t hold_off_us = (int64_t)leader__hold_off_ms(leader, record->wrong_suspicions + 1) * 1000;
+        leader->hold_off_until_us = WEIR_MAX(leader->hold_off_until_us, now_us + hold_off_us);
         return;
-    leader->suspected = 0;
-    leader->suspicion_was_wrong = true;
+    }
 }
 
 static void suspect(struct leader_peer *peer, int64_t now_us)
@@ -93,7 +103,8 @@ static void on_up(struct weir_leader *leader, const struct weir_event *event, st
     else
         peer->lost_incarnation = 0;
     leader__peer_up(leader, event->from, event->from_incarnation, event->now_us);
-    leader__lives(leader, event->from, event->from_incarnation);
+    leader__lives(
+        leader, weir_nodes_name(leader->nodes, event->from), event->from_incarnation, event->now_us);
     leader__greet(leader, event->from, effects);
     leader__announce(leader, event->from, effects);
 }

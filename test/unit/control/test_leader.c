@@ -721,6 +721,28 @@ static void a_wrong_suspicion_is_counted_and_holds_everybody_off(void **state)
     world_free(w);
 }
 
+static void a_wrong_suspicion_is_counted_though_its_leader_goes(void **state)
+{
+    struct world *w = world_new(true);
+    struct jm *a = start(w, 0), *b = start(w, 1), *c = start(w, 2);
+    live(w, c, 1);
+    lose(w, b, 0, "h3");
+    live(w, a, 1); /* alive, and back as a candidate; b has not looked since */
+    assert_true(b->leads && !a->leads);
+    assert_int_equal(record_of(w)->n_suspected, 1);
+    live(w, c, 1); /* sees it, too: it suspects nobody now */
+    lose(w, c, 1, "h1");
+    live(w, c, 1);
+    assert_false(c->leads);
+    ha_delete(&w->store, candidate_of(1)); /* b's session is over */
+    live(w, c, 2);
+    assert_true(c->leads);
+    live(w, c, 2);
+    assert_int_equal(record_of(w)->wrong_suspicions, 1); /* counted by its successor */
+    assert_int_equal(record_of(w)->n_suspected, 0);
+    world_free(w);
+}
+
 static void two_that_cannot_see_each_other_come_to_rest(void **state)
 {
     struct world *w = world_new(true);
@@ -994,6 +1016,7 @@ int main(void)
         cmocka_unit_test(another_incarnation_at_its_address_is_a_loss),
         cmocka_unit_test(a_restarted_process_takes_over_from_its_predecessor_at_once),
         cmocka_unit_test(a_wrong_suspicion_is_counted_and_holds_everybody_off),
+        cmocka_unit_test(a_wrong_suspicion_is_counted_though_its_leader_goes),
         cmocka_unit_test(two_that_cannot_see_each_other_come_to_rest),
         cmocka_unit_test(a_quiet_hour_forgets_wrong_suspicions),
         cmocka_unit_test(a_larger_epoch_seen_is_gone_above_by_one_write),
