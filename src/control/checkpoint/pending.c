@@ -320,7 +320,7 @@ static struct checkpoint_part *part_expected(struct weir_checkpoint_coordinator 
     if (!weir_attempt_id_from(message->attempt, &attempt) || !weir_run_from(message->run, &run)) return NULL;
     struct checkpoint_part *part = part_find(c, p, attempt.vertex, attempt.subtask);
     if (!part || part->snapshot || !message->snapshot) return NULL;
-    if (WEIR_PLANTED(checkpoint_acknowledgement_unchecked)) return part;
+    if (WEIR_PLANTED(checkpoint_mixes_runs)) return part;
     if (!weir_attempt_id_equal(&part->attempt, &attempt) || !weir_run_equal(&part->run, &run)) return NULL;
     return part->node == event->from && message->barrier_epoch == p->epoch ? part : NULL;
 }
@@ -747,7 +747,7 @@ static bool part_gone(const struct weir_checkpoint_coordinator *c, const struct 
 {
     const struct weir_checkpoint_task *task =
         checkpoint__task(c, part->attempt.vertex, part->attempt.subtask);
-    if (WEIR_PLANTED(checkpoint_survives_failover)) return !task;
+    if (WEIR_PLANTED(checkpoint_mixes_runs)) return !task;
     return !task || !weir_attempt_id_equal(&task->attempt, &part->attempt) ||
            (!task->running && !task->finished);
 }
