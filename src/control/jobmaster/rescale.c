@@ -234,13 +234,6 @@ static void swap_graph(struct weir_jobmaster *jm, const bool *affected, struct w
         (unsigned long long)jm->graph_version, jm->graph.subtask_count);
 }
 
-/* A periodic one is near enough to be waited for. */
-static bool checkpoint_comes(const struct weir_jobmaster *jm)
-{
-    uint64_t interval_ms = jm->plan->settings->checkpoint_interval_ms;
-    return interval_ms && interval_ms <= RESCALE_CHECKPOINT_US / 1000;
-}
-
 /* True while it pays to wait for a checkpoint that is newer than the request. */
 static bool wait_for_checkpoint(struct weir_jobmaster *jm, struct weir_effects *effects)
 {
@@ -249,7 +242,8 @@ static bool wait_for_checkpoint(struct weir_jobmaster *jm, struct weir_effects *
         int64_t most_us = timeout_ms ? (int64_t)WEIR_MIN(timeout_ms, 60000u) * 1000 : RESCALE_CHECKPOINT_US;
         jm->rescale_deadline_us = jm->now_us + most_us;
         jm->rescale_checkpoint = weir_checkpoint_newest_id(jm->coordinator);
-        jm->rescale_waits = jm->told_all_running && checkpoint_comes(jm);
+        jm->rescale_waits = jm->told_all_running;
+        if (jm->rescale_waits) weir_checkpoint_now(jm->coordinator, jm->now_us, jm->wall_us, effects);
     }
     if (!jm->rescale_waits || !jm->told_all_running) return false;
     if (weir_checkpoint_newest_id(jm->coordinator) > jm->rescale_checkpoint) return false;

@@ -188,6 +188,23 @@ static void a_rescaled_job_restores_its_newest_checkpoint_at_the_new_width(void 
     world_done(&w);
 }
 
+static void a_rescale_does_not_wait_for_the_next_periodic_checkpoint(void **state)
+{
+    world_init(&w, 4, 1);
+    world_vertex(&w, 1, 2, 0, 0);
+    world_vertex(&w, 2, 2, 1, HASH);
+    w.plan->settings->checkpoint_interval_ms = 50000;
+    world_submit(&w);
+    world_wait(&w, SECOND);
+    assert_int_equal(world_newest(&w), 0);
+    ask_rescale(2, 3, 0, 0);
+    world_wait(&w, SECOND);
+    assert_true(world_newest(&w) > 0);
+    assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 5);
+    assert_int_equal(world_find(&w, 2, 2, NULL)->run.restored_checkpoint, world_newest(&w));
+    world_done(&w);
+}
+
 static void a_rescale_that_cannot_be_is_refused(void **state)
 {
     running(FORWARD);
@@ -340,6 +357,7 @@ int main(void)
         cmocka_unit_test(a_drain_ends_the_sources_and_then_the_job),
         cmocka_unit_test(a_cancel_overrides_a_stop),
         cmocka_unit_test(a_rescaled_job_restores_its_newest_checkpoint_at_the_new_width),
+        cmocka_unit_test(a_rescale_does_not_wait_for_the_next_periodic_checkpoint),
         cmocka_unit_test(a_rescale_that_cannot_be_is_refused),
         cmocka_unit_test(a_rescale_leaves_other_regions_alone),
         cmocka_unit_test(a_takeover_during_a_scale_down_makes_the_new_width),
