@@ -262,7 +262,8 @@ def test_no_request_is_lost_when_the_leader_dies(running):
     was = running.get(attempts)['subtasks'][0]
     running.processes[0].send_signal(signal.SIGKILL)
     for _ in range(50):
-        assert running.get('/jobs/%s/status' % job, standby) == {'status': 'RUNNING'}
+        assert running.get('/jobs/%s/status' % job, standby)['status'] in ('INITIALIZING', 'RECONCILING', 'RUNNING')
+    wait_for(lambda: running.get('/jobs/%s/status' % job, standby) == {'status': 'RUNNING'})
     now = running.get(attempts, standby)['subtasks'][0]
     assert (now['attempt-id'], now['start-time']) == (was['attempt-id'], was['start-time'])
     ha = running.get('/ha', standby)
