@@ -1,0 +1,375 @@
+/* The embedded HA driver's files: compare-and-set among processes, deletion, damage, and who is alive. */
+#define _GNU_SOURCE
+#include "support/cmocka_all.h"
+#include "support/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "os/file.h"
+#include "plugins/ha/embedded/presence.h"
+#include "plugins/ha/embedded/record_directory.h"
+
+enum { RACERS = 4, WINS_EACH = 60 };
+
+static char root[512];
+
+static void new_root(void)
+{
+    snprintf(root, sizeof root, "%s/weir-embedded-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+    assert_non_null(mkdtemp(root));
+}
+
+static void remove_root(void)
+{
+    assert_int_equal(weir_directory_remove(root, NULL), WEIR_OK);
+}
+
+static const char *record(void)
+{
+    static char path[600];
+    snprintf(path, sizeof path, "%s/record", root);
+    return path;
+}
+
+static enum weir_ha_outcome read_record(uint64_t *ret_version, char text[256])
+{
+    struct weir_buffer value;
+    weir_buffer_init(&value, weir_test_memory_shared(), 1 << 20);
+    struct weir_error error = { 0 };
+    enum weir_ha_outcome outcome = embedded_record_read(record(), &value, ret_version, &error);
+    snprintf(text, 256, "%.*s", (int)value.length, value.data ? value.data : "");
+    weir_buffer_done(&value);
+    return outcome;
+}
+
+static enum weir_ha_outcome write_record(uint64_t expected, const char *text)
+{
+    uint64_t version;
+    struct weir_error error = { 0 };
+    return embedded_record_write(record(), expected, (const uint8_t *)text, strlen(text), &version, &error);
+}
+
+/* --- compare-and-set --- */
+
+/* This program again, as a process of its own: <program> --race <directory> <racer>. Appends a line for each
+ * version that it won. */
+static int race(const char *directory, const char *racer)
+{
+    snprintf(root, sizeof root, "%s", directory);
+    char path[700], text[256];
+    snprintf(path, sizeof path, "%s/wins-%s", root, racer);
+    FILE *wins = fopen(path, "w");
+    if (!wins) return 2;
+    for (uint32_t won = 0; won < WINS_EACH;) {
+        uint64_t version = 0;
+        enum weir_ha_outcome outcome = read_record(&version, text);
+        if (outcome != WEIR_HA_OK && outcome != WEIR_HA_NOT_FOUND) return 3;
+        char next[64];
+        snprintf(next, sizeof next, "%d from %s", atoi(outcome == WEIR_HA_OK ? text : "0") + 1, racer);
+        if (write_record(version, next) != WEIR_HA_OK) continue;
+        fprintf(wins, "%llu\n", (unsigned long long)version + 1);
+        won++;
+    }
+    return fclose(wins) == 0 ? 0 : 4;
+}
+
+static pid_t start(const char *role, const char *argument)
+{
+    pid_t process = fork();
+    assert_true(process >= 0);
+    if (!process) {
+        execl("/proc/self/exe", "test", role, root, argument, (char *)NULL);
+        _exit(127);
+    }
+    return process;
+}
+
+static void one_winner_per_version(void **state)
+{
+    new_root();
+    pid_t racers[RACERS];
+    for (int i = 0; i < RACERS; i++) racers[i] = start("--race", (char[]){ (char)('a' + i), 0 });
+    for (int i = 0; i < RACERS; i++) {
+        int status;
+        assert_int_equal(waitpid(racers[i], &status, 0), racers[i]);
+        assert_int_equal(status, 0);
+    }
+    uint8_t winners[RACERS * WINS_EACH + 1] = { 0 };
+    for (int i = 0; i < RACERS; i++) {
+        char path[700];
+        snprintf(path, sizeof path, "%s/wins-%c", root, 'a' + i);
+        FILE *wins = fopen(path, "r");
+        assert_non_null(wins);
+        for (unsigned long long version; fscanf(wins, "%llu", &version) == 1;) {
+            assert_in_range(version, 1, RACERS * WINS_EACH);
+            winners[version]++;
+        }
+        fclose(wins);
+    }
+    for (int v = 1; v <= RACERS * WINS_EACH; v++) assert_int_equal(winners[v], 1);
+    uint64_t version;
+    char text[256];
+    assert_int_equal(read_record(&version, text), WEIR_HA_OK);
+    assert_int_equal(version, RACERS * WINS_EACH);
+    assert_int_equal(atoi(text), RACERS * WINS_EACH); /* no increment was lost */
+    remove_root();
+}
+
+static void versions_are_pruned(void **state)
+{
+    new_root();
+    for (uint64_t v = 0; v < 3 * WEIR_RECORD_VERSIONS_KEPT; v++)
+        assert_int_equal(write_record(v, "value"), WEIR_HA_OK);
+    uint32_t there = 0;
+    for (uint64_t v = 1; v <= 3 * WEIR_RECORD_VERSIONS_KEPT; v++) {
+        char path[700];
+        snprintf(path, sizeof path, "%s/%020llu", record(), (unsigned long long)v);
+        there += access(path, F_OK) == 0;
+    }
+    assert_int_equal(there, WEIR_RECORD_VERSIONS_KEPT);
+    /* A writer that slept: its version's name is free again, but it is deposed, and leaves nothing. */
+    uint64_t version;
+    char text[256];
+    for (uint64_t stale = 0; stale < 3 * WEIR_RECORD_VERSIONS_KEPT; stale++)
+        assert_int_equal(write_record(stale, "stale"), WEIR_HA_CONFLICT);
+    assert_int_equal(read_record(&version, text), WEIR_HA_OK);
+    assert_int_equal(version, 3 * WEIR_RECORD_VERSIONS_KEPT);
+    assert_string_equal(text, "value");
+    remove_root();
+}
+
+/* Another stale writer's version lies there for a moment: it is no predecessor. */
+static void a_stale_predecessor_does_not_help(void **state)
+{
+    new_root();
+    for (uint64_t v = 0; v < 30; v++) assert_int_equal(write_record(v, "value"), WEIR_HA_OK);
+    char newest[700], stale[700];
+    snprintf(newest, sizeof newest, "%s/%020d", record(), 30);
+    snprintf(stale, sizeof stale, "%s/%020d", record(), 3);
+    assert_int_equal(link(newest, stale), 0);
+    assert_int_equal(write_record(3, "stale"), WEIR_HA_CONFLICT);
+    remove_root();
+}
+
+/* Others may build on a version before its writer has looked whether it won. */
+static void a_creator_that_is_overtaken_has_won(void **state)
+{
+    new_root();
+    assert_int_equal(mkdir(record(), 0755), 0);
+    assert_int_equal(write_record(0, "first"), WEIR_HA_OK);
+    char first[700], second[700];
+    snprintf(first, sizeof first, "%s/%020d", record(), 1);
+    snprintf(second, sizeof second, "%s/%020d", record(), 2);
+    assert_int_equal(rename(first, second), 0); /* as when 2 comes between link and look */
+    assert_int_equal(write_record(0, "creator"), WEIR_HA_OK);
+    remove_root();
+}
+
+static void deleted_is_absent(void **state)
+{
+    new_root();
+    struct weir_error error = { 0 };
+    uint64_t version;
+    char text[256];
+    assert_int_equal(read_record(&version, text), WEIR_HA_NOT_FOUND);
+    for (uint64_t v = 0; v < 20; v++) assert_int_equal(write_record(v, "value"), WEIR_HA_OK);
+    assert_int_equal(embedded_record_delete(record(), 19, &error), WEIR_HA_CONFLICT);
+    assert_int_equal(embedded_record_delete(record(), 20, &error), WEIR_HA_OK);
+    assert_int_equal(read_record(&version, text), WEIR_HA_NOT_FOUND);
+    assert_true(access(record(), F_OK) != 0 && errno == ENOENT);
+    assert_int_equal(write_record(20, "late"), WEIR_HA_NOT_FOUND);
+    assert_int_equal(write_record(21, "late"), WEIR_HA_NOT_FOUND);
+    assert_int_equal(embedded_record_delete(record(), 20, &error), WEIR_HA_NOT_FOUND);
+    remove_root();
+}
+
+/* The remover died half-way: the version that says so was to go last. */
+static void half_deleted_is_absent(void **state)
+{
+    new_root();
+    uint64_t version;
+    char text[256], path[700], kept[700];
+    struct weir_error error = { 0 };
+    for (uint64_t v = 0; v < 3; v++) assert_int_equal(write_record(v, "value"), WEIR_HA_OK);
+    snprintf(path, sizeof path, "%s/keeps-it", record());
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644); /* no rmdir succeeds now */
+    assert_true(descriptor >= 0);
+    close(descriptor);
+    assert_int_equal(embedded_record_delete(record(), 3, &error), WEIR_HA_OK);
+    assert_int_equal(read_record(&version, text), WEIR_HA_NOT_FOUND);
+    for (uint64_t v = 1; v <= 3; v++) {
+        snprintf(kept, sizeof kept, "%s/%020llu", record(), (unsigned long long)v);
+        assert_true(access(kept, F_OK) != 0);
+        assert_int_not_equal(write_record(v, "late"), WEIR_HA_OK);
+    }
+    assert_int_equal(read_record(&version, text), WEIR_HA_NOT_FOUND);
+    remove_root();
+}
+
+static void damage_is_named(void **state)
+{
+    new_root();
+    assert_int_equal(write_record(0, "a value of some length"), WEIR_HA_OK);
+    char path[700];
+    snprintf(path, sizeof path, "%s/%020d", record(), 1);
+    struct stat status;
+    assert_int_equal(stat(path, &status), 0);
+    for (off_t at = 0; at < status.st_size; at++) {
+        if (at >= 8 && at < 16) continue; /* the kind, and what is reserved */
+        int descriptor = open(path, O_RDWR | O_CLOEXEC);
+        uint8_t byte;
+        assert_int_equal(pread(descriptor, &byte, 1, at), 1);
+        assert_int_equal(pwrite(descriptor, &(uint8_t){ (uint8_t)(byte ^ 0x41) }, 1, at), 1);
+        struct weir_buffer value;
+        weir_buffer_init(&value, weir_test_memory_shared(), 32 << 20);
+        struct weir_error error = { 0 };
+        uint64_t version;
+        assert_int_equal(embedded_record_read(record(), &value, &version, &error), WEIR_HA_UNAVAILABLE);
+        assert_non_null(strstr(error.message, path));
+        assert_non_null(strstr(error.message, "damaged"));
+        assert_int_equal(value.length, 0);
+        weir_buffer_done(&value);
+        assert_int_equal(pwrite(descriptor, &byte, 1, at), 1);
+        close(descriptor);
+    }
+    for (off_t length = 0; length < status.st_size; length += 7) {
+        assert_int_equal(truncate(path, length), 0);
+        uint64_t version;
+        char text[256];
+        assert_int_equal(read_record(&version, text), WEIR_HA_UNAVAILABLE);
+        assert_string_equal(text, "");
+    }
+    remove_root();
+}
+
+/* --- presence --- */
+
+/* <program> --hold <directory> <name>: takes the entry, says so, and waits to be killed. */
+static int hold(const char *directory, const char *name)
+{
+    struct embedded_presence presence = { .lock_descriptor = -1 };
+    struct weir_error error = { 0 };
+    if (embedded_presence_take(&presence, directory, name, (const uint8_t *)"held", 4, &error)) return 2;
+    char path[700];
+    snprintf(path, sizeof path, "%s/held", directory);
+    close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+    for (;;) pause();
+}
+
+static void wait_for(const char *name)
+{
+    char path[700];
+    snprintf(path, sizeof path, "%s/%s", root, name);
+    for (int i = 0; i < 2000 && access(path, F_OK) != 0; i++) usleep(10000);
+    assert_int_equal(access(path, F_OK), 0);
+}
+
+static struct embedded_sighting look(uint64_t lease_ns, char text[64])
+{
+    struct weir_buffer value;
+    weir_buffer_init(&value, weir_test_memory_shared(), 1 << 20);
+    struct embedded_sighting sighting;
+    embedded_presence_look(root, "node", lease_ns, &value, &sighting);
+    snprintf(text, 64, "%.*s", (int)value.length, value.data ? value.data : "");
+    weir_buffer_done(&value);
+    return sighting;
+}
+
+static void a_killed_holder_is_gone_at_once(void **state)
+{
+    enum { HOUR = 3600 };
+    new_root();
+    char text[64];
+    struct embedded_presence presence = { .lock_descriptor = -1 };
+    struct weir_error error = { 0 };
+    assert_false(look(1, text).locked);
+    pid_t holder = start("--hold", "node");
+    wait_for("held");
+    struct embedded_sighting sighting = look(HOUR * UINT64_C(1000000000), text);
+    assert_true(sighting.locked && sighting.present);
+    assert_int_equal(sighting.process, holder);
+    assert_string_equal(text, "held");
+    assert_int_equal(embedded_presence_take(&presence, root, "node", (const uint8_t *)"mine", 4, &error),
+        WEIR_HA_CONFLICT);
+    /* It hangs: the lock stays, the lease runs out. */
+    assert_int_equal(kill(holder, SIGSTOP), 0);
+    sighting = look(0, text);
+    assert_true(sighting.locked && !sighting.present);
+    assert_int_equal(kill(holder, SIGKILL), 0);
+    assert_int_equal(waitpid(holder, NULL, 0), holder);
+    sighting = look(HOUR * UINT64_C(1000000000), text);
+    assert_false(sighting.locked || sighting.present);
+    assert_int_equal(
+        embedded_presence_take(&presence, root, "node", (const uint8_t *)"mine", 4, &error), WEIR_HA_OK);
+    sighting = look(HOUR * UINT64_C(1000000000), text);
+    assert_true(sighting.present);
+    assert_int_equal(sighting.process, getpid());
+    assert_string_equal(text, "mine");
+    embedded_presence_drop(&presence);
+    assert_false(embedded_presence_is_held(&presence));
+    assert_false(look(HOUR * UINT64_C(1000000000), text).locked);
+    remove_root();
+}
+
+/* <program> --fight <directory> <name>: takes and drops in turn; two holders at a time are told by the file
+ * that each makes without replacing. */
+static int fight(const char *directory, const char *name)
+{
+    char mark[700];
+    snprintf(mark, sizeof mark, "%s/mark", directory);
+    for (int won = 0; won < 300;) {
+        struct embedded_presence presence = { .lock_descriptor = -1 };
+        struct weir_error error = { 0 };
+        enum weir_ha_outcome outcome =
+            embedded_presence_take(&presence, directory, name, (const uint8_t *)"x", 1, &error);
+        if (outcome == WEIR_HA_CONFLICT) continue;
+        if (outcome != WEIR_HA_OK) return 2;
+        int descriptor = open(mark, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+        if (descriptor < 0) return 3;
+        close(descriptor);
+        if (unlink(mark) != 0) return 4;
+        embedded_presence_drop(&presence);
+        won++;
+    }
+    return 0;
+}
+
+static void one_holder_at_a_time(void **state)
+{
+    new_root();
+    pid_t fighters[RACERS];
+    for (int i = 0; i < RACERS; i++) fighters[i] = start("--fight", "node");
+    for (int i = 0; i < RACERS; i++) {
+        int status;
+        assert_int_equal(waitpid(fighters[i], &status, 0), fighters[i]);
+        assert_int_equal(status, 0);
+    }
+    remove_root();
+}
+
+int main(int count, char **arguments)
+{
+    if (count == 4 && strcmp(arguments[1], "--race") == 0) return race(arguments[2], arguments[3]);
+    if (count == 4 && strcmp(arguments[1], "--hold") == 0) return hold(arguments[2], arguments[3]);
+    if (count == 4 && strcmp(arguments[1], "--fight") == 0) return fight(arguments[2], arguments[3]);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_winner_per_version),
+        cmocka_unit_test(versions_are_pruned),
+        cmocka_unit_test(a_stale_predecessor_does_not_help),
+        cmocka_unit_test(a_creator_that_is_overtaken_has_won),
+        cmocka_unit_test(deleted_is_absent),
+        cmocka_unit_test(half_deleted_is_absent),
+        cmocka_unit_test(damage_is_named),
+        cmocka_unit_test(a_killed_holder_is_gone_at_once),
+        cmocka_unit_test(one_holder_at_a_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
