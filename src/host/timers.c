@@ -114,6 +114,7 @@ void weir_timers_set(struct weir_timers *timers, const struct weir_tag *tag, int
             remove_at(timers, at);
             return;
         }
+        timers->heap[at].tag = *tag; /* who sets it last is told, by its instance */
         timers->heap[at].at_us = at_us;
         timers->heap[at].order = timers->order_next++;
         settle(timers, at);
