@@ -433,6 +433,8 @@ void deploy__attempt_says(struct weir_jobmaster *jm, uint32_t taskmanager, const
         return;
     }
     graph__set_state(&jm->graph, at, report->state);
+    /* As its TaskManager has it: a later leader is told the same. */
+    if (report->started_ms) subtask->started_wall_us = report->started_ms * 1000;
     if (before == STATE(CANCELING)) taskmanagers__forget(jm, taskmanager, &attempt);
     if (weir_execution_state_is_terminal(report->state)) ended(jm, at, report);
     /* Its readers ask for splits as soon as they run. */

@@ -310,3 +310,15 @@ void rest__get_jobmanager_log(struct rest_request *request)
     (void)fclose(file);
     rest__answer_text(request, "text/plain; charset=UTF-8", bytes, length);
 }
+
+void rest__get_datasets(struct rest_request *request)
+{
+    rest__answer(request, MHD_HTTP_OK, json_pack("{s:[]}", "dataSets"));
+}
+
+void rest__get_jars(struct rest_request *request)
+{
+    rest__answer(request, MHD_HTTP_OK,
+        json_pack("{s:s,s:[]}", "address",
+            weir_arena_format(&request->arena, "http://%s", request->server->address), "files"));
+}

@@ -266,3 +266,34 @@ void rest__get_job_metrics(struct rest_request *request)
 {
     if (rest__query_job(request, false)) rest__answer(request, MHD_HTTP_OK, json_array());
 }
+
+void rest__get_nothing(struct rest_request *request)
+{
+    rest__answer(request, MHD_HTTP_OK, json_array());
+}
+
+/* A job that lives whether its client does or not. */
+void rest__patch_client_heartbeat(struct rest_request *request)
+{
+    if (rest__query_job(request, false)) rest__answer(request, MHD_HTTP_ACCEPTED, json_object());
+}
+
+/* Each job is an application of its own. */
+void rest__get_applications(struct rest_request *request)
+{
+    const Weir__ClientReply *reply = rest__list_jobs(request);
+    if (!reply) return;
+    json_t *list = json_array();
+    for (size_t i = 0; i < reply->n_jobs; i++) {
+        const Weir__JobSummary *job = reply->jobs[i];
+        const char *state = rest__job_state(job->state);
+        const char *status = rest__job_is_over(job->state) ? state : "RUNNING";
+        json_array_append_new(
+            list, json_pack("{s:s,s:s,s:I,s:o,s:I,s:s,s:{s:i}}", "id",
+                      rest__hex(request, job->job.data, job->job.len), "name", job->name, "start-time",
+                      (json_int_t)job->started_ms, "end-time", rest__end_ms(job->ended_ms), "duration",
+                      (json_int_t)rest__duration_ms(job->started_ms, job->ended_ms), "status", status, "jobs",
+                      state, 1));
+    }
+    rest__answer(request, MHD_HTTP_OK, json_pack("{s:o}", "applications", list));
+}

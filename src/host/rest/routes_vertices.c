@@ -230,3 +230,43 @@ void rest__get_vertex_metrics(struct rest_request *request)
 {
     if (find_vertex(request)) rest__answer(request, MHD_HTTP_OK, json_array());
 }
+
+void rest__get_subtask_accumulators(struct rest_request *request)
+{
+    const Weir__VertexDetails *vertex = find_vertex(request);
+    if (!vertex) return;
+    json_t *subtasks = json_array();
+    for (size_t i = 0; i < vertex->n_subtasks; i++) {
+        const Weir__SubtaskDetails *subtask = vertex->subtasks[i];
+        json_array_append_new(
+            subtasks, json_pack("{s:I,s:I,s:s,s:[]}", "subtask", (json_int_t)subtask->subtask, "attempt",
+                          subtask->attempt ? (json_int_t)subtask->attempt->number - 1 : (json_int_t)0,
+                          "endpoint", subtask->taskmanager, "user-accumulators"));
+    }
+    rest__answer(request, MHD_HTTP_OK,
+        json_pack("{s:s,s:I,s:o}", "id", rest__vertex_id(request, vertex->plan->id), "parallelism",
+            (json_int_t)vertex->parallelism, "subtasks", subtasks));
+}
+
+/* Nothing is measured: "deprecated" says that figures are not of now. */
+void rest__get_vertex_backpressure(struct rest_request *request)
+{
+    const Weir__VertexDetails *vertex = find_vertex(request);
+    if (!vertex) return;
+    json_t *subtasks = json_array();
+    for (size_t i = 0; i < vertex->n_subtasks; i++)
+        json_array_append_new(
+            subtasks, json_pack("{s:I,s:s,s:s,s:f,s:f,s:f}", "subtask",
+                          (json_int_t)vertex->subtasks[i]->subtask, "backpressure-level", "ok",
+                          "backpressureLevel", "ok", "ratio", 0.0, "idleRatio", 0.0, "busyRatio", 0.0));
+    rest__answer(request, MHD_HTTP_OK,
+        json_pack("{s:s,s:s,s:s,s:I,s:o}", "status", "deprecated", "backpressure-level", "ok",
+            "backpressureLevel", "ok", "end-timestamp", (json_int_t)rest__now_ms(), "subtasks", subtasks));
+}
+
+/* -2: switched off. */
+void rest__get_vertex_flamegraph(struct rest_request *request)
+{
+    if (find_vertex(request))
+        rest__answer(request, MHD_HTTP_OK, json_pack("{s:i,s:n}", "endTimestamp", -2, "data"));
+}
