@@ -9,10 +9,11 @@ enum { WRONGLY_MAX = 2, WRONGLY_US = 9000000, UNREFUSED_US = 10000000 };
 struct state {
     uint64_t adopted[WEIR_SIM_PROCESSES_MAX]; /* by this start of a TaskManager */
     struct {
-        uint64_t incarnation;
+        uint64_t incarnation, session;
     } granted[WEIR_SIM_EPOCHS_MAX];
     int64_t deposed_us[WRONGLY_MAX]; /* when living leaders were deposed: a ring */
     uint32_t deposed_count;
+    uint64_t holder_session; /* in which the present holder has become leader */
 };
 
 static void process_started(struct weir_sim *sim, void *self, struct weir_sim_process *process)
@@ -42,6 +43,7 @@ static void granted(
         weir_sim_fail(sim, "H1", "%s leads epoch %llu, which another one had led", process->name,
             (unsigned long long)epoch);
     state->granted[epoch].incarnation = process->incarnation;
+    state->granted[epoch].session = sim->store.clients[process->index].session;
     if (facts->incarnations[epoch] != process->incarnation)
         weir_sim_fail(sim, "H1", "%s leads epoch %llu, which the store never gave to it", process->name,
             (unsigned long long)epoch);
@@ -60,8 +62,10 @@ static void check_hold_off(struct weir_sim *sim, struct state *state, const Weir
 {
     struct weir_sim_process *holder = old->holder ? weir_sim_process_find(sim, old->holder->name) : NULL;
     if (!holder || !weir_sim_process_is_up(holder) || holder->incarnation != old->holder->incarnation) return;
-    uint64_t session = sim->store.clients[holder->index].session;
+    uint64_t session = state->holder_session;
     if (!session || sim->store.ended[session]) return;
+    /* A new session has begun since: that it led was over with the old one. */
+    if (old->epoch < WEIR_SIM_EPOCHS_MAX && state->granted[old->epoch].session != session) return;
     int64_t now = weir_sim_now(sim), refused = sim->network.refused_us[holder->index];
     if (!refused || now - refused > UNREFUSED_US)
         weir_sim_fail(sim, "4.3", "%s leads, lives and refused nobody, and was deposed", holder->name);
@@ -75,8 +79,14 @@ static void check_hold_off(struct weir_sim *sim, struct state *state, const Weir
 static void stored(struct weir_sim *sim, void *self, struct weir_sim_process *writer, const char *key,
     const struct weir_sim_entry *before, const struct weir_sim_entry *after)
 {
+    struct state *state = (struct state *)self;
     Weir__LeaderRecord *old, *record;
-    if (strcmp(key, "leader") != 0 || !before || !after) return;
+    if (strcmp(key, "leader") != 0 || !after) return;
+    uint64_t session = writer ? sim->store.clients[writer->index].session : 0;
+    if (!before) {
+        state->holder_session = session;
+        return;
+    }
     if (weir_leader_record_decode(&sim->scratch, before->value, before->length, &old, NULL) ||
         weir_leader_record_decode(&sim->scratch, after->value, after->length, &record, NULL))
         return;
@@ -85,7 +95,8 @@ static void stored(struct weir_sim *sim, void *self, struct weir_sim_process *wr
     if (record->epoch < old->epoch)
         weir_sim_fail(sim, "H1", "the leader record goes back from epoch %llu to %llu",
             (unsigned long long)old->epoch, (unsigned long long)record->epoch);
-    if (was != is && !weir_sim_facts(sim)->wiped) check_hold_off(sim, (struct state *)self, old);
+    if (was != is && !weir_sim_facts(sim)->wiped) check_hold_off(sim, state, old);
+    if (was != is) state->holder_session = session;
     if (record->epoch == old->epoch && was != is)
         weir_sim_fail(
             sim, "H1", "epoch %llu passes from one holder to another", (unsigned long long)record->epoch);
