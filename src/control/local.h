@@ -67,6 +67,7 @@ struct weir_local_message {
         leader_version; /* store version of the leader record: CHECKed with creations and deletions (4.1) */
     weir_node node;
     const char *reason;
+    const Weir__JobDetails *details; /* JOB_TERMINAL: as it ended; NULL: not known any more */
     union {
         struct {
             const char *record_key;

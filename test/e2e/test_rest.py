@@ -191,6 +191,24 @@ def test_a_job_by_its_pages(running):
         vertex['id']: {'parallelism': {'lowerBound': 1, 'upperBound': 1}}}
 
 
+def test_every_page_of_a_running_job_answers(running):
+    job = running.submit()
+    values = {'jobid': job, 'vertexid': '0' * 31 + '1', 'subtaskindex': '0', 'attempt': '0',
+              'taskmanagerid': running.get('/taskmanagers')['taskmanagers'][0]['id']}
+    text = open(os.path.join(weir_module.ROOT, 'src/host/rest/routes.def')).read()
+    paths = re.findall(r'^X\(GET, "([^"]+)"', text, re.M)
+    assert len(paths) > 40
+    for path in paths:
+        names = re.findall(r':(\w+)', path)
+        if path.endswith('yarn-cancel') or path in ('/metrics', '/savepoint-disposal/:triggerid') or any(
+                name not in values for name in names) or re.search('/jobmanager/(log|stdout)$', path):
+            continue
+        for name in names:
+            path = path.replace(':' + name, values[name])
+        for port in running.ports:
+            assert isinstance(running.get('/v1' + path, port), (dict, list)), path
+
+
 def test_checkpoint_savepoint_stop_and_go_on(running):
     job, savepoints = running.submit(), running.path('savepoints')
     code, out, _ = running.client('checkpoint', job)
@@ -242,6 +260,9 @@ def test_attached_it_waits_for_the_end(running):
     rows = [int(row) for name in os.listdir(running.path('rows'))
             for row in open(os.path.join(running.path('rows'), name))]
     assert sorted(rows) == list(range(1, 501))
+    ended = running.get('/jobs/' + job, running.ports[1])
+    assert ended['state'] == 'FINISHED' and ended['status-counts']['FINISHED'] == len(ended['vertices']) == 1
+    assert ended['vertices'][0]['status'] == 'FINISHED'
     result = running.get('/jobs/%s/execution-result' % job)
     assert result['job-execution-result']['application-status'] == 'SUCCEEDED'
 

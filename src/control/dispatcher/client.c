@@ -79,14 +79,15 @@ static void list(
 }
 
 /* Also asked for a savepoint by its request: of a job without a JobMaster, the one that ended it is known. */
-static void reply_summary(
-    const struct weir_event *event, Weir__JobSummary *summary, struct weir_effects *effects)
+static void reply_summary(const struct weir_dispatcher *dispatcher, const struct weir_event *event,
+    Weir__JobSummary *summary, struct weir_effects *effects)
 {
     const ProtobufCBinaryData *asked = &event->envelope->query->request;
     Weir__ClientReply *message = WEIR_PROTO_NEW(effects->arena, Weir__ClientReply, weir__client_reply);
     message->code = WEIR__REPLY_CODE__REPLY_OK;
     message->jobs = WEIR_ARENA_ARRAY(effects->arena, Weir__JobSummary *, 1);
     message->jobs[message->n_jobs++] = summary;
+    if (event->envelope->query->details) message->details = dispatcher__ended_find(dispatcher, &summary->job);
     if (asked->len) {
         Weir__SavepointRequest *entry = summary->savepoint;
         bool same = entry && entry->request.len == asked->len &&
@@ -116,13 +117,14 @@ static const ProtobufCBinaryData *job_of(const Weir__Envelope *envelope)
     }
 }
 
-static void about_finished(const struct dispatcher_tombstone *tombstone, const struct weir_event *event,
+static void about_finished(const struct weir_dispatcher *dispatcher,
+    const struct dispatcher_tombstone *tombstone, const struct weir_event *event,
     struct weir_effects *effects)
 {
     Weir__JobSummary *summary = finished_summary(tombstone, effects->arena);
     Weir__Envelope__BodyCase body = event->envelope->body_case;
     if (body == WEIR__ENVELOPE__BODY_QUERY)
-        reply_summary(event, summary, effects);
+        reply_summary(dispatcher, event, summary, effects);
     else if (body == WEIR__ENVELOPE__BODY_CANCEL && summary->state == WEIR__JOB_STATE__JOB_CANCELED)
         reply(event, WEIR__REPLY_CODE__REPLY_OK, "", effects); /* asked again */
     else
@@ -188,7 +190,7 @@ static void about_job(
     if (!job) {
         struct dispatcher_tombstone *tombstone = dispatcher__table_find(&dispatcher->tombstones, &id);
         if (tombstone)
-            about_finished(tombstone, event, effects);
+            about_finished(dispatcher, tombstone, event, effects);
         else if (dispatcher->state == DISPATCHER_RECOVERING)
             reply(event, WEIR__REPLY_CODE__REPLY_UNAVAILABLE, "jobs are being recovered, try again", effects);
         else
@@ -199,7 +201,7 @@ static void about_job(
     /* What a JobMaster does not know yet, or no longer, the list does. */
     bool jobmaster_knows = job->jobmaster && job->claimed && job->state == DISPATCHER_JOB_ACTIVE;
     if (query && !envelope->query->request.len && !(envelope->query->details && jobmaster_knows)) {
-        reply_summary(event, job->summary, effects);
+        reply_summary(dispatcher, event, job->summary, effects);
         return;
     }
     if (dispatcher->suspended && !query) {
@@ -217,7 +219,7 @@ static void about_job(
     if (!job->jobmaster || !job->claimed || job->state == DISPATCHER_JOB_CREATING) {
         bool ended = job->state == DISPATCHER_JOB_REMOVING;
         if (ended && query) {
-            reply_summary(event, job->summary, effects);
+            reply_summary(dispatcher, event, job->summary, effects);
             return;
         }
         reply(event, ended ? WEIR__REPLY_CODE__REPLY_CONFLICT : WEIR__REPLY_CODE__REPLY_UNAVAILABLE,

@@ -42,6 +42,7 @@ static void clear(struct weir_dispatcher *dispatcher)
             i++;
     }
     dispatcher__tombstones_clear(dispatcher);
+    dispatcher__ended_clear(dispatcher);
     dispatcher__index_done(dispatcher);
 }
 
@@ -198,6 +199,7 @@ static void on_job_terminal(struct weir_dispatcher *dispatcher, struct dispatche
         on_job_clean(dispatcher, job, effects);
         return;
     }
+    dispatcher__ended_keep(dispatcher, &job->id, local->details);
     if (!local->result) return;
     job->summary->state = local->result->state;
     job->summary->error = weir_arena_string(&job->arena, local->result->error);

@@ -10,6 +10,7 @@ enum {
     DISPATCHER_WAITING_MAX = 8,      /* clients that wait for the same submission */
     DISPATCHER_EFFECTS_PER_STEP_MAX = 2048,
     DISPATCHER_LISTED_FINISHED_MAX = 2000,
+    DISPATCHER_ENDED_KEPT_MAX = 32,
     DISPATCHER_PLAN_TRIES_MAX = 5,
     DISPATCHER_RECORD_NAME_BYTES = 96,
     DISPATCHER_RETRY_FIRST_US = 20 * 1000,
@@ -118,6 +119,13 @@ struct dispatcher_table {
     uint32_t capacity, count;
 };
 
+/* How a job looked when it ended, for who looks at it afterwards. In memory alone. */
+struct dispatcher_ended {
+    struct weir_job_id id;
+    struct weir_arena arena;
+    Weir__JobDetails *details; /* NULL: free */
+};
+
 struct weir_dispatcher {
     struct weir_memory *memory;
     struct weir_nodes *nodes;
@@ -151,6 +159,9 @@ struct weir_dispatcher {
     bool index_live, index_more;
     uint64_t index_recovered_change;
     uint64_t index_request;
+
+    struct dispatcher_ended ended[DISPATCHER_ENDED_KEPT_MAX]; /* a ring */
+    uint32_t ended_next;
 
     struct dispatcher_lookup lookups[DISPATCHER_LOOKUPS_MAX];
 
@@ -238,6 +249,13 @@ void dispatcher__tombstones_clear(struct weir_dispatcher *dispatcher);
 void dispatcher__prune(struct weir_dispatcher *dispatcher, int64_t now_us, struct weir_effects *effects);
 void dispatcher__on_pruned(struct weir_dispatcher *dispatcher, const struct weir_event *event);
 void dispatcher__check_end(struct weir_dispatcher *dispatcher, struct weir_effects *effects);
+
+/* ended.c */
+void dispatcher__ended_keep(
+    struct weir_dispatcher *dispatcher, const struct weir_job_id *id, const Weir__JobDetails *details);
+Weir__JobDetails *dispatcher__ended_find(
+    const struct weir_dispatcher *dispatcher, const ProtobufCBinaryData *job);
+void dispatcher__ended_clear(struct weir_dispatcher *dispatcher);
 
 /* client.c */
 void dispatcher__on_client(

@@ -167,6 +167,7 @@ static void tell_terminal(struct weir_jobmaster *jm, struct weir_effects *effect
         .from = WEIR_ROLE_JOBMASTER,
         .job = jm->job,
         .result = WEIR_PROTO_COPY(effects->arena, result) };
+    if (jm->graph_ready) message.details = WEIR_PROTO_COPY(effects->arena, details__make(jm, effects->arena));
     weir_effect_local(effects, WEIR_ROLE_DISPATCHER, NULL, &message);
     jm->status_dirty = true;
 }

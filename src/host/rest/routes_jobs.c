@@ -121,6 +121,19 @@ static json_t *timestamps_of(const Weir__JobSummary *job)
     return object;
 }
 
+/* Of a job that has ended, its last picture counts. */
+static json_t *status_counts(const Weir__JobSummary *job, const Weir__JobDetails *details)
+{
+    uint32_t counts[WEIR__EXECUTION_STATE__EXECUTION_RECONCILING + 1] = { 0 };
+    if (job->n_tasks_in || !details) return rest__states(job->tasks_in, job->n_tasks_in, true, false);
+    for (size_t v = 0; v < details->n_vertices; v++)
+        for (size_t i = 0; i < details->vertices[v]->n_subtasks; i++) {
+            Weir__ExecutionState state = details->vertices[v]->subtasks[i]->state;
+            if (state < WEIR_ARRAY_COUNT(counts)) counts[state]++;
+        }
+    return rest__states(counts, WEIR_ARRAY_COUNT(counts), true, false);
+}
+
 void rest__get_job(struct rest_request *request)
 {
     const Weir__ClientReply *reply = rest__query_job(request, true);
@@ -136,9 +149,8 @@ void rest__get_job(struct rest_request *request)
         "STREAMING", "start-time", (json_int_t)job->started_ms, "end-time", rest__end_ms(job->ended_ms),
         "duration", (json_int_t)rest__duration_ms(job->started_ms, job->ended_ms), "maxParallelism", -1,
         "now", (json_int_t)rest__now_ms(), "timestamps", timestamps_of(job), "vertices", vertices,
-        "status-counts", rest__states(job->tasks_in, job->n_tasks_in, true, false), "plan",
-        plan_of(request, job, details), "pending-operators", 0, "schedulerType", "Default", "application-id",
-        id);
+        "status-counts", status_counts(job, details), "plan", plan_of(request, job, details),
+        "pending-operators", 0, "schedulerType", "Default", "application-id", id);
     rest__answer(request, MHD_HTTP_OK, shown);
 }
 
