@@ -289,7 +289,7 @@ static void nothing_is_missed_between_watch_and_read(struct world *world)
     watcher->driver->watch(watcher->session, "leader");
     uint64_t reading = submit(watcher, &read, 1), writing = 0;
     bool look = false;
-    for (uint32_t turns = 0; turns < 200000 && seen < 120; turns++) {
+    for (uint32_t turns = 0; turns < 200000 && (seen < 120 || written < 120); turns++) {
         if (reading && watcher->answers[reading % REQUESTS_MAX].done) {
             seen = watcher->answers[reading % REQUESTS_MAX].entries[0].version;
             reading = 0;

@@ -10,6 +10,7 @@
 #include "internal.h"
 #include "os/clock.h"
 #include "os/log.h"
+#include <arpa/inet.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -196,17 +197,36 @@ static void open_handle(struct weir_ha_session *session, int64_t now_ms)
     }
 }
 
+/* The library has one buffer for all sessions to say it in. */
+static const char *server_of(zhandle_t *handle, char text[64])
+{
+    struct sockaddr_storage address = { 0 };
+    socklen_t length = sizeof address;
+    char host[INET6_ADDRSTRLEN] = "?";
+    uint16_t port = 0;
+    if (zookeeper_get_connected_host(handle, (struct sockaddr *)&address, &length)) {
+        const struct sockaddr_in *four = (const struct sockaddr_in *)&address;
+        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&address;
+        bool is_six = address.ss_family == AF_INET6;
+        port = ntohs(is_six ? six->sin6_port : four->sin_port);
+        inet_ntop(address.ss_family, is_six ? (const void *)&six->sin6_addr : (const void *)&four->sin_addr,
+            host, sizeof host);
+    }
+    snprintf(text, 64, "%s:%u", host, port);
+    return text;
+}
+
 static void on_connected(struct weir_ha_session *session)
 {
+    char server[64];
     session->told = WEIR_HA_CONNECTED;
     session->timeout_ms = zoo_recv_timeout(session->handle);
     session->failures = 0;
     session->warned = false;
     if (session->announced != WEIR_HA_CONNECTED)
         weir_log(WEIR_LOG_INFO, LOGGER, "connected to %s: session 0x%llx, timeout %lld ms, below %s",
-            zoo_get_current_server(session->handle),
-            (unsigned long long)zoo_client_id(session->handle)->client_id, (long long)session->timeout_ms,
-            session->settings.base);
+            server_of(session->handle, server), (unsigned long long)zoo_client_id(session->handle)->client_id,
+            (long long)session->timeout_ms, session->settings.base);
     atomic_store(&session->connected, true);
     announce(session, WEIR_HA_CONNECTED);
     zookeeper_watches_connected(session);
