@@ -1,4 +1,5 @@
 #include "host/data_exchange.h"
+#include "host/address.h"
 #include "base/assert.h"
 #include "os/log.h"
 #include <pthread.h>
@@ -24,7 +25,8 @@ enum {
     CREDIT_STEP = 4,
     DIAL_PAUSE_MS = 20,
     HELLO_BYTES_MAX = 1024,
-    OUT_BYTES_MAX = 128 << 20
+    OUT_BYTES_MAX = 128 << 20,
+    REFUSALS_PER_LINE = 1000 /* who is refused dials again and again */
 };
 
 /*
@@ -41,6 +43,11 @@ struct weir_link {
     struct weir_link_end ends[2]; /* 0: producer */
     bool attached[2], leaving[2], orderly[2];
     bool local, established, end_sent, end_received, closed_told, broken_told;
+    /* A producer that has left in order, with elements for which there were no credits yet: they wait here as
+     * frames, since the types of its batches went with it. */
+    bool lingering;
+    struct weir_buffer rest;
+    size_t rest_offset;
     struct weir_channel *channel;  /* local: of both ends */
     struct connection *connection; /* not local */
     uint32_t credits;              /* producer: elements that may be sent */
@@ -68,6 +75,7 @@ struct weir_data_exchange {
     struct weir_data_exchange_config config;
     uv_loop_t loop;
     uv_async_t wake;
+    uv_timer_t retry; /* links that have lost their connection are opened again a little later */
     uv_tcp_t listener;
     pthread_t thread;
     bool thread_started;
@@ -76,6 +84,7 @@ struct weir_data_exchange {
     struct weir_link *links;
     struct connection *connections;
     uint32_t link_count, connection_count, link_number_next;
+    uint32_t refused;
     bool closing, opens_wanted, leaves_wanted;
     pthread_mutex_t dirty_mutex;
     struct weir_link *dirty;
@@ -168,7 +177,7 @@ static void on_written(uv_write_t *request, int status)
         if (status != UV_ECANCELED) close_connection(connection);
     } else if (!connection->closing) { /* there is room again */
         for (struct weir_link *link = exchange->links; link; link = link->next)
-            if (link->connection == connection && link->attached[0]) carry(link);
+            if (link->connection == connection && (link->attached[0] || link->lingering)) carry(link);
     }
     pthread_mutex_unlock(&exchange->mutex);
 }
@@ -197,29 +206,72 @@ static size_t waiting(const struct connection *connection)
 
 /* --- carrying --- */
 
+static void put_element(struct weir_buffer *out, uint32_t number, const struct weir_element *element)
+{
+    size_t at = out->length;
+    weir_buffer_append_u32(out, 0);
+    weir_buffer_append_byte(out, FRAME_ELEMENT);
+    weir_buffer_append_u32(out, number);
+    weir_buffer_append_byte(out, (char)element->kind);
+    weir_buffer_append_byte(out, element->savepoint);
+    weir_buffer_append_u64(out, (uint64_t)element->value);
+    weir_buffer_append_u64(out, element->epoch);
+    weir_buffer_append_u64(out, element->base_id);
+    if (element->kind == WEIR_ELEMENT_BATCH) weir_batch_encode(element->batch, out);
+    size_t length = out->length - at - 4;
+    for (uint32_t i = 0; i < 4; i++) out->data[at + i] = (char)(length >> (8 * i));
+}
+
+/* Takes the channel's oldest element off as a frame. */
+static bool take_element(struct weir_link *link, struct weir_buffer *out)
+{
+    const struct weir_element *element = weir_channel_peek(link->channel);
+    if (!element || link->end_sent) return false;
+    put_element(out, link->number, element);
+    struct weir_batch *batch = element->kind == WEIR_ELEMENT_BATCH ? element->batch : NULL;
+    link->end_sent = element->kind == WEIR_ELEMENT_END;
+    weir_channel_pop(link->channel);
+    if (batch) weir_channel_give_back(link->channel, batch);
+    return true;
+}
+
+static bool may_send(const struct weir_link *link)
+{
+    return link->credits && waiting(link->connection) < WEIR_EXCHANGE_QUEUE_BYTES;
+}
+
+static void count_sent(struct weir_link *link)
+{
+    link->credits--;
+    link->exchange->statistics.elements_out++;
+}
+
 static void carry_out(struct weir_link *link)
 {
-    struct connection *connection = link->connection;
-    const struct weir_element *element;
-    while (link->credits && !link->end_sent && waiting(connection) < WEIR_EXCHANGE_QUEUE_BYTES &&
-           (element = weir_channel_peek(link->channel))) {
-        size_t at = begin_frame(connection, FRAME_ELEMENT);
-        struct weir_buffer *out = &connection->out;
-        weir_buffer_append_u32(out, link->number);
-        weir_buffer_append_byte(out, (char)element->kind);
-        weir_buffer_append_byte(out, element->savepoint);
-        weir_buffer_append_u64(out, (uint64_t)element->value);
-        weir_buffer_append_u64(out, element->epoch);
-        weir_buffer_append_u64(out, element->base_id);
-        struct weir_batch *batch = element->kind == WEIR_ELEMENT_BATCH ? element->batch : NULL;
-        if (batch) weir_batch_encode(batch, out);
-        link->end_sent = element->kind == WEIR_ELEMENT_END;
-        weir_channel_pop(link->channel);
-        if (batch) weir_channel_give_back(link->channel, batch);
-        end_frame(connection, at);
-        link->credits--;
-        link->exchange->statistics.elements_out++;
+    while (may_send(link) && take_element(link, &link->connection->out)) count_sent(link);
+}
+
+/* Nothing more is to be sent for a producer that has left: the link goes at the next wake-up, never under
+ * somebody who walks over the links. */
+static void end_lingering(struct weir_link *link)
+{
+    link->lingering = false;
+    link->leaving[0] = link->orderly[0] = true;
+    link->exchange->leaves_wanted = true;
+    uv_async_send(&link->exchange->wake);
+}
+
+static void carry_rest(struct weir_link *link)
+{
+    while (link->rest_offset < link->rest.length && may_send(link)) {
+        struct weir_reader reader = { .data = (const uint8_t *)link->rest.data + link->rest_offset,
+            .length = link->rest.length - link->rest_offset };
+        size_t length = 4 + (size_t)weir_reader_u32(&reader);
+        weir_buffer_append(&link->connection->out, link->rest.data + link->rest_offset, length);
+        link->rest_offset += length;
+        count_sent(link);
     }
+    if (link->rest_offset == link->rest.length) end_lingering(link);
 }
 
 static void carry_back(struct weir_link *link)
@@ -245,6 +297,7 @@ static void carry(struct weir_link *link)
 {
     if (link->local || !link->connection || !link->established || link->connection->closing) return;
     if (link->attached[0]) carry_out(link);
+    if (link->lingering) carry_rest(link);
     if (link->attached[1]) carry_back(link);
     flush(link->connection);
 }
@@ -270,6 +323,7 @@ static struct weir_link *add_link(struct weir_data_exchange *exchange, const str
     link->waker.wake = wake_exchange;
     link->exchange = exchange;
     link->key = *key;
+    weir_buffer_init(&link->rest, exchange->config.memory, OUT_BYTES_MAX);
     link->next = exchange->links;
     exchange->links = link;
     exchange->link_count++;
@@ -285,6 +339,7 @@ static void drop_link(struct weir_link *link)
     exchange->link_count--;
     remove_dirty(link);
     weir_channel_free(link->channel);
+    weir_buffer_done(&link->rest);
     weir_memory_release(exchange->config.memory, link, sizeof *link);
 }
 
@@ -353,6 +408,20 @@ struct weir_link *weir_data_exchange_link(struct weir_data_exchange *exchange,
     return link;
 }
 
+/* What a finished producer has pushed is still owed to a consumer that was slow. */
+static void begin_lingering(struct weir_link *link)
+{
+    if (link->local || !link->established || !link->connection || link->end_sent ||
+        atomic_load(&link->channel->consumer_finished))
+        return;
+    while (take_element(link, &link->rest)) continue;
+    if (!link->end_sent || link->rest.overflowed) { /* no END was there: that is no order */
+        link->end_sent = link->orderly[0] = false;
+        return;
+    }
+    link->lingering = true;
+}
+
 void weir_data_exchange_unlink(
     struct weir_data_exchange *exchange, struct weir_link *link, bool is_producer, bool orderly)
 {
@@ -360,8 +429,9 @@ void weir_data_exchange_unlink(
     uint32_t side = is_producer ? 0 : 1;
     WEIR_ASSERT(link->attached[side]);
     link->attached[side] = false;
-    link->leaving[side] = true;
     link->orderly[side] = orderly;
+    if (is_producer && orderly) begin_lingering(link);
+    link->leaving[side] = !link->lingering;
     exchange->leaves_wanted = true;
     pthread_mutex_unlock(&exchange->mutex);
     uv_async_send(&exchange->wake);
@@ -436,8 +506,11 @@ static bool on_hello(struct connection *connection, struct weir_reader *reader)
     char cluster[256], name[256];
     if (!take_text(reader, cluster, sizeof cluster) || !take_text(reader, name, sizeof name)) return false;
     if (strcmp(cluster, connection->exchange->config.cluster) != 0) {
-        weir_log(WEIR_LOG_WARN, LOGGER, "refused data of '%s', which belongs to cluster '%s'", name, cluster);
-        return false;
+        if (connection->exchange->refused++ % REFUSALS_PER_LINE == 0)
+            weir_log(
+                WEIR_LOG_WARN, LOGGER, "refused data of '%s', which belongs to cluster '%s'", name, cluster);
+        close_connection(connection);
+        return true;
     }
     snprintf(connection->name, sizeof connection->name, "%s", name);
     connection->incarnation = incarnation;
@@ -507,7 +580,7 @@ static bool on_frame(struct connection *connection, const uint8_t *bytes, size_t
     case FRAME_CREDIT: {
         uint32_t more = weir_reader_u32(&reader);
         if (more > WEIR_CHANNEL_ELEMENTS) return false;
-        if (!link || !link->attached[0]) break;
+        if (!link || (!link->attached[0] && !link->lingering)) break;
         link->credits += more;
         carry(link);
         break;
@@ -516,7 +589,10 @@ static bool on_frame(struct connection *connection, const uint8_t *bytes, size_t
         bool orderly = weir_reader_byte(&reader);
         if (!link) break;
         if (!link->attached[0]) { /* a placeholder whose producer has not come, or has gone */
-            if (!link->leaving[0]) drop_link(link);
+            if (link->lingering)
+                end_lingering(link);
+            else if (!link->leaving[0])
+                drop_link(link);
             break;
         }
         if (orderly)
@@ -573,6 +649,14 @@ static void on_handle_closed(uv_handle_t *handle)
     weir_memory_release(exchange->config.memory, connection, sizeof *connection);
 }
 
+static void on_retry(uv_timer_t *timer)
+{
+    struct weir_data_exchange *exchange = timer->data;
+    pthread_mutex_lock(&exchange->mutex);
+    open_links(exchange);
+    pthread_mutex_unlock(&exchange->mutex);
+}
+
 /* Links that were under way on it break; those that were not established yet are opened again on another. */
 static void close_connection(struct connection *connection)
 {
@@ -590,7 +674,7 @@ static void close_connection(struct connection *connection)
         if (!link->attached[0] && !link->attached[1] && !link->leaving[0] && !link->leaving[1])
             drop_link(link);
     }
-    exchange->opens_wanted = true;
+    if (!exchange->closing) uv_timer_start(&exchange->retry, on_retry, DIAL_PAUSE_MS, 0);
 }
 
 static struct connection *new_connection(struct weir_data_exchange *exchange)
@@ -717,7 +801,7 @@ static void dial(struct weir_data_exchange *exchange, const char *text)
     char *colon = strrchr(host, ':');
     if (colon) *colon = '\0';
     struct sockaddr_storage address;
-    bool known = colon && uv_ip4_addr(host, atoi(colon + 1), (struct sockaddr_in *)&address) == 0;
+    bool known = colon && uv_ip4_addr(host, weir_port_parse(colon + 1), (struct sockaddr_in *)&address) == 0;
     if (!known && colon) { /* on this thread: names of data addresses are looked up once a connection */
         uv_getaddrinfo_t request;
         struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM };
@@ -837,7 +921,8 @@ enum weir_error_code weir_data_exchange_new(const struct weir_data_exchange_conf
     pthread_mutex_init(&exchange->dirty_mutex, NULL);
     uv_loop_init(&exchange->loop);
     uv_async_init(&exchange->loop, &exchange->wake, on_wake);
-    exchange->wake.data = exchange;
+    uv_timer_init(&exchange->loop, &exchange->retry);
+    exchange->wake.data = exchange->retry.data = exchange;
     uint32_t last = WEIR_MAX(config->port_last, config->port_first);
     int status = -1;
     for (uint32_t port = config->port_first; status && port <= last; port++)

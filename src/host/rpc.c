@@ -1,4 +1,5 @@
 #include "host/rpc.h"
+#include "host/address.h"
 #include "base/assert.h"
 #include "os/log.h"
 #include "proto/codec.h"
@@ -163,6 +164,11 @@ static void on_written(uv_write_t *request, int status)
 
 static bool write_frame(struct link *link, const void *bytes, size_t length)
 {
+    if (length > WEIR_ENVELOPE_BYTES_MAX) { /* the other side would close the connection, again and again */
+        weir_log(WEIR_LOG_ERROR, LOGGER, "a message of %zu bytes is not sent: at most %u are allowed", length,
+            (unsigned)WEIR_ENVELOPE_BYTES_MAX);
+        return false;
+    }
     if (uv_stream_get_write_queue_size((uv_stream_t *)&link->tcp) + length > WEIR_RPC_QUEUE_BYTES_MAX) {
         weir_log(WEIR_LOG_WARN, LOGGER,
             "a peer takes nothing off: its connection is closed with %zu bytes waiting",
@@ -246,6 +252,10 @@ static void on_hello(struct link *link, const uint8_t *bytes, size_t length)
         return;
     }
     weir_node node = rpc->config.node(rpc->config.owner, name);
+    if (link->dialed && !get_peer(rpc, link->node)->dial) { /* hung up meanwhile */
+        close_link(link, WEIR_CONNECTION_RESET);
+        return;
+    }
     if (!node || (link->dialed && node != link->node)) {
         snprintf(why, sizeof why, "another process than the one expected answers there: '%s'", name);
         refuse_hello(link, why);
@@ -376,12 +386,12 @@ static void begin_dial(struct weir_rpc *rpc, weir_node node)
     snprintf(host, sizeof host, "%s", peer->address);
     char *colon = strrchr(host, ':');
     struct sockaddr_in address;
-    if (!colon || !atoi(colon + 1)) {
+    if (!colon || !weir_port_parse(colon + 1)) {
         rpc->config.connection(rpc->config.owner, node, WEIR_CONNECTION_TIMEOUT, 0);
         return;
     }
     *colon = '\0';
-    if (uv_ip4_addr(host, atoi(colon + 1), &address) == 0) { /* no name to look up: at once */
+    if (uv_ip4_addr(host, weir_port_parse(colon + 1), &address) == 0) { /* no name to look up: at once */
         connect_to(rpc, node, (const struct sockaddr *)&address);
         return;
     }
