@@ -28,7 +28,7 @@ struct weir_control_options {
     const char *storage_directory; /* high-availability.storageDir/<cluster> */
     const char *const *peers; /* JobManagers: "name=address", as configured or learned; standbys connect */
     uint32_t peer_count;
-    bool application_mode; /* one job; the cluster ends with it */
+    bool application_mode;        /* one job; the cluster ends with it */
     bool evenly_spread_out_slots; /* cluster.evenly-spread-out-slots */
 };
 
