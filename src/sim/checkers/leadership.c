@@ -13,7 +13,9 @@ struct state {
     } granted[WEIR_SIM_EPOCHS_MAX];
     int64_t deposed_us[WRONGLY_MAX]; /* when living leaders were deposed: a ring */
     uint32_t deposed_count;
-    uint64_t holder_session; /* in which the present holder has become leader */
+    int64_t absent_us[WEIR_SIM_PROCESSES_MAX]; /* since when its entry among the candidates is gone; 0: it is
+                                                  there */
+    uint64_t holder_session;                   /* in which the present holder has become leader */
 };
 
 static void process_started(struct weir_sim *sim, void *self, struct weir_sim_process *process)
@@ -62,6 +64,9 @@ static void check_hold_off(struct weir_sim *sim, struct state *state, const Weir
 {
     struct weir_sim_process *holder = old->holder ? weir_sim_process_find(sim, old->holder->name) : NULL;
     if (!holder || !weir_sim_process_is_up(holder) || holder->incarnation != old->holder->incarnation) return;
+    int64_t absent = state->absent_us[holder->index];
+    if (absent && absent <= weir_sim_now(sim))
+        return; /* a write that was late, maybe its own, took it away */
     uint64_t session = state->holder_session;
     if (!session || sim->store.ended[session]) return;
     /* A new session has begun since: that it led was over with the old one. */
@@ -81,6 +86,10 @@ static void stored(struct weir_sim *sim, void *self, struct weir_sim_process *wr
 {
     struct state *state = (struct state *)self;
     Weir__LeaderRecord *old, *record;
+    if (strncmp(key, "candidates/", 11) == 0) {
+        struct weir_sim_process *candidate = weir_sim_process_find(sim, key + 11);
+        if (candidate) state->absent_us[candidate->index] = after ? 0 : weir_sim_now(sim) + 1;
+    }
     if (strcmp(key, "leader") != 0 || !after) return;
     uint64_t session = writer ? sim->store.clients[writer->index].session : 0;
     if (!before) {
