@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* So many within so long are no hold-off (4.3): the first one is learned of late, the next is held off. */
-enum { WRONGLY_MAX = 2, WRONGLY_US = 9000000, UNREFUSED_US = 10000000 };
+enum { WRONGLY_MAX = 2, WRONGLY_US = 5000000, UNREFUSED_US = 10000000 };
 
 struct state {
     uint64_t adopted[WEIR_SIM_PROCESSES_MAX]; /* by this start of a TaskManager */
