@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONNECT_TIMEOUT_MS = 2000, REQUEST_TIMEOUT_MS = 30000, PAUSE_MS = 50 };
+enum { CONNECT_TIMEOUT_MS = 2000, REQUEST_TIMEOUT_MS = 12000, PAUSE_MS = 50 };
 
 int client_failed(const char *format, ...)
 {

@@ -220,7 +220,8 @@ def test_checkpoint_savepoint_stop_and_go_on(running):
     assert code == 0 and "Savepoint '%s' disposed." % path in out and not os.path.exists(path)
     code, out, err = running.client('savepoint', job)
     assert code == 1 and 'execution.checkpointing.savepoint-dir' in err
-    code, out, _ = running.client('stop', '-p', savepoints, job, port=running.ports[1])
+    code, out, err = running.client('stop', '-p', savepoints, job, port=running.ports[1])
+    assert code == 0, err
     path = re.search(r'Savepoint completed\. Path: file:(\S+)', out).group(1)
     assert code == 0 and os.path.exists(path + '/_metadata')
     assert running.get('/jobs/%s/status' % job) == {'status': 'FINISHED'}
@@ -290,6 +291,19 @@ def test_no_request_is_lost_when_the_leader_dies(running):
     ha = running.get('/ha', standby)
     assert ha['leading'] and ha['epoch'] == 2 and ha['failovers'][-1]['tasks-restarted'] == 0
     assert running.client('cancel', job, port=standby)[0] == 0
+
+
+def test_a_standby_does_not_wait_for_a_leader_that_hangs(running):
+    job, standby = running.submit(), running.ports[1]
+    running.processes[0].send_signal(signal.SIGSTOP)
+    try:
+        assert running.get('/ha', standby)['self'] == '127.0.0.1:%d' % standby
+        assert running.get('/jobs', standby) == {'jobs': [{'id': job, 'status': 'RUNNING'}]}
+        assert running.get('/ha', standby)['epoch'] == 2
+    finally:
+        running.processes[0].send_signal(signal.SIGCONT)
+    wait_for(lambda: not running.get('/ha')['leading'])
+    assert running.get('/jobs') == running.get('/jobs', standby)
 
 
 def test_metrics_are_what_prometheus_reads(cluster):

@@ -4,7 +4,8 @@
 #include <curl/curl.h>
 #include <string.h>
 
-enum { CONNECT_TIMEOUT_MS = 500 };
+/* A leader that hangs is soon not the leader any more: who leads then is asked again. */
+enum { CONNECT_TIMEOUT_MS = 500, ANSWER_TIMEOUT_MS = 3000 };
 
 struct proxied {
     struct weir_buffer body;
@@ -67,6 +68,7 @@ static CURLcode perform(CURL *curl, struct rest_request *request, const char *ur
 {
     static const char *const methods[] = { "GET", "POST", "PUT", "PATCH", "DELETE" };
     int64_t left_ms = WEIR_MAX(request->deadline_ms - weir_clock_monotonic_ms(), (int64_t)1);
+    if (may_be_repeated(request)) left_ms = WEIR_MIN(left_ms, (int64_t)ANSWER_TIMEOUT_MS);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
