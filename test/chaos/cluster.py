@@ -61,7 +61,7 @@ class Process:
 
 class Cluster:
     def __init__(self, weir, directory, jobmanagers=2, taskmanagers=2, slots=4, arguments=()):
-        self.weir = str(weir)
+        self.weir = str(Path(weir).resolve())
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.arguments = [f"-Dhigh-availability.storageDir={self.directory}/ha", "-Drest.port=0",

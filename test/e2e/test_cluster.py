@@ -1,5 +1,4 @@
 """A cluster of real processes on loopback: what is killed, stopped or damaged, and what goes on."""
-import os
 import re
 import signal
 import socket
@@ -197,8 +196,6 @@ def test_tasks_run_on_without_any_jobmanager(start):
 def test_a_taskmanager_dies(start, slots):
     cluster = start(slots=slots)
     job = run_job(cluster, rows=1500, rate=500, parallelism=4)
-    victim = next(p for p in cluster.taskmanagers if re.search('deploy|RUNNING|task', p.text())) \
-        if slots == 4 else cluster.taskmanagers[0]
     used = {where for _, _, where in cluster.wait('all tasks', lambda: subtasks(cluster, job)).values()}
     victim = next(p for p in cluster.taskmanagers if any(str(p.popen.pid) in name for name in used))
     victim.kill()
@@ -268,10 +265,13 @@ def test_a_corrupted_checkpoint(start):
         done = client(cluster, 'run', '-d', '-m', cluster.rest_addresses().split(',')[0], '-s', str(origin),
                       str(script))
         said = done.stdout + done.stderr
-        if done.returncode == 0:  # taken, and found wrong by the job itself
+        if done.returncode == 0:  # taken, and found wrong by the job itself: nothing of it ever runs
             again = re.search('JobID ([0-9a-f]{32})', said).group(1)
-            wait_state(cluster, again, 'FAILED')
-            said = cluster.get(f'/jobs/{again}/exceptions')['root-exception']
+            said = cluster.wait('the reason', lambda: cluster.get(f'/jobs/{again}/exceptions')['root-exception'],
+                                weir_module.WAIT_SECONDS)
+            assert completed(cluster, again) == 0
+            if cluster.job_state(again) not in ENDED:
+                cancel(cluster, again)
+                wait_state(cluster, again, *ENDED)
         assert re.search(text, said, re.I), said
-        assert os.path.basename(origin) in said, said
     assert metadata.exists()
