@@ -102,6 +102,29 @@ def isolated(directory):
     return script
 
 
+def spread(cluster):
+    """Every process on an address of its own, as on different hosts."""
+    for number, process in enumerate(cluster.jobmanagers):
+        process.arguments += [f"-Djobmanager.rpc.address=127.0.0.{number + 2}", f"-Djobmanager.bind-host=127.0.0.{number + 2}"]
+    for number, process in enumerate(cluster.taskmanagers):
+        process.arguments += [f"-Dtaskmanager.host=127.0.0.{number + 12}", f"-Dtaskmanager.bind-host=127.0.0.{number + 12}"]
+
+
+def test_a_taskmanager_elsewhere_is_the_second_witness(servers, tmp_path):
+    with_witness = clusters.Cluster(isolated(tmp_path), tmp_path / "c", jobmanagers=2, taskmanagers=2,
+                                    arguments=arguments(servers, "witness", "30 s"))
+    spread(with_witness)
+    with with_witness as cluster:
+        leader, epoch = ready(cluster)
+        cluster.wait("TaskManagers", lambda: leader.text().count("has registered") >= 2)
+        time.sleep(0.5)
+        since = time.time()
+        leader.kill()
+        new = taken_over(cluster, epoch, 20)  # far below the session timeout
+        print(f"took over in {(time.time() - since) * 1000:.0f} ms")
+        assert "a TaskManager says so too" in new.text()
+
+
 def test_without_a_witness_the_session_decides(servers, tmp_path):
     with clusters.Cluster(isolated(tmp_path), tmp_path / "c", jobmanagers=2, taskmanagers=1,
                           arguments=arguments(servers, "session", "1 s")) as cluster:

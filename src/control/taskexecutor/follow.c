@@ -1,13 +1,30 @@
-/* Which leader this TaskManager follows, and what it does when there is none. */
+/* Which leader this TaskManager follows, and what it does when there is none.
+ */
 #include "control/taskexecutor/internal.h"
 #include <string.h>
 
-/* ---------------------------------------------------------------- connections */
+/* ---------------------------------------------------------------- connections
+ */
 
 struct te__connection *te__connection_find(struct weir_taskexecutor *executor, weir_node node)
 {
     for (uint32_t i = 0; i < executor->connection_count; i++)
         if (executor->connections[i].node == node) return &executor->connections[i];
+    return NULL;
+}
+
+/* JobManagers that are gone make room: every restart on a port of its own is
+ * another name. */
+static struct te__connection *room_for_connection(struct weir_taskexecutor *executor)
+{
+    if (executor->connection_count < TE__CONNECTIONS_MAX)
+        return &executor->connections[executor->connection_count++];
+    for (uint32_t i = 0; i < TE__CONNECTIONS_MAX; i++) {
+        struct te__connection *connection = &executor->connections[i];
+        if (connection->up || connection->node == executor->identity->leader) continue;
+        te__text_free(executor->memory, connection->address);
+        return connection;
+    }
     return NULL;
 }
 
@@ -17,8 +34,8 @@ struct te__connection *te__connection_add(
     struct te__connection *connection = te__connection_find(executor, node);
     if (!node || node == executor->identity->self) return NULL;
     if (!connection) {
-        if (executor->connection_count == TE__CONNECTIONS_MAX) return NULL;
-        connection = &executor->connections[executor->connection_count++];
+        connection = room_for_connection(executor);
+        if (!connection) return NULL;
         *connection = (struct te__connection){ .node = node };
     }
     if (address) {
@@ -91,12 +108,14 @@ void te__on_heard(struct weir_taskexecutor *executor)
         if (executor->attempts[i]->held_count) te__attempt_queue(executor, executor->attempts[i]);
 }
 
-/* The runtime goes on; only what has waited for its leader's word longer than the grace is stopped. */
+/* The runtime goes on; only what has waited for its leader's word longer than
+ * the grace is stopped. */
 static void end_grace(struct weir_taskexecutor *executor, struct weir_effects *effects)
 {
     executor->grace_over = true;
     weir_effect_log(effects, WEIR_CONTROL_WARN,
-        "No leader for %lld ms: all tasks are cancelled (weir.taskmanager.leaderless-grace).",
+        "No leader for %lld ms: all tasks are cancelled "
+        "(weir.taskmanager.leaderless-grace).",
         (long long)(executor->silence_us / 1000));
     for (uint32_t i = 0; i < executor->attempt_count; i++)
         if (!te__state_is_terminal(executor->attempts[i]->state))
@@ -113,7 +132,8 @@ static void redial(struct te__connection *connection, int64_t now_us, struct wei
     connection->up = false;
 }
 
-/* Connections that may be open on this side alone: nothing comes, for longer than anything may take. */
+/* Connections that may be open on this side alone: nothing comes, for longer
+ * than anything may take. */
 void te__redial_deaf(struct weir_taskexecutor *executor, int64_t now_us, struct weir_effects *effects)
 {
     int64_t timeout_us = executor->options->heartbeat_timeout_us;
@@ -161,7 +181,8 @@ void te__on_tick_follow(
     te__redial_deaf(executor, event->now_us, effects);
 }
 
-/* ---------------------------------------------------------------- the second witness */
+/* ---------------------------------------------------------------- the second
+ * witness */
 
 void te__tell_lost(struct weir_taskexecutor *executor, weir_node standby, struct weir_effects *effects)
 {
@@ -220,7 +241,8 @@ void te__on_connection(
         te__leader_is_lost(executor, effects);
 }
 
-/* ---------------------------------------------------------------- retrieval from the store */
+/* ---------------------------------------------------------------- retrieval
+ * from the store */
 
 void te__store_poll(struct weir_taskexecutor *executor, int64_t now_us, struct weir_effects *effects)
 {
@@ -235,21 +257,55 @@ void te__store_poll(struct weir_taskexecutor *executor, int64_t now_us, struct w
     weir_effect_store(effects, tag, &read, 1);
 }
 
-/* Only where the leader is to be found: it is believed by its own announcement. */
+static void dial(
+    struct weir_taskexecutor *executor, const char *name, const char *address, struct weir_effects *effects)
+{
+    if (!address[0]) return;
+    weir_node node = weir_nodes_intern(executor->nodes, name);
+    struct te__connection *known = te__connection_find(executor, node);
+    if (known && known->address && strcmp(known->address, address) == 0) return;
+    struct te__connection *connection = te__connection_add(executor, node, address);
+    if (!connection) return;
+    struct weir_effect *effect = weir_effect_add(effects, WEIR_EFFECT_CONNECT);
+    effect->node = node;
+    effect->text = weir_arena_string(effects->arena, connection->address);
+}
+
+/* Only where the leader is to be found: it is believed by its own announcement.
+ */
 static void on_record(
     struct weir_taskexecutor *executor, const struct weir_store_entry *entry, struct weir_effects *effects)
 {
     Weir__LeaderRecord *record = NULL;
     if (weir_leader_record_decode(effects->arena, entry->value, entry->length, &record, NULL)) return;
-    if (!record->holder->rpc_address[0]) return;
-    weir_node node = weir_nodes_intern(executor->nodes, record->holder->name);
-    struct te__connection *known = te__connection_find(executor, node);
-    if (known && known->address && strcmp(known->address, record->holder->rpc_address) == 0) return;
-    struct te__connection *connection = te__connection_add(executor, node, record->holder->rpc_address);
-    if (!connection) return;
-    struct weir_effect *effect = weir_effect_add(effects, WEIR_EFFECT_CONNECT);
-    effect->node = node;
-    effect->text = weir_arena_string(effects->arena, connection->address);
+    dial(executor, record->holder->name, record->holder->rpc_address, effects);
+}
+
+/* Standbys, too: what a TaskManager sees of the leader's end is their second
+ * witness (4.3). */
+static void ask_candidates(struct weir_taskexecutor *executor, int64_t now_us, struct weir_effects *effects)
+{
+    executor->store_reading = executor->candidates_reading = true;
+    executor->candidates_read_at_us = now_us + TE__CANDIDATES_POLLS * executor->options->store_poll_us;
+    struct weir_store_operation list = { .kind = WEIR_STORE_LIST, .key = "candidates" };
+    struct weir_tag tag = {
+        .role = WEIR_ROLE_TASKEXECUTOR, .kind = TE__TAG_STORE, .number = ++executor->store_reads
+    };
+    weir_effect_store(effects, tag, &list, 1);
+}
+
+static void on_candidates(
+    struct weir_taskexecutor *executor, const struct weir_store_event *store, struct weir_effects *effects)
+{
+    for (uint32_t i = 0; i < store->entry_count && i < TE__CONNECTIONS_MAX / 2; i++) {
+        const struct weir_store_entry *entry = &store->entries[i];
+        ProtobufCMessage *message = NULL;
+        if (weir_proto_decode(&weir__node__descriptor, effects->arena, entry->value, entry->length,
+                WEIR_RECORD_BYTES_MAX, &message, NULL))
+            continue;
+        const Weir__Node *node = (const Weir__Node *)message;
+        dial(executor, node->name, node->rpc_address, effects);
+    }
 }
 
 void te__on_store(
@@ -257,15 +313,20 @@ void te__on_store(
 {
     if (event->kind == WEIR_EVENT_STORE_STATE) {
         executor->store_connected = event->store.state == WEIR_STORE_CONNECTED;
-        executor->store_reading = false;
-        executor->store_read_at_us = 0;
+        executor->store_reading = executor->candidates_reading = false;
+        executor->store_read_at_us = executor->candidates_read_at_us = 0;
     } else if (event->kind == WEIR_EVENT_STORE_CHANGED) {
-        executor->store_read_at_us = 0;
+        executor->store_read_at_us = executor->candidates_read_at_us = 0;
     } else if (event->tag.number == executor->store_reads) {
-        executor->store_reading = false;
-        if (event->store.outcome == WEIR_STORE_OK && event->store.entry_count &&
-            event->store.entries[0].found)
+        bool candidates = executor->candidates_reading;
+        executor->store_reading = executor->candidates_reading = false;
+        if (event->store.outcome == WEIR_STORE_OK && candidates)
+            on_candidates(executor, &event->store, effects);
+        else if (event->store.outcome == WEIR_STORE_OK && event->store.entry_count &&
+                 event->store.entries[0].found)
             on_record(executor, &event->store.entries[0], effects);
+        if (!candidates && executor->store_connected && event->now_us >= executor->candidates_read_at_us)
+            ask_candidates(executor, event->now_us, effects);
     }
     te__store_poll(executor, event->now_us, effects);
 }

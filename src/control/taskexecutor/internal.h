@@ -16,6 +16,7 @@ enum {
     TE__PEERS_MAX = 4096,        /* TaskManagers of one region */
     TE__SPLITS_MAX = 1 << 16,    /* of one attempt, since the newest completed checkpoint */
     TE__LOCAL_SNAPSHOTS_MAX = 4096,
+    TE__CANDIDATES_POLLS = 5,
     TE__CONNECTIONS_MAX = 64 /* JobManagers */
 };
 
@@ -125,8 +126,8 @@ struct weir_taskexecutor {
     struct te__local_snapshot *local_snapshots;
     uint32_t local_snapshot_count, local_snapshot_capacity;
     /* store */
-    bool store_connected, store_reading;
-    int64_t store_read_at_us;
+    bool store_connected, store_reading, candidates_reading;
+    int64_t store_read_at_us, candidates_read_at_us;
     uint64_t store_reads;
 };
 

@@ -624,12 +624,26 @@ static void the_store_tells_where_the_leader_is(void **state)
     done.store.entries = &entry;
     done.store.entry_count = 1;
     bench_run(&bench, &done);
-    bench_expect(&bench, "connect jm-9=c:1");
+    bench_expect(&bench, "connect jm-9=c:1 read candidates");
     assert_int_equal(bench.identity.epoch, 0); /* believed by its own word alone */
+    /* Standbys, too: it is their witness. */
+    Weir__Node standby = WEIR__NODE__INIT;
+    standby.name = (char *)"jm-8";
+    standby.rpc_address = (char *)"d:1";
+    struct weir_store_entry candidate = {
+        .key = "candidates/jm-8", .found = true, .version = 1, .value = bytes
+    };
+    candidate.length = weir__node__pack(&standby, bytes);
+    done.tag.number = 2;
+    done.store.entries = &candidate;
+    bench_run(&bench, &done);
+    bench_expect(&bench, "connect jm-8=d:1");
+    entry.length = weir__leader_record__pack(&record, bytes);
+    done.store.entries = &entry;
     bench.now_us += 1000000;
     bench_timer(&bench, WEIR_ROLE_TASKEXECUTOR, TICK);
     bench_expect(&bench, "watch leader read leader");
-    done.tag.number = 2;
+    done.tag.number = 3;
     bench_run(&bench, &done);
     bench_expect(&bench, "");
     end(&bench);
