@@ -298,7 +298,8 @@ def test_a_standby_does_not_wait_for_a_leader_that_hangs(running):
     running.processes[0].send_signal(signal.SIGSTOP)
     try:
         assert running.get('/ha', standby)['self'] == '127.0.0.1:%d' % standby
-        assert running.get('/jobs', standby) == {'jobs': [{'id': job, 'status': 'RUNNING'}]}
+        assert [shown['id'] for shown in running.get('/jobs', standby)['jobs']] == [job]
+        wait_for(lambda: running.get('/jobs/%s/status' % job, standby) == {'status': 'RUNNING'})
         assert running.get('/ha', standby)['epoch'] == 2
     finally:
         running.processes[0].send_signal(signal.SIGCONT)
