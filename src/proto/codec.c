@@ -1,5 +1,6 @@
 #include "proto/codec.h"
 #include "base/assert.h"
+#include "proto/metadata.h"
 
 /* What a decoder may take: a multiple of what came in, so that a small message cannot ask for much. */
 struct decode_allocator {
@@ -214,6 +215,9 @@ enum weir_error_code weir_execution_plan_decode(struct weir_arena *arena, const 
 enum weir_error_code weir_checkpoint_metadata_decode(struct weir_arena *arena, const void *bytes,
     size_t length, Weir__CheckpointMetadata **ret, struct weir_error *reterr)
 {
+    if (!weir_checkpoint_metadata_is_sound(bytes, length))
+        return weir_error_set(
+            reterr, WEIR_E_STATE, "the checkpoint's metadata is damaged: its checksum is wrong");
     ProtobufCMessage *message = NULL;
     enum weir_error_code code = weir_proto_decode(&weir__checkpoint_metadata__descriptor, arena, bytes,
         length, WEIR_METADATA_BYTES_MAX, &message, reterr);

@@ -1,6 +1,7 @@
 /* Checkpoints in flight: trigger, acknowledgements, metadata, the record's change, giving up. */
 #include "control/checkpoint/internal.h"
 #include "base/assert.h"
+#include "proto/metadata.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -432,9 +433,8 @@ static void record_change(
 static void put_send(
     struct weir_checkpoint_coordinator *c, struct checkpoint_pending *p, struct weir_effects *effects)
 {
-    size_t length = weir__checkpoint_metadata__get_packed_size(p->metadata);
-    uint8_t *bytes = weir_arena_allocate(effects->arena, length ? length : 1);
-    weir__checkpoint_metadata__pack(p->metadata, bytes);
+    size_t length;
+    uint8_t *bytes = weir_checkpoint_metadata_encode(effects->arena, p->metadata, &length);
     p->put_in_flight = true;
     c->puts_in_flight++;
     weir_effect_blob(effects, checkpoint__tag(c, CHECKPOINT_TAG_PUT, p->id),
@@ -496,11 +496,10 @@ void checkpoint__put_done(
     if (event->tag.kind == CHECKPOINT_TAG_PUT) c->puts_in_flight--;
     if (!p && event->tag.kind == CHECKPOINT_TAG_PUT) checkpoint__sweep_want(c); /* given up meanwhile */
     if (!p || p->state != PENDING_METADATA || !p->put_in_flight) return;
-    size_t length = weir__checkpoint_metadata__get_packed_size(p->metadata);
     p->put_in_flight = false;
+    size_t length;
+    const uint8_t *bytes = weir_checkpoint_metadata_encode(effects->arena, p->metadata, &length);
     if (event->tag.kind == CHECKPOINT_TAG_COMPARE && event->blob.outcome == WEIR_BLOB_OK) {
-        uint8_t *bytes = weir_arena_allocate(effects->arena, length ? length : 1);
-        weir__checkpoint_metadata__pack(p->metadata, bytes);
         if (event->blob.length != length || memcmp(bytes, event->blob.bytes, length) != 0) {
             metadata_taken(c, p, effects);
             return;

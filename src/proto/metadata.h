@@ -1,0 +1,19 @@
+/*
+ * The file of a checkpoint's metadata: a CheckpointMetadata, and behind it the checksum of its bytes as one
+ * more field (fixed64, number 1000), so that a byte damaged anywhere is found when the file is read, not by
+ * the tasks that restore from it. Readers that do not know the field skip it; files without it are read
+ * unchecked.
+ * @thread any; no state.
+ */
+#ifndef WEIR_PROTO_METADATA_H
+#define WEIR_PROTO_METADATA_H
+
+#include "proto/codec.h"
+
+/* In arena. weir_checkpoint_metadata_decode() checks it. */
+uint8_t *weir_checkpoint_metadata_encode(
+    struct weir_arena *arena, const Weir__CheckpointMetadata *metadata, size_t *ret_length);
+/* False: there is a checksum, and it is another. */
+bool weir_checkpoint_metadata_is_sound(const void *bytes, size_t length);
+
+#endif
