@@ -267,11 +267,8 @@ def test_a_corrupted_checkpoint(start):
         said = done.stdout + done.stderr
         if done.returncode == 0:  # taken, and found wrong by the job itself: nothing of it ever runs
             again = re.search('JobID ([0-9a-f]{32})', said).group(1)
-            said = cluster.wait('the reason', lambda: cluster.get(f'/jobs/{again}/exceptions')['root-exception'],
-                                weir_module.WAIT_SECONDS)
+            wait_state(cluster, again, 'FAILED')
             assert completed(cluster, again) == 0
-            if cluster.job_state(again) not in ENDED:
-                cancel(cluster, again)
-                wait_state(cluster, again, *ENDED)
+            said = cluster.get(f'/jobs/{again}/exceptions')['root-exception']
         assert re.search(text, said, re.I), said
     assert metadata.exists()

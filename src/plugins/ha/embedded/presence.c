@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4096 };
+enum { PATH_BYTES = 4096, TAKE_TRIES_MAX = 10 };
 
 uint64_t embedded_boot_time_ns(void)
 {
@@ -46,16 +46,13 @@ static bool is_file_of(const char *path, int descriptor)
            open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
 }
 
-enum weir_ha_outcome embedded_presence_take(struct embedded_presence *presence, const char *directory,
-    const char *name, const uint8_t *value, size_t length, struct weir_error *reterr)
+/* -1 with OK: its holder has just dropped it, and the name: once more. */
+static enum weir_ha_outcome open_locked(const char *path, int *ret_descriptor, struct weir_error *reterr)
 {
-    char lease_path[PATH_BYTES];
-    snprintf(presence->lock_path, sizeof presence->lock_path, "%.3800s/%.200s.lock", directory, name);
-    snprintf(lease_path, sizeof lease_path, "%.3800s/%.200s.lease", directory, name);
-    presence->lock_descriptor = -1;
-    int descriptor = open(presence->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    *ret_descriptor = -1;
+    int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (descriptor < 0) {
-        weir_os_error_set(reterr, errno, "cannot open %s", presence->lock_path);
+        weir_os_error_set(reterr, errno, "cannot open %s", path);
         return WEIR_HA_UNAVAILABLE;
     }
     struct flock lock = whole_file(F_WRLCK);
@@ -63,13 +60,29 @@ enum weir_ha_outcome embedded_presence_take(struct embedded_presence *presence, 
         int why = errno;
         close(descriptor);
         if (why == EAGAIN || why == EACCES) return WEIR_HA_CONFLICT;
-        weir_os_error_set(reterr, why, "cannot lock %s", presence->lock_path);
+        weir_os_error_set(reterr, why, "cannot lock %s", path);
         return WEIR_HA_UNAVAILABLE;
     }
-    if (!is_file_of(presence->lock_path, descriptor)) { /* its holder has just dropped it, and the name */
+    if (is_file_of(path, descriptor))
+        *ret_descriptor = descriptor;
+    else
         close(descriptor);
-        return WEIR_HA_CONFLICT;
+    return WEIR_HA_OK;
+}
+
+enum weir_ha_outcome embedded_presence_take(struct embedded_presence *presence, const char *directory,
+    const char *name, const uint8_t *value, size_t length, struct weir_error *reterr)
+{
+    char lease_path[PATH_BYTES];
+    snprintf(presence->lock_path, sizeof presence->lock_path, "%.3800s/%.200s.lock", directory, name);
+    snprintf(lease_path, sizeof lease_path, "%.3800s/%.200s.lease", directory, name);
+    presence->lock_descriptor = -1;
+    int descriptor = -1;
+    for (uint32_t i = 0; descriptor < 0 && i < TAKE_TRIES_MAX; i++) {
+        enum weir_ha_outcome outcome = open_locked(presence->lock_path, &descriptor, reterr);
+        if (outcome != WEIR_HA_OK) return outcome;
     }
+    if (descriptor < 0) return WEIR_HA_CONFLICT;
     presence->lease = map_lease(lease_path, true);
     if (presence->lease) atomic_store(&presence->lease->stamp_ns, 0); /* a dead holder's may be fresh yet */
     if (!presence->lease || ftruncate(descriptor, 0) != 0 ||
