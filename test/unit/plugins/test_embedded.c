@@ -319,6 +319,30 @@ static void a_killed_holder_is_gone_at_once(void **state)
     remove_root();
 }
 
+static void files_of_the_dead_are_swept(void **state)
+{
+    new_root();
+    char path[700], text[64];
+    pid_t holder = start("--hold", "node");
+    wait_for("held");
+    snprintf(path, sizeof path, "%s/node.lock", root);
+    struct timespec old[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+    assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+    embedded_presence_sweep(root, "node"); /* it lives */
+    assert_true(look(UINT64_C(3600000000000), text).present);
+    assert_int_equal(kill(holder, SIGKILL), 0);
+    assert_int_equal(waitpid(holder, NULL, 0), holder);
+    assert_int_equal(utimensat(AT_FDCWD, path, NULL, 0), 0);
+    embedded_presence_sweep(root, "node"); /* it has just died: it may come back under its name */
+    assert_int_equal(access(path, F_OK), 0);
+    assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+    embedded_presence_sweep(root, "node");
+    assert_true(access(path, F_OK) != 0);
+    snprintf(path, sizeof path, "%s/node.lease", root);
+    assert_true(access(path, F_OK) != 0);
+    remove_root();
+}
+
 /* <program> --fight <directory> <name>: takes and drops in turn; two holders at a time are told by the file
  * that each makes without replacing. */
 static int fight(const char *directory, const char *name)
@@ -369,6 +393,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(half_deleted_is_absent),
         cmocka_unit_test(damage_is_named),
         cmocka_unit_test(a_killed_holder_is_gone_at_once),
+        cmocka_unit_test(files_of_the_dead_are_swept),
         cmocka_unit_test(one_holder_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

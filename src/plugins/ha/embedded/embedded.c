@@ -407,28 +407,41 @@ static void tell_candidate(struct weir_ha_session *session, const struct candida
     post(new_message(session, MESSAGE_CHANGED, "candidates"));
 }
 
+/* A slot of its own, or that of one that has ended. NULL: more are alive than anybody runs. */
+static struct candidate *add_candidate(struct weir_ha_session *session, const char *name)
+{
+    struct candidate *candidate = session->candidates;
+    struct candidate *end = candidate + session->candidate_count;
+    while (candidate < end && (candidate->was_present || candidate->process)) candidate++;
+    if (candidate == end) {
+        if (session->candidate_count == CANDIDATES_MAX) return NULL;
+        session->candidate_count++;
+        weir_buffer_init(&candidate->value, session->config.memory, WEIR_HA_VALUE_BYTES_MAX + 1);
+        candidate->process_descriptor = -1;
+    }
+    snprintf(candidate->name, sizeof candidate->name, "%s", name);
+    candidate->process = 0;
+    candidate->was_present = false;
+    return candidate;
+}
+
 /* Looks at one candidate; follows its process from the first time on. */
 static void look_at(struct weir_ha_session *session, const char *directory, const char *name)
 {
     struct candidate *candidate = find_candidate(session, name);
-    if (!candidate) {
-        if (session->candidate_count == CANDIDATES_MAX) return;
-        candidate = &session->candidates[session->candidate_count++];
-        snprintf(candidate->name, sizeof candidate->name, "%s", name);
-        candidate->process_descriptor = -1;
-        candidate->process = 0;
-        candidate->was_present = false;
-        weir_buffer_init(&candidate->value, session->config.memory, WEIR_HA_VALUE_BYTES_MAX + 1);
-    }
     struct embedded_sighting sighting;
     struct weir_buffer value;
     weir_buffer_init(&value, session->config.memory, WEIR_HA_VALUE_BYTES_MAX + 1);
     embedded_presence_look(directory, name, session->lease_ns, &value, &sighting);
-    if (sighting.present) {
+    if (!sighting.locked) embedded_presence_sweep(directory, name);
+    if (!candidate && sighting.locked) candidate = add_candidate(session, name);
+    if (candidate && sighting.present) {
         weir_buffer_clear(&candidate->value);
         weir_buffer_append(&candidate->value, value.data, value.length);
     }
     weir_buffer_done(&value);
+    if (!candidate) return;
+    if (!sighting.locked && candidate->process_descriptor < 0) candidate->process = 0;
     if (sighting.locked && sighting.process != candidate->process) {
         if (candidate->process_descriptor >= 0) close(candidate->process_descriptor);
         candidate->process = sighting.process;

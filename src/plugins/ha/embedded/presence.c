@@ -140,3 +140,18 @@ void embedded_presence_look(const char *directory, const char *name, uint64_t le
     }
     close(descriptor);
 }
+
+void embedded_presence_sweep(const char *directory, const char *name)
+{
+    char lock_path[PATH_BYTES], lease_path[PATH_BYTES];
+    snprintf(lock_path, sizeof lock_path, "%.3800s/%.200s.lock", directory, name);
+    snprintf(lease_path, sizeof lease_path, "%.3800s/%.200s.lease", directory, name);
+    struct stat status;
+    if (stat(lock_path, &status) != 0 || status.st_mtime + EMBEDDED_DEAD_SECONDS_KEPT > time(NULL)) return;
+    struct weir_error error;
+    int descriptor;
+    if (open_locked(lock_path, &descriptor, &error) != WEIR_HA_OK || descriptor < 0) return;
+    (void)unlink(lease_path); /* under the lock: nobody takes the entry meanwhile */
+    (void)unlink(lock_path);
+    close(descriptor);
+}

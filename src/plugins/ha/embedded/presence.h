@@ -13,6 +13,8 @@
 #include "base/buffer.h"
 #include "spi/high_availability.h"
 
+enum { EMBEDDED_DEAD_SECONDS_KEPT = 30 };
+
 struct embedded_lease {
     _Atomic uint64_t stamp_ns; /* CLOCK_BOOTTIME */
     _Atomic uint64_t process;  /* id */
@@ -29,6 +31,8 @@ uint64_t embedded_boot_time_ns(void);
 enum weir_ha_outcome embedded_presence_take(struct embedded_presence *presence, const char *directory,
     const char *name, const uint8_t *value, size_t length, struct weir_error *reterr);
 void embedded_presence_drop(struct embedded_presence *presence);
+/* Removes the files of an entry whose process has died, once they are EMBEDDED_DEAD_SECONDS_KEPT old. */
+void embedded_presence_sweep(const char *directory, const char *name);
 static inline bool embedded_presence_is_held(const struct embedded_presence *presence)
 {
     return presence->lock_descriptor >= 0;
