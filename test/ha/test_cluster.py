@@ -117,7 +117,9 @@ def test_a_taskmanager_elsewhere_is_the_second_witness(servers, tmp_path):
     with with_witness as cluster:
         leader, epoch = ready(cluster)
         cluster.wait("TaskManagers", lambda: leader.text().count("has registered") >= 2)
-        time.sleep(0.5)
+        # A standby that had no connection to the leader suspects nobody, and TaskManagers look for candidates once a second.
+        cluster.wait("the standby", lambda: all(process.rest() for process in cluster.jobmanagers))
+        time.sleep(2)
         since = time.time()
         leader.kill()
         new = taken_over(cluster, epoch, 20)  # far below the session timeout
