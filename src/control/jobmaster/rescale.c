@@ -190,11 +190,13 @@ static void carry(struct execution_graph *from, struct execution_graph *to, cons
         struct graph_vertex *vertex = &to->vertices[v];
         vertex->number_floor = largest_number(from, v);
         for (uint32_t i = 0; i < vertex->parallelism; i++) {
-            if (affected[v]) {
+            struct graph_subtask *old = affected[v] ? NULL : &from->subtasks[from->vertices[v].first + i];
+            /* Stopped for a rescale that a later one has taken back: it is deployed again, as if it were new.
+             */
+            if (!old || from->regions[old->region].state == REGION_STOPPED) {
                 to->subtasks[vertex->first + i].number_last = vertex->number_floor;
                 continue;
             }
-            struct graph_subtask *old = &from->subtasks[from->vertices[v].first + i];
             uint32_t at = vertex->first + i, region = to->subtasks[at].region;
             if (to->members[to->regions[region].first] == at)
                 carry_region(to, region, &from->regions[old->region]);
