@@ -230,6 +230,13 @@ static void judge_member(
 {
     const struct graph_subtask *subtask = &jm->graph.subtasks[at];
     bool finished_named = jm->restored[at] && jm->restored[at]->finished;
+    const Weir__VertexSnapshot *snapshot = jm->restored_vertices[subtask->vertex];
+    if (finished_named && snapshot &&
+        snapshot->parallelism != jm->graph.vertices[subtask->vertex].parallelism) {
+        /* Sinks among them may have commits to repeat that no subtask of this width has. */
+        verdict->lost = describe(jm, at, "had ended at another parallelism", effects);
+        return;
+    }
     if (!subtask->reported) {
         /* A sink that has ended may have commits to repeat: it is missed. */
         if (!finished_named || jm->graph.vertices[subtask->vertex].plan->sink) verdict->missing++;
