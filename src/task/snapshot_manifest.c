@@ -20,13 +20,20 @@ static void put_text(struct weir_buffer *to, const char *text)
     weir_buffer_append(to, text, length);
 }
 
-/* The name below directory, or NULL. */
+static bool leads_out(const char *relative)
+{
+    return relative[0] == '/' || strstr(relative, "..");
+}
+
+/* The name below directory, or NULL where the reader would refuse it as a relative one: the path is written
+ * as it is. */
 static const char *below(const char *path, const char *directory)
 {
     size_t length = directory ? strlen(directory) : 0;
     while (length > 0 && directory[length - 1] == '/') length--;
     if (length == 0 || strncmp(path, directory, length) != 0 || path[length] != '/') return NULL;
-    return path + length + 1;
+    const char *name = path + length + 1;
+    return leads_out(name) ? NULL : name;
 }
 
 static uint32_t sections_of_operator(const struct weir_snapshot_manifest *manifest, uint32_t from)
@@ -126,7 +133,7 @@ static bool read_files(struct manifest_reader *reader)
         if (!path) return refuse(reader, "a file has no name");
         if (relative && !reader->directory)
             return refuse(reader, "a file's name is relative, but no folder is given");
-        if (relative && (strstr(path, "..") || path[0] == '/'))
+        if (relative && leads_out(path))
             return refuse(reader, "a file's relative name leads out of its folder");
         manifest->files[i].path =
             relative ? weir_arena_format(reader->arena, "%s/%s", reader->directory, path) : path;

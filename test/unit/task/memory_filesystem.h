@@ -201,6 +201,7 @@ static enum weir_error_code fs_append(
     if (code) return code;
     file->node->bytes = realloc(file->node->bytes, file->node->length + length + 1);
     if (length) memcpy(file->node->bytes + file->node->length, bytes, length);
+    file->node->bytes[file->node->length + length] = '\0'; /* so that tests may read it as text */
     file->node->length += length;
     return WEIR_OK;
 }
