@@ -1,6 +1,8 @@
 #include "cluster.h"
+#include "host/faults.h"
 #include "main.h"
 #include "os/clock.h"
+#include "os/fault.h"
 #include "os/file.h"
 #include "os/log.h"
 #include "os/memory.h"
@@ -148,7 +150,13 @@ bool cluster_setup_init(struct cluster_setup *setup, const struct weir_config *c
 {
     *setup = (struct cluster_setup){ .config = config };
     weir_arena_init(&setup->arena, weir_os_memory());
+    struct weir_error error = { 0 };
+    if (weir_fault_init(getenv("WEIR_FAULT"), &error)) {
+        print_error(&error);
+        return false;
+    }
     if (!choose_driver(setup)) return false;
+    setup->ha = weir_faults_ha(setup->ha);
     const char *cluster = weir_config_get_text(config, "high-availability.cluster-id", "/default");
     while (*cluster == '/') cluster++;
     setup->cluster = weir_arena_string(&setup->arena, *cluster ? cluster : "default");

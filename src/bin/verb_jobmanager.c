@@ -1,5 +1,6 @@
 /* weir jobmanager: a candidate for leadership, in the foreground; log on stderr. */
 #include "cluster.h"
+#include "host/faults.h"
 #include "host/rest_server.h"
 #include "main.h"
 #include "os/log.h"
@@ -31,7 +32,7 @@ static bool fill_config(struct cluster_setup *setup, struct weir_control_loop_co
         .ha_directory = setup->ha_directory,
         .ha_options = setup->ha_options,
         .ha_option_count = setup->ha_option_count,
-        .filesystem = &weir_file_filesystem,
+        .filesystem = weir_faults_filesystem(&weir_file_filesystem),
         .stop_descriptor = weir_os_stop_descriptor() };
     struct weir_error error = { 0 };
     if (cluster_ports(ports, &loop->port_first, &loop->port_last, &error)) return true;
@@ -57,7 +58,7 @@ static bool start_rest(struct cluster_setup *setup, const char *host, struct wei
         .version = WEIR_VERSION,
         .checkpoint_directory = weir_arena_format(&setup->arena, "%s/checkpoints", setup->storage_directory),
         .log_path = weir_config_get_text(config, "web.log.path", NULL),
-        .filesystem = &weir_file_filesystem };
+        .filesystem = weir_faults_filesystem(&weir_file_filesystem) };
     struct weir_error error = { 0 };
     if (cluster_ports(ports, &rest.port_first, &rest.port_last, &error) &&
         !weir_rest_server_new(&rest, ret, &error))

@@ -1,5 +1,6 @@
 /* weir taskmanager: slots for tasks, in the foreground; log on stderr, print sinks on stdout. */
 #include "cluster.h"
+#include "host/faults.h"
 #include "host/task_runtime.h"
 #include "main.h"
 #include "ops/ops.h"
@@ -70,7 +71,7 @@ static bool open_loop(struct taskmanager *manager, const char *host, const char 
         .ha_directory = manager->setup.ha_directory,
         .ha_options = manager->setup.ha_options,
         .ha_option_count = manager->setup.ha_option_count,
-        .filesystem = &weir_file_filesystem,
+        .filesystem = weir_faults_filesystem(&weir_file_filesystem),
         .task = on_task,
         .owner = manager,
         .stop_descriptor = weir_os_stop_descriptor() };
@@ -112,7 +113,7 @@ static int run(struct taskmanager *manager)
         .incarnation = manager->incarnation,
         .slot_count = manager->slot_count,
         .managed_bytes_per_slot = (size_t)(managed / manager->slot_count),
-        .filesystem = &weir_file_filesystem,
+        .filesystem = weir_faults_filesystem(&weir_file_filesystem),
         .connectors = &weir_plugins,
         .find_operator = weir_operator_ops_find,
         .find_source = weir_operator_source_find,
