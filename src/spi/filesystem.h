@@ -51,6 +51,9 @@ struct weir_filesystem {
         struct weir_error *reterr); /* syncs the directories */
     enum weir_error_code (*remove)(struct weir_filesystem *fs, const char *path, bool recursive,
         struct weir_error *reterr); /* absent: OK */
+    /* A second name of the same file; not synced. NULL: there are none, copy it. */
+    enum weir_error_code (*link)(
+        struct weir_filesystem *fs, const char *from, const char *to, struct weir_error *reterr);
 };
 
 #endif

@@ -19,6 +19,7 @@
 #define WEIR_TASK_SNAPSHOT_H
 
 #include "spi/filesystem.h"
+#include "task/local_store.h"
 #include "task/subtask.h"
 
 enum { WEIR_SNAPSHOT_FILES_MAX = 32, WEIR_SNAPSHOT_SECTIONS_MAX = 1 << 22 };
@@ -74,5 +75,32 @@ enum weir_error_code weir_snapshot_restore(struct weir_filesystem *fs, uint64_t 
     const struct weir_snapshot_manifest *manifests, uint32_t manifest_count,
     const struct weir_job_vertex *vertex, uint32_t subtask_index, struct weir_arena *arena,
     struct weir_subtask_restore *ret, struct weir_error *reterr);
+
+/* The same in pieces, for state that is large: blobs are read at once, into arena; key groups when
+ * weir_subtask_new() asks for them, one at a time. Everything handed in stays until the reader is freed.
+ * local NULL: from storage alone. @thread one at a time */
+struct weir_snapshot_reader;
+struct weir_snapshot_reader_config {
+    struct weir_filesystem *filesystem;
+    struct weir_memory *memory;
+    struct weir_arena *arena;
+    const struct weir_local_store *local;
+    const char *job_id; /* where local copies are */
+    uint64_t checkpoint_id;
+    const struct weir_snapshot_manifest *manifests;
+    uint32_t manifest_count;
+    const struct weir_job_vertex *vertex;
+    uint32_t subtask_index;
+};
+enum weir_error_code weir_snapshot_reader_new(const struct weir_snapshot_reader_config *config,
+    struct weir_snapshot_reader **ret, struct weir_subtask_restore *ret_restore, struct weir_error *reterr);
+void weir_snapshot_reader_free(struct weir_snapshot_reader *reader); /* NULL: nothing */
+
+struct weir_snapshot_reader_statistics {
+    uint64_t bytes_local, bytes_storage;
+    uint32_t copies_refused; /* local ones that could not be read or held something else */
+};
+struct weir_snapshot_reader_statistics weir_snapshot_reader_statistics(
+    const struct weir_snapshot_reader *reader);
 
 #endif

@@ -259,6 +259,15 @@ static enum weir_error_code fs_rename(
     if (node->writers) fs->violation = "a file was renamed while it was open for writing";
     if (node->durable < node->length) fs->violation = "a file was renamed before it was synced";
     if (target) fs_drop(fs, target);
+    for (uint32_t i = 0; node->is_directory && i < fs->count; i++) { /* with what is in it */
+        struct fs_node *below = fs->nodes[i];
+        size_t length = strlen(from);
+        if (strncmp(below->path, from, length) != 0 || below->path[length] != '/') continue;
+        char moved[1024];
+        snprintf(moved, sizeof moved, "%s%s", to, below->path + length);
+        free(below->path);
+        below->path = strdup(moved);
+    }
     free(node->path);
     node->path = strdup(to);
     node->name_durable = true;
@@ -271,9 +280,13 @@ static enum weir_error_code fs_remove(
     struct memory_filesystem *fs = (struct memory_filesystem *)base;
     enum weir_error_code code = fs_fault(fs, FS_REMOVE, path, reterr);
     if (code) return code;
-    (void)recursive;
     struct fs_node *node = fs_find(fs, path);
     if (node) fs_drop(fs, node);
+    size_t length = strlen(path);
+    for (uint32_t i = fs->count; recursive && i > 0; i--)
+        if (i <= fs->count && !fs->nodes[i - 1]->gone && strncmp(fs->nodes[i - 1]->path, path, length) == 0 &&
+            fs->nodes[i - 1]->path[length] == '/')
+            fs_drop(fs, fs->nodes[i - 1]);
     return WEIR_OK;
 }
 

@@ -267,6 +267,16 @@ static enum weir_error_code file_remove(
     return WEIR_OK;
 }
 
+static enum weir_error_code file_link(
+    struct weir_filesystem *fs, const char *from, const char *to, struct weir_error *reterr)
+{
+    enum weir_error_code code = plain(from, &from, reterr);
+    if (!code) code = plain(to, &to, reterr);
+    if (code) return code;
+    if (link(from, to) != 0) return weir_os_error_set(reterr, errno, "cannot link %s to %s", from, to);
+    return WEIR_OK;
+}
+
 struct weir_filesystem weir_file_filesystem = {
     .status = file_path_status,
     .list = file_list,
@@ -280,4 +290,5 @@ struct weir_filesystem weir_file_filesystem = {
     .make_directories = file_make_directories,
     .rename = file_rename,
     .remove = file_remove,
+    .link = file_link,
 };
