@@ -216,7 +216,6 @@ static bool general_option(
         else
             arguments->definitions[arguments->definition_count++] = (char *)value;
         return true;
-    case '?': *ret_code = usage_error(verb, "unknown or incomplete option"); return true;
     default: return false;
     }
 }
@@ -230,12 +229,14 @@ int client_parse(const char *verb, int count, char **arguments, const char *spec
     uint32_t used = 0;
     for (size_t i = 0; i < WEIR_ARRAY_COUNT(general_options); i++) all[used++] = general_options[i];
     for (; long_options->name && used < GENERAL_OPTIONS_MAX; long_options++) all[used++] = *long_options;
-    snprintf(letters, sizeof letters, "D:m:t:e:z:vh%s", specific);
+    snprintf(letters, sizeof letters, ":D:m:t:e:z:vh%s", specific);
     *ret = (struct client_arguments){ .definition_count = 0 };
     optind = 1;
+    opterr = 0;
     int code = -1;
     /* getopt wants the program's name first: the verb stands in for it, one before the arguments. */
     for (int found; (found = getopt_long_only(count + 1, arguments - 1, letters, all, NULL)) != -1;) {
+        if (found == '?' || found == ':') return option_error(verb, found, arguments - 1);
         if (!general_option(verb, ret, found, optarg, &code) && !option(owner, found, optarg)) code = 2;
         if (code >= 0) return code;
     }

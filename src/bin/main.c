@@ -42,6 +42,14 @@ int usage_error(const char *verb, const char *format, ...)
     return 2;
 }
 
+int option_error(const char *verb, int found, char **arguments)
+{
+    /* getopt has moved past the argument, but for a letter among several of one argument. */
+    const char *at = arguments[optind - 1];
+    if (at[0] != '-' && arguments[optind]) at = arguments[optind];
+    return usage_error(verb, found == ':' ? "option '%s' needs a value" : "unknown option '%s'", at);
+}
+
 int print_error(const struct weir_error *error)
 {
     fprintf(stderr, "[ERROR] %s\n", error->message);
@@ -146,7 +154,8 @@ int verb_help(int argument_count, char **arguments)
         }
         return usage_error("help", "there is no verb \"%s\"", arguments[0]);
     }
-    printf("weir - continuous SQL over live data, in one process\n\n");
+    printf("weir - continuous SQL over live data, in one process or in a cluster that no killed process "
+           "stops\n\n");
     for (size_t i = 0; i < WEIR_ARRAY_COUNT(verbs); i++)
         printf("  weir %-11s %s\n", verbs[i].name, verbs[i].what);
     printf("  weir --version\n\nweir help VERB says how to use one.\n");

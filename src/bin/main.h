@@ -12,6 +12,8 @@
 const char *verb_usage(const char *name);
 /* "weir sql: what went wrong" and how it is used, on stderr; returns exit code 2. */
 int usage_error(const char *verb, const char *format, ...) WEIR_PRINTF(2, 3);
+/* What getopt did not understand, with opterr 0: found is '?' or ':', arguments what getopt was given. */
+int option_error(const char *verb, int found, char **arguments);
 /* "[ERROR] message" with causes on stderr; returns exit code 1. */
 int print_error(const struct weir_error *error);
 /* Configuration of the process: the folder named by WEIR_CONF_DIR, FLINK_CONF_DIR, or ../conf beside the

@@ -457,8 +457,10 @@ int verb_sim(int argument_count, char **arguments)
 {
     struct sim_arguments given = { .workload = UINT32_MAX, .jobs = 1, .shrink = true, .first = 1, .last = 1 };
     optind = 1;
+    opterr = 0;
     for (int option;
-         (option = getopt_long(argument_count + 1, arguments - 1, "", options_table, NULL)) != -1;) {
+         (option = getopt_long(argument_count + 1, arguments - 1, ":", options_table, NULL)) != -1;) {
+        if (option == '?' || option == ':') return option_error("sim", option, arguments - 1);
         int code = take_option(option, &given);
         if (code) return code - 1;
     }

@@ -175,7 +175,8 @@ static int parse_arguments(int count, char **arguments, struct sql_arguments *re
         { "output", required_argument, NULL, 'o' }, { "help", no_argument, NULL, 'h' }, { 0 } };
     /* getopt wants the program's name first: the verb stands in for it, one before the arguments. */
     optind = 1;
-    for (int option; (option = getopt_long(count + 1, arguments - 1, "f:e:i:D:o:h", options, NULL)) != -1;) {
+    opterr = 0;
+    for (int option; (option = getopt_long(count + 1, arguments - 1, ":f:e:i:D:o:h", options, NULL)) != -1;) {
         switch (option) {
         case 'f': ret->file = optarg; break;
         case 'e': ret->statement = optarg; break;
@@ -187,7 +188,7 @@ static int parse_arguments(int count, char **arguments, struct sql_arguments *re
             ret->definitions[ret->definition_count++] = optarg;
             break;
         case 'h': return verb_help(1, (char *[]){ (char *)"sql" }), -1;
-        default: return usage_error("sql", "unknown or incomplete option");
+        default: return option_error("sql", option, arguments - 1);
         }
     }
     if (optind < count + 1) return usage_error("sql", "unexpected argument \"%s\"", arguments[optind - 1]);

@@ -1,5 +1,6 @@
 #include "config/internal.h"
 #include "base/assert.h"
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -189,6 +190,12 @@ static enum weir_error_code refuse_value(struct weir_config *config, const struc
     if (option->type == WEIR_OPTION_ENUM) {
         snprintf(words, sizeof words, "one of %s", option->unit);
         for (char *at = words; *at; at++) *at = *at == '|' ? ',' : *at;
+        form = words;
+    }
+    if (option->type == WEIR_OPTION_INTEGER || option->type == WEIR_OPTION_LONG) {
+        int64_t least, most;
+        weir_option_range(option, &least, &most);
+        snprintf(words, sizeof words, "a whole number from %" PRId64 " to %" PRId64, least, most);
         form = words;
     }
     bool secret = weir_config_key_is_secret(config, name);

@@ -1,4 +1,6 @@
 #include "config/options.h"
+#include "base/assert.h"
+#include "config/value.h"
 #include <string.h>
 
 enum { KEY_BYTES_COMPARED_MAX = 96 };
@@ -194,6 +196,21 @@ const char *weir_option_type_name(enum weir_option_type type)
     case WEIR_OPTION_MAP: return "Map";
     }
     return "";
+}
+
+const char *weir_option_range(const struct weir_option *option, int64_t *ret_least, int64_t *ret_most)
+{
+    bool is_long = option->type == WEIR_OPTION_LONG;
+    const char *dots = strstr(option->unit, "..");
+    *ret_least = is_long ? INT64_MIN : INT32_MIN;
+    *ret_most = is_long ? INT64_MAX : INT32_MAX;
+    if (!dots || (option->type != WEIR_OPTION_INTEGER && !is_long)) return option->unit;
+    const char *space = strchr(dots, ' '), *rest = space ? space + 1 : dots + strlen(dots);
+    struct weir_slice least = { option->unit, (size_t)(dots - option->unit) };
+    struct weir_slice most = { dots + 2, (size_t)((space ? space : rest) - dots - 2) };
+    bool good = weir_value_parse_long(least, ret_least) && weir_value_parse_long(most, ret_most);
+    WEIR_ASSERT(good); /* options.def */
+    return rest;
 }
 
 const char *weir_option_type_form(enum weir_option_type type)

@@ -26,8 +26,9 @@ struct weir_option {
     const char *key; /* may hold "<name>": one segment; at the end: all that is left */
     enum weir_option_type type;
     const char *default_value; /* NULL: none */
-    const char *unit;          /* of a number; of an ENUM its values, "A|B", "" when any word will do */
-    const char *old_names;     /* separated by spaces */
+    const char *unit; /* of a number, after its range "1..9 " where that is smaller than its type's; of an
+                         ENUM its values, "A|B", "" when any word will do */
+    const char *old_names; /* separated by spaces */
     const char *meaning;
     enum weir_option_status status;
 };
@@ -45,6 +46,9 @@ const char *weir_option_nearest(const char *key, size_t length);
 bool weir_option_is_pattern(const struct weir_option *option);
 /* "BOOLEAN" ... and, for messages, what a value looks like: "true or false". */
 const char *weir_option_type_name(enum weir_option_type type);
+/* The range of an INTEGER or LONG, both ends taken in; the unit alone is returned ("" if there is none). */
+const char *weir_option_range(const struct weir_option *option, int64_t *ret_least, int64_t *ret_most);
+
 const char *weir_option_type_form(enum weir_option_type type);
 
 #endif

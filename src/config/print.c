@@ -1,6 +1,7 @@
 /* What a configuration looks like to people: secrets, origins, `weir config`, docs/configuration.md. */
 #include "config/internal.h"
 #include "base/assert.h"
+#include <inttypes.h>
 #include <string.h>
 
 static const char redacted[] = "******";
@@ -167,6 +168,17 @@ static void append_code_list(const char *words, char separator, struct weir_buff
     }
 }
 
+static void append_unit(const struct weir_option *option, struct weir_buffer *to)
+{
+    int64_t least, most;
+    const char *unit = weir_option_range(option, &least, &most);
+    if (unit[0]) weir_buffer_format(to, " Unit: %s.", unit);
+    if (unit != option->unit && most == INT32_MAX)
+        weir_buffer_format(to, " At least %" PRId64 ".", least);
+    else if (unit != option->unit)
+        weir_buffer_format(to, " From %" PRId64 " to %" PRId64 ".", least, most);
+}
+
 static void print_section(
     enum weir_option_status status, const char *title, const char *text, struct weir_buffer *to)
 {
@@ -187,7 +199,7 @@ static void print_section(
                 append_code_list(option->unit, '|', to);
                 weir_buffer_append_byte(to, '.');
             } else if (option->unit[0]) {
-                weir_buffer_format(to, " Unit: %s.", option->unit);
+                append_unit(option, to);
             }
             if (option->old_names[0]) weir_buffer_append_text(to, " Old names: ");
         } else if (option->meaning[0]) {

@@ -285,7 +285,7 @@ void weir_value_list_append(struct weir_buffer *list, char separator, struct wei
 bool weir_value_is_valid(const struct weir_option *option, struct weir_slice text)
 {
     bool boolean;
-    int64_t number;
+    int64_t number, least, most;
     uint64_t bytes;
     double real;
     size_t index;
@@ -293,8 +293,9 @@ bool weir_value_is_valid(const struct weir_option *option, struct weir_slice tex
     switch (option->type) {
     case WEIR_OPTION_BOOLEAN: return weir_value_parse_boolean(text, &boolean);
     case WEIR_OPTION_INTEGER:
-        return weir_value_parse_long(text, &number) && number >= INT32_MIN && number <= INT32_MAX;
-    case WEIR_OPTION_LONG: return weir_value_parse_long(text, &number);
+    case WEIR_OPTION_LONG:
+        weir_option_range(option, &least, &most);
+        return weir_value_parse_long(text, &number) && number >= least && number <= most;
     case WEIR_OPTION_DOUBLE: return weir_value_parse_double(text, &real);
     case WEIR_OPTION_DURATION: return weir_value_parse_duration_ns(text, &number);
     case WEIR_OPTION_MEMORY: return weir_value_parse_memory_bytes(text, &bytes);

@@ -74,6 +74,30 @@ static void defaults_are_valid(void **state)
     }
 }
 
+static void a_number_out_of_its_range_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *key, *value, *form;
+    } cases[] = {
+        { "taskmanager.numberOfTaskSlots", "0", "a whole number from 1 to 1024" },
+        { "taskmanager.numberOfTaskSlots", "1025", "a whole number from 1 to 1024" },
+        { "rest.port", "65536", "a whole number from 0 to 65535" },
+        { "rest.port", "-1", "a whole number from 0 to 65535" },
+        { "parallelism.default", "0", "a whole number from 1 to 32768" },
+    };
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(cases); i++) {
+        assert_int_equal(weir_config_set(fixture->config, WEIR_CONFIG_SESSION, cases[i].key, cases[i].value,
+                             &fixture->error),
+            WEIR_E_CONFIGURATION);
+        assert_non_null(strstr(fixture->error.message, cases[i].form));
+        assert_non_null(strstr(fixture->error.message, cases[i].key));
+    }
+    assert_int_equal(weir_config_set(fixture->config, WEIR_CONFIG_SESSION, "taskmanager.numberOfTaskSlots",
+                         "1024", &fixture->error),
+        WEIR_OK);
+}
+
 static void yaml_nested_and_dotted_keys_mix(void **state)
 {
     struct fixture *fixture = *state;
@@ -366,6 +390,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(table_is_sorted_and_sound),
         TEST(defaults_are_valid),
+        TEST(a_number_out_of_its_range_is_refused),
         TEST(yaml_nested_and_dotted_keys_mix),
         TEST(yaml_lists_and_maps),
         TEST(yaml_that_is_wrong),
