@@ -3,6 +3,8 @@
 #include "os/memory.h"
 #include "os/process.h"
 #include "plan/execution_plan.h"
+#include "plugins/plugins.h"
+#include "session/adapter.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +153,25 @@ static enum weir_error_code make_restore(struct weir_arena *arena, const struct 
 
 /* ---------------------------------------------------------------- sending */
 
+/* What its sinks leave behind when they are killed: the end of the job removes it. */
+static void note_uncommitted(struct weir_arena *arena, const struct weir_session_submission *submission,
+    const uint8_t id[16], Weir__ExecutionPlan *plan)
+{
+    char job[33];
+    for (int i = 0; i < 16; i++) snprintf(job + 2 * i, 3, "%02x", id[i]);
+    for (uint32_t i = 0; i < submission->graph->node_count; i++) {
+        const struct weir_plan_node *node = &submission->graph->nodes[i];
+        if (node->kind != WEIR_PLAN_SINK) continue;
+        const struct weir_connector *connector =
+            weir_session_find_connector(&weir_plugins, node->operator_name);
+        struct weir_uncommitted_description found = { .directory = NULL };
+        const char *uid = weir_arena_format(arena, "%u_%s", node->id, node->operator_name);
+        if (connector && connector->describe_uncommitted)
+            connector->describe_uncommitted(node->spec, job, uid, arena, &found);
+        if (found.directory) weir_execution_plan_uncommitted_add(arena, plan, found.directory, found.prefix);
+    }
+}
+
 static enum weir_error_code make_message(struct weir_arena *arena,
     const struct weir_session_submission *submission, const uint8_t id[16], struct weir_buffer *to,
     struct weir_error *reterr)
@@ -164,6 +185,7 @@ static enum weir_error_code make_message(struct weir_arena *arena,
             submission->parallelism, submission->max_parallelism, submission->chaining, settings,
             &message->plan, reterr);
     if (code) return code;
+    note_uncommitted(arena, submission, id, message->plan);
     message->job.len = 16;
     message->job.data = (uint8_t *)weir_arena_copy(arena, id, 16);
     weir_proto_encode(&message->base, to);

@@ -11,7 +11,7 @@
 
 #include "control/event.h"
 
-enum { WEIR_EFFECTS_MAX = 4096, WEIR_STORE_OPERATIONS_MAX = 4 };
+enum { WEIR_EFFECTS_MAX = 4096, WEIR_STORE_OPERATIONS_MAX = 6 };
 
 enum weir_effect_kind {
     WEIR_EFFECT_TIMER = 1,  /* tag, at_us: (re)sets it; INT64_MAX unsets */
@@ -59,7 +59,8 @@ enum weir_blob_operation {
 };
 struct weir_blob_effect {
     enum weir_blob_operation operation;
-    const char *path; /* LIST: directory; absent: no names */
+    const char *path;        /* LIST: directory; absent: no names */
+    const char *name_prefix; /* LIST: only files whose own names begin with it; NULL: all */
     const uint8_t *bytes;
     size_t length;
     size_t bytes_max; /* GET: longer is an ERROR */

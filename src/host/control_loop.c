@@ -115,7 +115,7 @@ struct blob_work {
     struct weir_tag tag;
     struct weir_arena arena;
     enum weir_blob_operation operation;
-    const char *path;
+    const char *path, *name_prefix;
     const uint8_t *bytes;
     size_t length, bytes_max;
     struct weir_blob_event answer;
@@ -204,6 +204,8 @@ static enum weir_error_code list_blobs(struct weir_filesystem *fs, struct blob_w
     enum weir_error_code code = fs->list(fs, &work->arena, directory, &entries, &count, error);
     if (code == WEIR_E_NOT_FOUND) return WEIR_OK;
     for (uint32_t i = 0; !code && i < count && list->count < BLOB_NAMES_MAX; i++) {
+        bool wanted = strncmp(entries[i].name, work->name_prefix, strlen(work->name_prefix)) == 0;
+        if (!entries[i].status.is_directory && !wanted) continue;
         const char *path = weir_arena_format(&work->arena, "%s/%s", directory, entries[i].name);
         if (entries[i].status.is_regular) add_name(work, list, path, entries[i].status.modified_us);
         if (entries[i].status.is_directory && depth < BLOB_LIST_DEPTH_MAX)
@@ -258,6 +260,8 @@ static void execute_blob(struct weir_control_loop *loop, const struct weir_effec
     weir_arena_init(&work->arena, loop->memory);
     work->operation = effect->blob.operation;
     work->path = weir_arena_string(&work->arena, effect->blob.path);
+    work->name_prefix =
+        weir_arena_string(&work->arena, effect->blob.name_prefix ? effect->blob.name_prefix : "");
     work->length = effect->blob.length;
     work->bytes_max = effect->blob.bytes_max;
     if (effect->blob.length)

@@ -71,6 +71,19 @@ enum weir_error_code weir_execution_plan_make(struct weir_arena *arena, struct w
     return WEIR_OK;
 }
 
+void weir_execution_plan_uncommitted_add(
+    struct weir_arena *arena, Weir__ExecutionPlan *plan, const char *directory, const char *prefix)
+{
+    Weir__UncommittedFiles **grown =
+        WEIR_ARENA_ARRAY(arena, Weir__UncommittedFiles *, plan->n_uncommitted + 1);
+    for (size_t i = 0; i < plan->n_uncommitted; i++) grown[i] = plan->uncommitted[i];
+    Weir__UncommittedFiles *files = WEIR_PROTO_NEW(arena, Weir__UncommittedFiles, weir__uncommitted_files);
+    files->directory = weir_arena_string(arena, directory);
+    files->prefix = weir_arena_string(arena, prefix);
+    grown[plan->n_uncommitted++] = files;
+    plan->uncommitted = grown;
+}
+
 static enum weir_error_code apply_overrides(struct weir_job_vertex *vertices, uint32_t vertex_count,
     Weir__ParallelismOverride *const *overrides, size_t override_count, struct weir_error *reterr)
 {

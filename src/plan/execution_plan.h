@@ -19,6 +19,10 @@ enum weir_error_code weir_execution_plan_make(struct weir_arena *arena, struct w
     uint32_t max_parallelism, bool chaining, Weir__JobSettings *settings, Weir__ExecutionPlan **ret,
     struct weir_error *reterr);
 
+/* A sink keeps files there that it has not committed: the end of the job removes them (spi/connector.h). */
+void weir_execution_plan_uncommitted_add(
+    struct weir_arena *arena, Weir__ExecutionPlan *plan, const char *directory, const char *prefix);
+
 /* The job graph with overrides laid over (those of unknown vertices or beyond the maximum are refused). */
 enum weir_error_code weir_execution_plan_graph(struct weir_arena *arena, const Weir__ExecutionPlan *plan,
     Weir__ParallelismOverride *const *overrides, size_t override_count, const struct weir_job_graph **ret,

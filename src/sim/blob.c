@@ -14,7 +14,7 @@ struct job {
     enum weir_blob_operation operation;
     size_t length, bytes_max;
     bool fails, written;
-    char path[PATH_BYTES_MAX], temporary[PATH_BYTES_MAX + 32];
+    char path[PATH_BYTES_MAX], temporary[PATH_BYTES_MAX + 32], name_prefix[PATH_BYTES_MAX];
     uint8_t bytes[];
 };
 
@@ -105,6 +105,7 @@ static void get(struct weir_sim_process *process, struct job *job)
 
 struct listing {
     struct weir_arena *arena;
+    const char *name_prefix;
     const char **names;
     int64_t *modified_us;
     uint32_t count;
@@ -122,6 +123,7 @@ static enum weir_error_code list_into(struct weir_filesystem *files, const char 
             if (depth < 16) code = list_into(files, name, listing, depth + 1, error);
             continue;
         }
+        if (strncmp(entries[i].name, listing->name_prefix, strlen(listing->name_prefix)) != 0) continue;
         listing->names[listing->count] = name;
         listing->modified_us[listing->count++] = entries[i].status.modified_us;
     }
@@ -135,7 +137,7 @@ static void list(struct weir_sim_process *process, struct job *job)
     struct weir_file_status status;
     struct weir_arena arena;
     weir_arena_init(&arena, process->sim->memory);
-    struct listing listing = { .arena = &arena };
+    struct listing listing = { .arena = &arena, .name_prefix = job->name_prefix };
     enum weir_error_code code = files->status(files, job->path, &status, &error);
     if (!code && status.exists) {
         uint32_t most = 0;
@@ -218,6 +220,7 @@ void weir_sim_blob_execute(struct weir_sim_process *process, const struct weir_e
         .bytes_max = blob->bytes_max ? blob->bytes_max : SIZE_MAX,
         .fails = weir_sim_random_permille(&sim->blob_random, sim->blob_error_permille) };
     snprintf(job->path, sizeof job->path, "%s", blob->path);
+    snprintf(job->name_prefix, sizeof job->name_prefix, "%s", blob->name_prefix ? blob->name_prefix : "");
     snprintf(job->temporary, sizeof job->temporary, "%s.tmp-%llx", blob->path,
         (unsigned long long)(process->incarnation & 0xffffff));
     if (length) memcpy(job->bytes, blob->bytes, length);

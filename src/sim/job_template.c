@@ -58,6 +58,26 @@ static void fill_options(
     }
 }
 
+/* What its sinks leave behind when they are killed: the end of the job removes it. */
+static void note_uncommitted(struct weir_arena *arena, const struct weir_stream_graph *graph, const char *job,
+    Weir__ExecutionPlan *plan)
+{
+    const struct weir_connectors *all = weir_sim_connectors();
+    for (uint32_t i = 0; i < graph->node_count; i++) {
+        const struct weir_plan_node *node = &graph->nodes[i];
+        for (uint32_t k = 0; node->kind == WEIR_PLAN_SINK && k < all->connector_count; k++) {
+            const struct weir_connector *connector = all->connectors[k];
+            if (strcmp(connector->name, node->operator_name) != 0 || !connector->describe_uncommitted)
+                continue;
+            struct weir_uncommitted_description found = { 0 };
+            const char *uid = weir_arena_format(arena, "%u_%s", node->id, node->operator_name);
+            connector->describe_uncommitted(node->spec, job, uid, arena, &found);
+            if (found.directory)
+                weir_execution_plan_uncommitted_add(arena, plan, found.directory, found.prefix);
+        }
+    }
+}
+
 enum weir_error_code weir_sim_job_make(struct weir_arena *arena, struct weir_memory *memory,
     const struct weir_sim_job_template *job, const struct weir_sim_job_parameters *parameters,
     Weir__ExecutionPlan **ret, struct weir_error *reterr)
@@ -73,8 +93,11 @@ enum weir_error_code weir_sim_job_make(struct weir_arena *arena, struct weir_mem
     enum weir_error_code code = weir_stream_graph_read(arena, &reader, &graph, reterr);
     if (code) return code;
     for (uint32_t i = 0; i < graph->node_count; i++) fill_options(arena, graph->nodes[i].spec, parameters);
-    return weir_execution_plan_make(arena, memory, parameters->job, job->name, graph, parameters->parallelism,
+    code = weir_execution_plan_make(arena, memory, parameters->job, job->name, graph, parameters->parallelism,
         parameters->max_parallelism, true, parameters->settings, ret, reterr);
+    char hex[VALUE_BYTES_MAX];
+    if (!code) note_uncommitted(arena, graph, value_of(parameters, "job", 3, hex), *ret);
+    return code;
 }
 
 void weir_sim_job_judge(const struct weir_sim_filesystem *disk, const struct weir_sim_job_template *job,

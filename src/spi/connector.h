@@ -67,6 +67,11 @@ struct weir_sink_description {
     bool partitioned;
 };
 
+struct weir_uncommitted_description {
+    const char *directory; /* NULL: there are none */
+    const char *prefix;    /* of the names of files, at any depth below directory */
+};
+
 /*
  * Scan spec, made by the planner: {
  *   "connector": text, "identifier": text, "options": map of texts, "columns": list of {"name","type"}
@@ -92,6 +97,13 @@ struct weir_connector {
         struct weir_error *reterr);
     const struct weir_source_ops *source;
     const struct weir_operator_ops *sink; /* an operator without output columns */
+    /* H10: where the sink of this spec keeps files that it has not committed. When its job has ended the
+     * control plane removes those that nothing kept may name; it knows by the name, which is
+     * "<prefix><attempt epoch>-<attempt number>-<subtask>-<checkpoint>-<anything>", where checkpoint is the
+     * newest one that the attempt had taken or restored when it began the file. NULL: it leaves none, or not
+     * in files. job_id: hexadecimal; uid: the operator's. */
+    void (*describe_uncommitted)(const struct weir_spec *spec, const char *job_id, const char *uid,
+        struct weir_arena *arena, struct weir_uncommitted_description *ret);
 };
 
 /* --- formats --- */

@@ -158,6 +158,11 @@ bool weir_checkpoint_sink_committed(
 void weir_checkpoint_leftovers(
     const struct weir_checkpoint_coordinator *c, Weir__JobResult *result, struct weir_arena *arena);
 
+/* H10, the same, for files of sinks: those begun when the newest checkpoint was an older one than this may be
+ * named by something that the clean-up leaves alone. 0: there is nothing that could. */
+uint64_t weir_checkpoint_sink_files_from(
+    const struct weir_checkpoint_coordinator *c, const Weir__JobResult *result);
+
 struct weir_checkpoint_statistics {
     uint64_t triggered, completed, failed, aborted, in_progress;
     uint64_t last_completed_id, last_bytes_full, last_bytes_written;

@@ -421,6 +421,25 @@ void weir_checkpoint_leftovers(
             record->checkpoints[i]->kind == WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT;
 }
 
+/* A job that has FINISHED has committed all it wrote: what its savepoints name is committed, too. Else they
+ * and what the retention keeps may be restored, by a job that then commits. */
+uint64_t weir_checkpoint_sink_files_from(
+    const struct weir_checkpoint_coordinator *c, const Weir__JobResult *result)
+{
+    const Weir__JobRecord *record = c->record->confirmed;
+    if (result->keep_checkpoints) return UINT64_MAX;
+    uint64_t from = result->uncommitted_checkpoint;
+    if (result->state == WEIR__JOB_STATE__JOB_FINISHED) return from;
+    bool keeps = result_keeps(c, result, result->state);
+    for (size_t i = 0; i < record->n_savepoints; i++)
+        if (record->savepoints[i]->state == WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED)
+            from = WEIR_MAX(from, record->savepoints[i]->checkpoint);
+    for (size_t i = 0; i < record->n_checkpoints; i++)
+        if (keeps || record->checkpoints[i]->kind == WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT)
+            from = WEIR_MAX(from, record->checkpoints[i]->id);
+    return from;
+}
+
 bool weir_checkpoint_clean(struct weir_checkpoint_coordinator *c, Weir__JobState result, int64_t now_us,
     struct weir_effects *effects)
 {

@@ -202,6 +202,7 @@ struct weir_checkpoint_coordinator {
     /* ids */
     uint64_t reserved_before; /* the record's when it was claimed: older leaders may have used up to it */
     uint64_t next_id;
+    uint64_t origin_id; /* runs and files are told apart by the id that they restored: ours are all larger */
     bool id_wanted;
     bool ids_known, ids_listing; /* a fresh job looks for chk-N first */
     int64_t ids_at_us, ids_back_off_us;

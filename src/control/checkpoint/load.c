@@ -26,7 +26,7 @@ static const char *origin_directory(const struct weir_checkpoint_coordinator *c,
 
 static void ids_known(struct weir_checkpoint_coordinator *c, uint64_t largest)
 {
-    c->next_id = largest + 1;
+    c->next_id = WEIR_MAX(largest, c->origin_id) + 1;
     c->ids_known = true;
 }
 
@@ -202,6 +202,10 @@ void checkpoint__loaded(
     if (!metadata_fits(c, done, metadata)) {
         unreadable(c, done, "it is of another job or checkpoint", effects);
         return;
+    }
+    if (done == c->origin && metadata->id < UINT64_MAX / 2) {
+        c->origin_id = metadata->id;
+        if (c->ids_known) c->next_id = WEIR_MAX(c->next_id, c->origin_id + 1);
     }
     checkpoint__metadata_take(done, metadata);
     if (done == checkpoint__restore_point(c)) return;

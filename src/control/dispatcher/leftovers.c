@@ -5,6 +5,7 @@
  */
 #include "control/dispatcher/internal.h"
 #include "control/planted.h"
+#include "control/uncommitted.h"
 #include <string.h>
 
 enum { LOOKS_PER_STEP_MAX = 64, LOOKS_DOUBLINGS_MAX = 6 };
@@ -18,7 +19,9 @@ static const Weir__JobResult *result_of(
             WEIR_RECORD_BYTES_MAX, &message, &error))
         return NULL;
     const Weir__JobResult *result = ((const Weir__Tombstone *)message)->result;
-    return result && result->leftovers_directory && result->leftovers_directory[0] ? result : NULL;
+    if (!result) return NULL;
+    return (result->leftovers_directory && result->leftovers_directory[0]) || result->n_uncommitted ? result
+                                                                                                    : NULL;
 }
 
 static void look(struct weir_dispatcher *dispatcher, struct dispatcher_tombstone *tombstone,
@@ -27,8 +30,23 @@ static void look(struct weir_dispatcher *dispatcher, struct dispatcher_tombstone
     struct weir_tag tag = {
         .role = WEIR_ROLE_DISPATCHER, .kind = DISPATCHER_TAG_SWEEP_LEFTOVERS, .job = tombstone->id
     };
-    weir_effect_blob(effects, tag,
-        (struct weir_blob_effect){ .operation = WEIR_BLOB_LIST, .path = result->leftovers_directory });
+    if (result->leftovers_directory && result->leftovers_directory[0])
+        weir_effect_blob(effects, tag,
+            (struct weir_blob_effect){ .operation = WEIR_BLOB_LIST, .path = result->leftovers_directory });
+    if (WEIR_PLANTED(uncommitted_never_swept)) return;
+    for (size_t i = 0; i < result->n_uncommitted; i++) {
+        tag.number = i + 1;
+        weir_effect_blob(effects, tag, weir_uncommitted_list(result->uncommitted[i], effects->arena));
+    }
+}
+
+/* number: as in look(). */
+static bool may_go(const Weir__JobResult *result, uint64_t number, const char *path)
+{
+    if (number) return weir_uncommitted_may_go(result->uncommitted[number - 1], path);
+    size_t length = strlen(result->leftovers_directory);
+    if (strncmp(path, result->leftovers_directory, length) != 0 || path[length] != '/') return false;
+    return !result->leftovers_only_checkpoints || strncmp(path + length, "/chk-", 5) == 0;
 }
 
 void dispatcher__sweep_leftovers(
@@ -61,13 +79,11 @@ void dispatcher__on_leftovers(
     if (dispatcher->state != DISPATCHER_SERVING) return;
     if (dispatcher__table_find(&dispatcher->jobs, &event->tag.job)) return;
     const Weir__JobResult *result = result_of(tombstone, effects->arena);
-    if (!result) return;
-    size_t length = strlen(result->leftovers_directory);
+    if (!result || event->tag.number > result->n_uncommitted) return;
     uint32_t deleted = 0;
     for (uint32_t i = 0; i < event->blob.name_count && deleted < DISPATCHER_SWEEP_DELETES_MAX; i++) {
         const char *path = event->blob.names[i];
-        if (strncmp(path, result->leftovers_directory, length) != 0 || path[length] != '/') continue;
-        if (result->leftovers_only_checkpoints && strncmp(path + length, "/chk-", 5) != 0) continue;
+        if (!may_go(result, event->tag.number, path)) continue;
         struct weir_tag tag = { .role = WEIR_ROLE_DISPATCHER, .kind = DISPATCHER_TAG_SWEEP_DELETE };
         weir_effect_blob(effects, tag,
             (struct weir_blob_effect){

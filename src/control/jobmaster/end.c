@@ -2,7 +2,7 @@
  * The end of a job (H7): commit what the record names, cancel what runs, write the terminal status in one
  * write, and only then tell, clean up and go. A takeover goes on at the step that the record shows.
  *
- *   COMMITTING -> CANCELLING -> WRITING -> CLEANING -> PLAN -> CLEAN_WRITING -> DONE
+ *   COMMITTING -> CANCELLING -> WRITING -> CLEANING -> SINKS -> PLAN -> CLEAN_WRITING -> DONE
  */
 #include "control/jobmaster/internal.h"
 #include "base/assert.h"
@@ -129,6 +129,7 @@ static void write_terminal(struct weir_jobmaster *jm, struct weir_effects *effec
     result->uncommitted_checkpoint = jm->uncommitted_checkpoint;
     result->keep_checkpoints = jm->keep_all;
     if (jm->coordinator) weir_checkpoint_leftovers(jm->coordinator, result, arena);
+    sinks__note(jm, result, arena);
     result->savepoint = requests__stopped_with(jm->record.wanted, arena);
     fail_savepoints(jm);
     jm->record.wanted->status = WEIR__RECORD_STATUS__RECORD_TERMINAL_DIRTY;
@@ -196,6 +197,13 @@ static void advance_cleaning(struct weir_jobmaster *jm, struct weir_effects *eff
             return;
         }
     }
+    jm->end = END_SINKS;
+    jm->progress++;
+}
+
+static void advance_sinks(struct weir_jobmaster *jm, struct weir_effects *effects)
+{
+    if (!sinks__advance(jm, effects)) return;
     jm->end = END_PLAN;
     jm->progress++;
 }
@@ -223,6 +231,7 @@ void end__plan_deleted(
         return;
     }
     jm->record.wanted->status = WEIR__RECORD_STATUS__RECORD_TERMINAL_CLEAN;
+    if (jm->record.wanted->result) sinks__note(jm, jm->record.wanted->result, weir_record_arena(&jm->record));
     jm->end = END_CLEAN_WRITING;
     jobmaster__record_changed(jm, effects);
     jm->end_change = jm->record.change;
@@ -265,6 +274,7 @@ void end__advance(struct weir_jobmaster *jm, struct weir_effects *effects)
     case END_CANCELLING: advance_cancelling(jm, effects); return;
     case END_WRITING: advance_writing(jm, effects); return;
     case END_CLEANING: advance_cleaning(jm, effects); return;
+    case END_SINKS: advance_sinks(jm, effects); return;
     case END_PLAN: delete_plan(jm, effects); return;
     case END_CLEAN_WRITING: advance_clean_writing(jm, effects); return;
     }

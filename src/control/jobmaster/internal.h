@@ -24,7 +24,9 @@ enum {
     JOBMASTER_STRAYS_MAX = 200000,
     JOBMASTER_REPORTS_MAX = 400000, /* of one TaskManager, before the plan is known */
     JOBMASTER_TEXT_BYTES_MAX = 512,
-    JOBMASTER_ADVANCE_ROUNDS_MAX = 16
+    JOBMASTER_ADVANCE_ROUNDS_MAX = 16,
+    JOBMASTER_SINK_DELETES_MAX = 256, /* in flight */
+    JOBMASTER_SINK_TRIES_MAX = 8      /* then the tombstone's sweep goes on with it */
 };
 #define JOBMASTER_BACK_OFF_FIRST_US  (100 * 1000LL)
 #define JOBMASTER_BACK_OFF_MAX_US    (10 * 1000 * 1000LL)
@@ -34,9 +36,11 @@ enum {
 
 enum jobmaster_tag_kind {
     JOBMASTER_TAG_RECORD = 1,
-    JOBMASTER_TAG_PLAN,        /* blob */
-    JOBMASTER_TAG_PLAN_DELETE, /* blob */
-    JOBMASTER_TAG_TIMER        /* the one timer: everything that waits for a time */
+    JOBMASTER_TAG_PLAN,         /* blob */
+    JOBMASTER_TAG_PLAN_DELETE,  /* blob */
+    JOBMASTER_TAG_SINKS_LIST,   /* blob */
+    JOBMASTER_TAG_SINKS_DELETE, /* blob */
+    JOBMASTER_TAG_TIMER         /* the one timer: everything that waits for a time */
 };
 
 struct jobmaster_taskmanager {
@@ -76,6 +80,16 @@ struct jobmaster_stray {
     uint64_t report_mark;
 };
 
+/* END_SINKS: one place after the other is listed, and what is found there deleted. */
+struct jobmaster_sinks {
+    size_t place;
+    uint32_t tries; /* of this place that failed */
+    uint32_t deleting;
+    bool listing, failed, more;
+    uint64_t number; /* of the requests that count */
+    int64_t at_us, back_off_us;
+};
+
 struct jobmaster_request {
     weir_node from;
     uint64_t request, change;
@@ -97,6 +111,7 @@ enum end_phase {
     END_CANCELLING,    /* until nothing runs */
     END_WRITING,       /* TERMINAL_DIRTY */
     END_CLEANING,      /* checkpoints */
+    END_SINKS,         /* what sinks have left uncommitted */
     END_PLAN,          /* the plan is being deleted */
     END_CLEAN_WRITING, /* TERMINAL_CLEAN */
     END_DONE
@@ -204,6 +219,7 @@ struct weir_jobmaster {
     uint64_t committed_checkpoint, uncommitted_checkpoint;
     int64_t commit_deadline_us;
     uint64_t end_change;
+    struct jobmaster_sinks sinks;
     bool plan_delete_in_flight;
     int64_t plan_delete_at_us;
 
@@ -341,6 +357,13 @@ void rescale__advance(struct weir_jobmaster *jm, struct weir_effects *effects);
 /* tasks.c: what the coordinator sees */
 void tasks__allocate(struct weir_jobmaster *jm);
 void tasks__tell(struct weir_jobmaster *jm, struct weir_effects *effects);
+
+/* sinks.c */
+/* For the terminal record, as far as it is known; again before it says that all is clean. */
+void sinks__note(struct weir_jobmaster *jm, Weir__JobResult *result, struct weir_arena *arena);
+bool sinks__advance(struct weir_jobmaster *jm, struct weir_effects *effects); /* true: nothing is left */
+void sinks__listed(struct weir_jobmaster *jm, const struct weir_event *event, struct weir_effects *effects);
+void sinks__deleted(struct weir_jobmaster *jm, const struct weir_event *event);
 
 /* end.c */
 void end__begin(

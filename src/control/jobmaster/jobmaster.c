@@ -199,6 +199,8 @@ static void on_tagged(struct weir_jobmaster *jm, const struct weir_event *event,
     case JOBMASTER_TAG_RECORD: on_record(jm, event, effects); return;
     case JOBMASTER_TAG_PLAN: start__plan_read(jm, event, effects); return;
     case JOBMASTER_TAG_PLAN_DELETE: end__plan_deleted(jm, event, effects); return;
+    case JOBMASTER_TAG_SINKS_LIST: sinks__listed(jm, event, effects); return;
+    case JOBMASTER_TAG_SINKS_DELETE: sinks__deleted(jm, event); return;
     case JOBMASTER_TAG_TIMER:
         jm->timer_us = INT64_MAX;
         jm->scan = true;

@@ -3,10 +3,8 @@
 #include "sim/facts.h"
 #include "sim/checkers.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-/* Whether what sinks had not committed must be gone, too. */
-enum { SINKS_TOO = 0 };
 
 struct state {
     char reason[256];
@@ -32,15 +30,24 @@ static bool savepoint_needs(const char *path, const struct weir_sim_facts_job *j
     return false;
 }
 
+/* A job that did not finish leaves what a savepoint, or a checkpoint that its retention keeps, may name:
+ * files begun before it. ".part-<job>-<sink>-<epoch>-<number>-<subtask>-<checkpoint>-<part>.inprogress" */
+static bool is_kept_by_something(const char *name, const struct weir_sim_facts_job *job)
+{
+    if (!job->job || job->result == WEIR__JOB_STATE__JOB_FINISHED) return false;
+    const char *at = name;
+    for (int dash = 0; at && dash < 6; dash++) at = strchr(at, '-') ? strchr(at, '-') + 1 : NULL;
+    uint64_t begun = at ? strtoull(at, NULL, 10) : 0, newest = 0;
+    for (uint32_t n = 0; n < job->named_count; n++) newest = WEIR_MAX(newest, job->named[n].id);
+    return at && begun < newest;
+}
+
 /* May this file be there when its job has ended? */
 static bool may_stay(const char *path, const struct weir_sim_facts_job *job)
 {
     const char *name = strrchr(path, '/');
-    if (strncmp(path, "/sink/", 6) == 0) { /* committed: no hidden name on the way */
-        for (const char *at = path; SINKS_TOO && *at; at++)
-            if (at[0] == '/' && (at[1] == '.' || at[1] == '_')) return false;
-        return name != NULL;
-    }
+    if (strncmp(path, "/sink/", 6) == 0) /* committed: visible */
+        return name[1] != '.' || job->haunted || is_kept_by_something(name + 1, job);
     if (strncmp(path, "/savepoints", 11) == 0) return true;
     if (strncmp(path, "/checkpoints/", 13) == 0)
         return (job->job && job->result != WEIR__JOB_STATE__JOB_FINISHED) || /* retention is the user's */

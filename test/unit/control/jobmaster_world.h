@@ -465,12 +465,20 @@ static inline void world_lose_blob(struct world *w, const char *path)
     *blob = w->blobs[w->blob_count];
 }
 
-static inline void world_list(struct world *w, const char *prefix, struct weir_event *event)
+static inline bool world_named(const char *path, const char *name_prefix)
+{
+    const char *slash = strrchr(path, '/');
+    return !name_prefix || strncmp(slash ? slash + 1 : path, name_prefix, strlen(name_prefix)) == 0;
+}
+
+static inline void world_list(
+    struct world *w, const char *prefix, const char *name_prefix, struct weir_event *event)
 {
     const char **names = WEIR_ARENA_ARRAY(&w->arena, const char *, WORLD_BLOBS);
     event->blob.modified_us = WEIR_ARENA_ARRAY(&w->arena, int64_t, WORLD_BLOBS);
     for (uint32_t i = 0; i < w->blob_count; i++)
-        if (strncmp(w->blobs[i].path, prefix, strlen(prefix)) == 0)
+        if (strncmp(w->blobs[i].path, prefix, strlen(prefix)) == 0 &&
+            world_named(w->blobs[i].path, name_prefix))
             names[event->blob.name_count++] = weir_arena_string(&w->arena, w->blobs[i].path);
     event->blob.names = names;
 }
@@ -500,7 +508,7 @@ static inline void world_blob_effect(struct world *w, const struct weir_effect *
             event->blob.length = found->length;
         }
         return;
-    case WEIR_BLOB_LIST: world_list(w, blob->path, event); return;
+    case WEIR_BLOB_LIST: world_list(w, blob->path, blob->name_prefix, event); return;
     case WEIR_BLOB_DELETE:
         if (found) *found = w->blobs[--w->blob_count];
         return;

@@ -235,4 +235,5 @@ const struct weir_connector weir_connector_filesystem = {
     .source = &weir_filesystem_source_ops,
     .describe_sink = filesystem_describe_sink,
     .sink = &weir_filesystem_sink_ops,
+    .describe_uncommitted = filesystem_describe_uncommitted,
 };

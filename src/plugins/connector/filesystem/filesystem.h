@@ -35,6 +35,8 @@ extern const struct weir_source_ops weir_filesystem_source_ops;
 extern const struct weir_operator_ops weir_filesystem_sink_ops;
 enum weir_error_code filesystem_describe_sink(const struct weir_connectors *all,
     const struct weir_table_descriptor *table, struct weir_sink_description *ret, struct weir_error *reterr);
+void filesystem_describe_uncommitted(const struct weir_spec *spec, const char *job_id, const char *uid,
+    struct weir_arena *arena, struct weir_uncommitted_description *ret);
 /* Both halves: the format's own check over the table. */
 enum weir_error_code filesystem_describe_format(const struct weir_connectors *all,
     const struct weir_table_descriptor *table, bool decode, uint32_t *ret_kinds, bool *ret_deletes_by_key,

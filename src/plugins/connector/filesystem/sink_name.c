@@ -42,13 +42,28 @@ static void put_plain(char *to, size_t bytes, const char *text)
     to[used] = 0;
 }
 
+static void print_prefix(const char *job_id, const char *uid, char text[SINK_NAME_BYTES_MAX])
+{
+    char job[72] = "", sink[72] = "";
+    put_plain(job, sizeof job, job_id ? job_id : "");
+    put_plain(sink, sizeof sink, uid ? uid : "");
+    snprintf(text, SINK_NAME_BYTES_MAX, ".part-%s-%s-", job, sink);
+}
+
+void filesystem_describe_uncommitted(const struct weir_spec *spec, const char *job_id, const char *uid,
+    struct weir_arena *arena, struct weir_uncommitted_description *ret)
+{
+    char prefix[SINK_NAME_BYTES_MAX];
+    const struct weir_spec *options = weir_spec_get(spec, "options");
+    print_prefix(job_id, uid, prefix);
+    *ret = (struct weir_uncommitted_description){ .directory = weir_spec_get_text(options, "path", NULL),
+        .prefix = weir_arena_string(arena, prefix) };
+}
+
 void sink__name_attempt(struct file_sink *s)
 {
     const struct weir_operator_context *ctx = sink__ctx(s);
-    char job[72] = "", sink[72] = "";
-    put_plain(job, sizeof job, ctx->job_id ? ctx->job_id : "");
-    put_plain(sink, sizeof sink, ctx->uid ? ctx->uid : "");
-    snprintf(s->hidden_prefix, sizeof s->hidden_prefix, ".part-%s-%s-", job, sink);
+    print_prefix(ctx->job_id, ctx->uid, s->hidden_prefix);
     char attempt[SINK_NAME_BYTES_MAX + 64];
     int length = snprintf(attempt, sizeof attempt, "%s%llu-%u", s->hidden_prefix,
         (unsigned long long)ctx->attempt_epoch, ctx->attempt_number);
