@@ -109,6 +109,8 @@ bool actor__body_is_complete(const Weir__Envelope *envelope)
         return attempts_are_complete(envelope->forget->attempts, envelope->forget->n_attempts);
     case WEIR__ENVELOPE__BODY_ASSIGN_SPLITS: return attempt_is_complete(envelope->assign_splits->attempt);
     case WEIR__ENVELOPE__BODY_REQUEST_SPLITS: return attempt_is_complete(envelope->request_splits->attempt);
+    case WEIR__ENVELOPE__BODY_DISCOVER_SPLITS: return attempt_is_complete(envelope->discover_splits->attempt);
+    case WEIR__ENVELOPE__BODY_SPLITS_FOUND: return attempt_is_complete(envelope->splits_found->attempt);
     default: return checkpoint_message_is_complete(envelope) && client_message_is_complete(envelope);
     }
 }

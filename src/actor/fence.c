@@ -34,6 +34,7 @@ static struct route route_of(Weir__Envelope__BodyCase body)
     case WEIR__ENVELOPE__BODY_DECLINE:
     case WEIR__ENVELOPE__BODY_COMMITTED:
     case WEIR__ENVELOPE__BODY_REQUEST_SPLITS:
+    case WEIR__ENVELOPE__BODY_SPLITS_FOUND:
         return (struct route){ WORD_FOLLOWER, WORD_NOBODY, WEIR_ROLE_JOBMASTER };
     case WEIR__ENVELOPE__BODY_REPORT_ACCEPTED:
     case WEIR__ENVELOPE__BODY_DEPLOY:
@@ -43,6 +44,7 @@ static struct route route_of(Weir__Envelope__BodyCase body)
     case WEIR__ENVELOPE__BODY_COMPLETE:
     case WEIR__ENVELOPE__BODY_ABORT:
     case WEIR__ENVELOPE__BODY_ASSIGN_SPLITS:
+    case WEIR__ENVELOPE__BODY_DISCOVER_SPLITS:
         return (struct route){ WORD_NOBODY, WORD_LEADER, WEIR_ROLE_NONE };
     case WEIR__ENVELOPE__BODY_SUBMIT:
     case WEIR__ENVELOPE__BODY_CANCEL:

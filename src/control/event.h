@@ -104,14 +104,17 @@ struct weir_blob_event {
 
 /* The task runtime speaks to the taskexecutor. */
 enum weir_task_event_kind {
-    WEIR_TASK_RUNNING,      /* all restored, peers connected */
-    WEIR_TASK_ENDED,        /* snapshot: the final one, written */
-    WEIR_TASK_FAILED,       /* error; nothing of it runs any more */
-    WEIR_TASK_CANCELED,     /* nothing of it runs any more */
-    WEIR_TASK_ACKNOWLEDGED, /* snapshot written: checkpoint, barrier_epoch */
-    WEIR_TASK_DECLINED,     /* checkpoint, reason, error */
-    WEIR_TASK_COMMITTED,    /* checkpoint: what notify complete asked for is done */
-    WEIR_TASK_BARRIER       /* checkpoint, barrier_epoch: the first barrier of it has arrived */
+    WEIR_TASK_RUNNING,       /* all restored, peers connected */
+    WEIR_TASK_ENDED,         /* snapshot: the final one, written */
+    WEIR_TASK_FAILED,        /* error; nothing of it runs any more */
+    WEIR_TASK_CANCELED,      /* nothing of it runs any more */
+    WEIR_TASK_ACKNOWLEDGED,  /* snapshot written: checkpoint, barrier_epoch */
+    WEIR_TASK_DECLINED,      /* checkpoint, reason, error */
+    WEIR_TASK_COMMITTED,     /* checkpoint: what notify complete asked for is done */
+    WEIR_TASK_BARRIER,       /* checkpoint, barrier_epoch: the first barrier of it has arrived */
+    WEIR_TASK_SPLITS_WANTED, /* a source has room for one more, and is not told again until it got an answer
+                              */
+    WEIR_TASK_SPLITS_FOUND   /* found, found_count, found_all: what there is */
 };
 struct weir_task_event {
     enum weir_task_event_kind kind;
@@ -120,6 +123,9 @@ struct weir_task_event {
     const Weir__SubtaskSnapshot *snapshot;
     Weir__DeclineReason reason;
     const char *error;
+    const char *const *found;
+    uint32_t found_count;
+    bool found_all; /* there will be no others */
 };
 
 struct weir_local_message; /* control/local.h */

@@ -8,6 +8,7 @@ struct snapshot_write {
     struct host_task *task;
     struct weir_subtask_snapshot *snapshot; /* the subtask's: task->snapshots keeps that */
     uint64_t checkpoint, epoch;
+    uint64_t split_epoch, split_sequence;
     bool finished, savepoint;
     char directory[1200];
     struct host_manifest *base, *made;
@@ -91,6 +92,8 @@ static Weir__SubtaskSnapshot *describe(struct snapshot_write *write, struct weir
     message->run = weir_run_to(arena, &task->region->run);
     message->attempt = weir_attempt_id_to(arena, &task->attempt);
     message->checkpoint = write->finished ? 0 : write->checkpoint;
+    message->split_epoch = write->split_epoch;
+    message->split_sequence = write->split_sequence;
     return message;
 }
 
@@ -141,6 +144,8 @@ static void begin_write(struct host_task *task, struct weir_subtask_snapshot *sn
         .snapshot = snapshot,
         .checkpoint = snapshot->checkpoint_id,
         .epoch = snapshot->epoch,
+        .split_epoch = snapshot->split_epoch,
+        .split_sequence = snapshot->split_sequence,
         .finished = snapshot->finished,
         .savepoint = snapshot->savepoint };
     snprintf(write->directory, sizeof write->directory, "%s", directory);

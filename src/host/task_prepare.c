@@ -289,6 +289,23 @@ static void on_committed(void *owner, struct weir_subtask *subtask, uint64_t che
     host_event_post(event);
 }
 
+static void on_splits_wanted(void *owner, struct weir_subtask *subtask)
+{
+    host_event_post(host_event_new(owner, WEIR_TASK_SPLITS_WANTED));
+}
+
+static void on_splits_found(
+    void *owner, struct weir_subtask *subtask, const char *const *ids, uint32_t count, bool all)
+{
+    struct host_event *event = host_event_new(owner, WEIR_TASK_SPLITS_FOUND);
+    const char **found = WEIR_ARENA_ARRAY(&event->arena, const char *, count + 1);
+    for (uint32_t i = 0; i < count; i++) found[i] = weir_arena_string(&event->arena, ids[i]);
+    event->event.found = found;
+    event->event.found_count = count;
+    event->event.found_all = all;
+    host_event_post(event);
+}
+
 static void write_console(void *owner, const char *bytes, size_t length, bool to_stderr)
 {
     struct weir_task_runtime *runtime = owner;
@@ -329,6 +346,8 @@ static void fill_config(struct host_task *task, struct weir_subtask_config *conf
         .acknowledge = on_acknowledge,
         .decline = on_decline,
         .committed = on_committed,
+        .splits_wanted = on_splits_wanted,
+        .splits_found = on_splits_found,
         .owner = task };
 }
 

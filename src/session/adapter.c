@@ -305,7 +305,9 @@ static enum weir_error_code describe_source(void *context, const struct weir_sql
         .bounded = description.bounded,
         .parallelism_max = description.parallelism_max,
         .reads_projected = description.reads_projected,
-        .reads_nested = description.reads_nested };
+        .reads_nested = description.reads_nested,
+        .enumerated = description.enumerated,
+        .split_discovery_ms = description.split_discovery_ms };
     return WEIR_OK;
 }
 

@@ -36,7 +36,9 @@ static const struct weir_sim_job_template *draw_template(struct weir_sim *sim, s
         for (uint32_t i = 0; i < sim->options->template_count; i++)
             if (strcmp(sim->options->templates[i].name, name) == 0) return &sim->options->templates[i];
     }
-    return &sim->options->templates[draw % sim->options->template_count];
+    uint32_t any = sim->options->template_count;
+    if (strcmp(sim->options->templates[any - 1].name, "splits") == 0 && any > 1) any--;
+    return &sim->options->templates[draw % any];
 }
 
 static void draw_settings(struct weir_sim_job *job, struct weir_sim_random *random)
@@ -82,6 +84,11 @@ static void draw_job(struct weir_sim *sim, struct weir_sim_random *random, struc
     parameters->partitions = small ? 2 : 4;
     parameters->rows = workload->rows ? workload->rows : weir_sim_random_range(random, 600, 1600);
     parameters->rate = workload->rows ? 40 : weir_sim_random_range(random, 50, 120);
+    if (strcmp(job->template->name, "splits") == 0) { /* many small ones that come one after the other */
+        parameters->partitions *= 6;
+        parameters->rows /= 6;
+        parameters->rate *= 3;
+    }
     parameters->keys = weir_sim_random_range(random, 3, 24);
     parameters->batch = weir_sim_random_range(random, 4, 32);
     parameters->seed = weir_sim_random_next(random) >> 40;

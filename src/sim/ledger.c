@@ -5,7 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROW_INTERVAL_MS = 10, COLUMNS = 5, PARTITIONS_MAX = 1024, VALUES = 1000, CONNECTORS_MAX = 64 };
+enum {
+    ROW_INTERVAL_MS = 10,
+    COLUMNS = 5,
+    PARTITIONS_MAX = 1024,
+    SPLIT_DISCOVERY_MS = 300,
+    VALUES = 1000,
+    CONNECTORS_MAX = 64
+};
 
 /* --- rows --- */
 
@@ -40,6 +47,14 @@ static const struct weir_option_definition options[] = {
     { .key = "keys", .type = "String", .default_value = "16", .description = "Distinct keys." },
     { .key = "seed", .type = "String", .default_value = "1", .description = "What rows are made of." },
     { .key = "batch", .type = "String", .default_value = "16", .description = "Rows a poll at most." },
+    { .key = "enumerated",
+        .type = "String",
+        .default_value = "false",
+        .description = "Partitions are splits, and given to readers." },
+    { .key = "birth",
+        .type = "String",
+        .default_value = "0",
+        .description = "Partition n is there after n times so many milliseconds." },
     { .key = "bounded", .type = "String", .default_value = "true", .description = "Ends after its rows." },
 };
 
@@ -51,9 +66,13 @@ static enum weir_error_code describe_source(const struct weir_connectors *all,
     *ret = (struct weir_source_description){
         .changelog_kinds = WEIR_KIND_BIT_I, .bounded = true, .reads_projected = true
     };
-    for (uint32_t i = 0; i < table->option_count; i++)
+    for (uint32_t i = 0; i < table->option_count; i++) {
         if (strcmp(table->options[i].key, "bounded") == 0)
             ret->bounded = strcmp(table->options[i].value, "false") != 0;
+        if (strcmp(table->options[i].key, "enumerated") == 0)
+            ret->enumerated = strcmp(table->options[i].value, "true") == 0;
+    }
+    ret->split_discovery_ms = SPLIT_DISCOVERY_MS;
     for (uint32_t c = 0; c < table->column_count; c++) {
         bool known = false;
         for (uint32_t i = 0; i < COLUMNS; i++) known |= strcmp(column_names[i], table->column_names[c]) == 0;
@@ -68,22 +87,29 @@ static enum weir_error_code describe_source(const struct weir_connectors *all,
 struct ledger {
     struct weir_source source; /* first */
     uint64_t seed;
-    int64_t partitions, rows, rate, keys, batch;
-    bool bounded;
+    int64_t partitions, rows, rate, keys, batch, birth_ms;
+    bool bounded, no_more;
     uint32_t *fields; /* per output column: index into column_names */
     int64_t *offsets; /* of all partitions; only its own are moved */
+    bool *held;       /* enumerated: given to this reader, and not read to the end */
 };
 
 static bool is_mine(const struct ledger *ledger, int64_t partition)
 {
     const struct weir_operator_context *ctx = ledger->source.ctx;
+    if (ctx->enumerated) return ledger->held[partition];
     return (uint64_t)partition % ctx->parallelism == ctx->subtask_index;
 }
 
-static int64_t available(const struct ledger *ledger, int64_t now_us)
+static int64_t birth_us(const struct ledger *ledger, int64_t partition)
+{
+    return WEIR_LEDGER_START_US + partition * ledger->birth_ms * 1000;
+}
+
+static int64_t available(const struct ledger *ledger, int64_t partition, int64_t now_us)
 {
     if (!ledger->rate) return ledger->rows;
-    int64_t passed_us = now_us - WEIR_LEDGER_START_US;
+    int64_t passed_us = now_us - birth_us(ledger, partition);
     int64_t due = passed_us < 0 ? 0 : (int64_t)((weir_int128)passed_us * ledger->rate / 1000000);
     return WEIR_MIN(due, ledger->rows);
 }
@@ -106,20 +132,33 @@ static void put_row(const struct ledger *ledger, const struct weir_ledger_row *r
     out->row_count++;
 }
 
+static uint32_t held_count(const struct ledger *ledger)
+{
+    uint32_t count = 0;
+    for (int64_t p = 0; p < ledger->partitions; p++) count += ledger->held[p];
+    return count;
+}
+
 static enum weir_source_result ledger_poll(
     struct weir_source *source, struct weir_batch *out, int64_t *idle_until_ms)
 {
     struct ledger *ledger = (struct ledger *)source;
-    int64_t now_us = source->ctx->now_us(source->ctx->clock), limit = available(ledger, now_us);
+    int64_t now_us = source->ctx->now_us(source->ctx->clock);
     int64_t partition = pick(ledger);
-    while (partition >= 0 && ledger->offsets[partition] < limit && out->row_count < ledger->batch) {
+    while (partition >= 0 && ledger->offsets[partition] < available(ledger, partition, now_us) &&
+           out->row_count < ledger->batch) {
         struct weir_ledger_row row =
             weir_ledger_row(ledger->seed, partition, ledger->offsets[partition]++, ledger->keys);
         put_row(ledger, &row, out);
+        if (source->ctx->enumerated && ledger->offsets[partition] == ledger->rows)
+            ledger->held[partition] = false;
         partition = pick(ledger);
     }
+    if (source->ctx->enumerated) source->ctx->split_wanted = !ledger->no_more && held_count(ledger) < 2;
     if (out->row_count) return WEIR_SOURCE_ROWS;
-    if (ledger->bounded && (partition < 0 || ledger->offsets[partition] >= ledger->rows))
+    if (source->ctx->enumerated && partition < 0 && ledger->no_more) return WEIR_SOURCE_FINISHED;
+    if (!source->ctx->enumerated && ledger->bounded &&
+        (partition < 0 || ledger->offsets[partition] >= ledger->rows))
         return WEIR_SOURCE_FINISHED;
     *idle_until_ms =
         now_us / 1000 + (ledger->rate ? WEIR_MAX(INT64_C(1000) / ledger->rate, INT64_C(1)) : 1000);
@@ -144,13 +183,48 @@ static enum weir_error_code ledger_restore(struct weir_source *source, const str
     struct ledger *ledger = (struct ledger *)source;
     for (uint32_t i = 0; i < count; i++) {
         struct weir_reader reader = { .data = blobs[i].bytes, .length = blobs[i].length };
+        const struct weir_operator_context *ctx = source->ctx;
+        bool same = ctx->restored_parallelism == ctx->parallelism;
+        if (ctx->enumerated && same && blobs[i].subtask_index != ctx->subtask_index) continue;
         while (reader.offset < reader.length && !reader.failed) {
             uint64_t partition = weir_reader_u64(&reader), offset = weir_reader_u64(&reader);
             if (reader.failed || partition >= (uint64_t)ledger->partitions || offset > (uint64_t)ledger->rows)
                 return weir_error_set(reterr, WEIR_E_STATE, "a ledger's offsets are damaged");
             ledger->offsets[partition] = (int64_t)offset;
+            if (same || partition % ctx->parallelism == ctx->subtask_index) ledger->held[partition] = true;
         }
     }
+    return WEIR_OK;
+}
+
+/* Whatever this reader knows of it: who is given a split begins it. */
+static enum weir_error_code ledger_add_split(struct weir_source *source, const char *id)
+{
+    struct ledger *ledger = (struct ledger *)source;
+    int64_t partition = strtoll(id + 1, NULL, 10);
+    if (id[0] != 'p' || partition < 0 || partition >= ledger->partitions)
+        return weir_error_set(source->ctx->error, WEIR_E_STATE, "a ledger has no split \"%s\"", id);
+    ledger->offsets[partition] = 0;
+    ledger->held[partition] = true;
+    return WEIR_OK;
+}
+
+static void ledger_no_more_splits(struct weir_source *source)
+{
+    ((struct ledger *)source)->no_more = true;
+}
+
+static enum weir_error_code ledger_discover(struct weir_source *source, struct weir_arena *arena,
+    const char *const **ret, uint32_t *ret_count, bool *ret_all)
+{
+    const struct ledger *ledger = (const struct ledger *)source;
+    int64_t now_us = source->ctx->now_us(source->ctx->clock);
+    const char **ids = WEIR_ARENA_ARRAY(arena, const char *, ledger->partitions);
+    *ret_count = 0;
+    for (int64_t p = 0; p < ledger->partitions && birth_us(ledger, p) <= now_us; p++)
+        ids[(*ret_count)++] = weir_arena_format(arena, "p%lld", (long long)p);
+    *ret = ids;
+    *ret_all = *ret_count == ledger->partitions;
     return WEIR_OK;
 }
 
@@ -161,6 +235,9 @@ static const struct weir_source_ops source_ops = {
     .poll = ledger_poll,
     .snapshot = ledger_snapshot,
     .restore = ledger_restore,
+    .add_split = ledger_add_split,
+    .no_more_splits = ledger_no_more_splits,
+    .discover = ledger_discover,
 };
 
 static enum weir_error_code ledger_create(struct weir_operator_context *ctx, struct weir_source **ret)
@@ -176,6 +253,7 @@ static enum weir_error_code ledger_create(struct weir_operator_context *ctx, str
     ledger->keys = strtoll(weir_spec_get_text(given, "keys", "16"), NULL, 10);
     ledger->seed = strtoull(weir_spec_get_text(given, "seed", "1"), NULL, 10);
     ledger->batch = strtoll(weir_spec_get_text(given, "batch", "16"), NULL, 10);
+    ledger->birth_ms = strtoll(weir_spec_get_text(given, "birth", "0"), NULL, 10);
     ledger->bounded = strcmp(weir_spec_get_text(given, "bounded", "true"), "false") != 0;
     if (ledger->partitions < 1 || ledger->partitions > PARTITIONS_MAX || ledger->rows < 0 ||
         ledger->keys < 1 || ledger->batch < 1 || ledger->batch > WEIR_BATCH_ROWS_MAX)
@@ -183,6 +261,7 @@ static enum weir_error_code ledger_create(struct weir_operator_context *ctx, str
             "a ledger has 1 to %d partitions, at least one key and batches of 1 to %d rows", PARTITIONS_MAX,
             WEIR_BATCH_ROWS_MAX);
     ledger->offsets = WEIR_ARENA_ARRAY(ctx->arena, int64_t, ledger->partitions);
+    ledger->held = WEIR_ARENA_ARRAY(ctx->arena, bool, ledger->partitions);
     ledger->fields = WEIR_ARENA_ARRAY(ctx->arena, uint32_t, ctx->output_column_count + 1);
     for (uint32_t c = 0; c < ctx->output_column_count; c++) {
         const struct weir_spec *column =

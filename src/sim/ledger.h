@@ -7,6 +7,9 @@
  * restore at another parallelism takes those of its own. Columns: p BIGINT (partition), s BIGINT (sequence),
  * k BIGINT (key), v BIGINT (value), ts TIMESTAMP(3) (event time, growing with s).
  *
+ * With 'enumerated' partitions are splits ("p7"): partition n is there after n times 'birth' ms, and is read
+ * by whom the enumerator gives it to.
+ *
  * Options: 'partitions', 'rows' (per partition), 'rate' (rows a second and partition; 0: all at once),
  * 'keys', 'seed', 'batch' (rows a poll at most; default 16), 'bounded' (default true).
  */

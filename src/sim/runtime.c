@@ -15,9 +15,9 @@ static int64_t clock_wall(void *clock)
 }
 
 static const char *const task_events[] = { "running", "ended", "failed", "canceled", "acknowledged",
-    "declined", "committed", "barrier" };
+    "declined", "committed", "barrier", "split wanted", "splits found" };
 static const char *const task_actions[] = { "deploy", "cancel", "trigger", "abort", "adopt epoch", "complete",
-    "drain", "assign splits", "forget" };
+    "drain", "assign splits", "discover splits", "forget" };
 
 static void told(void *owner, const struct weir_task_event *task)
 {

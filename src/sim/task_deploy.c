@@ -302,6 +302,24 @@ static void task_committed(void *owner, struct weir_subtask *subtask, uint64_t c
     sim_runtime_queue(task->runtime, WEIR_TASK_COMMITTED, &task->attempt)->event.checkpoint = checkpoint;
 }
 
+static void task_wants_split(void *owner, struct weir_subtask *subtask)
+{
+    struct sim_task *task = owner;
+    sim_runtime_queue(task->runtime, WEIR_TASK_SPLITS_WANTED, &task->attempt);
+}
+
+static void task_found_splits(
+    void *owner, struct weir_subtask *subtask, const char *const *ids, uint32_t count, bool all)
+{
+    struct sim_task *task = owner;
+    struct queued_event *queued = sim_runtime_queue(task->runtime, WEIR_TASK_SPLITS_FOUND, &task->attempt);
+    const char **found = WEIR_ARENA_ARRAY(&queued->arena, const char *, count + 1);
+    for (uint32_t i = 0; i < count; i++) found[i] = weir_arena_string(&queued->arena, ids[i]);
+    queued->event.found = found;
+    queued->event.found_count = count;
+    queued->event.found_all = all;
+}
+
 static void swallow_output(void *console, const char *bytes, size_t length, bool to_stderr) {}
 
 enum weir_error_code sim_task_deploy(struct weir_sim_runtime *runtime, const Weir__DeployTasks *deploy,
@@ -336,6 +354,8 @@ enum weir_error_code sim_task_deploy(struct weir_sim_runtime *runtime, const Wei
         .acknowledge = sim_task_acknowledge,
         .decline = task_declined,
         .committed = task_committed,
+        .splits_wanted = task_wants_split,
+        .splits_found = task_found_splits,
         .owner = task };
     struct weir_subtask_restore restore;
     if (region->run.restored_checkpoint) {

@@ -197,6 +197,14 @@ void weir_sim_runtime_execute(struct weir_sim_runtime *runtime, const struct wei
         /* The taskexecutor says which: an ended one may have acknowledged this very checkpoint before. */
         weir_subtask_notify_complete(task->subtask, effect->checkpoint);
         break;
+    case WEIR_TASK_ASSIGN_SPLITS:
+        for (size_t i = 0; i < effect->splits->n_splits; i++) {
+            const Weir__Split *split = effect->splits->splits[i];
+            weir_subtask_assign_split(task->subtask, split->id, split->epoch, split->sequence);
+        }
+        if (effect->splits->no_more) weir_subtask_no_more_splits(task->subtask);
+        break;
+    case WEIR_TASK_DISCOVER_SPLITS: weir_subtask_discover_splits(task->subtask); break;
     case WEIR_TASK_DRAIN:
         if (task->vertex->operators[0]->kind == WEIR_PLAN_SOURCE) weir_subtask_drain(task->subtask);
         break;

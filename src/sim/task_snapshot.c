@@ -38,8 +38,8 @@ static const struct weir_snapshot_manifest *find_base(const struct sim_task *tas
 }
 
 /* What the control plane keeps of it. */
-static Weir__SubtaskSnapshot *describe(struct sim_task *task, const struct weir_snapshot_manifest *manifest,
-    uint64_t checkpoint, struct weir_arena *arena)
+static Weir__SubtaskSnapshot *describe(
+    struct sim_task *task, const struct weir_snapshot_manifest *manifest, struct weir_arena *arena)
 {
     struct weir_buffer bytes;
     weir_buffer_init(&bytes, task->runtime->config.memory, WEIR_METADATA_BYTES_MAX);
@@ -59,7 +59,6 @@ static Weir__SubtaskSnapshot *describe(struct sim_task *task, const struct weir_
     message->bytes_written = manifest->bytes_written;
     message->run = weir_run_to(arena, &task->region->run);
     message->attempt = weir_attempt_id_to(arena, &task->attempt);
-    message->checkpoint = checkpoint;
     return message;
 }
 
@@ -94,6 +93,7 @@ static void write_one(struct sim_task *task, struct weir_subtask_snapshot *snaps
             task->attempt.subtask, snapshot, base, runtime->config.memory, &kept->arena, &kept->manifest,
             &error);
     bool savepoint = snapshot->savepoint, given_up = snapshot->given_up;
+    uint64_t split_epoch = snapshot->split_epoch, split_sequence = snapshot->split_sequence;
     weir_subtask_snapshot_written(task->subtask, checkpoint);
     task->signaled = true;
     if (code && finished) { /* nothing else will carry what it holds: the attempt fails */
@@ -117,7 +117,11 @@ static void write_one(struct sim_task *task, struct weir_subtask_snapshot *snaps
         sim_runtime_queue(runtime, finished ? WEIR_TASK_ENDED : WEIR_TASK_ACKNOWLEDGED, &task->attempt);
     queued->event.checkpoint = checkpoint;
     queued->event.barrier_epoch = epoch;
-    queued->event.snapshot = describe(task, &kept->manifest, finished ? 0 : checkpoint, &queued->arena);
+    Weir__SubtaskSnapshot *message = describe(task, &kept->manifest, &queued->arena);
+    message->checkpoint = finished ? 0 : checkpoint;
+    message->split_epoch = split_epoch;
+    message->split_sequence = split_sequence;
+    queued->event.snapshot = message;
     if (finished) task->ended_told = true;
 }
 

@@ -36,6 +36,8 @@ const struct weir_sim_workload weir_sim_workloads[] = {
         F(refuse_leader) | F(late_submission) | F(store_late) | F(store_lost_watches), 0 },
     { "wiped", "leader and candidates vanish from the store", 1, 2, { NULL },
         F(store_wiped) | F(crash_leader) | F(late_submission) | F(isolate_leader), 0 },
+    { "splits", "sources whose splits the JobManager gives out", 1, 2, { "splits", NULL },
+        F(crash_leader) | F(crash_taskmanager) | F(break_connections), 0 },
 };
 
 uint32_t weir_sim_workload_count(void)

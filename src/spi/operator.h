@@ -74,6 +74,10 @@ struct weir_operator_context {
     uint64_t attempt_epoch;
     uint32_t attempt_number;
     uint64_t restored_checkpoint_id; /* 0 = fresh */
+    uint32_t restored_parallelism;   /* of the operator when the snapshot was taken; 0 = fresh */
+    /* A source that reads splits: they are given to it by add_split() alone, whoever found them. It sets
+     * split_wanted in poll() when it has room for one more; the driver sets it back once it got an answer. */
+    bool enumerated, split_wanted;
     /* Set before snapshot(): it is a savepoint's, and must stand on its own: nothing that it names may be
      * changed or removed by this attempt as it goes on. */
     bool savepoint;
@@ -172,6 +176,14 @@ struct weir_source_ops {
         uint32_t count, struct weir_error *reterr);
     void (*notify_complete)(struct weir_source *source, uint64_t checkpoint_id);
     void (*close)(struct weir_source *source);
+    /* Sources that read splits (ctx->enumerated), else NULL. A split is named by its content. What was added
+     * before snapshot() is in it, read or not; restore() may give any distribution of old splits, each to one
+     * subtask: restored at restored_parallelism every subtask takes those of its own blob. */
+    enum weir_error_code (*add_split)(struct weir_source *source, const char *id);
+    void (*no_more_splits)(struct weir_source *source); /* it ends once it has read those it has */
+    /* All splits that there are now, known ones too, in arena; *ret_all: there will be no others. */
+    enum weir_error_code (*discover)(struct weir_source *source, struct weir_arena *arena,
+        const char *const **ret, uint32_t *ret_count, bool *ret_all);
 };
 struct weir_source {
     const struct weir_source_ops *ops;

@@ -33,6 +33,7 @@ static void fill_context(struct weir_subtask *s, struct weir_operator_context *c
     ctx->attempt_epoch = config->attempt_epoch;
     ctx->attempt_number = config->attempt_number;
     ctx->restored_checkpoint_id = config->restore ? config->restore->checkpoint_id : 0;
+    ctx->restored_parallelism = config->restore ? config->restore->parallelism : 0;
     ctx->metrics = &s->metrics[index];
     ctx->error = &s->error;
     ctx->now_us = config->now_us;
@@ -74,6 +75,8 @@ static enum weir_error_code create_source(
         return weir_error_set(
             reterr, WEIR_E_NOT_FOUND, "no source \"%s\" in this process", node->operator_name);
     fill_context(s, &s->source_ctx, node, 0);
+    s->source_ctx.enumerated =
+        s->config.splits_wanted && ops->add_split && weir_spec_get_boolean(node->spec, "enumerated", false);
     weir_batch_init(&s->source_batch, node->types, node->column_count, s->config.memory);
     enum weir_error_code code = ops->create(&s->source_ctx, &s->source);
     if (code) {
@@ -128,10 +131,8 @@ static enum weir_error_code restore_one(
         uint32_t owner = weir_key_group_subtask(
             section->key_group, s->config.vertex->max_parallelism, s->config.vertex->parallelism);
         if (owner != s->config.subtask_index || !s->states[index]) continue;
-        const uint8_t *bytes = section->bytes;
-        enum weir_error_code code = bytes ? WEIR_OK : restore->load(restore->reader, i, &bytes, reterr);
-        if (!code)
-            code = weir_state_restore(s->states[index], section->key_group, bytes, section->length, reterr);
+        enum weir_error_code code =
+            weir_state_restore(s->states[index], section->key_group, section->bytes, section->length, reterr);
         if (code) return code;
     }
     if (index == 0 && s->source) {
@@ -148,6 +149,7 @@ enum weir_error_code weir_subtask_new(
     struct weir_subtask *s = weir_memory_allocate_zeroed(config->memory, sizeof *s);
     s->config = *config;
     weir_arena_init(&s->arena, config->memory);
+    weir_split_inbox_init(&s->splits, config->memory);
     s->now_ms = config->now_us(config->clock) / 1000;
     s->building_since_ms = s->now_ms;
     const struct weir_job_vertex *vertex = config->vertex;
@@ -234,6 +236,7 @@ void weir_subtask_free(struct weir_subtask *s)
     }
     if (s->source && s->source->ops->close) s->source->ops->close(s->source);
     if (s->source_batch.types) weir_batch_done(&s->source_batch);
+    weir_split_inbox_done(&s->splits);
     for (uint32_t e = 0; e < s->output.edge_count; e++) {
         struct weir_output_edge *edge = &s->output.edges[e];
         for (uint32_t c = 0; edge->building && c < edge->channel_count; c++) {
@@ -289,16 +292,57 @@ static enum weir_error_code snapshot_item(struct weir_subtask *s, uint32_t index
     return code;
 }
 
+static enum weir_error_code discover_splits(struct weir_subtask *s)
+{
+    struct weir_arena arena;
+    const char *const *ids = NULL;
+    uint32_t count = 0;
+    bool all = false;
+    weir_arena_init(&arena, s->config.memory);
+    enum weir_error_code code = s->source->ops->discover(s->source, &arena, &ids, &count, &all);
+    if (!code) s->config.splits_found(s->config.owner, s, ids, count, all);
+    weir_arena_done(&arena);
+    return code;
+}
+
+/* What has come for an enumerated source. It may be asked again at once, whatever it was waiting for. */
+static enum weir_error_code take_splits(struct weir_subtask *s)
+{
+    const struct weir_split_item *item;
+    if (!s->source || !s->source_ctx.enumerated) return WEIR_OK;
+    while ((item = weir_split_inbox_take(&s->splits))) {
+        enum weir_error_code code = WEIR_OK;
+        if (item->kind == WEIR_SPLIT_ITEM_DISCOVER) {
+            code = s->source->ops->discover ? discover_splits(s) : WEIR_OK;
+        } else if (item->kind == WEIR_SPLIT_ITEM_END) {
+            s->source->ops->no_more_splits(s->source);
+            s->split_asked = s->source_ctx.split_wanted = false;
+        } else {
+            code = s->source->ops->add_split(s->source, item->id);
+            s->split_epoch = item->epoch;
+            s->split_sequence = item->sequence;
+            s->split_asked = s->source_ctx.split_wanted = false;
+        }
+        s->source_idle_until_ms = 0;
+        if (code) return code;
+    }
+    return WEIR_OK;
+}
+
 static enum weir_error_code take_snapshot(
     struct weir_subtask *s, const struct weir_barrier *barrier, bool finished)
 {
     WEIR_ASSERT(s->in_flight_count < WEIR_SUBTASK_SNAPSHOTS_MAX);
+    enum weir_error_code taken = take_splits(s); /* those given before the trigger are in it */
+    if (taken) return taken;
     struct weir_subtask_snapshot *snapshot = weir_memory_allocate_zeroed(s->config.memory, sizeof *snapshot);
     *snapshot = (struct weir_subtask_snapshot){ .checkpoint_id = barrier->id,
         .epoch = barrier->epoch,
         .base_id = barrier->base_id,
         .savepoint = barrier->savepoint,
         .finished = finished,
+        .split_epoch = s->split_epoch,
+        .split_sequence = s->split_sequence,
         .memory = s->config.memory,
         .item_count = s->config.vertex->operator_count };
     snapshot->items =
@@ -502,6 +546,13 @@ static bool take_trigger(struct weir_subtask *s)
     return false;
 }
 
+static void ask_for_split(struct weir_subtask *s)
+{
+    if (!s->source_ctx.split_wanted || s->split_asked) return;
+    s->split_asked = true;
+    s->config.splits_wanted(s->config.owner, s);
+}
+
 static enum weir_subtask_result poll_source(struct weir_subtask *s, int64_t *wake_ms)
 {
     if (take_trigger(s)) return WEIR_SUBTASK_WORKED;
@@ -511,6 +562,7 @@ static enum weir_subtask_result poll_source(struct weir_subtask *s, int64_t *wak
         return WEIR_SUBTASK_WORKED;
     }
     if (s->suspended_id) return WEIR_SUBTASK_IDLE;
+    if (take_splits(s)) return WEIR_SUBTASK_FAILED;
     if (s->now_ms < s->source_idle_until_ms) {
         *wake_ms = WEIR_MIN(*wake_ms, s->source_idle_until_ms);
         return WEIR_SUBTASK_IDLE;
@@ -523,10 +575,12 @@ static enum weir_subtask_result poll_source(struct weir_subtask *s, int64_t *wak
     case WEIR_SOURCE_IDLE:
         s->source_idle_until_ms = idle_until_ms;
         *wake_ms = WEIR_MIN(*wake_ms, idle_until_ms);
+        ask_for_split(s);
         if (weir_batch_selected(&s->source_batch) == 0) return WEIR_SUBTASK_IDLE;
         break;
     case WEIR_SOURCE_ROWS: break;
     }
+    ask_for_split(s);
     uint32_t rows = weir_batch_selected(&s->source_batch);
     if (rows) {
         s->metrics[0].records_out += rows;
@@ -725,6 +779,22 @@ void weir_subtask_resume(struct weir_subtask *s, uint64_t checkpoint_id)
     weir_mailbox_begin(&s->mailbox, &orders);
     orders.resumed_id = WEIR_MAX(orders.resumed_id, checkpoint_id);
     weir_mailbox_end(&s->mailbox, &orders);
+}
+
+void weir_subtask_assign_split(
+    struct weir_subtask *subtask, const char *id, uint64_t epoch, uint64_t sequence)
+{
+    weir_split_inbox_put(&subtask->splits, WEIR_SPLIT_ITEM_SPLIT, id, epoch, sequence);
+}
+
+void weir_subtask_no_more_splits(struct weir_subtask *subtask)
+{
+    weir_split_inbox_put(&subtask->splits, WEIR_SPLIT_ITEM_END, NULL, 0, 0);
+}
+
+void weir_subtask_discover_splits(struct weir_subtask *subtask)
+{
+    weir_split_inbox_put(&subtask->splits, WEIR_SPLIT_ITEM_DISCOVER, NULL, 0, 0);
 }
 
 void weir_subtask_drain(struct weir_subtask *s)

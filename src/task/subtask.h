@@ -30,6 +30,7 @@
 #include "task/chain.h"
 #include "task/gate.h"
 #include "task/mailbox.h"
+#include "task/split_inbox.h"
 
 enum weir_subtask_result {
     WEIR_SUBTASK_WORKED,
@@ -60,6 +61,8 @@ struct weir_subtask_snapshot {
     bool savepoint;   /* it must stand on its own */
     bool finished;    /* the subtask has ended: the final snapshot */
     bool given_up;    /* slot thread: declined since it was acknowledged */
+    /* The last split assignment that the state holds; 0, 0 = none. */
+    uint64_t split_epoch, split_sequence;
     uint32_t item_count;
     struct weir_snapshot_item *items;
     struct weir_memory *memory;
@@ -72,17 +75,14 @@ struct weir_restore_section {
     uint32_t old_subtask;
     bool is_blob;
     uint32_t key_group;
-    const uint8_t *bytes; /* NULL: load() gets them */
+    const uint8_t *bytes;
     size_t length;
 };
 struct weir_subtask_restore {
     uint64_t checkpoint_id;
+    uint32_t parallelism; /* of the vertex when it was taken */
     const struct weir_restore_section *sections;
     uint32_t section_count;
-    /* The bytes of a section, verified; good until the next call. So a state is never in memory twice. */
-    enum weir_error_code (*load)(
-        void *reader, uint32_t section, const uint8_t **ret, struct weir_error *reterr);
-    void *reader;
     /* This subtask had ended: it restores everything, emits nothing, sends its end again and delivers the
      * same final snapshot again, without what its sinks commit meanwhile. Only at the parallelism it ended
      * at, or when all subtasks of the vertex had ended. */
@@ -130,6 +130,12 @@ struct weir_subtask_config {
     /* weir_subtask_notify_complete() was carried out by all operators: newest id told, each time it was told
      * (several at once are answered once). A commit that fails fails the subtask instead. */
     void (*committed)(void *owner, struct weir_subtask *subtask, uint64_t checkpoint_id);
+    /* An enumerated source waits for a split; told again only after weir_subtask_assign_splits(). NULL: no
+     * enumerator is there, and sources find their splits themselves. */
+    void (*splits_wanted)(void *owner, struct weir_subtask *subtask);
+    /* Answers weir_subtask_discover_splits(); ids live during the call. */
+    void (*splits_found)(
+        void *owner, struct weir_subtask *subtask, const char *const *ids, uint32_t count, bool all);
     void *owner;
 };
 
@@ -170,6 +176,9 @@ struct weir_subtask {
     struct weir_barrier cancels[WEIR_SUBTASK_CANCELS_MAX]; /* markers that wait for room */
     uint32_t cancel_count;
     bool ended, end_started, source_finished, final_taken, restored_finished;
+    struct weir_split_inbox splits;
+    uint64_t split_epoch, split_sequence; /* of the last split that the source was given */
+    bool split_asked;
     struct weir_mailbox mailbox;
     struct weir_pair_cell newest_barrier;
     _Atomic uint64_t written[WEIR_SUBTASK_SNAPSHOTS_MAX]; /* ids told written and not yet let go; 0 = none */
@@ -206,6 +215,12 @@ void weir_subtask_resume(struct weir_subtask *subtask, uint64_t checkpoint_id);
 /* A source ends as if its input were over, after the triggers that came before: MAX watermark, end of input,
  * final snapshot; also when it is suspended. The others end through their inputs. */
 void weir_subtask_drain(struct weir_subtask *subtask);
+/* To an enumerated source, in their order: it has them before any trigger that is told later. @thread one
+ * thread gives them all */
+void weir_subtask_assign_split(
+    struct weir_subtask *subtask, const char *id, uint64_t epoch, uint64_t sequence);
+void weir_subtask_no_more_splits(struct weir_subtask *subtask);
+void weir_subtask_discover_splits(struct weir_subtask *subtask);
 /* The owner needs the snapshot no more. */
 void weir_subtask_snapshot_written(struct weir_subtask *subtask, uint64_t checkpoint_id);
 /* Stops at the next step; weir_subtask_run_once() says CANCELED. */

@@ -15,7 +15,8 @@
 enum {
     SPLITS_MAX = 1 << 20, /* of one vertex, read ones included: they must not be found again */
     SPLIT_ID_BYTES_MAX = 4096,
-    ENUMERATOR_FORMAT = 1
+    ENUMERATOR_FORMAT = 1,
+    DISCOVERY_TIMEOUT_US = 3000000 /* a reader that has not answered by then is asked again, or another one */
 };
 
 struct split {
@@ -31,7 +32,7 @@ struct split {
 
 struct enumerator {
     uint32_t vertex;
-    const char *directory; /* NULL: the list is set from outside */
+    const char *directory; /* NULL: a reader looks, when it is asked to, or the list is set from outside */
     int64_t discovery_us;  /* 0: looked at once */
     bool restored, complete, listing, full;
     int64_t list_at_us, list_back_off_us;
@@ -439,6 +440,16 @@ void checkpoint__splits_requested(
     note->split_waiting = !resend_after(c, e, task, received, effects);
 }
 
+static void list_done(
+    struct weir_checkpoint_coordinator *c, struct enumerator *e, bool complete, struct weir_effects *effects)
+{
+    e->list_at_us = c->now_us + WEIR_MAX(e->discovery_us, (int64_t)CHECKPOINT_BACK_OFF_FIRST_US);
+    e->complete |= complete;
+    if (e->full)
+        weir_effect_log(effects, WEIR_CONTROL_ERROR,
+            "vertex %u has more than %d splits: nothing is assigned any more", e->vertex, SPLITS_MAX);
+}
+
 static void list(struct weir_checkpoint_coordinator *c, uint32_t at, struct weir_effects *effects)
 {
     struct enumerator *e = &c->enumerators[at];
@@ -461,11 +472,41 @@ void checkpoint__splits_listed(
     }
     e->list_back_off_us = CHECKPOINT_BACK_OFF_FIRST_US;
     for (uint32_t i = 0; i < event->blob.name_count; i++) split_add(c, e, event->blob.names[i]);
-    e->list_at_us = c->now_us + e->discovery_us;
-    if (!e->discovery_us) e->complete = true;
-    if (e->full)
-        weir_effect_log(effects, WEIR_CONTROL_ERROR,
-            "vertex %u has more than %d splits: nothing is assigned any more", e->vertex, SPLITS_MAX);
+    list_done(c, e, !e->discovery_us, effects);
+}
+
+/* The first reader that runs. */
+static const struct weir_checkpoint_task *discoverer(
+    const struct weir_checkpoint_coordinator *c, const struct enumerator *e)
+{
+    for (uint32_t t = 0; t < c->task_count; t++)
+        if (c->tasks[t].attempt.vertex == e->vertex && c->tasks[t].running) return &c->tasks[t];
+    return NULL;
+}
+
+static void discover(
+    struct weir_checkpoint_coordinator *c, struct enumerator *e, struct weir_effects *effects)
+{
+    const struct weir_checkpoint_task *task = discoverer(c, e);
+    if (!task) return;
+    Weir__DiscoverSplits *message =
+        WEIR_PROTO_NEW(effects->arena, Weir__DiscoverSplits, weir__discover_splits);
+    message->attempt = weir_attempt_id_to(effects->arena, &task->attempt);
+    checkpoint__send(c, task->node, WEIR__ENVELOPE__BODY_DISCOVER_SPLITS, &message->base, effects);
+    e->list_at_us = c->now_us + DISCOVERY_TIMEOUT_US;
+}
+
+/* Whoever says it, and however late: what there is is there, and known ones are known by their names. */
+void checkpoint__splits_found(
+    struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects)
+{
+    const Weir__SplitsFound *message = event->envelope->splits_found;
+    struct weir_attempt_id attempt;
+    if (!weir_attempt_id_from(message->attempt, &attempt)) return;
+    struct enumerator *e = enumerator_of(c, attempt.vertex);
+    if (!e || !restore(c, e, effects)) return;
+    for (size_t i = 0; i < message->n_ids; i++) split_add(c, e, message->ids[i]);
+    if (!message->more) list_done(c, e, message->complete, effects);
 }
 
 void weir_checkpoint_splits_set(struct weir_checkpoint_coordinator *c, uint32_t vertex,
@@ -487,7 +528,12 @@ void checkpoint__splits_advance(struct weir_checkpoint_coordinator *c, struct we
     for (uint32_t i = 0; i < c->enumerator_count; i++) {
         struct enumerator *e = &c->enumerators[i];
         if (!restore(c, e, effects)) continue;
-        if (e->directory && !e->complete && !e->listing && c->now_us >= e->list_at_us) list(c, i, effects);
+        if (!e->complete && !e->listing && c->now_us >= e->list_at_us) {
+            if (e->directory)
+                list(c, i, effects);
+            else
+                discover(c, e, effects);
+        }
         if (!may_assign(c, e)) continue;
         for (uint32_t t = 0; t < c->task_count; t++) {
             const struct weir_checkpoint_task *task = &c->tasks[t];
@@ -503,7 +549,8 @@ int64_t checkpoint__splits_due(const struct weir_checkpoint_coordinator *c)
     int64_t due_us = INT64_MAX;
     for (uint32_t i = 0; i < c->enumerator_count; i++) {
         const struct enumerator *e = &c->enumerators[i];
-        if (e->directory && !e->complete && !e->listing) due_us = WEIR_MIN(due_us, e->list_at_us);
+        if (e->complete || e->listing || (!e->directory && !discoverer(c, e))) continue;
+        due_us = WEIR_MIN(due_us, e->list_at_us);
     }
     return due_us;
 }

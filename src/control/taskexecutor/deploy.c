@@ -157,8 +157,10 @@ static void keep_final_snapshot(struct weir_taskexecutor *executor, struct te__a
     stamped.finished = true;
     stamped.attempt = weir_attempt_id_to(arena, &attempt->id);
     stamped.run = weir_run_to(arena, &attempt->run);
-    stamped.split_epoch = attempt->split_epoch;
-    stamped.split_sequence = attempt->split_sequence;
+    if (!stamped.split_epoch) {
+        stamped.split_epoch = attempt->split_epoch;
+        stamped.split_sequence = attempt->split_sequence;
+    }
     attempt->final_snapshot_length = protobuf_c_message_get_packed_size(&stamped.base);
     attempt->final_snapshot = weir_memory_allocate(executor->memory, attempt->final_snapshot_length);
     protobuf_c_message_pack(&stamped.base, attempt->final_snapshot);
@@ -214,6 +216,8 @@ void te__on_task(
     case WEIR_TASK_DECLINED: te__on_declined(executor, attempt, task, effects); break;
     case WEIR_TASK_COMMITTED: te__on_committed(executor, attempt, task, effects); break;
     case WEIR_TASK_BARRIER: te__on_barrier(attempt, task); break;
+    case WEIR_TASK_SPLITS_WANTED: te__on_splits_wanted(executor, attempt, event->now_us, effects); break;
+    case WEIR_TASK_SPLITS_FOUND: te__on_splits_found(executor, attempt, task, effects); break;
     }
     if (WEIR_PLANTED(terminal_attempt_dropped)) drop_terminal(executor, attempt, effects);
 }

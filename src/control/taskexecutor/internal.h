@@ -15,6 +15,7 @@ enum {
     TE__HELD_MAX = 8,            /* messages of one attempt that wait for a leader */
     TE__PEERS_MAX = 4096,        /* TaskManagers of one region */
     TE__SPLITS_MAX = 1 << 16,    /* of one attempt, since the newest completed checkpoint */
+    TE__FOUND_MAX = 1000,        /* splits in one message that tells of them */
     TE__LOCAL_SNAPSHOTS_MAX = 4096,
     TE__CANDIDATES_POLLS = 5,
     TE__CONNECTIONS_MAX = 64 /* JobManagers */
@@ -82,6 +83,8 @@ struct te__attempt {
     struct te__split *splits;
     uint32_t split_count, split_capacity;
     uint64_t split_epoch, split_sequence; /* newest received */
+    bool split_wanted;                    /* a source that waits for its next one */
+    int64_t split_asked_us;               /* when the leader was last told so */
 };
 
 struct te__slot {
@@ -188,6 +191,14 @@ void te__pending_age(struct weir_taskexecutor *executor, int64_t passed_us);
 /* --- splits.c --- */
 void te__on_splits(
     struct weir_taskexecutor *executor, const struct weir_event *event, struct weir_effects *effects);
+void te__on_discover(
+    struct weir_taskexecutor *executor, const struct weir_event *event, struct weir_effects *effects);
+void te__on_splits_wanted(struct weir_taskexecutor *executor, struct te__attempt *attempt, int64_t now_us,
+    struct weir_effects *effects);
+void te__on_splits_found(struct weir_taskexecutor *executor, struct te__attempt *attempt,
+    const struct weir_task_event *task, struct weir_effects *effects);
+/* Asks again for those who still wait: a request may have been lost, or come before the leader knew them. */
+void te__splits_ask_again(struct weir_taskexecutor *executor, int64_t now_us, struct weir_effects *effects);
 /* What a completed checkpoint covers need not be reported. */
 void te__splits_covered(
     struct weir_taskexecutor *executor, struct te__attempt *attempt, uint64_t epoch, uint64_t sequence);

@@ -1,6 +1,8 @@
 /* Splits of enumerated sources: received in order, remembered until a checkpoint covers them (DESIGN 4.4). */
 #include "control/taskexecutor/internal.h"
 
+enum { ASK_AGAIN_US = 1000000 };
+
 static bool keep_split(
     struct weir_taskexecutor *executor, struct te__attempt *attempt, const Weir__Split *split)
 {
@@ -56,6 +58,7 @@ void te__on_splits(
         taken->splits[taken->n_splits++] = assign->splits[i];
     }
     if (!taken->n_splits && !taken->no_more) return;
+    attempt->split_wanted = false;
     struct weir_effect *effect = weir_effect_add(effects, WEIR_EFFECT_TASK);
     effect->task = (struct weir_task_effect){
         .action = WEIR_TASK_ASSIGN_SPLITS, .attempt = id, .epoch = executor->identity->epoch, .splits = taken
@@ -75,4 +78,67 @@ void te__splits_covered(
             attempt->splits[kept++] = *split;
     }
     attempt->split_count = kept;
+}
+
+static void ask(struct weir_taskexecutor *executor, struct te__attempt *attempt, int64_t now_us,
+    struct weir_effects *effects)
+{
+    attempt->split_asked_us = now_us;
+    Weir__RequestSplits *message = WEIR_PROTO_NEW(effects->arena, Weir__RequestSplits, weir__request_splits);
+    message->attempt = weir_attempt_id_to(effects->arena, &attempt->id);
+    message->epoch = attempt->split_epoch;
+    message->sequence = attempt->split_sequence;
+    te__send_to_leader(executor, effects, WEIR_ROLE_JOBMASTER, &attempt->id.job,
+        WEIR__ENVELOPE__BODY_REQUEST_SPLITS, message);
+}
+
+void te__on_splits_wanted(struct weir_taskexecutor *executor, struct te__attempt *attempt, int64_t now_us,
+    struct weir_effects *effects)
+{
+    if (te__state_is_terminal(attempt->state)) return;
+    attempt->split_wanted = true;
+    ask(executor, attempt, now_us, effects);
+}
+
+void te__splits_ask_again(struct weir_taskexecutor *executor, int64_t now_us, struct weir_effects *effects)
+{
+    if (!te__leader_hears(executor)) return;
+    for (uint32_t i = 0; i < executor->attempt_count && effects->count < TE__STEP_EFFECTS_MAX; i++) {
+        struct te__attempt *attempt = executor->attempts[i];
+        if (!attempt->split_wanted || te__state_is_terminal(attempt->state)) continue;
+        if (now_us - attempt->split_asked_us >= ASK_AGAIN_US) ask(executor, attempt, now_us, effects);
+    }
+}
+
+void te__on_discover(
+    struct weir_taskexecutor *executor, const struct weir_event *event, struct weir_effects *effects)
+{
+    struct weir_attempt_id id;
+    weir_attempt_id_from(event->envelope->discover_splits->attempt, &id);
+    struct te__attempt *attempt = te__attempt_find(executor, &id);
+    if (!attempt || te__state_is_terminal(attempt->state)) return;
+    struct weir_effect *effect = weir_effect_add(effects, WEIR_EFFECT_TASK);
+    effect->task = (struct weir_task_effect){
+        .action = WEIR_TASK_DISCOVER_SPLITS, .attempt = id, .epoch = executor->identity->epoch
+    };
+}
+
+/* All messages of one answer leave in one step: the last one does not arrive without the others. */
+void te__on_splits_found(struct weir_taskexecutor *executor, struct te__attempt *attempt,
+    const struct weir_task_event *task, struct weir_effects *effects)
+{
+    uint32_t at = 0;
+    do {
+        uint32_t count = WEIR_MIN(task->found_count - at, (uint32_t)TE__FOUND_MAX);
+        Weir__SplitsFound *message = WEIR_PROTO_NEW(effects->arena, Weir__SplitsFound, weir__splits_found);
+        message->attempt = weir_attempt_id_to(effects->arena, &attempt->id);
+        message->ids = WEIR_ARENA_ARRAY(effects->arena, char *, count + 1);
+        for (uint32_t i = 0; i < count; i++)
+            message->ids[message->n_ids++] = weir_arena_string(effects->arena, task->found[at + i]);
+        at += count;
+        message->more = at < task->found_count;
+        message->complete = !message->more && task->found_all;
+        te__send_to_leader(executor, effects, WEIR_ROLE_JOBMASTER, &attempt->id.job,
+            WEIR__ENVELOPE__BODY_SPLITS_FOUND, message);
+    } while (at < task->found_count);
 }

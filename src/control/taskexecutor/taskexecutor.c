@@ -76,6 +76,7 @@ static void on_timer(
     set_tick(executor, event->now_us, effects);
     te__on_tick_follow(executor, event, effects);
     te__store_poll(executor, event->now_us, effects);
+    te__splits_ask_again(executor, event->now_us, effects);
     beat(executor, event, effects);
 }
 
@@ -108,6 +109,7 @@ static void on_message(
     case WEIR__ENVELOPE__BODY_COMPLETE: te__on_complete(executor, event, effects); break;
     case WEIR__ENVELOPE__BODY_ABORT: te__on_abort(executor, event, effects); break;
     case WEIR__ENVELOPE__BODY_ASSIGN_SPLITS: te__on_splits(executor, event, effects); break;
+    case WEIR__ENVELOPE__BODY_DISCOVER_SPLITS: te__on_discover(executor, event, effects); break;
     default: break; /* greetings: the connection's event said all that is of use here */
     }
 }

@@ -134,6 +134,7 @@ static bool is_command(Weir__Envelope__BodyCase body)
     case WEIR__ENVELOPE__BODY_COMPLETE:
     case WEIR__ENVELOPE__BODY_ABORT:
     case WEIR__ENVELOPE__BODY_ASSIGN_SPLITS:
+    case WEIR__ENVELOPE__BODY_DISCOVER_SPLITS:
     case WEIR__ENVELOPE__BODY_HEARTBEAT: return true;
     default: return false;
     }

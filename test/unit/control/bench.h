@@ -143,6 +143,14 @@ static inline void bench_note_body(struct bench *bench, const Weir__Envelope *en
     case WEIR__ENVELOPE__BODY_COMMITTED:
         bench_note(bench, "(%llu)", (unsigned long long)envelope->committed->checkpoint);
         break;
+    case WEIR__ENVELOPE__BODY_REQUEST_SPLITS:
+        bench_note(bench, "(%llu,%llu)", (unsigned long long)envelope->request_splits->epoch,
+            (unsigned long long)envelope->request_splits->sequence);
+        break;
+    case WEIR__ENVELOPE__BODY_SPLITS_FOUND:
+        bench_note(bench, "(%zu%s%s)", envelope->splits_found->n_ids,
+            envelope->splits_found->more ? "..." : "", envelope->splits_found->complete ? " all" : "");
+        break;
     case WEIR__ENVELOPE__BODY_CANCEL_TASKS:
         bench_note(bench, "(%zu)", envelope->cancel_tasks->n_attempts);
         break;
@@ -157,7 +165,7 @@ static inline void bench_note_body(struct bench *bench, const Weir__Envelope *en
 static inline void bench_note_task(struct bench *bench, const struct weir_task_effect *task)
 {
     static const char *const names[] = { "deploy", "cancel", "trigger", "abort", "adopt", "complete", "drain",
-        "splits", "forget" };
+        "splits", "discover", "forget" };
     bench_note(bench, "!%s", names[task->action]);
     if (task->action == WEIR_TASK_ADOPT_EPOCH) {
         bench_note(bench, "(%llu)", (unsigned long long)task->epoch);

@@ -328,6 +328,47 @@ static void splits_are_found_in_a_directory_and_never_again(void **state)
     assert_int_equal(ask(w, 1), 0);
 }
 
+static void find(struct world *w, uint32_t task, const char *names, bool more, bool complete)
+{
+    Weir__Envelope envelope = WEIR__ENVELOPE__INIT;
+    Weir__SplitsFound message = WEIR__SPLITS_FOUND__INIT;
+    char *ids[32];
+    envelope.body_case = WEIR__ENVELOPE__BODY_SPLITS_FOUND;
+    envelope.splits_found = &message;
+    message.attempt = weir_attempt_id_to(&w->arena, &w->tasks[task].attempt);
+    for (; names[message.n_ids]; message.n_ids++)
+        ids[message.n_ids] = weir_arena_format(&w->arena, "%c", names[message.n_ids]);
+    message.ids = ids;
+    message.more = more;
+    message.complete = complete;
+    world_message_from(w, w->tasks[task].node, &envelope);
+}
+
+static void a_reader_is_asked_which_splits_there_are_until_it_knows_them_all(void **state)
+{
+    struct world *w = *state;
+    w->plan->vertices[0]->split_discovery_ms = 1000;
+    w->seen = w->sent_count;
+    world_start(w);
+    assert_non_null(world_next(w, WEIR__ENVELOPE__BODY_DISCOVER_SPLITS));
+    assert_null(world_next(w, WEIR__ENVELOPE__BODY_DISCOVER_SPLITS));
+    world_advance(w, 4 * SECOND); /* the answer was lost */
+    assert_non_null(world_next(w, WEIR__ENVELOPE__BODY_DISCOVER_SPLITS));
+    assert_int_equal(ask(w, 0), 0);
+    find(w, 0, "a", true, false);
+    find(w, 0, "b", false, false);
+    w->seen = w->sent_count;
+    world_advance(w, 2 * SECOND);
+    assert_non_null(world_next(w, WEIR__ENVELOPE__BODY_DISCOVER_SPLITS));
+    find(w, 0, "abc", false, true);
+    w->seen = w->sent_count;
+    world_advance(w, 60 * SECOND);
+    assert_null(world_next(w, WEIR__ENVELOPE__BODY_DISCOVER_SPLITS));
+    assert_int_equal(ask(w, 1), 'b'); /* a went to the one that waited */
+    assert_int_equal(ask(w, 1), 'c');
+    assert_int_equal(ask(w, 1), '-');
+}
+
 static void a_new_epoch_of_the_same_leader_has_the_readers_report_again(void **state)
 {
     struct world *w = *state;
@@ -391,6 +432,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            a_reader_is_asked_which_splits_there_are_until_it_knows_them_all, setup, teardown),
         TEST(each_split_is_given_out_once),
         TEST(an_assignment_that_was_lost_is_sent_again),
         TEST(a_trigger_names_the_last_assignment),

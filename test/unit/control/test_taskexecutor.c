@@ -600,6 +600,50 @@ static void splits_are_taken_in_order_and_reported_until_covered(void **state)
     end(&bench);
 }
 
+static void a_reader_that_wants_a_split_asks_until_it_has_one(void **state)
+{
+    struct bench bench;
+    start_led(&bench);
+    Weir__AttemptId id = run_one(&bench);
+    assign(&bench, id, 5, 1, 2);
+    bench_forget(&bench);
+    task(&bench, id, WEIR_TASK_SPLITS_WANTED, 0, 0);
+    bench_expect(&bench, ">jm-1:request_splits(5,2)");
+    uint32_t asked = 0;
+    ticks(&bench, 30, true);
+    for (const char *at = bench.text; (at = strstr(at, "request_splits")); at++) asked++;
+    assert_in_range(asked, 2, 3);
+    assign(&bench, id, 5, 3, 1);
+    bench_forget(&bench);
+    ticks(&bench, 30, true);
+    assert_null(strstr(bench.text, "request_splits"));
+    end(&bench);
+}
+
+static void what_a_reader_has_found_is_told_in_parts(void **state)
+{
+    struct bench bench;
+    start_led(&bench);
+    Weir__AttemptId id = run_one(&bench);
+    Weir__DiscoverSplits message = WEIR__DISCOVER_SPLITS__INIT;
+    message.attempt = &id;
+    bench_forget(&bench);
+    bench_message(&bench, "jm-1", 11, WEIR__ENVELOPE__BODY_DISCOVER_SPLITS, &message);
+    bench_expect(&bench, "!discover(v0s0.1)");
+    static const char *names[2500];
+    for (uint32_t i = 0; i < WEIR_ARRAY_COUNT(names); i++) names[i] = "file";
+    struct weir_event event = { .kind = WEIR_EVENT_TASK };
+    weir_attempt_id_from(&id, &event.task.attempt);
+    event.task.kind = WEIR_TASK_SPLITS_FOUND;
+    event.task.found = names;
+    event.task.found_count = WEIR_ARRAY_COUNT(names);
+    event.task.found_all = true;
+    bench_run(&bench, &event);
+    bench_expect(
+        &bench, ">jm-1:splits_found(1000...) >jm-1:splits_found(1000...) >jm-1:splits_found(500 all)");
+    end(&bench);
+}
+
 static void the_store_tells_where_the_leader_is(void **state)
 {
     struct bench bench;
@@ -687,6 +731,8 @@ int main(void)
         cmocka_unit_test(without_a_leader_it_goes_on_for_its_grace),
         cmocka_unit_test(a_deaf_connection_is_dialled_anew),
         cmocka_unit_test(splits_are_taken_in_order_and_reported_until_covered),
+        cmocka_unit_test(a_reader_that_wants_a_split_asks_until_it_has_one),
+        cmocka_unit_test(what_a_reader_has_found_is_told_in_parts),
         cmocka_unit_test(the_store_tells_where_the_leader_is),
         cmocka_unit_test(an_older_process_of_the_same_name_ends),
     };
