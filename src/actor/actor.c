@@ -380,7 +380,8 @@ static void spread(struct weir_actor *actor, struct weir_event *event)
                    event->kind == WEIR_EVENT_PROCESS_DIED || event->kind == WEIR_EVENT_WORKER;
     if (manager) step_role(actor, WEIR_ROLE_RESOURCEMANAGER, event);
     if (event->kind == WEIR_EVENT_WORKER || event->kind == WEIR_EVENT_TASK) return;
-    if (event->kind != WEIR_EVENT_PROCESS_DIED) step_role(actor, WEIR_ROLE_DISPATCHER, event);
+    if (event->kind != WEIR_EVENT_PROCESS_DIED && event->kind != WEIR_EVENT_STOP)
+        step_role(actor, WEIR_ROLE_DISPATCHER, event);
     step_role(actor, WEIR_ROLE_LEADER, event);
 }
 

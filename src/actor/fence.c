@@ -37,6 +37,7 @@ static struct route route_of(Weir__Envelope__BodyCase body)
     case WEIR__ENVELOPE__BODY_SPLITS_FOUND:
         return (struct route){ WORD_FOLLOWER, WORD_NOBODY, WEIR_ROLE_JOBMASTER };
     case WEIR__ENVELOPE__BODY_REPORT_ACCEPTED:
+    case WEIR__ENVELOPE__BODY_END_TASKMANAGER:
     case WEIR__ENVELOPE__BODY_DEPLOY:
     case WEIR__ENVELOPE__BODY_CANCEL_TASKS:
     case WEIR__ENVELOPE__BODY_FORGET:

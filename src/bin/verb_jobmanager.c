@@ -7,6 +7,7 @@
 #include "os/memory.h"
 #include "os/process.h"
 #include "plugins/filesystem/file/file_filesystem.h"
+#include "workers.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -67,12 +68,17 @@ static bool start_rest(struct cluster_setup *setup, const char *host, struct wei
     return false;
 }
 
-static int run(struct cluster_setup *setup)
+static int run(struct cluster_setup *setup, int argument_count, char **arguments)
 {
     struct weir_control_loop_config config;
     struct weir_rest_server *rest = NULL;
-    if (!fill_config(setup, &config) || !start_rest(setup, config.host, &rest)) return 1;
+    struct workers workers;
+    if (!workers_configure(&workers, setup) || !fill_config(setup, &config) ||
+        !start_rest(setup, config.host, &rest))
+        return 1;
     config.rest_address = weir_rest_server_address(rest);
+    config.worker = workers_on_effect;
+    config.owner = &workers;
     if (setup->unprotected)
         weir_log(WEIR_LOG_WARN, "weir.jobmanager",
             "high-availability.type is NONE: when this process ends, its jobs are forgotten");
@@ -87,8 +93,10 @@ static int run(struct cluster_setup *setup)
     weir_log(WEIR_LOG_INFO, "weir.jobmanager", "JobManager of cluster '%s' listens on %s; HA: %s in %s",
         setup->cluster, weir_control_loop_rpc_address(loop), setup->ha->name, setup->ha_directory);
     weir_log(WEIR_LOG_INFO, "weir.jobmanager", "REST endpoint at http://%s", config.rest_address);
-    int code = weir_control_loop_run(loop);
+    int code =
+        workers_open(&workers, loop, setup, argument_count, arguments) ? weir_control_loop_run(loop) : 1;
     weir_rest_server_stop(rest);
+    workers_close(&workers);
     weir_control_loop_free(loop);
     weir_rest_server_free(rest);
     return code;
@@ -100,7 +108,7 @@ int verb_jobmanager(int argument_count, char **arguments)
     struct weir_config *config = cluster_config("jobmanager", argument_count, arguments, &code);
     if (!config) return code;
     struct cluster_setup setup;
-    code = cluster_setup_init(&setup, config) ? run(&setup) : 1;
+    code = cluster_setup_init(&setup, config) ? run(&setup, argument_count, arguments) : 1;
     cluster_setup_done(&setup);
     weir_config_free(config);
     return code;

@@ -42,7 +42,8 @@ enum weir_event_kind {
     WEIR_EVENT_TASK,          /* taskexecutor: the runtime says */
     WEIR_EVENT_PROCESS_DIED,  /* from: its pidfd says that this incarnation is dead (same host) */
     WEIR_EVENT_WORKER,        /* resource driver */
-    WEIR_EVENT_LOCAL          /* local: from another machine of this process */
+    WEIR_EVENT_LOCAL,         /* local: from another machine of this process */
+    WEIR_EVENT_STOP           /* this JobManager was told to end and will, whatever the machines say now */
 };
 
 enum weir_connection_state {

@@ -49,7 +49,10 @@ enum weir_local_kind {
     WEIR_LOCAL_EPOCH_SEEN, /* epoch, incarnation: larger than ours, or ours under another incarnation (H1) */
     /* dispatcher -> leader: all jobs have ended and no more are wanted: the leader record says so, all exit
      */
-    WEIR_LOCAL_SHUTDOWN
+    WEIR_LOCAL_SHUTDOWN,
+    /* dispatcher, leader -> resourcemanager: nobody leads this cluster on: what its driver started ends, too
+     */
+    WEIR_LOCAL_END_WORKERS
 };
 
 struct weir_slot {

@@ -25,6 +25,8 @@ struct weir_control_options {
     uint32_t tombstones_max;
     uint32_t workers_wanted_max; /* resource driver; 0: none */
     uint32_t slots_per_worker;
+    uint32_t slots_wanted_min;     /* slots that the resource driver keeps there whatever the jobs want */
+    int64_t worker_recovery_us;    /* a new leader waits so long for workers of its predecessor */
     const char *storage_directory; /* high-availability.storageDir/<cluster> */
     const char *const *peers; /* JobManagers: "name=address", as configured or learned; standbys connect */
     uint32_t peer_count;

@@ -479,6 +479,30 @@ static void env_send(struct weir_env *env, weir_node node, const uint8_t *bytes,
     if (!weir_rpc_send(loop->rpc, node, bytes, length)) loop->statistics.messages_dropped++;
 }
 
+struct worker_end {
+    struct weir_control_loop *loop;
+    char name[256];
+};
+
+static void tell_worker_end(void *argument)
+{
+    struct worker_end *end = argument;
+    if (!end->loop->ended) {
+        struct weir_event event = { .kind = WEIR_EVENT_WORKER };
+        event.worker.name = end->name;
+        weir_actor_event(end->loop->actor, &event);
+    }
+    weir_memory_release(end->loop->memory, end, sizeof *end);
+}
+
+void weir_control_loop_worker_ended(struct weir_control_loop *loop, const char *name)
+{
+    struct worker_end *end = weir_memory_allocate(loop->memory, sizeof *end);
+    end->loop = loop;
+    snprintf(end->name, sizeof end->name, "%s", name);
+    weir_control_loop_post(loop, tell_worker_end, end);
+}
+
 /* --- connections --- */
 
 static weir_node rpc_node(void *owner, const char *name)
@@ -565,6 +589,10 @@ static void run_posted(struct weir_control_loop *loop)
         posted->call(posted->argument);
         weir_memory_release(loop->memory, posted, sizeof *posted);
         posted = next;
+    }
+    if (stopping && loop->running && !loop->ended) {
+        struct weir_event event = { .kind = WEIR_EVENT_STOP };
+        weir_actor_event(loop->actor, &event);
     }
     if (stopping) {
         loop->ended = true;

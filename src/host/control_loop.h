@@ -52,6 +52,9 @@ void weir_control_loop_stop(struct weir_control_loop *loop); /* @thread any */
 void weir_control_loop_post(
     struct weir_control_loop *loop, void (*call)(void *), void *argument); /* @thread any */
 
+/* The resource driver: a worker has ended, could not be started, or was never known. @thread any */
+void weir_control_loop_worker_ended(struct weir_control_loop *loop, const char *name);
+
 /* On the control thread: */
 /* work runs on the pool, then done on the control thread, always. */
 void weir_control_loop_work(

@@ -9,7 +9,7 @@
 /* --- the program of JobManagers and TaskManagers: the actor --- */
 
 static const char *const event_names[] = { "start", "timer", "message", "connection", "store state",
-    "store done", "store changed", "blob done", "task", "process died", "worker", "local" };
+    "store done", "store changed", "blob done", "task", "process died", "worker", "local", "stop" };
 
 /* What machines of one process tell each other. */
 static void trace_local(
@@ -18,7 +18,7 @@ static void trace_local(
     static const char *const kinds[] = { "continue", "granted", "revoked", "epoch", "suspended", "resumed",
         "retrieved", "recovered", "job start", "client", "job status", "job terminal", "job clean",
         "job fenced", "require", "release", "slot failed", "slots", "taskmanager lost", "report",
-        "epoch seen" };
+        "job stopped", "epoch seen", "shutdown", "end workers" };
     const struct weir_local_message *message = effect->local;
     char job[WEIR_JOB_ID_TEXT_BYTES], more[200] = "";
     const struct weir_job_id *id = role == WEIR_ROLE_JOBMASTER ? &message->job : &effect->to_job;

@@ -261,4 +261,6 @@ void dispatcher__check_end(struct weir_dispatcher *dispatcher, struct weir_effec
     dispatcher->shutdown_told = true;
     struct weir_local_message message = { .kind = WEIR_LOCAL_SHUTDOWN };
     weir_effect_local(effects, WEIR_ROLE_LEADER, NULL, &message);
+    message.kind = WEIR_LOCAL_END_WORKERS;
+    weir_effect_local(effects, WEIR_ROLE_RESOURCEMANAGER, NULL, &message);
 }

@@ -308,6 +308,16 @@ static void on_local(struct weir_leader *leader, const struct weir_event *event,
     }
 }
 
+/* Told to end with no standby to lead on: the workers of the resource driver would serve nobody. */
+static void on_stop(const struct weir_leader *leader, struct weir_effects *effects)
+{
+    if (leader->state != LEADER_LEADING) return;
+    for (uint32_t i = 0; i < leader->up_count; i++)
+        if (leader->peers[leader->up[i]].greeted) return;
+    struct weir_local_message message = { .kind = WEIR_LOCAL_END_WORKERS };
+    weir_effect_local(effects, WEIR_ROLE_RESOURCEMANAGER, NULL, &message);
+}
+
 void weir_leader_step(
     struct weir_leader *leader, const struct weir_event *event, struct weir_effects *effects)
 {
@@ -327,6 +337,7 @@ void weir_leader_step(
         break;
     case WEIR_EVENT_PROCESS_DIED: leader__on_process_died(leader, event); break;
     case WEIR_EVENT_LOCAL: on_local(leader, event, effects); break;
+    case WEIR_EVENT_STOP: on_stop(leader, effects); break;
     default: break;
     }
     check_contact(leader, event->now_us, effects);

@@ -17,6 +17,7 @@ enum {
 #define RM__SLOT_BLOCKED_US        (1000 * 1000LL) /* after a refused deployment */
 #define RM__WORKER_BACK_OFF_US     (1000 * 1000LL)
 #define RM__WORKER_BACK_OFF_MAX_US (60 * 1000 * 1000LL)
+#define RM__WORKER_YOUNG_US        (1000 * 1000LL) /* dead within that: the next one waits */
 #define RM__WORKER_PREFIX          "worker-"
 
 enum rm__slot_state { RM__SLOT_FREE, RM__SLOT_HELD, RM__SLOT_BLOCKED, RM__SLOT_STRAY };
@@ -91,7 +92,7 @@ enum rm__worker_state { RM__WORKER_STARTING = 1, RM__WORKER_REGISTERED, RM__WORK
 struct rm__worker {
     enum rm__worker_state state;
     weir_node node;
-    int64_t since_us;
+    int64_t since_us, registered_us;
 };
 
 struct weir_resourcemanager {
@@ -132,6 +133,7 @@ struct weir_resourcemanager {
     uint32_t worker_count, starting_count;
     uint64_t worker_numbers;
     int64_t worker_back_off_us, worker_start_at_us;
+    bool workers_ended; /* the cluster ends: no more are started */
 };
 
 enum rm__tag_kind { RM__TAG_TICK = 1, RM__TAG_PROBE, RM__TAG_RECOVERED };
@@ -228,10 +230,16 @@ void rm__on_task_state(
 
 /* --- workers.c --- */
 void rm__workers_clear(struct weir_resourcemanager *rm);
+void rm__workers_recover(struct weir_resourcemanager *rm); /* of a new leadership */
+void rm__workers_end(struct weir_resourcemanager *rm, struct weir_effects *effects);
+/* Its registration is over: its process is ended, too, so that another may take its place. */
+void rm__worker_lost(
+    struct weir_resourcemanager *rm, const struct rm__taskmanager *taskmanager, struct weir_effects *effects);
 void rm__worker_registered(struct weir_resourcemanager *rm, struct rm__taskmanager *taskmanager);
 void rm__on_worker(
     struct weir_resourcemanager *rm, const struct weir_event *event, struct weir_effects *effects);
-bool rm__is_worker(struct weir_resourcemanager *rm, const struct rm__taskmanager *taskmanager);
+/* A worker beyond those that are to be there always. */
+bool rm__is_spare_worker(struct weir_resourcemanager *rm, const struct rm__taskmanager *taskmanager);
 void rm__worker_stop(
     struct weir_resourcemanager *rm, struct rm__taskmanager *taskmanager, struct weir_effects *effects);
 /* Starts what is missing, stops what did not come. */

@@ -44,6 +44,7 @@ static void on_granted(
     rm->leading = true;
     rm->epoch = message->epoch;
     rm->ticked = false;
+    rm__workers_recover(rm);
     set_tick(rm, effects);
 }
 
@@ -98,6 +99,7 @@ static void on_local(
     case WEIR_LOCAL_RELEASE: rm__on_release(rm, message); break;
     case WEIR_LOCAL_SLOT_FAILED: rm__on_slot_failed(rm, message); break;
     case WEIR_LOCAL_JOB_STOPPED: rm__on_job_stopped(rm, message); break;
+    case WEIR_LOCAL_END_WORKERS: rm__workers_end(rm, effects); break;
     default: break;
     }
 }

@@ -139,6 +139,7 @@ void rm__taskmanager_lose(struct weir_resourcemanager *rm, struct rm__taskmanage
     taskmanager->reported_count = 0;
     taskmanager->generation = 0; /* what was kept of its report is void */
     taskmanager->idle_since_us = INT64_MAX;
+    rm__worker_lost(rm, taskmanager, effects);
     rm->registered_count--;
 }
 
@@ -267,7 +268,7 @@ static void scan_one(
     else if (taskmanager->idle_since_us == INT64_MAX)
         taskmanager->idle_since_us = rm->own_us;
     else if (rm->own_us - taskmanager->idle_since_us >= rm->options->idle_taskmanager_us &&
-             !taskmanager->stopping && !rm->missing_total && rm__is_worker(rm, taskmanager))
+             !taskmanager->stopping && !rm->missing_total && rm__is_spare_worker(rm, taskmanager))
         rm__worker_stop(rm, taskmanager, effects);
 }
 

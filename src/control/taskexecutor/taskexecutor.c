@@ -91,6 +91,14 @@ static void on_report_accepted(
     effect->text = weir_arena_string(effects->arena, refused);
 }
 
+/* The leader's resource driver had this process started and does not need it any more. */
+static void on_end(const struct weir_event *event, struct weir_effects *effects)
+{
+    struct weir_effect *effect = weir_effect_add(effects, WEIR_EFFECT_EXIT);
+    effect->text = weir_arena_format(
+        effects->arena, "This TaskManager ends: %s.", event->envelope->end_taskmanager->reason);
+}
+
 static void on_message(
     struct weir_taskexecutor *executor, const struct weir_event *event, struct weir_effects *effects)
 {
@@ -102,6 +110,7 @@ static void on_message(
     case WEIR__ENVELOPE__BODY_LEADER_ANNOUNCEMENT: te__on_announcement(executor, event, effects); break;
     case WEIR__ENVELOPE__BODY_HEARTBEAT: te__on_heartbeat(executor, event, effects); break;
     case WEIR__ENVELOPE__BODY_REPORT_ACCEPTED: on_report_accepted(executor, event, effects); break;
+    case WEIR__ENVELOPE__BODY_END_TASKMANAGER: on_end(event, effects); break;
     case WEIR__ENVELOPE__BODY_DEPLOY: te__on_deploy(executor, event, effects); break;
     case WEIR__ENVELOPE__BODY_CANCEL_TASKS: te__on_cancel(executor, event, effects); break;
     case WEIR__ENVELOPE__BODY_FORGET: te__on_forget(executor, event, effects); break;

@@ -127,6 +127,7 @@ static void task_event(
 static bool is_command(Weir__Envelope__BodyCase body)
 {
     switch (body) {
+    case WEIR__ENVELOPE__BODY_END_TASKMANAGER:
     case WEIR__ENVELOPE__BODY_DEPLOY:
     case WEIR__ENVELOPE__BODY_CANCEL_TASKS:
     case WEIR__ENVELOPE__BODY_FORGET:

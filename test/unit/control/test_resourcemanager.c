@@ -571,9 +571,126 @@ static void idle_workers_are_stopped_others_never(void **state)
     beat_through(&bench, "worker-4-9", 0, 290);
     bench_expect(&bench, "");
     beat_through(&bench, "worker-4-9", 0, 20);
-    bench_expect(&bench, "stop worker-4-9");
+    bench_expect(&bench, ">worker-4-9:end_taskmanager stop worker-4-9");
     require(&bench, 2, 1); /* and nobody is sent there any more */
     bench_expect(&bench, "@2:report worker-4-9 @2:slots[] start worker-5-2");
+    end(&bench);
+}
+
+/* Its process is nobody's child here: the driver says that it has no such process, and a new one may start.
+ */
+static void a_lost_worker_of_an_earlier_leader_is_replaced(void **state)
+{
+    struct bench bench;
+    start_workers(&bench);
+    bench.options.workers_wanted_max = 1;
+    report(&bench, "worker-4-9", 1, 2, NULL, 0);
+    require(&bench, 1, 1);
+    bench_forget(&bench);
+    ticks(&bench, 20);
+    struct weir_event died = { .kind = WEIR_EVENT_PROCESS_DIED };
+    died.from = bench_node(&bench, "worker-4-9");
+    died.from_incarnation = 1;
+    bench_run(&bench, &died);
+    char *text = strstr(bench.text, "stop worker-4-9");
+    assert_non_null(text);
+    bench_forget(&bench);
+    struct weir_event ended = { .kind = WEIR_EVENT_WORKER };
+    ended.worker.name = "worker-4-9";
+    bench_run(&bench, &ended);
+    bench_expect(&bench, "start worker-5-1");
+    end(&bench);
+}
+
+static void a_new_leader_counts_workers_before_it_starts_any(void **state)
+{
+    struct bench bench;
+    start_idle(&bench);
+    bench.options.workers_wanted_max = 2;
+    bench.options.slots_per_worker = 2;
+    bench.options.worker_recovery_us = 1000000;
+    grant(&bench);
+    recovered(&bench);
+    require(&bench, 1, 4);
+    bench_expect(&bench, "@1:slots[]");
+    report(&bench, "worker-4-1", 1, 2, NULL, 0);
+    bench_forget(&bench);
+    ticks(&bench, 10);
+    bench_expect(&bench, "");
+    beat(&bench, "worker-4-1", 1, 0);
+    ticks(&bench, 1);
+    bench_expect(&bench, "start worker-5-1");
+    report(&bench, "worker-5-1", 2, 2, NULL, 0);
+    require(&bench, 2, 4);
+    bench_forget(&bench);
+    beat(&bench, "worker-4-1", 1, 0);
+    beat(&bench, "worker-5-1", 2, 0);
+    ticks(&bench, 5);
+    bench_expect(&bench, ""); /* there are as many as may be */
+    end(&bench);
+}
+
+static void workers_that_die_at_once_are_started_ever_more_slowly(void **state)
+{
+    struct bench bench;
+    start_workers(&bench);
+    require(&bench, 1, 1);
+    bench_forget(&bench);
+    char name[32], expected[64];
+    const int waits[] = { 10, 19, 39, 79 }; /* ticks; the very first one only starts the clock */
+    for (uint32_t i = 0; i < 4; i++) {
+        snprintf(name, sizeof name, "worker-5-%u", i + 1);
+        if (i % 2) report(&bench, name, 1, 2, NULL, 0); /* also when it has just registered */
+        struct weir_event ended = { .kind = WEIR_EVENT_WORKER };
+        ended.worker.name = name;
+        bench_run(&bench, &ended);
+        bench_forget(&bench);
+        ticks(&bench, waits[i]);
+        bench_expect(&bench, "");
+        ticks(&bench, 1);
+        snprintf(expected, sizeof expected, "start worker-5-%u", i + 2);
+        bench_expect(&bench, expected);
+    }
+    /* One that has lived is replaced at once, and the count starts again. */
+    report(&bench, "worker-5-5", 1, 2, NULL, 0);
+    beat_through(&bench, "worker-5-5", 0, 20);
+    bench_forget(&bench);
+    struct weir_event ended = { .kind = WEIR_EVENT_WORKER };
+    ended.worker.name = "worker-5-5";
+    bench_run(&bench, &ended);
+    bench_expect(&bench, "@1:lost worker-5-5.1 @1:slots[] start worker-5-6");
+    end(&bench);
+}
+
+static void some_are_kept_whatever_the_jobs_want(void **state)
+{
+    struct bench bench;
+    start_idle(&bench);
+    bench.options.workers_wanted_max = 2;
+    bench.options.slots_per_worker = bench.options.slots_wanted_min = 2;
+    grant(&bench);
+    bench_expect(&bench, "start worker-5-1");
+    report(&bench, "worker-5-1", 1, 2, NULL, 0);
+    bench_forget(&bench);
+    beat_through(&bench, "worker-5-1", 0, 1000); /* idle, and left alone */
+    bench_expect(&bench, "");
+    end(&bench);
+}
+
+static void the_end_of_the_cluster_ends_its_workers(void **state)
+{
+    struct bench bench;
+    start_workers(&bench);
+    require(&bench, 1, 3);
+    report(&bench, "worker-5-1", 1, 2, NULL, 0);
+    report(&bench, "tm-1", 1, 2, NULL, 0);
+    bench_forget(&bench);
+    struct weir_local_message message = local_of(WEIR_LOCAL_END_WORKERS, 0);
+    local(&bench, &message);
+    bench_expect(&bench, ">worker-5-1:end_taskmanager stop worker-5-1 stop worker-5-2");
+    require(&bench, 2, 9);
+    ticks(&bench, 3);
+    bench_expect(&bench, "@2:report worker-5-1 @2:report tm-1 @2:slots[]");
     end(&bench);
 }
 
@@ -631,6 +748,11 @@ int main(void)
         cmocka_unit_test(a_worker_that_dies_is_replaced_after_a_while),
         cmocka_unit_test(a_worker_that_does_not_register_is_stopped),
         cmocka_unit_test(idle_workers_are_stopped_others_never),
+        cmocka_unit_test(a_lost_worker_of_an_earlier_leader_is_replaced),
+        cmocka_unit_test(a_new_leader_counts_workers_before_it_starts_any),
+        cmocka_unit_test(workers_that_die_at_once_are_started_ever_more_slowly),
+        cmocka_unit_test(some_are_kept_whatever_the_jobs_want),
+        cmocka_unit_test(the_end_of_the_cluster_ends_its_workers),
         cmocka_unit_test(ten_thousand_slots_and_a_thousand_jobs_take_no_quadratic_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
