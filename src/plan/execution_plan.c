@@ -22,6 +22,10 @@ static Weir__PlanVertex *make_vertex(
     message->source = vertex->operators[0]->kind == WEIR_PLAN_SOURCE;
     message->sink = vertex->operators[vertex->operator_count - 1]->kind == WEIR_PLAN_SINK;
     message->keyed = is_keyed(graph, vertex);
+    const struct weir_spec *spec = vertex->operators[0]->spec;
+    message->enumerated = message->source && spec && weir_spec_get_boolean(spec, "enumerated", false);
+    if (message->enumerated)
+        message->split_discovery_ms = (uint64_t)weir_spec_get_integer(spec, "split_discovery_ms", 0);
     message->n_inputs = vertex->input_edge_count;
     message->inputs = WEIR_ARENA_ARRAY(arena, Weir__PlanEdge *, vertex->input_edge_count + 1);
     for (uint32_t i = 0; i < vertex->input_edge_count; i++) {

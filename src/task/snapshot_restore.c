@@ -6,11 +6,22 @@
 #include <stdio.h>
 #include <xxhash.h>
 
-struct restorer {
-    struct weir_filesystem *fs;
-    struct weir_arena *arena;
-    const struct weir_snapshot_manifest *manifest;
-    struct weir_file *files[WEIR_SNAPSHOT_FILES_MAX]; /* of the manifest; opened when they are needed */
+/* Files of one manifest are open at a time: there may be hundreds of manifests. */
+struct weir_snapshot_reader {
+    struct weir_snapshot_reader_config config;
+    struct weir_local_folders folders;
+    const struct weir_snapshot_section **origins; /* of each section handed out */
+    const struct weir_snapshot_manifest **parts;
+    uint32_t count;
+    const struct weir_snapshot_manifest *open; /* whose files these are */
+    struct open_file {
+        struct weir_file *file; /* opened when it is needed */
+        const char *path;
+        bool is_copy, storage_only;
+    } files[WEIR_SNAPSHOT_FILES_MAX];
+    uint8_t *bytes;
+    size_t bytes_capacity;
+    struct weir_snapshot_reader_statistics statistics;
 };
 
 static enum weir_error_code read_whole(struct weir_filesystem *fs, struct weir_file *file, uint64_t offset,
@@ -26,42 +37,68 @@ static enum weir_error_code read_whole(struct weir_filesystem *fs, struct weir_f
     return WEIR_OK;
 }
 
-static enum weir_error_code open_file(struct restorer *restorer, uint32_t index, struct weir_error *reterr)
+/* So no section is longer than what is there. */
+static enum weir_error_code check_head(struct weir_filesystem *fs, struct weir_file *file, const char *path,
+    uint64_t bytes, struct weir_error *reterr)
 {
-    struct weir_filesystem *fs = restorer->fs;
-    const char *path = restorer->manifest->files[index].path;
-    struct weir_file *file;
     uint8_t header[SNAPSHOT_HEADER_BYTES];
     size_t got;
     struct weir_file_status status;
-    enum weir_error_code code = fs->open_read(fs, path, &file, reterr);
-    if (code) return code;
-    code = fs->file_status(file, &status, reterr);
-    /* So no section is longer than what is there. */
-    if (!code && (uint64_t)status.size_bytes < restorer->manifest->files[index].bytes)
+    enum weir_error_code code = fs->file_status(file, &status, reterr);
+    if (!code && (uint64_t)status.size_bytes < bytes)
         code = weir_error_set(reterr, WEIR_E_STATE, "%s is truncated: it has %lld of %llu bytes", path,
-            (long long)status.size_bytes, (unsigned long long)restorer->manifest->files[index].bytes);
+            (long long)status.size_bytes, (unsigned long long)bytes);
     if (!code) code = read_whole(fs, file, 0, header, sizeof header, &got, reterr);
-    if (!code && (got < sizeof header || memcmp(header, SNAPSHOT_FILE_MAGIC, SNAPSHOT_MAGIC_BYTES) != 0))
-        code = weir_error_set(reterr, WEIR_E_STATE,
+    if (code) return code;
+    if (got < sizeof header || memcmp(header, SNAPSHOT_FILE_MAGIC, SNAPSHOT_MAGIC_BYTES) != 0)
+        return weir_error_set(reterr, WEIR_E_STATE,
             "%s is not a snapshot file: it does not begin with \"" SNAPSHOT_FILE_MAGIC "\"", path);
     struct weir_reader rest = { .data = header, .length = sizeof header, .offset = SNAPSHOT_MAGIC_BYTES };
     uint32_t version = weir_reader_u32(&rest), zero = weir_reader_u32(&rest);
-    if (!code && (version != SNAPSHOT_FILE_VERSION || zero != 0))
-        code =
-            weir_error_set(reterr, WEIR_E_STATE, "%s has snapshot version %u.%u; this build reads version %d",
-                path, version, zero, SNAPSHOT_FILE_VERSION);
-    if (code)
-        fs->close(file);
-    else
-        restorer->files[index] = file;
+    if (version == SNAPSHOT_FILE_VERSION && zero == 0) return WEIR_OK;
+    return weir_error_set(reterr, WEIR_E_STATE, "%s has snapshot version %u.%u; this build reads version %d",
+        path, version, zero, SNAPSHOT_FILE_VERSION);
+}
+
+static void close_file(struct weir_snapshot_reader *reader, struct open_file *open)
+{
+    if (open->file) reader->config.filesystem->close(open->file);
+    open->file = NULL;
+}
+
+static void close_files(struct weir_snapshot_reader *reader)
+{
+    for (uint32_t f = 0; f < WEIR_SNAPSHOT_FILES_MAX; f++) {
+        close_file(reader, &reader->files[f]);
+        reader->files[f].storage_only = false;
+    }
+}
+
+static enum weir_error_code open_file(
+    struct weir_snapshot_reader *reader, uint32_t index, struct weir_error *reterr)
+{
+    struct weir_filesystem *fs = reader->config.filesystem;
+    const struct weir_snapshot_file *file = &reader->open->files[index];
+    struct open_file *open = &reader->files[index];
+    const char *copy = NULL;
+    if (reader->config.local && !open->storage_only)
+        copy = weir_local_store_find(fs, &reader->folders, file, reader->config.arena);
+    open->is_copy = copy != NULL;
+    open->path = copy ? copy : file->path;
+    enum weir_error_code code = fs->open_read(fs, open->path, &open->file, reterr);
+    if (code) {
+        open->file = NULL;
+        return code;
+    }
+    code = check_head(fs, open->file, open->path, file->bytes, reterr);
+    if (code) close_file(reader, open);
     return code;
 }
 
-static enum weir_error_code read_section(struct restorer *restorer,
-    const struct weir_snapshot_section *section, struct weir_restore_section *ret, struct weir_error *reterr)
+static enum weir_error_code read_verified(struct weir_snapshot_reader *reader,
+    const struct weir_snapshot_section *section, uint8_t *bytes, struct weir_error *reterr)
 {
-    const char *path = restorer->manifest->files[section->file].path;
+    struct open_file *open = &reader->files[section->file];
     char what[64];
     if (section->is_blob)
         snprintf(what, sizeof what, "the operator state");
@@ -69,47 +106,104 @@ static enum weir_error_code read_section(struct restorer *restorer,
         snprintf(what, sizeof what, "key group %u", section->key_group);
     enum weir_error_code code = WEIR_OK;
     size_t got = 0;
-    uint8_t *bytes = NULL;
-    if (!restorer->files[section->file]) code = open_file(restorer, section->file, reterr);
-    if (!code) bytes = weir_arena_allocate(restorer->arena, section->length + 1);
+    if (!open->file) code = open_file(reader, section->file, reterr);
     if (!code)
-        code = read_whole(restorer->fs, restorer->files[section->file], section->offset, bytes,
-            section->length, &got, reterr);
-    if (code) return weir_error_wrap(reterr, "cannot read %s of %s from %s", what, section->uid, path);
+        code = read_whole(
+            reader->config.filesystem, open->file, section->offset, bytes, section->length, &got, reterr);
+    if (code) return weir_error_wrap(reterr, "cannot read %s of %s from %s", what, section->uid, open->path);
     if (got < section->length)
         return weir_error_set(reterr, WEIR_E_STATE,
-            "%s: %s of %s (bytes %llu to %llu) is cut off: the file is truncated", path, what, section->uid,
-            (unsigned long long)section->offset, (unsigned long long)(section->offset + section->length));
+            "%s: %s of %s (bytes %llu to %llu) is cut off: the file is truncated", open->path, what,
+            section->uid, (unsigned long long)section->offset,
+            (unsigned long long)(section->offset + section->length));
     if (XXH3_64bits(bytes, section->length) != section->hash)
         return weir_error_set(reterr, WEIR_E_STATE,
-            "%s: %s of %s (bytes %llu to %llu) is damaged: its checksum is wrong", path, what, section->uid,
-            (unsigned long long)section->offset, (unsigned long long)(section->offset + section->length));
-    *ret = (struct weir_restore_section){ .uid = section->uid,
-        .old_subtask = restorer->manifest->subtask_index,
-        .is_blob = section->is_blob,
-        .key_group = section->key_group,
-        .bytes = bytes,
-        .length = section->length };
+            "%s: %s of %s (bytes %llu to %llu) is damaged: its checksum is wrong", open->path, what,
+            section->uid, (unsigned long long)section->offset,
+            (unsigned long long)(section->offset + section->length));
+    *(open->is_copy ? &reader->statistics.bytes_local : &reader->statistics.bytes_storage) += section->length;
     return WEIR_OK;
 }
 
-static enum weir_error_code read_manifest(struct restorer *restorer, struct weir_key_group_range range,
-    struct weir_restore_section *sections, uint32_t *count, struct weir_error *reterr)
+/* A copy that does not do is passed over from then on. */
+static enum weir_error_code read_section(struct weir_snapshot_reader *reader,
+    const struct weir_snapshot_manifest *manifest, const struct weir_snapshot_section *section,
+    uint8_t *bytes, struct weir_error *reterr)
 {
-    const struct weir_snapshot_manifest *manifest = restorer->manifest;
-    enum weir_error_code code = WEIR_OK;
-    for (uint32_t i = 0; !code && i < manifest->section_count; i++) {
+    if (reader->open != manifest) close_files(reader);
+    reader->open = manifest;
+    struct open_file *open = &reader->files[section->file];
+    struct weir_error of_copy;
+    open->is_copy = open->file && open->is_copy;
+    enum weir_error_code code = read_verified(reader, section, bytes, &of_copy);
+    if (!code) return WEIR_OK;
+    if (!open->is_copy) {
+        if (reterr) *reterr = of_copy;
+        return code;
+    }
+    reader->statistics.copies_refused++;
+    close_file(reader, open);
+    open->storage_only = true;
+    return read_verified(reader, section, bytes, reterr);
+}
+
+static enum weir_error_code load(
+    void *context, uint32_t index, const uint8_t **ret, struct weir_error *reterr)
+{
+    struct weir_snapshot_reader *reader = context;
+    const struct weir_snapshot_section *section = reader->origins[index];
+    struct weir_memory *memory = reader->config.memory;
+    if (section->length > reader->bytes_capacity || !reader->bytes) {
+        weir_memory_release(memory, reader->bytes, reader->bytes_capacity);
+        reader->bytes_capacity = section->length + section->length / 4 + 1;
+        reader->bytes = weir_memory_allocate(memory, reader->bytes_capacity);
+    }
+    *ret = reader->bytes;
+    return read_section(reader, reader->parts[index], section, reader->bytes, reterr);
+}
+
+/* A length is believed once the file was seen to be that long. */
+static enum weir_error_code check_length(struct weir_snapshot_reader *reader,
+    const struct weir_snapshot_manifest *manifest, uint32_t file, struct weir_error *reterr)
+{
+    if (reader->open != manifest) close_files(reader);
+    reader->open = manifest;
+    if (reader->files[file].file) return WEIR_OK;
+    enum weir_error_code code = open_file(reader, file, reterr);
+    if (!code || !reader->files[file].is_copy) return code;
+    reader->statistics.copies_refused++;
+    reader->files[file].storage_only = true;
+    return open_file(reader, file, reterr);
+}
+
+static enum weir_error_code add_manifest(struct weir_snapshot_reader *reader,
+    const struct weir_snapshot_manifest *manifest, struct weir_key_group_range range,
+    struct weir_restore_section *sections, struct weir_error *reterr)
+{
+    for (uint32_t i = 0; i < manifest->section_count; i++) {
         const struct weir_snapshot_section *section = &manifest->sections[i];
         if (!section->is_blob && (section->key_group < range.first || section->key_group > range.last))
             continue;
-        code = read_section(restorer, section, &sections[*count], reterr);
-        if (!code) (*count)++;
+        enum weir_error_code code = check_length(reader, manifest, section->file, reterr);
+        if (code)
+            return weir_error_wrap(reterr, "cannot read the state of %s from %s", section->uid,
+                manifest->files[section->file].path);
+        uint8_t *bytes = NULL;
+        if (section->is_blob) {
+            bytes = weir_arena_allocate(reader->config.arena, section->length + 1);
+            code = read_section(reader, manifest, section, bytes, reterr);
+            if (code) return code;
+        }
+        reader->origins[reader->count] = section;
+        reader->parts[reader->count] = manifest;
+        sections[reader->count++] = (struct weir_restore_section){ .uid = section->uid,
+            .old_subtask = manifest->subtask_index,
+            .is_blob = section->is_blob,
+            .key_group = section->key_group,
+            .bytes = bytes,
+            .length = section->length };
     }
-    for (uint32_t f = 0; f < manifest->file_count; f++) {
-        if (restorer->files[f]) restorer->fs->close(restorer->files[f]);
-        restorer->files[f] = NULL;
-    }
-    return code;
+    return WEIR_OK;
 }
 
 /* The vertex' manifests: each old subtask exactly once. */
@@ -158,32 +252,85 @@ static enum weir_error_code check_parts(const struct weir_snapshot_manifest *man
     return WEIR_OK;
 }
 
+enum weir_error_code weir_snapshot_reader_new(const struct weir_snapshot_reader_config *config,
+    struct weir_snapshot_reader **ret, struct weir_subtask_restore *ret_restore, struct weir_error *reterr)
+{
+    const struct weir_job_vertex *vertex = config->vertex;
+    struct vertex_parts parts;
+    enum weir_error_code code = check_parts(config->manifests, config->manifest_count, vertex,
+        config->subtask_index, config->arena, &parts, reterr);
+    if (code) return code;
+    struct weir_key_group_range range =
+        weir_key_group_range_of(config->subtask_index, vertex->max_parallelism, vertex->parallelism);
+    struct weir_restore_section *sections =
+        WEIR_ARENA_ARRAY(config->arena, struct weir_restore_section, parts.section_count + 1);
+    struct weir_snapshot_reader *reader = weir_memory_allocate_zeroed(config->memory, sizeof *reader);
+    reader->config = *config;
+    reader->origins =
+        WEIR_ARENA_ARRAY(config->arena, const struct weir_snapshot_section *, parts.section_count + 1);
+    reader->parts =
+        WEIR_ARENA_ARRAY(config->arena, const struct weir_snapshot_manifest *, parts.section_count + 1);
+    if (config->local)
+        weir_local_store_folders(config->local, config->job_id, config->arena, &reader->folders);
+    for (uint32_t i = 0; !code && i < config->manifest_count; i++)
+        if (config->manifests[i].vertex_id == vertex->id)
+            code = add_manifest(reader, &config->manifests[i], range, sections, reterr);
+    if (code) {
+        weir_snapshot_reader_free(reader);
+        return code;
+    }
+    bool all = parts.finished_count == parts.part_count;
+    bool same = parts.parallelism == vertex->parallelism;
+    *ret_restore = (struct weir_subtask_restore){ .checkpoint_id = config->checkpoint_id,
+        .parallelism = parts.parallelism,
+        .sections = sections,
+        .section_count = reader->count,
+        .load = load,
+        .reader = reader,
+        .finished = all || (same && parts.own_finished) };
+    *ret = reader;
+    return WEIR_OK;
+}
+
+void weir_snapshot_reader_free(struct weir_snapshot_reader *reader)
+{
+    if (!reader) return;
+    close_files(reader);
+    weir_memory_release(reader->config.memory, reader->bytes, reader->bytes_capacity);
+    weir_memory_release(reader->config.memory, reader, sizeof *reader);
+}
+
+struct weir_snapshot_reader_statistics weir_snapshot_reader_statistics(
+    const struct weir_snapshot_reader *reader)
+{
+    return reader->statistics;
+}
+
 enum weir_error_code weir_snapshot_restore(struct weir_filesystem *fs, uint64_t checkpoint_id,
     const struct weir_snapshot_manifest *manifests, uint32_t manifest_count,
     const struct weir_job_vertex *vertex, uint32_t subtask_index, struct weir_arena *arena,
     struct weir_subtask_restore *ret, struct weir_error *reterr)
 {
-    struct vertex_parts parts;
-    enum weir_error_code code =
-        check_parts(manifests, manifest_count, vertex, subtask_index, arena, &parts, reterr);
+    struct weir_snapshot_reader *reader;
+    struct weir_snapshot_reader_config config = { .filesystem = fs,
+        .memory = arena->memory,
+        .arena = arena,
+        .checkpoint_id = checkpoint_id,
+        .manifests = manifests,
+        .manifest_count = manifest_count,
+        .vertex = vertex,
+        .subtask_index = subtask_index };
+    enum weir_error_code code = weir_snapshot_reader_new(&config, &reader, ret, reterr);
     if (code) return code;
-    struct weir_key_group_range range =
-        weir_key_group_range_of(subtask_index, vertex->max_parallelism, vertex->parallelism);
-    struct weir_restore_section *sections =
-        WEIR_ARENA_ARRAY(arena, struct weir_restore_section, parts.section_count + 1);
-    uint32_t section_count = 0;
-    for (uint32_t i = 0; i < manifest_count; i++) {
-        if (manifests[i].vertex_id != vertex->id) continue;
-        struct restorer restorer = { .fs = fs, .arena = arena, .manifest = &manifests[i] };
-        code = read_manifest(&restorer, range, sections, &section_count, reterr);
-        if (code) return code;
+    struct weir_restore_section *sections = (struct weir_restore_section *)ret->sections;
+    for (uint32_t i = 0; !code && i < ret->section_count; i++) {
+        if (sections[i].bytes) continue;
+        uint8_t *bytes = weir_arena_allocate(arena, sections[i].length + 1);
+        code = read_section(reader, reader->parts[i], reader->origins[i], bytes, reterr);
+        sections[i].bytes = bytes;
     }
-    bool all = parts.finished_count == parts.part_count;
-    bool same = parts.parallelism == vertex->parallelism;
-    *ret = (struct weir_subtask_restore){ .checkpoint_id = checkpoint_id,
-        .parallelism = parts.parallelism,
-        .sections = sections,
-        .section_count = section_count,
-        .finished = all || (same && parts.own_finished) };
-    return WEIR_OK;
+    weir_snapshot_reader_free(reader);
+    ret->load = NULL;
+    ret->reader = NULL;
+    return code;
 }

@@ -131,8 +131,10 @@ static enum weir_error_code restore_one(
         uint32_t owner = weir_key_group_subtask(
             section->key_group, s->config.vertex->max_parallelism, s->config.vertex->parallelism);
         if (owner != s->config.subtask_index || !s->states[index]) continue;
-        enum weir_error_code code =
-            weir_state_restore(s->states[index], section->key_group, section->bytes, section->length, reterr);
+        const uint8_t *bytes = section->bytes;
+        enum weir_error_code code = bytes ? WEIR_OK : restore->load(restore->reader, i, &bytes, reterr);
+        if (!code)
+            code = weir_state_restore(s->states[index], section->key_group, bytes, section->length, reterr);
         if (code) return code;
     }
     if (index == 0 && s->source) {

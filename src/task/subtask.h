@@ -75,7 +75,7 @@ struct weir_restore_section {
     uint32_t old_subtask;
     bool is_blob;
     uint32_t key_group;
-    const uint8_t *bytes;
+    const uint8_t *bytes; /* NULL: load() gets them */
     size_t length;
 };
 struct weir_subtask_restore {
@@ -83,6 +83,10 @@ struct weir_subtask_restore {
     uint32_t parallelism; /* of the vertex when it was taken */
     const struct weir_restore_section *sections;
     uint32_t section_count;
+    /* The bytes of a section, verified; good until the next call. So a state is never in memory twice. */
+    enum weir_error_code (*load)(
+        void *reader, uint32_t section, const uint8_t **ret, struct weir_error *reterr);
+    void *reader;
     /* This subtask had ended: it restores everything, emits nothing, sends its end again and delivers the
      * same final snapshot again, without what its sinks commit meanwhile. Only at the parallelism it ended
      * at, or when all subtasks of the vertex had ended. */
