@@ -78,7 +78,8 @@ enum weir_task_action {
                            having acknowledged that checkpoint */
     WEIR_TASK_DRAIN,    /* sources end; the STOP's savepoint is made of final snapshots */
     WEIR_TASK_ASSIGN_SPLITS,
-    WEIR_TASK_FORGET /* an ended, failed or canceled attempt: free it */
+    WEIR_TASK_DISCOVER_SPLITS, /* a source: answered by SPLITS_FOUND */
+    WEIR_TASK_FORGET           /* an ended, failed or canceled attempt: free it */
 };
 struct weir_task_effect {
     enum weir_task_action action;

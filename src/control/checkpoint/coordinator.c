@@ -282,6 +282,7 @@ void weir_checkpoint_on_message(
     case WEIR__ENVELOPE__BODY_DECLINE: checkpoint__declined(c, event, effects); break;
     case WEIR__ENVELOPE__BODY_COMMITTED: checkpoint__committed(c, event, effects); break;
     case WEIR__ENVELOPE__BODY_REQUEST_SPLITS: checkpoint__splits_requested(c, event, effects); break;
+    case WEIR__ENVELOPE__BODY_SPLITS_FOUND: checkpoint__splits_found(c, event, effects); break;
     default: break;
     }
     checkpoint__leave(c, effects);

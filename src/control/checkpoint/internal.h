@@ -441,6 +441,9 @@ void checkpoint__splits_tasks_changed(struct weir_checkpoint_coordinator *c, str
 void checkpoint__splits_advance(struct weir_checkpoint_coordinator *c, struct weir_effects *effects);
 void checkpoint__splits_requested(
     struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects);
+/* A reader has looked which splits there are. */
+void checkpoint__splits_found(
+    struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects);
 void checkpoint__splits_listed(
     struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects);
 /* Sends again what the checkpointed state of the reader does not show as received. */

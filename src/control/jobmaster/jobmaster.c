@@ -169,6 +169,7 @@ static void on_message(
     case WEIR__ENVELOPE__BODY_DECLINE:
     case WEIR__ENVELOPE__BODY_COMMITTED:
     case WEIR__ENVELOPE__BODY_REQUEST_SPLITS:
+    case WEIR__ENVELOPE__BODY_SPLITS_FOUND:
         if (jm->coordinator) weir_checkpoint_on_message(jm->coordinator, event, effects);
         return;
     default: return;
