@@ -104,6 +104,12 @@ const char *weir_attempt_id_print(const struct weir_attempt_id *id, char text[WE
     return text;
 }
 
+const char *weir_leadership_key(struct weir_arena *arena, uint64_t epoch, uint64_t incarnation)
+{
+    return weir_arena_format(arena, WEIR_LEADERSHIPS "/%020llu-%016llx", (unsigned long long)epoch,
+        (unsigned long long)incarnation);
+}
+
 bool weir_run_equal(const struct weir_run *a, const struct weir_run *b)
 {
     return a->epoch == b->epoch && a->counter == b->counter &&

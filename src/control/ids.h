@@ -18,6 +18,7 @@ struct weir_run {
     uint64_t epoch, counter, restored_checkpoint, plan_version;
 };
 
+#define WEIR_LEADERSHIPS "leaderships"
 enum { WEIR_JOB_ID_TEXT_BYTES = 33, WEIR_ATTEMPT_TEXT_BYTES = 96 };
 
 bool weir_job_id_equal(const struct weir_job_id *a, const struct weir_job_id *b);
@@ -33,6 +34,10 @@ bool weir_attempt_id_equal(const struct weir_attempt_id *a, const struct weir_at
 bool weir_attempt_id_from(const Weir__AttemptId *message, struct weir_attempt_id *ret); /* NULL: false */
 Weir__AttemptId *weir_attempt_id_to(struct weir_arena *arena, const struct weir_attempt_id *id);
 const char *weir_attempt_id_print(const struct weir_attempt_id *id, char text[WEIR_ATTEMPT_TEXT_BYTES]);
+
+/* "leaderships/<epoch>-<incarnation>": there while that leader leads, and never again (H1). Writes that
+ * depend on it check this key: unlike versions it does not come again in a store that was wiped. */
+const char *weir_leadership_key(struct weir_arena *arena, uint64_t epoch, uint64_t incarnation);
 
 bool weir_run_equal(const struct weir_run *a, const struct weir_run *b);
 bool weir_run_from(const Weir__Run *message, struct weir_run *ret); /* NULL: false */

@@ -197,8 +197,11 @@ static void fault_shared_down(struct weir_sim *sim, struct weir_sim_random *rand
 
 static void fault_wipe(struct weir_sim *sim, struct weir_sim_random *random)
 {
-    weir_sim_store_wipe(&sim->store, "leader");
-    if (weir_sim_random_permille(random, 500)) weir_sim_store_wipe(&sim->store, "candidates");
+    bool leaderships = weir_sim_random_permille(random, 700);
+    bool nothing_else = leaderships && weir_sim_random_permille(random, 100);
+    if (!nothing_else) weir_sim_store_wipe(&sim->store, "leader");
+    if (weir_sim_random_permille(random, 500)) weir_sim_store_wipe(&sim->store, "candidates/");
+    if (leaderships) weir_sim_store_wipe(&sim->store, "leaderships/");
 }
 
 static void fault_refuse(struct weir_sim *sim, struct weir_sim_random *random)

@@ -216,10 +216,12 @@ static void end_session_entries(struct weir_sim_store *store, uint64_t session)
     }
 }
 
-void weir_sim_store_wipe(struct weir_sim_store *store, const char *prefix)
+void weir_sim_store_wipe(struct weir_sim_store *store, const char *folder_or_key)
 {
+    size_t length = strlen(folder_or_key);
+    bool folder = folder_or_key[length - 1] == '/';
     for (uint32_t i = 0; i < store->entry_count;) {
-        if (strncmp(store->entries[i].key, prefix, strlen(prefix)) != 0) {
+        if (strncmp(store->entries[i].key, folder_or_key, length + !folder) != 0) {
             i++;
             continue;
         }
@@ -260,7 +262,9 @@ static void apply_operation(struct weir_sim_store *store, struct weir_sim_proces
     const struct weir_store_operation *operation)
 {
     const struct weir_sim_entry *entry = weir_sim_store_find(store, operation->key);
-    struct weir_sim_entry after = { .version = entry ? entry->version + 1 : 1,
+    /* A store without transactions promises that no version of a key comes again, even when it was wiped. */
+    uint64_t first = store->transactions ? 1 : 1 + (store->applied << 20);
+    struct weir_sim_entry after = { .version = entry ? entry->version + 1 : first,
         .value = (uint8_t *)operation->value,
         .length = operation->length,
         .session = operation->kind == WEIR_STORE_CREATE_EPHEMERAL ? session

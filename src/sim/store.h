@@ -97,8 +97,8 @@ void weir_sim_store_set_down(struct weir_sim_store *store, bool down);
 void weir_sim_store_set_cut(struct weir_sim_store *store, uint32_t process, bool cut);
 /* Ends the session of a process at the server. */
 void weir_sim_store_expire(struct weir_sim_store *store, uint32_t process);
-/* Everything whose key starts with prefix is gone. */
-void weir_sim_store_wipe(struct weir_sim_store *store, const char *prefix);
+/* "x/": everything below it is gone; "x": that one. */
+void weir_sim_store_wipe(struct weir_sim_store *store, const char *folder_or_key);
 const struct weir_sim_entry *weir_sim_store_find(const struct weir_sim_store *store, const char *key);
 
 #endif

@@ -2,8 +2,8 @@
  * HA drivers: a coordination store as the control plane needs it. A driver is a folder src/plugins/ha/<name>/
  * with one const struct weir_ha_driver and a line in plugins.def.
  *
- * The store: keys ("leader", "jobs/<hex>") hold small values with a version that starts at 1 and grows by 1
- * with every SET. What a driver must promise, and its conformance suite (test/ha) checks:
+ * The store: keys ("leader", "jobs/<hex>") hold small values with a version that grows by 1 with every SET. A
+ * new key starts at 1; without transactions, at one that this key never had, even when the store was wiped. What a driver must promise, and its conformance suite (test/ha) checks:
  * - A request is applied whole or not at all; a driver without transactions refuses requests of several
  * operations.
  * - READ and LIST see every write that was confirmed, by anybody, before they were asked.
@@ -35,7 +35,7 @@ enum weir_ha_operation_kind {
     WEIR_HA_DELETE
 };
 #define WEIR_HA_VERSION_NONE UINT64_MAX
-enum { WEIR_HA_OPERATIONS_MAX = 4, WEIR_HA_KEY_BYTES_MAX = 255, WEIR_HA_VALUE_BYTES_MAX = 512 << 10 };
+enum { WEIR_HA_OPERATIONS_MAX = 6, WEIR_HA_KEY_BYTES_MAX = 255, WEIR_HA_VALUE_BYTES_MAX = 512 << 10 };
 
 struct weir_ha_operation {
     enum weir_ha_operation_kind kind;

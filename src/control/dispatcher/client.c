@@ -149,7 +149,8 @@ static void look_up(
     *lookup = (struct dispatcher_lookup){ ++dispatcher->requests, { event->from, event->envelope->request } };
     struct weir_store_operation operations[2] = { { .kind = WEIR_STORE_READ, .key = "leader" },
         { .kind = WEIR_STORE_READ,
-            .key = weir_arena_format(effects->arena, "candidates/%s", dispatcher->identity->name) } };
+            .key =
+                weir_leadership_key(effects->arena, dispatcher->epoch, dispatcher->identity->incarnation) } };
     struct weir_tag tag = { .role = WEIR_ROLE_DISPATCHER, .kind = DISPATCHER_TAG_LOOKUP };
     tag.number = lookup->number;
     weir_effect_store(effects, tag, operations, dispatcher->transactions ? 2 : 1);

@@ -110,7 +110,7 @@ static Weir__Tombstone *make_tombstone(
     return tombstone;
 }
 
-/* We lead when it applies: the record's version, and our presence, for versions start again in a store that
+/* We lead when it applies: the record's version, and our leadership, for versions start again in a store that
  * was wiped. */
 static uint32_t check_leads(const struct weir_dispatcher *dispatcher, struct weir_store_operation *operations,
     struct weir_arena *arena)
@@ -119,7 +119,7 @@ static uint32_t check_leads(const struct weir_dispatcher *dispatcher, struct wei
         .kind = WEIR_STORE_CHECK, .key = "leader", .version = dispatcher->leader_version
     };
     operations[1] = (struct weir_store_operation){ .kind = WEIR_STORE_CHECK,
-        .key = weir_arena_format(arena, "candidates/%s", dispatcher->identity->name) };
+        .key = weir_leadership_key(arena, dispatcher->epoch, dispatcher->identity->incarnation) };
     return 2;
 }
 

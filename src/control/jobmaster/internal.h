@@ -206,6 +206,7 @@ struct weir_jobmaster {
     uint64_t graph_version; /* plan version that the graph was built from; the record's is ahead: rescale */
     int64_t rescale_deadline_us; /* a checkpoint is waited for until then */
     uint64_t rescale_checkpoint; /* newest when it was asked for */
+    uint64_t rescale_version;    /* plan version whose regions are being cancelled */
     bool rescale_waits, rescale_cancelling;
 
     /* end */

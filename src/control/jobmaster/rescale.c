@@ -122,6 +122,7 @@ static bool *affected_vertices(struct weir_jobmaster *jm, struct weir_arena *are
 static void cancel_affected(struct weir_jobmaster *jm, const bool *affected)
 {
     jm->rescale_cancelling = true;
+    jm->rescale_version = jm->record.confirmed->plan_version;
     jm->progress++;
     if (jm->state == WEIR__JOB_STATE__JOB_RUNNING) jobmaster__set_state(jm, WEIR__JOB_STATE__JOB_RESTARTING);
     for (uint32_t r = 0; r < jm->graph.region_count; r++) {
@@ -155,7 +156,7 @@ static void carry_region(struct execution_graph *to, uint32_t at, struct graph_r
     region->floor_counter = from->floor_counter;
     region->snapshots_told = from->snapshots_told;
     region->commit_only = from->commit_only;
-    region->finish_wanted = from->finish_wanted;
+    region->finish_wanted = false; /* stopping for a rescale that was taken back: it is deployed again */
     weir_arena_done(&region->arena);
     region->arena = from->arena;
     weir_arena_init(&from->arena, from->arena.memory);
@@ -277,10 +278,10 @@ void rescale__advance(struct weir_jobmaster *jm, struct weir_effects *effects)
     if (jm->record.confirmed->plan_version == jm->graph_version) return;
     if (jm->graph.region_counts[REGION_RECONCILING] || jm->suspended) return;
     bool *affected = affected_vertices(jm, effects->arena);
-    if (!jm->rescale_cancelling) {
-        if (wait_for_checkpoint(jm, effects)) return;
+    if (!jm->rescale_cancelling && wait_for_checkpoint(jm, effects)) return;
+    /* Another request may have come meanwhile, about others. */
+    if (!jm->rescale_cancelling || jm->rescale_version != jm->record.confirmed->plan_version)
         cancel_affected(jm, affected);
-    }
     /* H8: which checkpoint is the newest must be known when attempts of the new width are made. */
     if (!jobmaster__settled(jm) || !affected_have_stopped(jm, affected)) return;
     swap_graph(jm, affected, effects);

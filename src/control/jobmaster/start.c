@@ -35,7 +35,7 @@ void start__begin(struct weir_jobmaster *jm, const struct weir_event *event, str
         jobmaster__tag(jm, JOBMASTER_TAG_RECORD), message->job_start.record,
         message->job_start.record_version, jm->identity->epoch, jm->identity->incarnation,
         message->leader_version, message->job_start.transactions);
-    jm->record.presence = jm->identity->name;
+    jm->record.leadership = true;
     jm->record_ready = true;
     if (jm->identity->suspended) weir_record_suspend(&jm->record);
     jm->suspended = jm->identity->suspended;

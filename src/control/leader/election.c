@@ -120,6 +120,7 @@ static void read_record(
     leader->record = NULL;
     leader->holder = 0;
     leader->record_newer = false;
+    leader->leaderships_listed = false; /* what is claimed from this version is listed after it */
     leader->record_found = entry && entry->found;
     leader->record_version = leader->record_found ? entry->version : 0;
     if (leader->record_found) {
@@ -211,6 +212,28 @@ static void read_jobs(struct weir_leader *leader, const struct weir_store_event 
     }
 }
 
+/* H1: who led, when no record tells. */
+static void read_leaderships(struct weir_leader *leader, const struct weir_store_event *store)
+{
+    const size_t prefix = sizeof WEIR_LEADERSHIPS; /* with the slash */
+    leader->leadership_count = 0;
+    leader->leaderships_listed = true;
+    leader->leaderships_due = false;
+    for (uint32_t i = 0; i < store->entry_count; i++) {
+        const struct weir_store_entry *entry = &store->entries[i];
+        uint64_t epoch = 0;
+        size_t length = strlen(entry->key);
+        if (length <= prefix || length >= sizeof leader->leaderships[0].key) continue;
+        for (const char *at = entry->key + prefix; *at >= '0' && *at <= '9' && epoch <= LEADER_EPOCH_MAX;
+             at++)
+            epoch = epoch * 10 + (uint64_t)(*at - '0');
+        if (epoch <= LEADER_EPOCH_MAX) leader->epoch_seen = WEIR_MAX(leader->epoch_seen, epoch);
+        if (leader->leadership_count++ >= LEADER_LEADERSHIPS_MAX) continue;
+        memcpy(leader->leaderships[leader->leadership_count - 1].key, entry->key, length + 1);
+        leader->leaderships[leader->leadership_count - 1].version = entry->version;
+    }
+}
+
 static void end_process(struct weir_leader *leader, struct weir_effects *effects, const char *text)
 {
     leader->ended = true;
@@ -227,6 +250,8 @@ static void look_as_leader(struct weir_leader *leader, int64_t now_us, struct we
             /* Our own rewrite, whose outcome was unknown. */
             leader->led_version = leader->record_version;
             leader__rewritten(leader, leader->record->epoch, now_us, effects);
+        } else if (leader->leadership_gone) {
+            leader->raise_due = true; /* H1: wiped, too; nothing that we write would pass */
         }
         if (leader->record->shut_down) end_process(leader, effects, "the cluster has ended");
         leader__resume(leader, effects);
@@ -292,7 +317,12 @@ static void ask_record(struct weir_leader *leader, int64_t now_us, struct weir_e
         leader->watching_record = true;
         weir_effect_add(effects, WEIR_EFFECT_STORE_WATCH)->text = "leader";
     }
-    ask_one(leader, LEADER_REQUEST_LOOK_RECORD, WEIR_STORE_READ, "leader", now_us, effects);
+    const struct weir_identity *identity = leader->identity;
+    bool leads = leader->state == LEADER_LEADING && leader->transactions;
+    struct weir_store_operation operations[2] = { { .kind = WEIR_STORE_READ, .key = "leader" },
+        { .kind = WEIR_STORE_READ,
+            .key = weir_leadership_key(effects->arena, identity->epoch, identity->incarnation) } };
+    ask(leader, LEADER_REQUEST_LOOK_RECORD, operations, leads ? 2 : 1, now_us, effects);
 }
 
 /* After the record, so that a holder that is not listed was gone when the record named it. */
@@ -409,6 +439,55 @@ static uint32_t drop_living(const struct weir_leader *leader, Weir__LeaderRecord
     return dropped;
 }
 
+/* Does the record say which leadership stands? Else they are listed first. */
+static bool leaderships_are_known(const struct weir_leader *leader)
+{
+    return !leader->transactions || leader->leaderships_listed ||
+           (leader->record && !leader->leaderships_due);
+}
+
+/* Ends the leaderships that are there: nothing made under them applies any more, whatever versions it meets.
+ */
+static uint32_t end_leaderships(
+    struct weir_leader *leader, struct weir_store_operation *operations, struct weir_arena *arena)
+{
+    if (!leader->leaderships_listed) {
+        operations[0] = (struct weir_store_operation){ .kind = WEIR_STORE_DELETE,
+            .key = weir_leadership_key(arena, leader->record->epoch, leader->record->holder->incarnation),
+            .version = 1 };
+        return 1;
+    }
+    uint32_t count = WEIR_MIN(leader->leadership_count, (uint32_t)LEADER_LEADERSHIPS_MAX);
+    for (uint32_t i = 0; i < count; i++)
+        operations[i] = (struct weir_store_operation){ .kind = WEIR_STORE_DELETE,
+            .key = weir_arena_string(arena, leader->leaderships[i].key),
+            .version = leader->leaderships[i].version };
+    leader->leaderships_listed = false; /* used up */
+    return count;
+}
+
+/* With a new epoch: ours begins, in the same transaction. */
+static uint32_t change_leadership(struct weir_leader *leader, uint64_t epoch,
+    struct weir_store_operation *operations, struct weir_arena *arena)
+{
+    if (!leader->transactions) return 0;
+    uint32_t count = end_leaderships(leader, operations, arena);
+    const char *name = weir_arena_string(arena, leader->identity->name); /* for who looks with other tools */
+    operations[count++] = (struct weir_store_operation){ .kind = WEIR_STORE_CREATE,
+        .key = weir_leadership_key(arena, epoch, leader->identity->incarnation),
+        .value = (const uint8_t *)name,
+        .length = strlen(name) };
+    return count;
+}
+
+static void ask_tidy(struct weir_leader *leader, int64_t now_us, struct weir_effects *effects)
+{
+    struct weir_store_operation operations[LEADER_LEADERSHIPS_MAX];
+    uint32_t count = end_leaderships(leader, operations, effects->arena);
+    leader->leaderships_due = true;
+    ask(leader, LEADER_REQUEST_TIDY, operations, count, now_us, effects);
+}
+
 static void ask_write(struct weir_leader *leader, enum leader_request request,
     struct weir_store_operation *operations, uint32_t count, const Weir__LeaderRecord *record, int64_t now_us,
     struct weir_effects *effects)
@@ -445,6 +524,7 @@ static void ask_claim(struct weir_leader *leader, enum leader_reason reason, int
             operations[count++] = (struct weir_store_operation){
                 .kind = WEIR_STORE_CHECK, .key = holder_key, .version = WEIR_STORE_VERSION_NONE
             };
+        count += change_leadership(leader, record->epoch, operations + count, arena);
     }
     weir_effect_log(effects, WEIR_CONTROL_INFO, "wants to lead with epoch %llu: %s",
         (unsigned long long)record->epoch, reason_text(reason));
@@ -475,8 +555,14 @@ static void ask_rewrite(struct weir_leader *leader, int64_t now_us, struct weir_
         record->failovers[record->n_failovers - 1]->takeover_ms = leader->takeover_ms;
     record->shut_down = leader->shutdown_due;
     leader->alive_count = 0; /* should it not be written: their presence shows it again */
-    struct weir_store_operation operations[1];
-    ask_write(leader, LEADER_REQUEST_REWRITE, operations, 0, record, now_us, effects);
+    struct weir_store_operation operations[WEIR_STORE_OPERATIONS_MAX];
+    uint32_t count = 0;
+    if (epoch > identity->epoch)
+        count = change_leadership(leader, epoch, operations, effects->arena);
+    else if (leader->transactions)
+        operations[count++] = (struct weir_store_operation){ .kind = WEIR_STORE_CHECK,
+            .key = weir_leadership_key(effects->arena, epoch, identity->incarnation) };
+    ask_write(leader, LEADER_REQUEST_REWRITE, operations, count, record, now_us, effects);
 }
 
 static bool rewrite_is_due(const struct weir_leader *leader, int64_t now_us)
@@ -486,19 +572,32 @@ static bool rewrite_is_due(const struct weir_leader *leader, int64_t now_us)
            now_us - leader->quiet_since_us >= LEADER_QUIET_US;
 }
 
+/* True: not yet, a request was sent that tells which leaderships end with a new epoch. */
+static bool looks_at_leaderships(struct weir_leader *leader, int64_t now_us, struct weir_effects *effects)
+{
+    if (!leaderships_are_known(leader))
+        ask_one(leader, LEADER_REQUEST_LOOK_LEADERSHIPS, WEIR_STORE_LIST, WEIR_LEADERSHIPS, now_us, effects);
+    else if (leader->leaderships_listed && leader->leadership_count > LEADER_LEADERSHIPS_MAX)
+        ask_tidy(leader, now_us, effects);
+    else
+        return false;
+    return true;
+}
+
 /* What the last look entitles to or asks for. True when a request was sent. */
 static bool act(struct weir_leader *leader, int64_t now_us, int64_t wall_us, struct weir_effects *effects)
 {
     if (leader->state == LEADER_LEADING) {
         bool due = rewrite_is_due(leader, now_us);
-        if (due) ask_rewrite(leader, now_us, effects);
+        if (due && !(leader->raise_due && looks_at_leaderships(leader, now_us, effects)))
+            ask_rewrite(leader, now_us, effects);
         return due;
     }
     enum leader_reason reason = entitlement(leader, now_us);
     if (reason == LEADER_REASON_NONE) return false;
     if (!leader->record && !leader->jobs_looked)
         ask_one(leader, LEADER_REQUEST_LOOK_JOBS, WEIR_STORE_LIST, "jobs", now_us, effects);
-    else
+    else if (!looks_at_leaderships(leader, now_us, effects))
         ask_claim(leader, reason, now_us, wall_us, effects);
     return true;
 }
@@ -562,6 +661,7 @@ static void on_claim(struct weir_leader *leader, const struct weir_event *event,
     case WEIR_STORE_NOT_FOUND:
         /* Somebody was faster, or what was seen is not so any more. An earlier try of unknown outcome may
          * have won: the look knows it by its epoch, so the state stays. */
+        leader->leaderships_due = true;
         defer(leader, event->now_us, effects);
         break;
     }
@@ -574,6 +674,7 @@ static void on_rewrite(
     if (leader->state != LEADER_LEADING) return;
     leader->look_due = true;
     if (store->outcome != WEIR_STORE_OK) {
+        leader->leaderships_due = true;
         defer(leader, event->now_us, effects);
         return;
     }
@@ -598,6 +699,8 @@ static void on_looked(struct weir_leader *leader, const struct weir_event *event
     switch (request) {
     case LEADER_REQUEST_LOOK_RECORD:
         read_record(leader, store->entry_count ? &store->entries[0] : NULL, effects);
+        leader->leadership_gone = store->entry_count > 1 && !store->entries[1].found;
+        if (leader->leadership_gone) leader->leaderships_due = true;
         ask_candidates(leader, now_us, effects);
         break;
     case LEADER_REQUEST_LOOK_CANDIDATES:
@@ -614,6 +717,11 @@ static void on_looked(struct weir_leader *leader, const struct weir_event *event
         read_jobs(leader, store, request, effects);
         leader->jobs_looked = leader->fresh = true;
         break;
+    case LEADER_REQUEST_LOOK_LEADERSHIPS:
+        read_leaderships(leader, store);
+        leader->fresh = true;
+        break;
+    case LEADER_REQUEST_TIDY: leader->fresh = true; break;
     default: WEIR_UNREACHABLE();
     }
 }

@@ -14,6 +14,7 @@ enum {
     LEADER_GREETED_BYTES = 512,
     LEADER_PEERS_MAX = 64,                     /* JobManagers that are dialled */
     LEADER_REQUEST_LOST_US = 10 * 1000 * 1000, /* past this no answer is expected any more */
+    LEADER_LEADERSHIPS_MAX = 2,                /* that one claim ends */
     LEADER_REPAIR_LOOKS = 10                   /* a damaged record is written anew when it was met so often */
 };
 #define LEADER_HOLD_OFF_MAX_US INT64_C(3600000000)
@@ -35,6 +36,8 @@ enum leader_request {
     LEADER_REQUEST_LOOK_CANDIDATES,
     LEADER_REQUEST_LOOK_JOBS, /* H1: without a leader record the jobs' records know epochs */
     LEADER_REQUEST_LOOK_INDEX,
+    LEADER_REQUEST_LOOK_LEADERSHIPS, /* H1: which ones stand, when the record does not tell */
+    LEADER_REQUEST_TIDY,             /* ends leaderships that are too many for one claim */
     LEADER_REQUEST_CLAIM,
     LEADER_REQUEST_REWRITE /* of its own record, by the leader: larger epoch, wrong suspicion, end of the
                               cluster */
@@ -97,7 +100,16 @@ struct weir_leader {
     uint64_t holder_candidate_version;
     bool own_present, own_blocked, presence_due;
     uint64_t own_stale_version; /* of an older incarnation's presence under our name */
-    weir_node told_holder;      /* RETRIEVED */
+
+    /* leaderships (H1), of stores with transactions: the record names the one that stands, or they are listed
+     */
+    struct {
+        char key[64];
+        uint64_t version;
+    } leaderships[LEADER_LEADERSHIPS_MAX];
+    uint32_t leadership_count; /* that were listed; there may be more than fit */
+    bool leaderships_listed, leaderships_due, leadership_gone; /* gone: our own, as the last look saw */
+    weir_node told_holder;                                     /* RETRIEVED */
     uint64_t told_epoch;
 
     /* epochs */

@@ -197,13 +197,22 @@ static void request(struct weir_record *record, const struct weir_store_operatio
     weir_effect_store(effects, tag, operations, count);
 }
 
+/* H1: versions start again in a store that was wiped, so that a late write may meet the one it expects. The
+ * leadership under which it was made never comes again. */
+static uint32_t add_leadership_check(
+    const struct weir_record *record, struct weir_store_operation *operations, struct weir_arena *arena)
+{
+    if (!record->leadership || WEIR_PLANTED(claim_skipped) || WEIR_PLANTED(fenced_ignored)) return 0;
+    operations[0] = (struct weir_store_operation){ .kind = WEIR_STORE_CHECK,
+        .key = weir_leadership_key(arena, record->epoch, record->writer_incarnation) };
+    return 1;
+}
+
 /*
- * 4.1: who creates must still be the leader when it applies; a job of a paused leader never comes up. The
- * version of the leader record alone does not say it: in a store that was wiped, versions start again, and
- * another's record may have come to ours. Our presence was wiped with it, and comes back only after a look at
- * who leads. And the job must not have ended: settling a creation does not rule a lost one out for ever, for
- * once the record is deleted its key is as absent as the lost one expects it. The tombstone comes with the
- * deletion and outlives every request.
+ * 4.1: who creates must still be the leader when it applies; a job of a paused leader never comes up. And the
+ * job must not have ended: settling a creation does not rule a lost one out for ever, for once the record is
+ * deleted its key is as absent as the lost one expects it. The tombstone comes with the deletion and outlives
+ * every request.
  */
 static uint32_t add_creation_checks(
     const struct weir_record *record, struct weir_store_operation *operations, struct weir_arena *arena)
@@ -213,9 +222,7 @@ static uint32_t add_creation_checks(
         operations[count++] = (struct weir_store_operation){
             .kind = WEIR_STORE_CHECK, .key = "leader", .version = record->leader_version
         };
-        if (record->presence)
-            operations[count++] = (struct weir_store_operation){ .kind = WEIR_STORE_CHECK,
-                .key = weir_arena_format(arena, "candidates/%s", record->presence) };
+        count += add_leadership_check(record, operations + count, arena);
     }
     const char *slash = strrchr(record->key, '/');
     if (slash && !WEIR_PLANTED(create_after_end))
@@ -227,10 +234,11 @@ static uint32_t add_creation_checks(
 
 static void send_write(struct weir_record *record, struct weir_effects *effects)
 {
-    struct weir_store_operation operations[4];
+    struct weir_store_operation operations[WEIR_STORE_OPERATIONS_MAX];
     uint32_t count = 0;
-    if (!record->version && record->transactions && record->kind == &job_kind)
-        count = add_creation_checks(record, operations, effects->arena);
+    if (record->transactions && record->kind == &job_kind)
+        count = record->version ? add_leadership_check(record, operations, effects->arena)
+                                : add_creation_checks(record, operations, effects->arena);
     operations[count++] =
         (struct weir_store_operation){ .kind = record->version ? WEIR_STORE_SET : WEIR_STORE_CREATE,
             .key = record->key,
@@ -358,7 +366,11 @@ static bool on_read(struct weir_record *record, const struct weir_store_entry *e
         return fence(record);
     struct header header = record->kind->header(content);
     bool ours = *header.writer_incarnation == record->writer_incarnation;
-    if (!ours && *header.epoch >= record->epoch && !WEIR_PLANTED(fenced_ignored)) return fence(record);
+    /* Somebody has led since we last wrote, though by now our epoch may be the larger one (H1). */
+    uint64_t written = record->claimed && record->version
+                           ? *record->kind->header(record->confirmed_message).epoch
+                           : record->epoch;
+    if (!ours && *header.epoch >= written && !WEIR_PLANTED(fenced_ignored)) return fence(record);
     if (ours && *header.write_counter >= record->first_counter && record->first_counter) {
         confirm(record, entry->value, entry->length, entry->version);
         pump(record, effects);

@@ -40,7 +40,7 @@ struct weir_record {
     uint64_t version;        /* of the confirmed content; 0: not created yet */
     uint64_t leader_version; /* creations and deletions CHECK it when the store has transactions */
     bool transactions;
-    const char *presence; /* name under candidates/ that creations CHECK, too; NULL: none. Set after init */
+    bool leadership; /* with transactions every write CHECKs that our leadership stands. Set after init */
     union {
         Weir__JobRecord *confirmed; /* NULL before the first; stays in place until the next is confirmed */
         Weir__JobIndex *confirmed_index;

@@ -215,17 +215,20 @@ static void local(struct world *w, struct weir_local_message message)
 }
 
 /* The leader takes an epoch: its record gets a new version. */
-static uint64_t lead(struct world *w)
+static uint64_t lead(struct world *w, uint64_t epoch)
 {
-    if (!ha_get(&w->store, "candidates/jm")) ha_put(&w->store, "candidates/jm", "", 0);
+    const char *leadership = weir_leadership_key(&w->arena, epoch, w->identity.incarnation);
+    if (!ha_get(&w->store, leadership)) ha_put(&w->store, leadership, "", 0);
     return ha_put(&w->store, "leader", "", 0)->version;
 }
 
 static void grant(struct world *w, uint64_t epoch)
 {
     w->identity.epoch = epoch;
-    local(w, (struct weir_local_message){
-                 .kind = WEIR_LOCAL_GRANTED, .epoch = epoch, .incarnation = 50, .leader_version = lead(w) });
+    local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_GRANTED,
+                 .epoch = epoch,
+                 .incarnation = 50,
+                 .leader_version = lead(w, epoch) });
 }
 
 static struct world *world_new(bool transactions)
@@ -530,7 +533,8 @@ static void a_raised_epoch_stores_the_plan_again(void **state)
     struct world *w = leading(true);
     w->hold = true;
     submit(w, 1);
-    local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_EPOCH, .epoch = 9, .leader_version = lead(w) });
+    local(
+        w, (struct weir_local_message){ .kind = WEIR_LOCAL_EPOCH, .epoch = 9, .leader_version = lead(w, 9) });
     w->hold = false;
     while (w->held_count) answer_one(w);
     assert_int_equal(blob_count(w), 2);
@@ -596,7 +600,7 @@ static void requests_about_a_job_go_to_its_jobmaster(void **state)
 static void who_was_deposed_does_not_say_that_a_job_is_not_there(void **state)
 {
     struct world *w = leading(true);
-    lead(w); /* somebody else leads; this one has not heard of it */
+    lead(w, 77); /* somebody else leads; this one has not heard of it */
     assert_true(answered(w, cancel(w, 1), WEIR__REPLY_CODE__REPLY_UNAVAILABLE));
     world_free(w);
 }
@@ -692,7 +696,8 @@ static void a_record_of_a_larger_epoch_waits_for_one_above_it(void **state)
     assert_int_equal(w->started_count, 0);
     assert_int_equal(w->epoch_seen, 30);
     w->identity.epoch = 31;
-    local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_EPOCH, .epoch = 31, .leader_version = lead(w) });
+    local(w,
+        (struct weir_local_message){ .kind = WEIR_LOCAL_EPOCH, .epoch = 31, .leader_version = lead(w, 31) });
     assert_int_equal(w->recovered, 1);
     assert_int_equal(w->started_count, 2);
     world_free(w);
@@ -721,7 +726,8 @@ static void a_fenced_job_is_read_again_while_this_one_leads(void **state)
     timer(w, DISPATCHER_TAG_JOB_TIMER, &id);
     assert_int_equal(w->epoch_seen, 8);
     assert_int_equal(w->started_count, 1);
-    local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_EPOCH, .epoch = 9, .leader_version = lead(w) });
+    local(
+        w, (struct weir_local_message){ .kind = WEIR_LOCAL_EPOCH, .epoch = 9, .leader_version = lead(w, 9) });
     timer(w, DISPATCHER_TAG_JOB_TIMER, &id);
     assert_int_equal(w->started_count, 2);
     world_free(w);
@@ -827,19 +833,20 @@ static void a_deposed_leader_removes_nothing(void **state)
     struct world *w = leading(true);
     struct weir_job_id id = job_id(1);
     run_to_the_end(w, 1);
-    lead(w); /* somebody else leads */
+    lead(w, 77); /* somebody else leads */
     finish(w, 1);
     assert_non_null(ha_get(&w->store, job_key(&id)));
     assert_null(ha_get(&w->store, tombstone_key(&id)));
     world_free(w);
 }
 
-static void a_leader_whose_presence_was_wiped_removes_nothing(void **state)
+static void a_leader_whose_leadership_was_wiped_removes_nothing(void **state)
 {
     struct world *w = leading(true);
     struct weir_job_id id = job_id(1);
     run_to_the_end(w, 1);
-    ha_delete(&w->store, "candidates/jm"); /* and another's leader record has come to our version */
+    ha_delete(&w->store,
+        weir_leadership_key(&w->arena, 5, 50)); /* and another's leader record has come to our version */
     finish(w, 1);
     assert_non_null(ha_get(&w->store, job_key(&id)));
     world_free(w);
@@ -970,7 +977,7 @@ int main(void)
         cmocka_unit_test(a_clean_record_that_is_found_gets_its_tombstone),
         cmocka_unit_test(a_removal_of_unknown_outcome_is_looked_at_again),
         cmocka_unit_test(a_deposed_leader_removes_nothing),
-        cmocka_unit_test(a_leader_whose_presence_was_wiped_removes_nothing),
+        cmocka_unit_test(a_leader_whose_leadership_was_wiped_removes_nothing),
         cmocka_unit_test(a_record_that_is_not_clean_is_cleaned_again),
         cmocka_unit_test(tombstones_are_kept_for_an_hour_and_none_is_dropped),
         cmocka_unit_test(plans_that_nothing_names_are_swept),

@@ -461,7 +461,7 @@ static void a_claim_that_applies_late_makes_no_second_leader(void **state)
     answer_unknown(w, b, &claim);
     live(w, c, 3);
     assert_true(c->leads);
-    assert_int_equal(ha_apply(&w->store, &claim, &w->arena).store.outcome, WEIR_STORE_CONFLICT);
+    assert_int_equal(ha_apply(&w->store, &claim, &w->arena).store.outcome, WEIR_STORE_NOT_FOUND);
     b->hold = false;
     answer_all(w, b);
     live(w, b, 3);

@@ -180,22 +180,44 @@ static void a_lost_creation_does_not_apply_after_the_job_has_ended(void **state)
     fixture_free(f);
 }
 
-static void a_leader_whose_presence_was_wiped_creates_nothing(void **state)
+static const char leadership[] = "leaderships/00000000000000000005-0000000000000032";
+
+static void a_leader_whose_leadership_was_wiped_creates_nothing(void **state)
 {
     struct fixture *f = fixture_new(true);
-    f->record.presence = "jm-1";
+    f->record.leadership = true;
     change(f);
     struct weir_effect request = sent(f);
     assert_int_equal(request.operation_count, 4);
-    assert_string_equal(request.operations[1].key, "candidates/jm-1");
+    assert_string_equal(request.operations[1].key, leadership);
     assert_false(apply(f, &request)); /* though the leader record has the version that we know */
     assert_null(stored(f));
     struct weir_effect read = sent(f);
     assert_false(apply(f, &read));
-    ha_put(&f->store, "candidates/jm-1", "", 0);
+    ha_put(&f->store, leadership, "", 0);
     retry(f);
     request = sent(f);
     assert_true(apply(f, &request));
+    fixture_free(f);
+}
+
+static void a_late_write_does_not_meet_its_version_again_in_a_wiped_store(void **state)
+{
+    struct fixture *f = fixture_new(true);
+    f->record.leadership = true;
+    ha_put(&f->store, leadership, "", 0);
+    change(f);
+    struct weir_effect request = sent(f);
+    assert_true(apply(f, &request));
+    change(f);
+    struct weir_effect late = sent(f);
+    /* Another leader has made the record anew, and it has come to the version that is expected. */
+    ha_delete(&f->store, key);
+    ha_delete(&f->store, leadership);
+    put(f, content(f, 6, 51, 1));
+    assert_int_equal(late.operations[late.operation_count - 1].version, 1);
+    assert_int_equal(ha_apply(&f->store, &late, &f->arena).store.outcome, WEIR_STORE_NOT_FOUND);
+    assert_int_equal(stored(f)->epoch, 6);
     fixture_free(f);
 }
 
@@ -529,7 +551,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_creation_checks_the_leader_record),
         cmocka_unit_test(a_lost_creation_does_not_apply_after_the_job_has_ended),
-        cmocka_unit_test(a_leader_whose_presence_was_wiped_creates_nothing),
+        cmocka_unit_test(a_leader_whose_leadership_was_wiped_creates_nothing),
+        cmocka_unit_test(a_late_write_does_not_meet_its_version_again_in_a_wiped_store),
         cmocka_unit_test(a_paused_leader_creates_nothing),
         cmocka_unit_test(many_changes_go_into_one_write),
         cmocka_unit_test(an_unknown_write_that_was_applied_is_found_to_be_ours),
