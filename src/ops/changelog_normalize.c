@@ -1,7 +1,9 @@
 /*
  * ChangelogNormalize: an upsert stream (+I or +U, -D that may carry the key only) becomes a full changelog:
  * the last row of each key is remembered. A pushed-down condition makes rows that fail it as good as deleted.
+ * With mini-batch rows are held, and the last of each key goes through.
  */
+#include "ops/row_bundle.h"
 #include "ops/rows.h"
 
 WEIR_OPERATOR(changelog_normalize);
@@ -29,12 +31,15 @@ struct normalize {
     int64_t *latest; /* per touched key: the input row to store, -1: it goes */
     uint32_t touched_count;
     struct weir_table_cursor cursor;
+    struct ops_row_bundle bundle;
 };
 
 static struct keyed *keyed_of(const struct normalize *op, const uint8_t *row)
 {
     return (struct keyed *)(row + op->rows.payload);
 }
+
+static ops_row_bundle_apply process_rows;
 
 static enum weir_error_code create(struct weir_operator_context *ctx, struct weir_operator **ret)
 {
@@ -70,6 +75,10 @@ static enum weir_error_code create(struct weir_operator_context *ctx, struct wei
     op->refs = WEIR_ARENA_ARRAY(ctx->arena, weir_row_ref, WEIR_BATCH_ROWS_MAX);
     op->touched = WEIR_ARENA_ARRAY(ctx->arena, uint8_t *, WEIR_BATCH_ROWS_MAX);
     op->latest = WEIR_ARENA_ARRAY(ctx->arena, int64_t, WEIR_BATCH_ROWS_MAX);
+    if (!ctx->bounded && weir_spec_get_boolean(ctx->spec, "mini_batch", false)) {
+        ops_row_bundle_init(&op->bundle, ctx, process_rows, 0);
+        ops_row_bundle_fold(&op->bundle, 0, OPS_FOLD_LAST, keys, key_count);
+    }
     *ret = &op->base;
     return WEIR_OK;
 }
@@ -78,6 +87,7 @@ static void close_normalize(struct weir_operator *base)
 {
     struct normalize *op = (struct normalize *)base;
     ops_mixer_done(&op->mixer);
+    ops_row_bundle_done(&op->bundle);
     if (op->evaluator) weir_evaluator_free(op->evaluator);
 }
 
@@ -153,7 +163,7 @@ static void drop_absent(struct normalize *op, uint32_t n)
     }
 }
 
-static enum weir_operator_result process(
+static enum weir_operator_result process_rows(
     struct weir_operator *base, uint32_t input, const struct weir_batch *in, struct weir_batch *out)
 {
     struct normalize *op = (struct normalize *)base;
@@ -186,11 +196,36 @@ static enum weir_operator_result process(
     return WEIR_OPERATOR_NEED_INPUT;
 }
 
+static enum weir_operator_result process(
+    struct weir_operator *base, uint32_t input, const struct weir_batch *in, struct weir_batch *out)
+{
+    struct normalize *op = (struct normalize *)base;
+    return op->bundle.apply ? ops_row_bundle_process(&op->bundle, base, input, in, out)
+                            : process_rows(base, input, in, out);
+}
+
+static enum weir_operator_result watermark(
+    struct weir_operator *base, int64_t watermark_ms, struct weir_batch *out, int64_t *forward_ms)
+{
+    return ops_row_bundle_watermark(&((struct normalize *)base)->bundle, base, watermark_ms, out, forward_ms);
+}
+
+static enum weir_operator_result flush(struct weir_operator *base, struct weir_batch *out)
+{
+    return ops_row_bundle_flush(&((struct normalize *)base)->bundle, base, out);
+}
+
+static enum weir_operator_result timer(struct weir_operator *base, int64_t now_ms, struct weir_batch *out)
+{
+    (void)now_ms;
+    return flush(base, out);
+}
+
 static enum weir_operator_result end_input(struct weir_operator *base, uint32_t input, struct weir_batch *out)
 {
     struct normalize *op = (struct normalize *)base;
     (void)input;
-    if (!base->ctx->bounded) return WEIR_OPERATOR_NEED_INPUT;
+    if (!base->ctx->bounded) return flush(base, out);
     const uint8_t *rows[WEIR_BATCH_ROWS_MAX];
     uint32_t n = weir_table_scan(op->rows.table, &op->cursor, rows, NULL, WEIR_BATCH_ROWS_MAX);
     for (uint32_t i = 0; i < n; i++) ops_mixer_put_state(&op->mixer, WEIR_ROW_INSERT, rows[i], 0);
@@ -201,5 +236,8 @@ static enum weir_operator_result end_input(struct weir_operator *base, uint32_t 
 const struct weir_operator_ops weir_changelog_normalize_operator_ops = { .name = "changelog_normalize",
     .create = create,
     .process = process,
+    .watermark = watermark,
+    .timer = timer,
     .end_input = end_input,
+    .flush = flush,
     .close = close_normalize };

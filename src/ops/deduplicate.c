@@ -3,7 +3,12 @@
  * insert-only. first, processing time   +I of the first row; only the key is remembered first, row time +I
  * when the watermark says that no earlier one can come; later rows are dropped last                     +I,
  * then [-U] +U; equal rows are passed over where time to live is off (processing time only)
+ *
+ * Mini-batch: rows are held, and of each key's the first or last goes through; by row time all of them,
+ * unless changes are to be compacted, and the first row is then replaced by an earlier one instead of
+ * waiting.
  */
+#include "ops/row_bundle.h"
 #include "ops/rows.h"
 
 WEIR_OPERATOR(deduplicate);
@@ -32,6 +37,7 @@ struct deduplicate {
     struct ops_heap heap; /* first by row time: rows that wait for the watermark */
     bool heap_built;
     struct weir_table_cursor cursor;
+    struct ops_row_bundle bundle;
 };
 
 static struct keyed *keyed_of(const struct deduplicate *op, const uint8_t *row)
@@ -41,6 +47,22 @@ static struct keyed *keyed_of(const struct deduplicate *op, const uint8_t *row)
 static bool waits(const struct deduplicate *op)
 {
     return !op->keep_last && op->rowtime >= 0 && !op->mini_batch;
+}
+
+static ops_row_bundle_apply process_rows;
+
+static void open_bundle(struct deduplicate *op, const uint32_t *keys, uint32_t key_count)
+{
+    struct weir_operator_context *ctx = op->base.ctx;
+    if (ctx->bounded || !op->mini_batch) return;
+    enum ops_fold fold = op->keep_last ? OPS_FOLD_LAST : OPS_FOLD_FIRST;
+    ops_row_bundle_init(&op->bundle, ctx, process_rows, 0);
+    if (op->rowtime >= 0) {
+        if (!weir_spec_get_boolean(ctx->spec, "mini_batch_compact", false)) return;
+        fold = op->keep_last ? OPS_FOLD_LATEST : OPS_FOLD_EARLIEST;
+        op->bundle.inputs[0].time = (uint32_t)op->rowtime;
+    }
+    ops_row_bundle_fold(&op->bundle, 0, fold, keys, key_count);
 }
 
 static enum weir_error_code create(struct weir_operator_context *ctx, struct weir_operator **ret)
@@ -70,6 +92,7 @@ static enum weir_error_code create(struct weir_operator_context *ctx, struct wei
     op->touched = WEIR_ARENA_ARRAY(ctx->arena, uint8_t *, WEIR_BATCH_ROWS_MAX);
     op->latest = WEIR_ARENA_ARRAY(ctx->arena, uint32_t, WEIR_BATCH_ROWS_MAX);
     op->heap.memory = ctx->memory;
+    open_bundle(op, keys, key_count);
     *ret = &op->base;
     return WEIR_OK;
 }
@@ -79,6 +102,7 @@ static void close_deduplicate(struct weir_operator *base)
     struct deduplicate *op = (struct deduplicate *)base;
     ops_mixer_done(&op->mixer);
     ops_heap_done(&op->heap);
+    ops_row_bundle_done(&op->bundle);
 }
 
 static void expire(void *context, struct weir_table *table, weir_row_ref ref)
@@ -172,8 +196,7 @@ static enum weir_operator_result watermark(
     struct weir_operator *base, int64_t watermark_ms, struct weir_batch *out, int64_t *forward_ms)
 {
     struct deduplicate *op = (struct deduplicate *)base;
-    (void)forward_ms;
-    if (!waits(op)) return WEIR_OPERATOR_NEED_INPUT;
+    if (!waits(op)) return ops_row_bundle_watermark(&op->bundle, base, watermark_ms, out, forward_ms);
     build_heap(op);
     while (op->heap.count && op->heap.entries[0].time <= watermark_ms) {
         if (out->row_count + op->mixer.count == WEIR_BATCH_ROWS_MAX) break;
@@ -235,7 +258,7 @@ static enum weir_operator_result keep_replacing(
     return WEIR_OPERATOR_NEED_INPUT;
 }
 
-static enum weir_operator_result process(
+static enum weir_operator_result process_rows(
     struct weir_operator *base, uint32_t input, const struct weir_batch *in, struct weir_batch *out)
 {
     struct deduplicate *op = (struct deduplicate *)base;
@@ -252,12 +275,31 @@ static enum weir_operator_result process(
     return keep_replacing(op, in, out);
 }
 
+static enum weir_operator_result process(
+    struct weir_operator *base, uint32_t input, const struct weir_batch *in, struct weir_batch *out)
+{
+    struct deduplicate *op = (struct deduplicate *)base;
+    return op->bundle.apply ? ops_row_bundle_process(&op->bundle, base, input, in, out)
+                            : process_rows(base, input, in, out);
+}
+
+static enum weir_operator_result flush(struct weir_operator *base, struct weir_batch *out)
+{
+    return ops_row_bundle_flush(&((struct deduplicate *)base)->bundle, base, out);
+}
+
+static enum weir_operator_result timer(struct weir_operator *base, int64_t now_ms, struct weir_batch *out)
+{
+    (void)now_ms;
+    return flush(base, out);
+}
+
 static enum weir_operator_result end_input(struct weir_operator *base, uint32_t input, struct weir_batch *out)
 {
     struct deduplicate *op = (struct deduplicate *)base;
     (void)input;
-    if (!base->ctx->bounded || waits(op) || (!op->keep_last && op->rowtime < 0))
-        return WEIR_OPERATOR_NEED_INPUT;
+    if (!base->ctx->bounded) return flush(base, out);
+    if (waits(op) || (!op->keep_last && op->rowtime < 0)) return WEIR_OPERATOR_NEED_INPUT;
     const uint8_t *rows[WEIR_BATCH_ROWS_MAX];
     uint32_t n = weir_table_scan(op->rows.table, &op->cursor, rows, NULL, WEIR_BATCH_ROWS_MAX);
     for (uint32_t i = 0; i < n; i++) ops_mixer_put_state(&op->mixer, WEIR_ROW_INSERT, rows[i], 0);
@@ -269,5 +311,7 @@ const struct weir_operator_ops weir_deduplicate_operator_ops = { .name = "dedupl
     .create = create,
     .process = process,
     .watermark = watermark,
+    .timer = timer,
     .end_input = end_input,
+    .flush = flush,
     .close = close_deduplicate };

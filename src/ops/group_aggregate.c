@@ -61,9 +61,7 @@ static enum weir_error_code create(struct weir_operator_context *ctx, struct wei
     ops_keys_init(&op->keys, ctx, columns, key_count);
     weir_batch_init(&op->results, op->set.result_types, op->set.count, ctx->memory);
     make_scratch(op, ctx->arena);
-    group_bundle_init(op, weir_spec_get_integer(ctx->spec, "mini_batch_rows", -1),
-        weir_spec_get_integer(ctx->spec, "mini_batch_ms", 0),
-        weir_spec_get_boolean(ctx->spec, "mini_batch_preaggregated", false));
+    group_bundle_init(op);
     *ret = &op->base;
     return WEIR_OK;
 }

@@ -6,39 +6,29 @@
 #define WEIR_OPS_GROUP_AGGREGATE_H
 
 #include "ops/aggregates.h"
+#include "ops/bundle.h"
 
 /* A bundle that has taken in this many rows goes out, whatever the configuration allows. */
 enum { GROUP_BUNDLE_ROWS_MAX = 1 << 24 };
 
-/* Results of the groups of a bundle, WEIR_BATCH_ROWS_MAX of them in each batch. */
-struct group_batches {
-    const struct weir_type *const *types;
-    uint32_t column_count;
-    struct weir_batch **batches;
-    uint32_t count, capacity;
-};
-
 /* Groups whose transition is held back. */
 struct group_bundle {
-    /* Rows come in sections of size_max. With pre-aggregation a section counts as many as it has groups, as
-     * if they had been folded before the exchange; else all its rows. From size_max on the bundle goes out.
+    struct ops_bundle base;
+    /* Rows come in sections of base.size_max. With pre-aggregation a section counts as many as it has groups,
+     * as if they had been folded before the exchange; else all its rows. From there on the bundle goes out.
      */
-    uint64_t size_max, size, section_rows;
+    uint64_t size, section_rows;
     uint32_t sections; /* that are over */
     bool preaggregated;
-    int64_t latency_ms;
-    uint64_t rows;      /* taken in so far */
     uint16_t mark;      /* in the flags of the groups that the present section has; those before it: less */
     weir_row_ref *refs; /* the groups, each with GROUP_EXISTED when it was there before */
     uint32_t count, capacity;
-    bool appends;                /* groups that come again take new places, see place_groups() */
-    bool steps;                  /* `after` is kept up to date; else the groups' rows are read in the end */
-    bool needs_before;           /* results as they were before the bundle are compared or emitted */
-    struct group_batches before; /* results */
-    struct group_batches after;  /* keys and results, with kinds */
-    bool flushing;
-    uint32_t flushed;     /* groups whose transition is out */
-    int64_t watermark_ms; /* held back with the rows before it; INT64_MIN: none */
+    bool appends;              /* groups that come again take new places, see place_groups() */
+    bool steps;                /* `after` is kept up to date; else the groups' rows are read in the end */
+    bool needs_before;         /* results as they were before the bundle are compared or emitted */
+    struct ops_batches before; /* results */
+    struct ops_batches after;  /* keys and results, with kinds */
+    uint32_t flushed;          /* groups whose transition is out */
 };
 
 struct group_aggregate {
@@ -108,7 +98,7 @@ void group_aggregate_emit(
 void group_aggregate_delete_dead(struct group_aggregate *op);
 
 /* group_bundle.c */
-void group_bundle_init(struct group_aggregate *op, int64_t size_max, int64_t latency_ms, bool preaggregated);
+void group_bundle_init(struct group_aggregate *op);
 void group_bundle_done(struct group_aggregate *op);
 /* Whether the row's transition is held back: it must stay. */
 bool group_bundle_holds(const struct group_aggregate *op, uint8_t *row, weir_row_ref ref);

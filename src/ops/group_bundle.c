@@ -1,8 +1,6 @@
 /*
  * Mini-batch: rows are accumulated at once, and what they change is held back, over batches: one transition
- * for each group that changed, in the order in which the groups came up. A bundle goes out when it has taken
- * in its number of rows, when its latency has passed, before a barrier, and at the end of input; so no
- * snapshot ever finds one. Watermarks wait for the rows before them.
+ * for each group that changed, in the order in which the groups came up. When a bundle goes out: bundle.h.
  *
  * Aggregates that can step give their results with each row, so that nothing but `after` is read when the
  * bundle goes out. The rows of others are read again then.
@@ -14,36 +12,25 @@
 enum { TAKE_ROWS = 64, FLUSH_ROWS = 256, SECTIONS_MAX = 1 << 15 };
 static const weir_row_ref GROUP_EXISTED = (weir_row_ref)1 << 63;
 
-void group_bundle_init(struct group_aggregate *op, int64_t size_max, int64_t latency_ms, bool preaggregated)
+void group_bundle_init(struct group_aggregate *op)
 {
     struct group_bundle *b = &op->bundle;
-    b->size_max = size_max < 1 ? GROUP_BUNDLE_ROWS_MAX : WEIR_MIN((uint64_t)size_max, GROUP_BUNDLE_ROWS_MAX);
-    b->preaggregated = preaggregated;
-    b->latency_ms = latency_ms;
+    ops_bundle_init(&b->base, op->base.ctx, GROUP_BUNDLE_ROWS_MAX);
+    b->preaggregated = weir_spec_get_boolean(op->base.ctx->spec, "mini_batch_preaggregated", false);
     b->needs_before = op->retract || op->emit_update_before || !(op->ttl_ms || op->set.counts_rows);
-    b->watermark_ms = INT64_MIN;
     b->mark = 1;
     b->steps = op->set.steps;
-    b->before = (struct group_batches){ .types = op->set.result_types, .column_count = op->set.count };
-    b->after = (struct group_batches){ .types = op->base.ctx->output_types,
+    b->before = (struct ops_batches){ .types = op->set.result_types, .column_count = op->set.count };
+    b->after = (struct ops_batches){ .types = op->base.ctx->output_types,
         .column_count = op->base.ctx->output_column_count };
-}
-
-static void free_batches(struct group_batches *list, struct weir_memory *memory)
-{
-    for (uint32_t i = 0; i < list->count; i++) {
-        weir_batch_done(list->batches[i]);
-        weir_memory_release(memory, list->batches[i], sizeof *list->batches[i]);
-    }
-    weir_memory_release(memory, list->batches, list->capacity * sizeof *list->batches);
 }
 
 void group_bundle_done(struct group_aggregate *op)
 {
     struct group_bundle *b = &op->bundle;
     struct weir_memory *memory = op->base.ctx->memory;
-    free_batches(&b->before, memory);
-    free_batches(&b->after, memory);
+    ops_batches_done(&b->before, memory);
+    ops_batches_done(&b->after, memory);
     weir_memory_release(memory, b->refs, b->capacity * sizeof *b->refs);
 }
 
@@ -89,33 +76,14 @@ static void reserve(struct group_aggregate *op, uint32_t more)
     b->capacity = capacity;
 }
 
-/* The batch that has this place, emptied when the place is its first. */
-static struct weir_batch *batch_of(struct group_aggregate *op, struct group_batches *list, uint32_t place)
-{
-    struct weir_memory *memory = op->base.ctx->memory;
-    uint32_t number = place / WEIR_BATCH_ROWS_MAX;
-    if (number == list->capacity) {
-        uint32_t capacity = WEIR_MAX(8u, list->capacity * 2);
-        list->batches = weir_memory_reallocate(
-            memory, list->batches, list->capacity * sizeof *list->batches, capacity * sizeof *list->batches);
-        list->capacity = capacity;
-    }
-    if (number == list->count) {
-        list->batches[number] = weir_memory_allocate_zeroed(memory, sizeof *list->batches[number]);
-        weir_batch_init(list->batches[number], list->types, list->column_count, memory);
-        list->count++;
-    }
-    if (place % WEIR_BATCH_ROWS_MAX == 0) weir_batch_reset(list->batches[number]);
-    return list->batches[number];
-}
-
 /* How many rows are taken in at once: at most as many new groups as one batch has places left. */
 static uint32_t rows_at_once(const struct group_aggregate *op, const struct weir_batch *in)
 {
     const struct group_bundle *b = &op->bundle;
     uint32_t left = weir_batch_selected(in) - op->position;
     left = WEIR_MIN(left, WEIR_BATCH_ROWS_MAX - b->count % WEIR_BATCH_ROWS_MAX);
-    return (uint32_t)WEIR_MIN((uint64_t)WEIR_MIN(left, (uint32_t)TAKE_ROWS), b->size_max - b->section_rows);
+    return (uint32_t)WEIR_MIN(
+        (uint64_t)WEIR_MIN(left, (uint32_t)TAKE_ROWS), b->base.size_max - b->section_rows);
 }
 
 /* Finds the groups of the next rows; those of the rows behind them are fetched meanwhile. */
@@ -167,14 +135,14 @@ static void advance(struct group_aggregate *op, uint32_t n)
 {
     struct group_bundle *b = &op->bundle;
     op->position += n;
-    b->rows += n;
+    b->base.rows += n;
     b->section_rows += n;
-    if (b->section_rows < b->size_max) return;
+    if (b->section_rows < b->base.size_max) return;
     b->section_rows = 0;
     b->sections++;
     b->mark++;
     /* Nearly full is full: another section would go far past the size. */
-    b->flushing = b->size >= b->size_max - b->size_max / 10 || b->sections == SECTIONS_MAX;
+    b->base.flushing = b->size >= b->base.size_max - b->base.size_max / 10 || b->sections == SECTIONS_MAX;
 }
 
 static enum weir_error_code take_rows(struct group_aggregate *op, const struct weir_batch *in)
@@ -186,7 +154,7 @@ static enum weir_error_code take_rows(struct group_aggregate *op, const struct w
     uint32_t taken = mark_groups(op, in, op->position, n);
     group_aggregate_restart(op);
     if (b->needs_before && op->touched_count) {
-        struct weir_batch *to = batch_of(op, &b->before, first);
+        struct weir_batch *to = ops_batches_at(&b->before, first, op->base.ctx->memory);
         ops_aggregates_finish(&op->set, (const uint8_t *const *)op->touched, op->touched_refs,
             op->touched_count, to, 0, first % WEIR_BATCH_ROWS_MAX);
     }
@@ -209,7 +177,7 @@ static void scatter(struct group_aggregate *op, uint32_t c, const uint32_t *plac
     const struct weir_vector *from = &op->results.columns[c];
     uint32_t width = weir_type_width(from->type);
     for (uint32_t i = 0; i < n; i++) {
-        struct weir_batch *batch = op->bundle.after.batches[places[i] / WEIR_BATCH_ROWS_MAX];
+        struct weir_batch *batch = op->bundle.after.items[places[i] / WEIR_BATCH_ROWS_MAX];
         struct weir_vector *to = &batch->columns[op->keys.count + c];
         uint32_t at = places[i] % WEIR_BATCH_ROWS_MAX;
         if (from->validity && !weir_bit_get(from->validity, i)) {
@@ -242,7 +210,7 @@ static void step_and_scatter(
     for (uint32_t i = 0; i < n; i++) {
         if (places[i] == first + fresh) sources[fresh++] = n + i; /* where it comes up first */
     }
-    struct weir_batch *before = batch_of(op, &b->before, first);
+    struct weir_batch *before = ops_batches_at(&b->before, first, op->base.ctx->memory);
     for (uint32_t c = 0; c < op->set.count; c++) {
         weir_vector_gather(&before->columns[c], first % WEIR_BATCH_ROWS_MAX, &op->results.columns[c], sources,
             fresh, &before->arena, NULL);
@@ -307,7 +275,7 @@ static enum weir_error_code take_steps(struct group_aggregate *op, const struct 
     uint32_t n = rows_at_once(op, in), from = op->position, first = b->count, places[TAKE_ROWS];
     enum weir_error_code code = find(op, in, n);
     if (code) return code;
-    struct weir_batch *after = batch_of(op, &b->after, first);
+    struct weir_batch *after = ops_batches_at(&b->after, first, op->base.ctx->memory);
     const uint32_t base = first % WEIR_BATCH_ROWS_MAX;
     fetch_places(after, base + n);
     for (uint32_t i = n; i < n + TAKE_ROWS && first + i < b->capacity; i += 8)
@@ -336,14 +304,6 @@ static enum weir_error_code take_steps(struct group_aggregate *op, const struct 
     }
     advance(op, n);
     return WEIR_OK;
-}
-
-static void begin(struct group_aggregate *op)
-{
-    struct weir_operator_context *ctx = op->base.ctx;
-    int64_t latency_ms = op->bundle.latency_ms, now_ms = ctx->now_us(ctx->clock) / 1000;
-    /* At multiples of the latency: bundles of several operators go out together. */
-    if (latency_ms > 0) ctx->set_timer(ctx, now_ms - now_ms % latency_ms + latency_ms);
 }
 
 /* --- letting go --- */
@@ -375,9 +335,9 @@ static void flush_after_only(struct group_aggregate *op, struct weir_batch *out)
 
 /* Results of the next n groups out of a list of batches, from column `first` on, into op->results at `at`. */
 static void read_batch(
-    struct group_aggregate *op, const struct group_batches *list, uint32_t first, uint32_t at, uint32_t n)
+    struct group_aggregate *op, const struct ops_batches *list, uint32_t first, uint32_t at, uint32_t n)
 {
-    const struct weir_batch *from = list->batches[op->bundle.flushed / WEIR_BATCH_ROWS_MAX];
+    const struct weir_batch *from = list->items[op->bundle.flushed / WEIR_BATCH_ROWS_MAX];
     uint32_t rows[FLUSH_ROWS];
     for (uint32_t i = 0; i < n; i++) rows[i] = op->bundle.flushed % WEIR_BATCH_ROWS_MAX + i;
     bool shared = weir_batch_share_heaps(&op->results, from);
@@ -409,7 +369,7 @@ static void flush_compared(struct group_aggregate *op, struct weir_batch *out)
 static void flush_steps(struct group_aggregate *op, uint32_t n, struct weir_batch *out)
 {
     const struct group_bundle *b = &op->bundle;
-    const struct weir_batch *after = b->after.batches[b->flushed / WEIR_BATCH_ROWS_MAX];
+    const struct weir_batch *after = b->after.items[b->flushed / WEIR_BATCH_ROWS_MAX];
     uint32_t keys[2 * FLUSH_ROWS], results[2 * FLUSH_ROWS], count = 0,
                                                             base = b->flushed % WEIR_BATCH_ROWS_MAX;
     uint8_t kinds[2 * FLUSH_ROWS];
@@ -443,7 +403,7 @@ static void flush_steps(struct group_aggregate *op, uint32_t n, struct weir_batc
 static void lend_batch(struct group_aggregate *op, struct weir_batch *out)
 {
     struct group_bundle *b = &op->bundle;
-    const struct weir_batch *after = b->after.batches[b->flushed / WEIR_BATCH_ROWS_MAX];
+    const struct weir_batch *after = b->after.items[b->flushed / WEIR_BATCH_ROWS_MAX];
     const weir_row_ref *refs = b->refs + b->flushed;
     uint32_t n = after->row_count, selected = 0;
     uint8_t any = WEIR_ROW_INSERT;
@@ -464,22 +424,17 @@ static void lend_batch(struct group_aggregate *op, struct weir_batch *out)
 static void end(struct group_aggregate *op)
 {
     struct group_bundle *b = &op->bundle;
-    struct weir_operator_context *ctx = op->base.ctx;
     b->count = b->flushed = 0;
     b->mark++;
     b->size = b->section_rows = b->sections = 0;
-    b->rows = 0;
-    b->flushing = false;
-    if (b->latency_ms > 0) ctx->set_timer(ctx, INT64_MAX);
-    if (b->watermark_ms != INT64_MIN) ctx->emit_watermark_ms = b->watermark_ms;
-    b->watermark_ms = INT64_MIN;
+    ops_bundle_end(&b->base);
 }
 
 enum weir_operator_result group_bundle_flush(struct group_aggregate *op, struct weir_batch *out)
 {
     struct group_bundle *b = &op->bundle;
-    if (b->rows == 0) return WEIR_OPERATOR_NEED_INPUT;
-    b->flushing = true;
+    if (b->base.rows == 0) return WEIR_OPERATOR_NEED_INPUT;
+    b->base.flushing = true;
     while (b->flushed < b->count) {
         if (b->steps && !b->needs_before) {
             if (out->row_count) return WEIR_OPERATOR_HAVE_MORE;
@@ -511,13 +466,13 @@ enum weir_operator_result group_bundle_process(
     struct group_bundle *b = &op->bundle;
     uint32_t n = weir_batch_selected(in);
     for (;;) {
-        if (b->flushing && group_bundle_flush(op, out) == WEIR_OPERATOR_HAVE_MORE)
+        if (b->base.flushing && group_bundle_flush(op, out) == WEIR_OPERATOR_HAVE_MORE)
             return WEIR_OPERATOR_HAVE_MORE;
         if (op->position == n) break;
-        if (b->rows == 0) {
+        if (b->base.rows == 0) {
             if (out->row_count && b->steps)
                 return WEIR_OPERATOR_HAVE_MORE; /* it may be a batch that is lent */
-            begin(op);
+            ops_bundle_begin(&b->base);
         }
         if (b->steps ? take_steps(op, in) : take_rows(op, in)) return WEIR_OPERATOR_FAILED;
     }
@@ -529,13 +484,6 @@ enum weir_operator_result group_bundle_process(
 enum weir_operator_result group_bundle_watermark(
     struct group_aggregate *op, int64_t watermark_ms, struct weir_batch *out, int64_t *forward_ms)
 {
-    struct group_bundle *b = &op->bundle;
-    if (b->rows == 0) return WEIR_OPERATOR_NEED_INPUT;
-    if (watermark_ms == INT64_MAX) {
-        b->watermark_ms = INT64_MIN; /* this one overtakes it */
-        return group_bundle_flush(op, out);
-    }
-    b->watermark_ms = watermark_ms;
-    *forward_ms = INT64_MIN;
-    return WEIR_OPERATOR_NEED_INPUT;
+    bool flush = ops_bundle_watermark(&op->bundle.base, watermark_ms, forward_ms);
+    return flush ? group_bundle_flush(op, out) : WEIR_OPERATOR_NEED_INPUT;
 }

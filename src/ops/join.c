@@ -14,9 +14,15 @@
  *
  * Batch mode: insert-only; no padding until both inputs have ended, then every row of degree 0 once. When one
  * input has ended, what comes on the other meets all it will ever meet: it is not stored, and padded at once.
+ *
+ * Mini-batch (not of semi and anti joins): the rows of both sides are held and folded by their unique keys,
+ * or as whole rows, and go through side by side: first the side whose rows appear in pairs only, so that
+ * fewer rows of the other are padded. An inner join of two insert-only sides has nothing to fold and holds
+ * nothing.
  */
 #include "ops/join_pairs.h"
 #include "ops/join_side.h"
+#include "ops/row_bundle.h"
 
 WEIR_OPERATOR(join);
 
@@ -43,6 +49,7 @@ struct join {
     uint32_t end_side;
     weir_row_ref end_row; /* whose copies are not all emitted */
     uint32_t end_copies;
+    struct ops_row_bundle bundle;
 };
 
 /* --- making --- */
@@ -60,6 +67,27 @@ static enum weir_error_code read_type(struct join *op)
     }
     return weir_error_set(
         op->base.ctx->error, WEIR_E_FORMAT, "join: the plan names the unknown type \"%s\"", name);
+}
+
+static ops_row_bundle_apply process_rows;
+
+static void open_bundle(struct join *op)
+{
+    struct weir_operator_context *ctx = op->base.ctx;
+    bool appends = op->sides[0].layout == JOIN_APPEND && op->sides[1].layout == JOIN_APPEND;
+    if (ctx->bounded || !weir_spec_get_boolean(ctx->spec, "mini_batch", false)) return;
+    if (op->type == JOIN_SEMI || op->type == JOIN_ANTI || (op->type == JOIN_INNER && appends)) return;
+    ops_row_bundle_init(&op->bundle, ctx, process_rows, op->type == JOIN_RIGHT ? 0 : 1);
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct join_side *side = &op->sides[i];
+        if (side->layout == JOIN_APPEND) continue;
+        bool upserts = weir_spec_get_boolean(ctx->spec, i == 0 ? "left_upsert" : "right_upsert", false);
+        enum ops_fold fold = side->layout == JOIN_MULTISET ? OPS_FOLD_EQUAL
+                             : upserts                     ? OPS_FOLD_UPSERTS
+                                                           : OPS_FOLD_CHANGES;
+        ops_row_bundle_fold(&op->bundle, i, fold, side->order, side->identity_count);
+        op->bundle.inputs[i].keeps_equal = side->ttl_ms > 0;
+    }
 }
 
 static enum weir_error_code create(struct weir_operator_context *ctx, struct weir_operator **ret)
@@ -86,13 +114,16 @@ static enum weir_error_code create(struct weir_operator_context *ctx, struct wei
     }
     if (code) return code;
     op->firsts = WEIR_ARENA_ARRAY(ctx->arena, weir_row_ref, WEIR_BATCH_ROWS_MAX);
+    open_bundle(op);
     *ret = &op->base;
     return WEIR_OK;
 }
 
 static void close_join(struct weir_operator *base)
 {
-    join_pairs_done(&((struct join *)base)->pairs);
+    struct join *op = (struct join *)base;
+    join_pairs_done(&op->pairs);
+    ops_row_bundle_done(&op->bundle);
 }
 
 /* --- pairs --- */
@@ -339,7 +370,7 @@ static enum weir_error_code start_batch(struct join *op, uint32_t input, const s
     return code;
 }
 
-static enum weir_operator_result process(
+static enum weir_operator_result process_rows(
     struct weir_operator *base, uint32_t input, const struct weir_batch *in, struct weir_batch *out)
 {
     struct join *op = (struct join *)base;
@@ -348,6 +379,31 @@ static enum weir_operator_result process(
         op->type == JOIN_INNER ? process_inner(op, input, in, out) : process_degrees(op, input, in, out);
     if (result == WEIR_OPERATOR_NEED_INPUT) op->started = false;
     return result;
+}
+
+static enum weir_operator_result process(
+    struct weir_operator *base, uint32_t input, const struct weir_batch *in, struct weir_batch *out)
+{
+    struct join *op = (struct join *)base;
+    return op->bundle.apply ? ops_row_bundle_process(&op->bundle, base, input, in, out)
+                            : process_rows(base, input, in, out);
+}
+
+static enum weir_operator_result watermark(
+    struct weir_operator *base, int64_t watermark_ms, struct weir_batch *out, int64_t *forward_ms)
+{
+    return ops_row_bundle_watermark(&((struct join *)base)->bundle, base, watermark_ms, out, forward_ms);
+}
+
+static enum weir_operator_result flush(struct weir_operator *base, struct weir_batch *out)
+{
+    return ops_row_bundle_flush(&((struct join *)base)->bundle, base, out);
+}
+
+static enum weir_operator_result timer(struct weir_operator *base, int64_t now_ms, struct weir_batch *out)
+{
+    (void)now_ms;
+    return flush(base, out);
 }
 
 /* Fills the output with rows of one side that found no match; false: there are no more. */
@@ -371,7 +427,8 @@ static enum weir_operator_result end_input(struct weir_operator *base, uint32_t 
 {
     struct join *op = (struct join *)base;
     op->ended[input] = true;
-    if (!base->ctx->bounded || !op->ended[0] || !op->ended[1]) return WEIR_OPERATOR_NEED_INPUT;
+    if (!op->ended[0] || !op->ended[1]) return WEIR_OPERATOR_NEED_INPUT;
+    if (!base->ctx->bounded) return flush(base, out);
     for (; op->end_side < 2; op->end_side++, op->cursor = (struct weir_table_cursor){ 0 }) {
         if (!op->outer[op->end_side] && !(op->type == JOIN_ANTI && op->end_side == 0)) continue;
         if (!put_unmatched(op, &op->sides[op->end_side])) continue;
@@ -381,6 +438,11 @@ static enum weir_operator_result end_input(struct weir_operator *base, uint32_t 
     return WEIR_OPERATOR_NEED_INPUT;
 }
 
-const struct weir_operator_ops weir_join_operator_ops = {
-    .name = "join", .create = create, .process = process, .end_input = end_input, .close = close_join
-};
+const struct weir_operator_ops weir_join_operator_ops = { .name = "join",
+    .create = create,
+    .process = process,
+    .watermark = watermark,
+    .timer = timer,
+    .end_input = end_input,
+    .flush = flush,
+    .close = close_join };

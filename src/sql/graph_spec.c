@@ -306,7 +306,7 @@ static int64_t hinted_ttl(const struct builder *b, const char *side)
     return weir_sql_duration_parse(weir_spec_get_text(b->node->rel->join.hints, side, NULL), config_ttl(b));
 }
 
-static void join_spec(struct builder *b)
+static enum weir_error_code join_spec(struct builder *b)
 {
     const struct weir_physical *node = b->node, *left = node->inputs[0], *right = node->inputs[1];
     struct weir_spec *null_safe = weir_spec_list(b->arena);
@@ -321,10 +321,13 @@ static void join_spec(struct builder *b)
     put_unique(b, "right_unique", right);
     put_boolean(b, "left_append", !input_retracts(left));
     put_boolean(b, "right_append", !input_retracts(right));
+    put_boolean(b, "left_upsert", left->update_kind == WEIR_UPDATE_ONLY_AFTER);
+    put_boolean(b, "right_upsert", right->update_kind == WEIR_UPDATE_ONLY_AFTER);
     put_emit(b);
     put_integer(b, "left_ttl_ms", hinted_ttl(b, "left_ttl"));
     put_integer(b, "right_ttl_ms", hinted_ttl(b, "right_ttl"));
     put_boolean(b, "null_aware", node->rel->join.null_aware);
+    return put_mini_batch(b);
 }
 
 static void interval_join_spec(struct builder *b)
@@ -398,6 +401,9 @@ static enum weir_error_code deduplicate_spec(struct builder *b)
     put_boolean(b, "insert_update_after",
         weir_sql_config_boolean(b->planning->config,
             "table.exec.deduplicate.insert-update-after-sensitive-enabled", true) == false);
+    put_boolean(b, "mini_batch_compact",
+        weir_sql_config_boolean(
+            b->planning->config, "table.exec.deduplicate.mini-batch.compact-changes-enabled", false));
     put_integer(b, "ttl_ms", config_ttl(b));
     return put_mini_batch(b);
 }
@@ -464,7 +470,7 @@ enum weir_error_code weir_physical_to_spec(
     case WEIR_PHYSICAL_WINDOW_TVF:
         weir_spec_put(b.arena, b.spec, "window", window_map(&b, &node->rel->tvf.window));
         break;
-    case WEIR_PHYSICAL_JOIN: join_spec(&b); break;
+    case WEIR_PHYSICAL_JOIN: code = join_spec(&b); break;
     case WEIR_PHYSICAL_INTERVAL_JOIN: interval_join_spec(&b); break;
     case WEIR_PHYSICAL_RANK: rank_spec(&b); break;
     case WEIR_PHYSICAL_DEDUPLICATE: code = deduplicate_spec(&b); break;
@@ -477,6 +483,7 @@ enum weir_error_code weir_physical_to_spec(
         put_emit(&b);
         put_integer(&b, "ttl_ms", config_ttl(&b));
         put_expr(&b, "condition", node->condition);
+        code = put_mini_batch(&b);
         break;
     case WEIR_PHYSICAL_MATERIALIZER: materializer_spec(&b); break;
     case WEIR_PHYSICAL_ENFORCER: *b.spec = *node->spec; break;

@@ -43,6 +43,7 @@ struct conformance_case {
     bool condition;
     bool bounded;
     bool compact;    /* how often a row changes depends on the batches */
+    int64_t bundle;  /* compact: the size of a bundle; 0: all that comes before a barrier */
     bool by_kind;    /* the output is no changelog that can be folded strictly: its rows are compared */
     bool ordered;    /* the order of the output is compared, where it is one subtask */
     bool keeps_time; /* what it knows of time is in its snapshot: the watermark is not sent again */

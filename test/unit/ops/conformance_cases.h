@@ -45,6 +45,12 @@ static struct weir_expr *bigint_call(const char *name, uint32_t column, int64_t 
     return call;
 }
 
+static void put_mini_batch(struct weir_spec *spec, const struct conformance_case *c)
+{
+    put_flag(spec, "mini_batch", c->compact);
+    put_number(spec, "mini_batch_rows", c->bundle ? c->bundle : -1);
+}
+
 static struct weir_spec *empty_spec(const struct conformance_case *c)
 {
     (void)c;
@@ -86,11 +92,12 @@ static struct weir_spec *keyed_spec(const struct conformance_case *c)
     struct weir_spec *spec = weir_spec_map(&case_arena);
     weir_spec_put(&case_arena, spec, "keys", columns_of(1));
     put_flag(spec, "emit_ub", !c->by_kind);
-    put_flag(spec, "mini_batch", c->compact);
+    put_mini_batch(spec, c);
     if (c->condition)
         weir_spec_put(&case_arena, spec, "condition", weir_expr_to_spec(&case_arena, bigint_call("<", 2, 6)));
     if (c->text) put_text(spec, "keep", c->text);
     put_number(spec, "rowtime", c->number);
+    put_flag(spec, "mini_batch_compact", c->bundle > 0);
     return spec;
 }
 
@@ -143,7 +150,7 @@ static struct weir_spec *group_spec(const struct conformance_case *c)
     }
     put_flag(spec, "retract", c->data[0] != DATA_APPEND);
     put_flag(spec, "emit_ub", !c->by_kind);
-    put_flag(spec, "mini_batch", c->compact);
+    put_mini_batch(spec, c);
     put_number(spec, "ttl_ms", c->number);
     return spec;
 }
@@ -228,6 +235,31 @@ static void last_by_key(const struct conformance_case *c, const struct case_even
     }
 }
 
+static bool replaces_by_time(
+    const struct conformance_case *c, const struct test_row *row, const struct test_row *by)
+{
+    return strcmp(c->text, "last") == 0 ? by->values[1] >= row->values[1] : by->values[1] < row->values[1];
+}
+
+/* The row with the largest or smallest time of each key: of equal ones the last, or the first. */
+static void extreme_by_time(const struct conformance_case *c, const struct case_event *events, uint32_t count,
+    struct test_fold *expected)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        bool stays = !events[i].is_watermark;
+        for (uint32_t k = 0; k < count && stays; k++) {
+            if (k == i || events[k].is_watermark || events[k].row.values[0] != events[i].row.values[0])
+                continue;
+            stays = k < i ? replaces_by_time(c, &events[k].row, &events[i].row)
+                          : !replaces_by_time(c, &events[i].row, &events[k].row);
+        }
+        if (!stays) continue;
+        char text[256];
+        case_text(text, c->input_types[0], events[i].row.values);
+        test_fold_add(expected, text, 1);
+    }
+}
+
 static void first_by_key(const struct conformance_case *c, const struct case_event *events, uint32_t count,
     struct test_fold *expected)
 {
@@ -270,6 +302,12 @@ static const struct conformance_case one_input_cases[] = {
         .reference = last_by_key, .condition = true },
     { "changelog_normalize", "without -U", NUMBERS, .spec = keyed_spec, .data = { DATA_UPSERT },
         .key_count = 1, .by_kind = true },
+    { "changelog_normalize", "compact", NUMBERS, .spec = keyed_spec, .data = { DATA_UPSERT }, .key_count = 1,
+        .reference = last_by_key, .compact = true },
+    { "changelog_normalize", "compact, filter", NUMBERS, .spec = keyed_spec, .data = { DATA_UPSERT },
+        .key_count = 1, .reference = last_by_key, .condition = true, .compact = true, .bundle = 7 },
+    { "changelog_normalize", "compact, large", NUMBERS, .spec = keyed_spec, .data = { DATA_UPSERT },
+        .key_count = 1, .reference = last_by_key, .compact = true, .bundle = 500 },
     { "changelog_normalize", "bounded", NUMBERS, .spec = keyed_spec, .data = { DATA_UPSERT }, .key_count = 1,
         .reference = last_by_key, .bounded = true },
     { "constraint_enforcer", "cut and pad", NUMBERS, .spec = enforcer_spec, .data = { DATA_MULTISET },
@@ -284,12 +322,22 @@ static const struct conformance_case one_input_cases[] = {
         .number = -1, .by_kind = true },
     { "deduplicate", "last, compact", NUMBERS, .spec = keyed_spec, .key_count = 1, .text = "last",
         .number = -1, .reference = last_by_key, .compact = true },
+    { "deduplicate", "last, small bundles", NUMBERS, .spec = keyed_spec, .key_count = 1, .text = "last",
+        .number = -1, .reference = last_by_key, .compact = true, .bundle = 5 },
+    { "deduplicate", "first, compact", NUMBERS, .spec = keyed_spec, .key_count = 1, .text = "first",
+        .number = -1, .reference = first_by_key, .compact = true, .bundle = 100 },
     { "deduplicate", "first by time", TIMED, .spec = keyed_spec, .key_count = 1, .text = "first", .number = 1,
         .late = true },
     { "deduplicate", "last by time", TIMED, .spec = keyed_spec, .key_count = 1, .text = "last", .number = 1,
         .late = true },
+    { "deduplicate", "last by time, mini-batch", TIMED, .spec = keyed_spec, .key_count = 1, .text = "last",
+        .number = 1, .reference = extreme_by_time, .compact = true },
     { "deduplicate", "last by time, compact", TIMED, .spec = keyed_spec, .key_count = 1, .text = "last",
-        .number = 1, .compact = true },
+        .number = 1, .reference = extreme_by_time, .compact = true, .bundle = 60 },
+    { "deduplicate", "first by time, mini-batch", TIMED, .spec = keyed_spec, .key_count = 1, .text = "first",
+        .number = 1, .reference = extreme_by_time, .compact = true, .late = true },
+    { "deduplicate", "first by time, compact", TIMED, .spec = keyed_spec, .key_count = 1, .text = "first",
+        .number = 1, .reference = extreme_by_time, .compact = true, .bundle = 300, .late = true },
     { "deduplicate", "bounded", NUMBERS, .spec = keyed_spec, .key_count = 1, .text = "last", .number = -1,
         .reference = last_by_key, .bounded = true },
     { "drop_update_before", "changes", NUMBERS, .spec = empty_spec, .data = { DATA_MULTISET },

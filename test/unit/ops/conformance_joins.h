@@ -41,6 +41,9 @@ static struct weir_spec *join_spec(const struct conformance_case *c)
     put_side(spec, c, 0);
     put_side(spec, c, 1);
     if (c->condition) weir_spec_put(&case_arena, spec, "condition", less_than(2, 5));
+    weir_spec_put(&case_arena, spec, "mini_batch", weir_spec_boolean(&case_arena, c->compact));
+    weir_spec_put(
+        &case_arena, spec, "mini_batch_rows", weir_spec_integer(&case_arena, c->bundle ? c->bundle : -1));
     return spec;
 }
 
@@ -151,6 +154,17 @@ static const struct conformance_case join_cases[] = {
     JOIN_CASE("full", DATA_MULTISET, DATA_UNIQUE, .null_safe = true),
     JOIN_CASE("full", DATA_MULTISET, DATA_MULTISET, .number = 1000000000),
     JOIN_CASE("full", DATA_MULTISET, DATA_MULTISET, .key_count = 0, .rows = 240),
+    JOIN_CASE("inner", DATA_UNIQUE, DATA_UNIQUE, .compact = true),
+    JOIN_CASE("inner", DATA_UNIQUE, DATA_MULTISET, .compact = true, .bundle = 7, .condition = true),
+    JOIN_CASE("inner", DATA_MULTISET, DATA_MULTISET, .compact = true, .bundle = 300, .null_safe = true),
+    JOIN_CASE("inner", DATA_APPEND, DATA_UNIQUE, .compact = true, WORDS),
+    JOIN_CASE("left", DATA_APPEND, DATA_APPEND, .compact = true),
+    JOIN_CASE("left", DATA_UNIQUE, DATA_MULTISET, .compact = true, .bundle = 64, .condition = true),
+    JOIN_CASE("right", DATA_MULTISET, DATA_UNIQUE, .compact = true),
+    JOIN_CASE("right", DATA_UNIQUE, DATA_APPEND, .compact = true, .bundle = 3, WORDS),
+    JOIN_CASE("full", DATA_UNIQUE, DATA_UNIQUE, .compact = true, .bundle = 100),
+    JOIN_CASE("full", DATA_MULTISET, DATA_MULTISET, .compact = true, .condition = true),
+    JOIN_CASE("full", DATA_MULTISET, DATA_UNIQUE, .compact = true, .number = 1000000000),
     JOIN_CASE("full", DATA_APPEND, DATA_APPEND, .bounded = true),
     JOIN_CASE("left", DATA_APPEND, DATA_APPEND, .bounded = true, .condition = true),
     JOIN_CASE("inner", DATA_APPEND, DATA_APPEND, .bounded = true, .ends = 2),
