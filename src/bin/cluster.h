@@ -30,4 +30,16 @@ bool cluster_ports(const char *text, uint16_t *ret_first, uint16_t *ret_last, st
 struct weir_config *cluster_config(const char *verb, int argument_count, char **arguments, int *ret_code);
 uint64_t cluster_incarnation(void);
 
+/* Told once, on the thread of jobmanager_run(), before the loop runs; rest_address is borrowed, as long as
+ * the process. */
+struct cluster_ready {
+    void (*call)(void *owner, struct weir_control_loop *loop, const char *rest_address);
+    void *owner;
+};
+/* A JobManager or TaskManager until it is stopped, on the calling thread; the exit code. arguments: for
+ * processes that a JobManager starts. */
+int jobmanager_run(const struct weir_config *config, int argument_count, char **arguments,
+    const struct cluster_ready *ready);
+int taskmanager_run(const struct weir_config *config);
+
 #endif

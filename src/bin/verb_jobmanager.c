@@ -68,7 +68,8 @@ static bool start_rest(struct cluster_setup *setup, const char *host, struct wei
     return false;
 }
 
-static int run(struct cluster_setup *setup, int argument_count, char **arguments)
+static int run(
+    struct cluster_setup *setup, int argument_count, char **arguments, const struct cluster_ready *ready)
 {
     struct weir_control_loop_config config;
     struct weir_rest_server *rest = NULL;
@@ -93,6 +94,7 @@ static int run(struct cluster_setup *setup, int argument_count, char **arguments
     weir_log(WEIR_LOG_INFO, "weir.jobmanager", "JobManager of cluster '%s' listens on %s; HA: %s in %s",
         setup->cluster, weir_control_loop_rpc_address(loop), setup->ha->name, setup->ha_directory);
     weir_log(WEIR_LOG_INFO, "weir.jobmanager", "REST endpoint at http://%s", config.rest_address);
+    if (ready->call) ready->call(ready->owner, loop, config.rest_address);
     int code =
         workers_open(&workers, loop, setup, argument_count, arguments) ? weir_control_loop_run(loop) : 1;
     weir_rest_server_stop(rest);
@@ -102,14 +104,21 @@ static int run(struct cluster_setup *setup, int argument_count, char **arguments
     return code;
 }
 
+int jobmanager_run(
+    const struct weir_config *config, int argument_count, char **arguments, const struct cluster_ready *ready)
+{
+    struct cluster_setup setup;
+    int code = cluster_setup_init(&setup, config) ? run(&setup, argument_count, arguments, ready) : 1;
+    cluster_setup_done(&setup);
+    return code;
+}
+
 int verb_jobmanager(int argument_count, char **arguments)
 {
     int code;
     struct weir_config *config = cluster_config("jobmanager", argument_count, arguments, &code);
     if (!config) return code;
-    struct cluster_setup setup;
-    code = cluster_setup_init(&setup, config) ? run(&setup, argument_count, arguments) : 1;
-    cluster_setup_done(&setup);
+    code = jobmanager_run(config, argument_count, arguments, &(struct cluster_ready){ NULL, NULL });
     weir_config_free(config);
     return code;
 }

@@ -125,13 +125,19 @@ static int run(struct taskmanager *manager)
     return weir_control_loop_run(manager->loop);
 }
 
+/* What it holds stays as long as the process: its slot threads work to the end. */
+int taskmanager_run(const struct weir_config *config)
+{
+    struct taskmanager *manager = weir_memory_allocate_zeroed(weir_os_memory(), sizeof *manager);
+    return cluster_setup_init(&manager->setup, config) ? run(manager) : 1;
+}
+
 int verb_taskmanager(int argument_count, char **arguments)
 {
     int code;
     struct weir_config *config = cluster_config("taskmanager", argument_count, arguments, &code);
     if (!config) return code;
-    struct taskmanager manager = { 0 };
-    code = cluster_setup_init(&manager.setup, config) ? run(&manager) : 1;
+    code = taskmanager_run(config);
     /* Tasks end with the process: whoever takes them over starts from a completed checkpoint in any case, and
      * nothing that they would tidy up may be touched after their leader was told that they are gone. */
     fflush(NULL);
