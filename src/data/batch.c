@@ -91,6 +91,7 @@ void weir_batch_reset(struct weir_batch *b)
     b->columns = b->own_columns;
     b->kinds = NULL;
     b->selection = NULL;
+    b->hashes = NULL;
     b->row_count = b->selected = 0;
 }
 
@@ -148,6 +149,7 @@ void weir_batch_reference(struct weir_batch *to, const struct weir_batch *from)
 {
     to->columns = from->columns;
     to->row_count = from->row_count;
+    to->hashes = NULL;
     to->kinds = from->kinds;
     to->selection = from->selection;
     to->selected = from->selected;
@@ -163,6 +165,34 @@ static bool has_views(const struct weir_type *type)
     return false;
 }
 
+static bool has_hashes(const struct weir_batch *b, const uint32_t *columns, uint32_t column_count)
+{
+    return b->hashes && b->hash_column_count == column_count &&
+           memcmp(b->hash_columns, columns, column_count * sizeof *columns) == 0;
+}
+
+/* All rows of to have hashes over the same columns, or none: to has as many as before the rows were appended.
+ */
+static void append_hashes(
+    struct weir_batch *to, const struct weir_batch *from, const uint32_t *rows, uint32_t count)
+{
+    uint64_t *hashes = (uint64_t *)to->hashes;
+    if (to->row_count == 0 && from->hashes && from->hash_column_count > 0) {
+        size_t bytes = from->hash_column_count * sizeof *from->hash_columns;
+        uint32_t *columns = weir_arena_allocate(&to->arena, bytes);
+        memcpy(columns, from->hash_columns, bytes);
+        hashes = weir_arena_allocate(&to->arena, WEIR_BATCH_ROWS_MAX * sizeof *hashes);
+        to->hash_columns = columns;
+        to->hash_column_count = from->hash_column_count;
+    } else if (!hashes || !has_hashes(from, to->hash_columns, to->hash_column_count)) {
+        to->hashes = NULL;
+        return;
+    }
+    to->hashes = hashes;
+    hashes += to->row_count;
+    for (uint32_t i = 0; i < count; i++) hashes[i] = from->hashes[rows ? rows[i] : i];
+}
+
 enum { CHUNK_ROWS = 512 };
 
 static void append_rows(
@@ -172,6 +202,7 @@ static void append_rows(
         weir_vector_gather(&to->columns[c], to->row_count, &from->columns[c], rows, count, &to->arena,
             shared ? NULL : &to->heap);
     }
+    if (from->hashes || to->hashes) append_hashes(to, from, rows, count);
     if (from->kinds && !to->kinds) weir_batch_ensure_kinds(to);
     for (uint32_t i = 0; to->kinds && i < count; i++) {
         to->kinds[to->row_count + i] = weir_batch_kind(from, rows ? rows[i] : i);
@@ -208,6 +239,11 @@ void weir_batch_hash(
     const struct weir_batch *b, const uint32_t *columns, uint32_t column_count, uint64_t *hashes)
 {
     uint32_t count = weir_batch_selected(b);
+    if (has_hashes(b, columns, column_count)) {
+        if (!b->selection) memcpy(hashes, b->hashes, count * sizeof *hashes);
+        for (uint32_t i = 0; b->selection && i < count; i++) hashes[i] = b->hashes[b->selection[i]];
+        return;
+    }
     if (!column_count) memset(hashes, 0, count * sizeof *hashes);
     for (uint32_t i = 0; i < column_count; i++) {
         WEIR_ASSERT(columns[i] < b->column_count);

@@ -35,9 +35,15 @@ struct weir_batch {
     uint32_t row_count; /* rows in the columns */
     uint32_t column_count;
     struct weir_vector *columns;
-    uint8_t *kinds;                                /* enum weir_row_kind per row; NULL = all +I */
-    uint16_t *selection;                           /* NULL = all rows */
-    uint32_t selected;                             /* valid with selection */
+    uint8_t *kinds;      /* enum weir_row_kind per row; NULL = all +I */
+    uint16_t *selection; /* NULL = all rows */
+    uint32_t selected;   /* valid with selection */
+    /* Of each row of the columns, over the key columns hash_columns, as weir_batch_hash() gives them; NULL =
+     * not known. Who exchanges rows has hashed them, so nobody need hash them again. weir_batch_append()
+     * takes them along; who changes the columns of a batch that has them sets them to NULL. */
+    const uint64_t *hashes;
+    const uint32_t *hash_columns;
+    uint32_t hash_column_count;
     struct weir_arena arena;                       /* column buffers and scratch of this batch */
     struct weir_heap_writer heap;                  /* where strings made for this batch go */
     struct weir_heap *heaps[WEIR_BATCH_HEAPS_MAX]; /* referred to by columns' strings, beside heap's own */

@@ -2,6 +2,33 @@
 #include "base/assert.h"
 #include "data/key_group.h"
 
+/* Up to so many channels a look at every row for each costs less than sorting the rows. */
+enum { PICKED_CHANNELS_MAX = 8 };
+
+/* One number is hashed again in less time than its hash takes from one core's cache to another's. */
+static bool is_dear_to_hash(const struct weir_output_edge *edge)
+{
+    const struct weir_type *type = edge->channels[0]->types[edge->keys[0]];
+    return edge->key_count > 1 || weir_type_is_view(type) || weir_type_is_nested(type);
+}
+
+static bool is_partitioned(const struct weir_output_edge *edge)
+{
+    return edge->exchange == WEIR_EXCHANGE_HASH && edge->channel_count > 1 && edge->key_count > 0;
+}
+
+/* Which channel has a key group: looked up per row, so that no row costs a division. */
+static void fill_consumers(struct weir_output_edge *edge, uint32_t max_parallelism, struct weir_arena *arena)
+{
+    edge->consumers = WEIR_ARENA_ARRAY(arena, uint16_t, max_parallelism);
+    edge->hashes_travel = is_dear_to_hash(edge);
+    if (edge->channel_count > PICKED_CHANNELS_MAX)
+        edge->starts = WEIR_ARENA_ARRAY(arena, uint32_t, edge->channel_count + 1);
+    for (uint32_t group = 0; group < max_parallelism; group++)
+        edge->consumers[group] =
+            (uint16_t)weir_key_group_subtask(group, max_parallelism, edge->channel_count);
+}
+
 void weir_output_init(struct weir_output *output, struct weir_arena *arena, struct weir_output_edge *edges,
     uint32_t edge_count, uint32_t max_parallelism)
 {
@@ -10,6 +37,7 @@ void weir_output_init(struct weir_output *output, struct weir_arena *arena, stru
     for (uint32_t e = 0; e < edge_count; e++) {
         WEIR_ASSERT(edges[e].channel_count > 0 && edges[e].channel_count <= UINT16_MAX);
         edges[e].building = WEIR_ARENA_ARRAY(arena, struct weir_batch *, edges[e].channel_count);
+        if (is_partitioned(&edges[e])) fill_consumers(&edges[e], max_parallelism, arena);
     }
     output->targets = WEIR_ARENA_ARRAY(arena, uint16_t, WEIR_BATCH_ROWS_MAX);
     output->rows = WEIR_ARENA_ARRAY(arena, uint32_t, WEIR_BATCH_ROWS_MAX);
@@ -75,8 +103,12 @@ static void append(struct weir_output_edge *edge, uint32_t c, const struct weir_
 /* The rows that count, as row numbers. */
 static uint32_t list_rows(struct weir_output *output, const struct weir_batch *batch)
 {
-    uint32_t count = weir_batch_selected(batch);
-    for (uint32_t i = 0; i < count; i++) output->rows[i] = weir_batch_row(batch, i);
+    uint32_t count = weir_batch_selected(batch), *restrict rows = output->rows;
+    const uint16_t *selection = batch->selection;
+    if (selection)
+        for (uint32_t i = 0; i < count; i++) rows[i] = selection[i];
+    else
+        for (uint32_t i = 0; i < count; i++) rows[i] = i;
     return count;
 }
 
@@ -98,26 +130,59 @@ static const uint8_t *downgrade_split_pairs(
     return changed ? output->kinds : batch->kinds;
 }
 
+static void find_targets(struct weir_output *output, const struct weir_output_edge *edge, uint32_t count)
+{
+    uint16_t *restrict targets = output->targets;
+    const uint16_t *restrict consumers = edge->consumers;
+    weir_key_groups(output->hashes, count, output->max_parallelism, targets);
+    for (uint32_t i = 0; i < count; i++) targets[i] = consumers[targets[i]];
+}
+
+/* The rows of one channel, in order. Every row is written, most of them over: no branch to guess. */
+static uint32_t pick_rows(const struct weir_output *output, uint32_t count, uint32_t channel,
+    uint32_t picked[restrict WEIR_BATCH_ROWS_MAX + 1])
+{
+    const uint16_t *restrict targets = output->targets;
+    const uint32_t *restrict rows = output->rows;
+    uint32_t picked_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        picked[picked_count] = rows[i];
+        picked_count += targets[i] == channel;
+    }
+    return picked_count;
+}
+
+/* Sorts the rows by channel, in order within each; starts[c] is where channel c's begin. */
+static void sort_rows(const struct weir_output *output, uint32_t count, uint32_t channel_count,
+    uint32_t sorted[restrict WEIR_BATCH_ROWS_MAX], uint32_t *restrict starts)
+{
+    const uint16_t *restrict targets = output->targets;
+    memset(starts, 0, (channel_count + 1) * sizeof *starts);
+    for (uint32_t i = 0; i < count; i++) starts[targets[i] + 1]++;
+    for (uint32_t c = 0; c < channel_count; c++) starts[c + 1] += starts[c];
+    for (uint32_t i = 0; i < count; i++) sorted[starts[targets[i]]++] = output->rows[i];
+    memmove(starts + 1, starts, channel_count * sizeof *starts); /* each had moved to its end */
+    starts[0] = 0;
+}
+
 static void write_hash(
     struct weir_output *output, struct weir_output_edge *edge, const struct weir_batch *batch)
 {
-    uint32_t count = list_rows(output, batch);
+    uint32_t count = list_rows(output, batch), picked[WEIR_BATCH_ROWS_MAX + 1];
     weir_batch_hash(batch, edge->keys, edge->key_count, output->hashes);
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t group = weir_key_group_of(output->hashes[i], output->max_parallelism);
-        output->targets[i] =
-            (uint16_t)weir_key_group_subtask(group, output->max_parallelism, edge->channel_count);
-    }
+    find_targets(output, edge, count);
     struct weir_batch view = *batch; /* same columns, perhaps other kinds */
     if (batch->kinds) view.kinds = (uint8_t *)downgrade_split_pairs(output, batch, count);
-    uint32_t picked[WEIR_BATCH_ROWS_MAX];
+    if (edge->hashes_travel && !batch->selection) { /* else they are not by row */
+        view.hashes = output->hashes;
+        view.hash_columns = edge->keys;
+        view.hash_column_count = edge->key_count;
+    }
+    if (edge->starts) sort_rows(output, count, edge->channel_count, picked, edge->starts);
     for (uint32_t c = 0; c < edge->channel_count; c++) {
-        uint32_t picked_count = 0;
-        for (uint32_t i = 0; i < count; i++) {
-            picked[picked_count] = output->rows[i];
-            picked_count += output->targets[i] == c;
-        }
-        if (picked_count) append(edge, c, &view, picked, picked_count);
+        uint32_t first = edge->starts ? edge->starts[c] : 0;
+        uint32_t own = edge->starts ? edge->starts[c + 1] - first : pick_rows(output, count, c, picked);
+        if (own) append(edge, c, &view, picked + first, own);
     }
 }
 
@@ -127,7 +192,7 @@ void weir_output_write(struct weir_output *output, const struct weir_batch *batc
     output->building = true;
     for (uint32_t e = 0; e < output->edge_count; e++) {
         struct weir_output_edge *edge = &output->edges[e];
-        if (edge->exchange == WEIR_EXCHANGE_HASH && edge->channel_count > 1 && edge->key_count > 0) {
+        if (is_partitioned(edge)) {
             write_hash(output, edge, batch);
             continue;
         }

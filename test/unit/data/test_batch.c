@@ -247,6 +247,54 @@ static void test_hash_of_columns(void **context)
     weir_batch_done(&b);
 }
 
+/* Hashes that are known are taken along and believed; what appends rows without them ends that. */
+static void test_hashes_go_along(void **context)
+{
+    struct fixture *f = *context;
+    const struct weir_type *types[] = { weir_type_of(WEIR_TYPE_INT), weir_type_of(WEIR_TYPE_INT) };
+    const uint32_t second[] = { 1 }, first[] = { 0 }, rows[] = { 4, 2, 9 };
+    uint64_t known[10], hashes[WEIR_BATCH_ROWS_MAX], plain[WEIR_BATCH_ROWS_MAX];
+    struct weir_batch from, to;
+    weir_batch_init(&from, types, 2, &f->memory.base);
+    weir_batch_init(&to, types, 2, &f->memory.base);
+    from.row_count = 10;
+    weir_batch_hash(&from, first, 1, plain);
+    for (uint64_t i = 0; i < 10; i++) known[i] = 1000 + i;
+    from.hashes = known;
+    from.hash_columns = second;
+    from.hash_column_count = 1;
+    weir_batch_append(&to, &from, rows, 3);
+    uint16_t *selection = weir_batch_ensure_selection(&from);
+    selection[from.selected++] = 7;
+    weir_batch_append(&to, &from, NULL, 1);
+    from.hash_columns = first; /* is copied, not borrowed */
+    weir_batch_hash(&to, second, 1, hashes);
+    const uint64_t expected[] = { 1004, 1002, 1009, 1007 };
+    assert_memory_equal(hashes, expected, sizeof expected);
+    selection = weir_batch_ensure_selection(&to);
+    selection[to.selected++] = 2;
+    weir_batch_hash(&to, second, 1, hashes);
+    assert_int_equal(hashes[0], 1009);
+    weir_batch_hash(&to, first, 1, hashes); /* over other columns nothing is known */
+    assert_int_equal(hashes[0], plain[0]);
+    to.selection = NULL;
+    weir_batch_append(&to, &from, rows, 1); /* over other columns than those before */
+    assert_null(to.hashes);
+    weir_batch_reset(&to);
+    weir_batch_append(&to, &from, rows, 3);
+    assert_non_null(to.hashes);
+    from.hashes = NULL;
+    weir_batch_append(&to, &from, rows, 1);
+    assert_null(to.hashes);
+    weir_batch_reset(&to);
+    weir_batch_append(&to, &from, rows, 1);
+    from.hashes = known;
+    weir_batch_append(&to, &from, rows, 1); /* the first row has none */
+    assert_null(to.hashes);
+    weir_batch_done(&from);
+    weir_batch_done(&to);
+}
+
 static void test_heap_writer(void **context)
 {
     struct fixture *f = *context;
@@ -284,6 +332,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_allocation_after_warm_up, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reset_restores_columns, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hash_of_columns, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hashes_go_along, setup, teardown),
         cmocka_unit_test_setup_teardown(test_heap_writer, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

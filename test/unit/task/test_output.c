@@ -4,9 +4,10 @@
 
 #include <string.h>
 
+#include "data/key_group.h"
 #include "task/output.h"
 
-enum { CHANNELS_MAX = 3 };
+enum { CHANNELS_MAX = 40 };
 
 struct fixture {
     struct weir_test_memory memory;
@@ -93,6 +94,77 @@ static void rows_of_a_key_go_to_one_channel(void **state)
     }
     assert_int_equal(total, 900);
     assert_int_equal(used, 3);
+    end(&f);
+}
+
+/* Each row reaches the channel that has its key group, in the order of the input: few channels and many. */
+static void rows_arrive_in_order_where_their_key_group_is(void **state)
+{
+    static const uint32_t counts[] = { 2, 8, 9, 40 };
+    struct fixture f;
+    for (uint32_t n = 0; n < WEIR_ARRAY_COUNT(counts); n++) {
+        begin(&f, WEIR_EXCHANGE_HASH, counts[n]);
+        for (int32_t i = 0; i < 1000; i++) add(&f, WEIR_ROW_INSERT, i % 300, i);
+        uint64_t hashes[WEIR_BATCH_ROWS_MAX];
+        weir_batch_hash(&f.batch, first_column, 1, hashes);
+        uint16_t *selection = weir_batch_ensure_selection(&f.batch);
+        for (uint16_t i = 0; i < 1000; i++) {
+            selection[f.batch.selected] = i;
+            f.batch.selected += n % 2 == 0 || i % 3 != 0;
+        }
+        weir_output_write(&f.output, &f.batch);
+        weir_output_flush(&f.output);
+        uint32_t total = 0;
+        for (uint32_t c = 0; c < counts[n]; c++) {
+            int32_t last = -1;
+            for (const struct weir_element *element; (element = weir_channel_peek(f.channels[c]));) {
+                struct weir_batch *batch = element->batch;
+                weir_channel_pop(f.channels[c]);
+                for (uint32_t i = 0; i < batch->row_count; i++, total++) {
+                    int32_t value = ((int32_t *)batch->columns[1].data)[i];
+                    assert_int_equal(((int32_t *)batch->columns[0].data)[i], value % 300);
+                    assert_true(value > last);
+                    last = value;
+                    assert_int_equal(
+                        c, weir_key_group_subtask(weir_key_group_of(hashes[value], 128), 128, counts[n]));
+                }
+                weir_channel_give_back(f.channels[c], batch);
+            }
+        }
+        assert_int_equal(total, f.batch.selected);
+        end(&f);
+    }
+}
+
+/* Over several columns the hashes are taken along, and are those that the consumer would make. */
+static void hashes_of_long_keys_travel(void **state)
+{
+    static const uint32_t both[] = { 1, 0 };
+    struct fixture f;
+    begin(&f, WEIR_EXCHANGE_HASH, 2);
+    f.edge.keys = both;
+    f.edge.key_count = 2;
+    weir_output_init(&f.output, &f.arena, &f.edge, 1, 128);
+    for (int32_t i = 0; i < 600; i++) add(&f, WEIR_ROW_INSERT, i, i * 7);
+    weir_output_write(&f.output, &f.batch);
+    weir_output_write(&f.output, &f.batch);
+    weir_output_flush(&f.output);
+    uint32_t total = 0;
+    for (uint32_t c = 0; c < 2; c++) {
+        for (const struct weir_element *element; (element = weir_channel_peek(f.channels[c]));) {
+            struct weir_batch *batch = element->batch;
+            uint64_t known[WEIR_BATCH_ROWS_MAX], made[WEIR_BATCH_ROWS_MAX];
+            weir_channel_pop(f.channels[c]);
+            assert_non_null(batch->hashes);
+            weir_batch_hash(batch, both, 2, known);
+            batch->hashes = NULL;
+            weir_batch_hash(batch, both, 2, made);
+            assert_memory_equal(known, made, batch->row_count * sizeof *made);
+            total += batch->row_count;
+            weir_channel_give_back(f.channels[c], batch);
+        }
+    }
+    assert_int_equal(total, 1200);
     end(&f);
 }
 
@@ -232,6 +304,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_of_a_key_go_to_one_channel),
+        cmocka_unit_test(rows_arrive_in_order_where_their_key_group_is),
+        cmocka_unit_test(hashes_of_long_keys_travel),
         cmocka_unit_test(pairs_are_never_split_over_batches),
         cmocka_unit_test(a_pair_that_changes_its_key_becomes_delete_and_insert),
         cmocka_unit_test(with_room_asked_for_credits_are_never_exceeded),
