@@ -482,7 +482,9 @@ static enum weir_error_code datagen_create(struct weir_operator_context *ctx, st
 {
     struct datagen *d = WEIR_ARENA_NEW(ctx->arena, struct datagen);
     d->source = (struct weir_source){ &source_ops, ctx };
-    d->random = ctx->random_seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    /* Scattered: states one step apart would make subtasks repeat each other's values. */
+    d->random = ctx->random_seed;
+    d->random = next_random(d);
     const struct weir_spec *given = weir_spec_get(ctx->spec, "options"),
                            *columns = weir_spec_get(ctx->spec, "columns"),
                            *projection = weir_spec_get(ctx->spec, "projection");
