@@ -154,7 +154,10 @@ static enum weir_error_code describe_source(const struct weir_connectors *all,
         return weir_error_set(reterr, WEIR_E_SQL_VALIDATION,
             "table %s: option 'source.monitor-interval' = '%s': expected a duration such as '10 s'",
             table->identifier, monitor);
-    ret->bounded = !monitor && !(follow && strcasecmp(follow, "true") == 0);
+    bool follows = follow && strcasecmp(follow, "true") == 0;
+    ret->enumerated = !follows;
+    ret->split_discovery_ms = monitor ? (uint64_t)filesystem_duration_ms(monitor) : 0;
+    ret->bounded = !monitor && !follows;
     for (uint32_t k = 0; k < table->partition_key_count; k++) {
         const struct weir_type *type = table->column_types[table->partition_keys[k]];
         if (type->id >= WEIR_TYPE_BINARY && type->id != WEIR_TYPE_DATE && type->id != WEIR_TYPE_TIMESTAMP)

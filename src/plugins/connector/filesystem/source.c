@@ -20,7 +20,9 @@
  * identity among all files of their directory, whatever they are called now.
  *
  * A file belongs to the subtask that its name (followed: its identity) hashes to, so any parallelism can go
- * on.
+ * on. In a cluster whole files are splits: a subtask reads those that it is given, and lists only when it is
+ * asked which there are. Its snapshot then holds the files that it has not read to the end; of the others the
+ * enumerator knows that they were given out.
  */
 #include "base/assert.h"
 #include "plugins/connector/filesystem/filesystem.h"
@@ -40,6 +42,8 @@ enum {
     GONE_GRACE_MS = 5000,  /* a file without a name may still be written to by who has it open */
     FOLLOW_OPEN_MAX = 256, /* beyond it followed files that rest are closed, and looked at by listing alone */
     FILES_MAX = 1000000,
+    SPLITS_AHEAD = 2, /* enumerated: the one that is read, and the next one */
+    SPLIT_WAIT_MS = 1000,
     DIRECTORY_DEPTH_MAX = 64,
 };
 
@@ -58,13 +62,22 @@ struct source_file {
     int64_t resting_bytes, resting_modified_us;
 };
 
+struct found_files {
+    struct weir_arena *arena;
+    struct weir_memory *memory;
+    const char **paths;
+    uint32_t count, capacity;
+};
+
 struct filesystem_source {
     struct weir_source source;
     struct filesystem_table table;
     struct weir_filesystem *fs;
     struct pattern *pattern;
     bool follow;
-    int64_t monitor_ms; /* 0 = no listing after the first */
+    bool no_more;              /* enumerated: what there is to read has been given */
+    struct found_files *found; /* while it is asked what there is */
+    int64_t monitor_ms;        /* 0 = no listing after the first */
     int64_t next_list_ms;
     bool listed;
     /* Followed by name: the file that had it last. Looked at more often than directories are listed. */
@@ -138,8 +151,24 @@ static bool is_hidden(const char *name)
     return name[0] == '.' || name[0] == '_';
 }
 
+static void note_found(struct found_files *found, const char *path)
+{
+    if (found->count >= FILES_MAX) return;
+    if (found->count == found->capacity) {
+        uint32_t capacity = found->capacity ? found->capacity * 2 : 64;
+        found->paths = weir_memory_reallocate(found->memory, found->paths,
+            found->capacity * sizeof *found->paths, capacity * sizeof *found->paths);
+        found->capacity = capacity;
+    }
+    found->paths[found->count++] = weir_arena_string(found->arena, path);
+}
+
 static void meet(struct filesystem_source *s, const char *path, const struct weir_file_status *status)
 {
+    if (s->found) {
+        note_found(s->found, path);
+        return;
+    }
     if (!is_mine(s, path, status->device, status->inode)) return;
     struct source_file *f = find_file(s, path, status->device, status->inode);
     if (f && s->follow && strcmp(f->path, path) != 0) f->path = weir_arena_string(&s->names, path);
@@ -608,12 +637,30 @@ static enum weir_error_code read_one(struct filesystem_source *s, uint32_t index
     return WEIR_OK;
 }
 
+/* Enumerated: nobody gives it out again. */
+static void forget_done(struct filesystem_source *s)
+{
+    for (uint32_t i = 0; i < s->file_count;) {
+        if (!s->files[i].done) {
+            i++;
+            continue;
+        }
+        if (i == s->current) s->buffer_from = s->buffer_to = 0;
+        if (i < s->current) s->current--;
+        memmove(&s->files[i], &s->files[i + 1], (--s->file_count - i) * sizeof *s->files);
+    }
+    if (s->file_count == 0) weir_arena_reset(&s->names);
+}
+
 static enum weir_source_result source_poll(
     struct weir_source *source, struct weir_batch *out, int64_t *idle_until_ms)
 {
     struct filesystem_source *s = (struct filesystem_source *)source;
-    bool watching = s->follow || s->monitor_ms > 0;
-    if ((!s->listed || (watching && now_ms(s) >= s->next_list_ms) || name_changed(s)) && list_files(s))
+    bool enumerated = ctx_of(s)->enumerated, watching = !enumerated && (s->follow || s->monitor_ms > 0);
+    if (enumerated) forget_done(s);
+    ctx_of(s)->split_wanted = enumerated && !s->no_more && s->file_count < SPLITS_AHEAD;
+    if (!enumerated && (!s->listed || (watching && now_ms(s) >= s->next_list_ms) || name_changed(s)) &&
+        list_files(s))
         return WEIR_SOURCE_FAILED;
     weir_batch_reset(&s->decoded);
     /* Bounded: the first file that is not done. Followed: each in turn, beginning behind the last one. */
@@ -640,21 +687,63 @@ static enum weir_source_result source_poll(
         unfinished |= !s->files[index].done;
         if (unfinished && !s->follow) return WEIR_SOURCE_ROWS; /* a piece without rows: go on with it */
     }
+    if (enumerated && (!s->no_more || unfinished)) {
+        *idle_until_ms = now_ms(s) + SPLIT_WAIT_MS;
+        return WEIR_SOURCE_IDLE;
+    }
     if (!watching) return WEIR_SOURCE_FINISHED;
     *idle_until_ms = s->follow ? now_ms(s) + FOLLOW_POLL_MS : s->next_list_ms;
     return WEIR_SOURCE_IDLE;
 }
 
+/* --- enumerated --- */
+
+static enum weir_error_code source_add_split(struct weir_source *source, const char *id)
+{
+    add_file((struct filesystem_source *)source, id);
+    return WEIR_OK;
+}
+
+static void source_no_more_splits(struct weir_source *source)
+{
+    ((struct filesystem_source *)source)->no_more = true;
+}
+
+static enum weir_error_code source_discover(struct weir_source *source, struct weir_arena *arena,
+    const char *const **ret, uint32_t *ret_count, bool *ret_all)
+{
+    struct filesystem_source *s = (struct filesystem_source *)source;
+    struct found_files found = { .arena = arena, .memory = ctx_of(s)->memory };
+    s->found = &found;
+    enum weir_error_code code = list_files(s);
+    s->found = NULL;
+    if (found.count)
+        *ret = (const char *const *)(void *)weir_arena_copy(
+            arena, found.paths, found.count * sizeof *found.paths);
+    *ret_count = found.count;
+    *ret_all = s->monitor_ms == 0;
+    weir_memory_release(found.memory, found.paths, found.capacity * sizeof *found.paths);
+    return code;
+}
+
 /* --- snapshot --- */
+
+/* What the enumerator has given out it gives out no more; what was found by each subtask itself it does not
+ * know of. */
+enum { FORMAT_OWN = 1, FORMAT_ENUMERATED = 2 };
 
 static enum weir_error_code source_snapshot(
     struct weir_source *source, uint64_t checkpoint_id, struct weir_buffer *to, struct weir_error *reterr)
 {
     struct filesystem_source *s = (struct filesystem_source *)source;
-    weir_buffer_append_byte(to, 1); /* version */
-    weir_buffer_append_u32(to, s->file_count);
+    bool enumerated = ctx_of(s)->enumerated;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < s->file_count; i++) count += !enumerated || !s->files[i].done;
+    weir_buffer_append_byte(to, enumerated ? FORMAT_ENUMERATED : FORMAT_OWN);
+    weir_buffer_append_u32(to, count);
     for (uint32_t i = 0; i < s->file_count; i++) {
         const struct source_file *f = &s->files[i];
+        if (enumerated && f->done) continue;
         size_t length = strlen(f->path);
         weir_buffer_append_varint(to, length);
         weir_buffer_append(to, f->path, length);
@@ -676,6 +765,15 @@ static enum weir_error_code source_restore(struct weir_source *source, const str
         struct weir_reader reader = { .data = blobs[b].bytes, .length = blobs[b].length };
         uint8_t version = weir_reader_byte(&reader);
         uint32_t files = weir_reader_u32(&reader);
+        uint8_t expected = ctx_of(s)->enumerated ? FORMAT_ENUMERATED : FORMAT_OWN;
+        if (files && version != expected && (version == FORMAT_OWN || version == FORMAT_ENUMERATED))
+            return weir_error_set(reterr, WEIR_E_UNSUPPORTED,
+                "table %s: the checkpoint holds files that %s, and cannot be restored where %s",
+                s->table.identifier,
+                version == FORMAT_OWN ? "each subtask found itself" : "the JobManager gave out",
+                version == FORMAT_OWN ? "the JobManager gives them out" : "each subtask finds them itself");
+        bool same = ctx_of(s)->enumerated && ctx_of(s)->restored_parallelism == ctx_of(s)->parallelism;
+        if (same && blobs[b].subtask_index != ctx_of(s)->subtask_index) continue;
         for (uint32_t i = 0; i < files && !reader.failed; i++) {
             uint64_t length = weir_reader_varint(&reader);
             const char *path = length < 65536 ? weir_reader_bytes(&reader, length) : NULL;
@@ -688,11 +786,11 @@ static enum weir_error_code source_restore(struct weir_source *source, const str
             f.done = weir_reader_byte(&reader) != 0;
             if (!path || reader.failed || f.offset < 0 || f.fingerprint_bytes > FINGERPRINT_BYTES_MAX) break;
             f.path = weir_arena_copy(&s->names, path, length);
-            if (!is_mine(s, f.path, f.device, f.inode)) continue;
+            if (!same && !is_mine(s, f.path, f.device, f.inode)) continue;
             struct source_file *added = add_file(s, f.path);
             *added = f;
         }
-        if (version != 1 || reader.failed)
+        if ((version != FORMAT_OWN && version != FORMAT_ENUMERATED) || reader.failed)
             return weir_error_set(reterr, WEIR_E_STATE,
                 "table %s: the source's positions in the checkpoint are damaged", s->table.identifier);
     }
@@ -721,4 +819,7 @@ const struct weir_source_ops weir_filesystem_source_ops = {
     .snapshot = source_snapshot,
     .restore = source_restore,
     .close = source_close,
+    .add_split = source_add_split,
+    .no_more_splits = source_no_more_splits,
+    .discover = source_discover,
 };
