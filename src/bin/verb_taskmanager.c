@@ -1,6 +1,7 @@
 /* weir taskmanager: slots for tasks, in the foreground; log on stderr, print sinks on stdout. */
 #include "cluster.h"
 #include "host/faults.h"
+#include "host/local_recovery.h"
 #include "host/task_runtime.h"
 #include "main.h"
 #include "ops/ops.h"
@@ -13,6 +14,7 @@
 #include "plugins/plugins.h"
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 struct taskmanager {
@@ -94,6 +96,45 @@ static void name_manager(struct taskmanager *manager, const char *host)
             (unsigned long long)(manager->incarnation & 0xffffff));
 }
 
+/* The first of a list, without its scheme. */
+static const char *first_directory(struct taskmanager *manager, const char *list)
+{
+    list += strspn(list, " ");
+    if (strncmp(list, "file:", 5) == 0) list += 5;
+    while (list[0] == '/' && list[1] == '/') list++;
+    size_t length = strcspn(list, ",");
+    return weir_arena_copy(&manager->setup.arena, list, length);
+}
+
+static const char *local_root(struct taskmanager *manager)
+{
+    const struct weir_config *config = manager->setup.config;
+    const char *named = weir_config_get_text(config, "execution.checkpointing.local-backup.dirs", NULL);
+    if (!named || !*named) named = weir_config_get_text(config, "io.tmp.dirs", NULL);
+    if (named && *named) named = first_directory(manager, named);
+    if (!named && strcasecmp(manager->setup.ha->name, "embedded") == 0) named = manager->setup.ha_directory;
+    if (!named) named = "/tmp";
+    return weir_arena_format(&manager->setup.arena, "%s/localState/%s", named, manager->setup.cluster);
+}
+
+/* Without it everything works: restores read from storage. */
+static void open_local_recovery(struct taskmanager *manager, struct weir_task_runtime_config *runtime)
+{
+    const struct weir_config *config = manager->setup.config;
+    runtime->keeps_copies =
+        weir_config_get_boolean(config, "execution.checkpointing.local-backup.enabled", false);
+    runtime->restores_copies = weir_config_get_boolean(config, "execution.state-recovery.from-local", false);
+    if (!runtime->keeps_copies && !runtime->restores_copies) return;
+    struct weir_local_recovery_config local = { .memory = weir_os_memory(),
+        .filesystem = &weir_file_filesystem,
+        .root = local_root(manager),
+        .owner = manager->name };
+    struct weir_error error = { 0 };
+    if (!weir_local_recovery_new(&local, &runtime->local_recovery, &error)) return;
+    weir_log(WEIR_LOG_WARN, "weir.taskmanager", "No local copies of snapshots are kept: %s", error.message);
+    runtime->keeps_copies = runtime->restores_copies = false;
+}
+
 static int run(struct taskmanager *manager)
 {
     const struct weir_config *config = manager->setup.config;
@@ -118,6 +159,7 @@ static int run(struct taskmanager *manager)
         .find_operator = weir_operator_ops_find,
         .find_source = weir_operator_source_find,
         .write_stdout = on_print };
+    open_local_recovery(manager, &runtime);
     manager->runtime = weir_task_runtime_new(&runtime);
     weir_log(WEIR_LOG_INFO, "weir.taskmanager", "TaskManager '%s' of cluster '%s' with %u slots; data on %s",
         manager->name, manager->setup.cluster, manager->slot_count,

@@ -1,5 +1,6 @@
 #include "base/assert.h"
 #include "host/task_runtime_internal.h"
+#include "os/log.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -53,6 +54,23 @@ static void release_snapshot(struct host_task *task, uint64_t checkpoint)
     host_slot_wake(&task->slot->waker);
 }
 
+/* Beside the checkpoint: what goes wrong here costs a later restore some time, and nothing else. */
+static void keep_copies(const struct snapshot_write *write)
+{
+    const struct host_task *task = write->task;
+    const struct weir_task_runtime_config *config = &task->runtime->config;
+    const struct weir_local_store *store = weir_local_recovery_store(config->local_recovery);
+    const struct weir_snapshot_manifest *manifest = &write->made->manifest;
+    char directory[1200];
+    struct weir_error error = { 0 };
+    if (!store || !config->keeps_copies || write->savepoint) return;
+    snprintf(directory, sizeof directory, "%.1000s/%s", task->region->plan->settings->checkpoint_directory,
+        task->region->job_text);
+    for (uint32_t i = 0; i < manifest->file_count; i++)
+        if (weir_local_store_keep(store, task->region->job_text, directory, &manifest->files[i], &error))
+            weir_log(WEIR_LOG_WARN, "weir.local_recovery", "No local copy is kept: %s", error.message);
+}
+
 static void write_on_pool(void *argument)
 {
     struct snapshot_write *write = argument;
@@ -67,6 +85,21 @@ static void write_on_pool(void *argument)
         write->code = weir_snapshot_write(fs, write->directory, prefix, task->vertex, task->attempt.subtask,
             write->snapshot, write->base ? &write->base->manifest : NULL, runtime->config.memory,
             &write->made->arena, &write->made->manifest, &write->error);
+    if (!write->code) keep_copies(write);
+}
+
+/* So that a JobManager sends the subtask back to where they are. */
+static void describe_copies(const struct host_task *task, const struct weir_snapshot_manifest *manifest,
+    Weir__SubtaskSnapshot *message, struct weir_arena *arena)
+{
+    message->local = WEIR_ARENA_ARRAY(arena, Weir__LocalSnapshot *, manifest->file_count + 1);
+    for (uint32_t i = 0; i < manifest->file_count; i++) {
+        Weir__LocalSnapshot *copy = WEIR_PROTO_NEW(arena, Weir__LocalSnapshot, weir__local_snapshot);
+        copy->job = weir_job_id_to(arena, &task->attempt.job);
+        copy->file = weir_arena_string(arena, manifest->files[i].path);
+        copy->hash = manifest->files[i].hash;
+        message->local[message->n_local++] = copy;
+    }
 }
 
 static Weir__SubtaskSnapshot *describe(struct snapshot_write *write, struct weir_arena *arena)
@@ -87,6 +120,8 @@ static Weir__SubtaskSnapshot *describe(struct snapshot_write *write, struct weir
     message->files = WEIR_ARENA_ARRAY(arena, char *, manifest->file_count + 1);
     for (uint32_t i = 0; i < manifest->file_count; i++)
         message->files[i] = weir_arena_string(arena, manifest->files[i].path);
+    if (task->runtime->config.keeps_copies && !write->savepoint)
+        describe_copies(task, manifest, message, arena);
     message->bytes_full = manifest->bytes_total;
     message->bytes_written = manifest->bytes_written;
     message->run = weir_run_to(arena, &task->region->run);
@@ -157,6 +192,28 @@ static void begin_write(struct host_task *task, struct weir_subtask_snapshot *sn
     write->made->checkpoint = snapshot->checkpoint_id;
     task->works++;
     weir_control_loop_work(task->runtime->config.loop, write_on_pool, write_done, write);
+}
+
+void host_task_tidy_copies(const struct host_task *task, uint64_t checkpoint)
+{
+    struct weir_task_runtime *runtime = task->runtime;
+    const char *job = task->region->job_text;
+    if (!weir_local_recovery_is_news(runtime->config.local_recovery, job, checkpoint)) return;
+    struct weir_arena arena;
+    weir_arena_init(&arena, runtime->config.memory);
+    uint32_t count = 0;
+    const char **names = WEIR_ARENA_ARRAY(
+        &arena, const char *, (size_t)runtime->statistics.tasks *WEIR_SNAPSHOT_FILES_MAX + 1);
+    for (struct host_task *other = runtime->tasks; other; other = other->next) {
+        const struct host_manifest *manifest = find_base(other, checkpoint);
+        if (!manifest || !weir_job_id_equal(&other->attempt.job, &task->attempt.job)) continue;
+        for (uint32_t i = 0; i < manifest->manifest.file_count; i++) {
+            const char *path = manifest->manifest.files[i].path, *slash = strrchr(path, '/');
+            names[count++] = slash ? slash + 1 : path;
+        }
+    }
+    weir_local_recovery_completed(runtime->config.local_recovery, job, checkpoint, names, count);
+    weir_arena_done(&arena);
 }
 
 void host_task_hold(struct host_task *task, struct weir_subtask_snapshot *snapshot)

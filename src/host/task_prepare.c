@@ -351,6 +351,24 @@ static void fill_config(struct host_task *task, struct weir_subtask_config *conf
         .owner = task };
 }
 
+static enum weir_error_code open_restore(struct host_task *task, struct weir_snapshot_reader **reader,
+    struct weir_subtask_restore *restore, struct weir_error *reterr)
+{
+    const struct weir_task_runtime_config *config = &task->runtime->config;
+    const struct host_region *region = task->region;
+    struct weir_snapshot_reader_config from = { .filesystem = config->filesystem,
+        .memory = config->memory,
+        .arena = &task->arena,
+        .local = config->restores_copies ? weir_local_recovery_store(config->local_recovery) : NULL,
+        .job_id = region->job_text,
+        .checkpoint_id = region->run.restored_checkpoint,
+        .manifests = region->manifests,
+        .manifest_count = region->manifest_count,
+        .vertex = task->vertex,
+        .subtask_index = task->attempt.subtask };
+    return weir_snapshot_reader_new(&from, reader, restore, reterr);
+}
+
 static enum weir_error_code prepare(struct host_task *task, struct weir_error *reterr)
 {
     const struct host_region *region = task->region;
@@ -366,11 +384,10 @@ static enum weir_error_code prepare(struct host_task *task, struct weir_error *r
     struct weir_subtask_config config;
     fill_config(task, &config);
     struct weir_subtask_restore restore;
+    struct weir_snapshot_reader *reader = NULL;
     enum weir_error_code code = WEIR_OK;
     if (region->run.restored_checkpoint) {
-        code = weir_snapshot_restore(task->runtime->config.filesystem, region->run.restored_checkpoint,
-            region->manifests, region->manifest_count, task->vertex, task->attempt.subtask, &task->arena,
-            &restore, reterr);
+        code = open_restore(task, &reader, &restore, reterr);
         /* Its sinks commit what the checkpoint holds; nothing is computed, and no end makes rows. */
         if (region->deploy->commit_only) restore.finished = true;
         config.restore = &restore;
@@ -378,6 +395,8 @@ static enum weir_error_code prepare(struct host_task *task, struct weir_error *r
     if (!code) code = make_outputs(task, &config, reterr);
     if (!code) code = make_inputs(task, &config, reterr);
     if (!code) code = weir_subtask_new(&config, &task->subtask, reterr);
+    if (reader) task->restored = weir_snapshot_reader_statistics(reader);
+    weir_snapshot_reader_free(reader);
     if (code) host_task_unlink(task, false);
     return code;
 }

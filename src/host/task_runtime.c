@@ -138,6 +138,21 @@ const char *host_error_text(struct weir_arena *arena, const struct weir_error *e
     return text;
 }
 
+static void tell_restored(struct host_task *task)
+{
+    struct weir_task_runtime_statistics *all = &task->runtime->statistics;
+    const struct weir_snapshot_reader_statistics *restored = &task->restored;
+    if (!task->region->run.restored_checkpoint) return;
+    all->bytes_restored_local += restored->bytes_local;
+    all->bytes_restored_storage += restored->bytes_storage;
+    weir_log(WEIR_LOG_INFO, LOGGER,
+        "%s (%u/%u) restored checkpoint %llu: %llu bytes from local copies, %llu from storage; %u copies "
+        "refused",
+        task->vertex->name, task->attempt.subtask + 1, task->vertex->parallelism,
+        (unsigned long long)task->region->run.restored_checkpoint, (unsigned long long)restored->bytes_local,
+        (unsigned long long)restored->bytes_storage, restored->copies_refused);
+}
+
 static void task_prepared(void *argument)
 {
     struct host_task *task = argument;
@@ -152,6 +167,7 @@ static void task_prepared(void *argument)
         return;
     }
     keep_restored(task);
+    tell_restored(task);
     weir_subtask_adopt_epoch(task->subtask, task->attempt.epoch);
     task->state = HOST_TASK_RUNNING;
     host_slot_add(task->slot, task);
@@ -241,12 +257,22 @@ static void deploy_task(struct weir_task_runtime *runtime, const struct weir_tas
     runtime->tasks = task;
     runtime->statistics.tasks++;
     task->region = get_region(runtime, effect->deploy, &job, &run);
+    weir_local_recovery_used(runtime->config.local_recovery, task->region->job_text);
     if (task->region->ready) begin_prepare(task);
+}
+
+static bool is_last_of_job(const struct host_task *task)
+{
+    for (const struct host_task *other = task->runtime->tasks; other; other = other->next)
+        if (!other->forgotten && weir_job_id_equal(&other->attempt.job, &task->attempt.job)) return false;
+    return true;
 }
 
 static void forget_task(struct host_task *task)
 {
     task->forgotten = true;
+    if (is_last_of_job(task))
+        weir_local_recovery_left(task->runtime->config.local_recovery, task->region->job_text);
     if (task->state == HOST_TASK_RUNNING) {
         atomic_store(&task->leave, true);
         host_slot_wake(&task->slot->waker);
@@ -305,6 +331,7 @@ void weir_task_runtime_execute(struct weir_task_runtime *runtime, const struct w
     case WEIR_TASK_COMPLETE:
         /* The taskexecutor says which: an ended one may have acknowledged this very checkpoint before. */
         weir_subtask_notify_complete(task->subtask, effect->checkpoint);
+        if (effect->checkpoint != WEIR_TASK_FINAL) host_task_tidy_copies(task, effect->checkpoint);
         break;
     case WEIR_TASK_ASSIGN_SPLITS:
         for (size_t i = 0; i < effect->splits->n_splits; i++) {

@@ -9,6 +9,7 @@
 
 #include "host/control_loop.h"
 #include "host/data_exchange.h"
+#include "host/local_recovery.h"
 #include "spi/connector.h"
 
 struct weir_task_runtime_config {
@@ -20,6 +21,8 @@ struct weir_task_runtime_config {
     uint32_t slot_count;
     size_t managed_bytes_per_slot; /* 0 = no limit */
     struct weir_filesystem *filesystem;
+    struct weir_local_recovery *local_recovery; /* NULL: there are no local copies of snapshots */
+    bool keeps_copies, restores_copies;
     const struct weir_connectors *connectors;
     const struct weir_operator_ops *(*find_operator)(const char *name);
     const struct weir_source_ops *(*find_source)(const char *name);
@@ -40,6 +43,7 @@ void weir_task_runtime_free(struct weir_task_runtime *runtime);
 struct weir_task_runtime_statistics {
     uint32_t tasks, slots_busy;
     uint64_t snapshots_written;
+    uint64_t bytes_restored_local, bytes_restored_storage;
 };
 void weir_task_runtime_statistics(
     const struct weir_task_runtime *runtime, struct weir_task_runtime_statistics *ret);

@@ -62,6 +62,7 @@ struct host_task {
     struct host_link *inputs, *outputs;
     uint32_t input_count, output_count, links_needed;
     struct weir_error prepare_error;
+    struct weir_snapshot_reader_statistics restored;
 
     /* Control thread. */
     enum host_task_state state;
@@ -141,5 +142,7 @@ void host_task_hold(struct host_task *task, struct weir_subtask_snapshot *snapsh
 void host_task_know(struct host_task *task, uint64_t checkpoint, const char *directory);
 void host_task_drop_held(struct host_task *task, uint64_t checkpoint, uint64_t epoch_below);
 void host_task_free_manifests(struct host_task *task);
+/* A checkpoint of the task's job has completed: local copies that it does not need may go. */
+void host_task_tidy_copies(const struct host_task *task, uint64_t checkpoint);
 
 #endif
