@@ -1,6 +1,7 @@
 #include "client.h"
 #include "base/buffer.h"
 #include "main.h"
+#include "store_reader.h"
 #include "os/clock.h"
 #include "os/memory.h"
 #include "os/process.h"
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONNECT_TIMEOUT_MS = 2000, REQUEST_TIMEOUT_MS = 12000, PAUSE_MS = 50 };
+enum { CONNECT_TIMEOUT_MS = 2000, REQUEST_TIMEOUT_MS = 12000, PAUSE_MS = 50, STORE_WAIT_MS = 3000 };
 
 int client_failed(const char *format, ...)
 {
@@ -28,21 +29,12 @@ int client_failed(const char *format, ...)
 
 /* ---------------------------------------------------------------- addresses */
 
-bool client_init(
-    struct client *client, const struct weir_config *config, const char *manager, struct weir_error *reterr)
+/* Adds the addresses of a list "a,b:8082"; false: too many. */
+static bool add_list(struct client *client, const char *list, long long port)
 {
-    *client = (struct client){ .address_count = 0 };
-    weir_arena_init(&client->arena, weir_os_memory());
-    const char *list = manager ? manager : weir_config_get_text(config, "rest.address", NULL);
-    if (!list || !*list) list = "localhost";
-    long long port = weir_config_get_integer(config, "rest.port", 8081);
     for (const char *at = list; *at;) {
         size_t length = strcspn(at, ",; ");
-        if (length && client->address_count == CLIENT_ADDRESSES_MAX) {
-            weir_error_set(reterr, WEIR_E_CONFIGURATION, "rest.address names more than %d JobManagers",
-                CLIENT_ADDRESSES_MAX);
-            return false;
-        }
+        if (length && client->address_count == CLIENT_ADDRESSES_MAX) return false;
         if (length) {
             const char *text = weir_arena_copy(&client->arena, at, length);
             if (strncmp(text, "http://", 7) == 0) text += 7;
@@ -51,6 +43,58 @@ bool client_init(
         }
         at += length + (at[length] != '\0');
     }
+    return true;
+}
+
+static bool is_here(const char *address)
+{
+    return strncmp(address, "localhost:", 10) == 0 || strncmp(address, "127.", 4) == 0;
+}
+
+/* As a client of Flink with high availability does: whoever leads is named in the coordination store. A store
+ * of this host says nothing of JobManagers elsewhere, so one that the configuration names elsewhere is left
+ * alone. */
+static void add_those_of_the_store(struct client *client, const struct weir_config *config)
+{
+    struct cluster_setup setup;
+    struct store_reader *reader;
+    struct weir_error error = { 0 };
+    bool all_here = true;
+    for (uint32_t i = 0; i < client->address_count; i++) all_here &= is_here(client->addresses[i]);
+    if (!cluster_setup_init(&setup, config)) return; /* it has said why */
+    bool of_this_host = strcmp(setup.ha->name, "embedded") == 0;
+    if (setup.unprotected || (of_this_host && !all_here)) {
+        cluster_setup_done(&setup);
+        return;
+    }
+    enum weir_error_code code = store_reader_open(&setup, STORE_WAIT_MS, &reader, &error);
+    if (!code) {
+        uint32_t room = CLIENT_ADDRESSES_MAX - client->address_count, found;
+        const char *addresses[CLIENT_ADDRESSES_MAX];
+        code = store_reader_rest_addresses(reader, &client->arena, addresses, room, &found, &error);
+        memmove(client->addresses + found, client->addresses, sizeof *addresses * client->address_count);
+        memcpy(client->addresses, addresses, sizeof *addresses * found);
+        client->address_count += found;
+        store_reader_close(reader);
+    }
+    if (code && code != WEIR_E_NOT_FOUND)
+        fprintf(stderr, "[WARN] %s: asking %s\n", error.message, client->addresses[0]);
+    cluster_setup_done(&setup);
+}
+
+bool client_init(
+    struct client *client, const struct weir_config *config, const char *manager, struct weir_error *reterr)
+{
+    *client = (struct client){ .address_count = 0 };
+    weir_arena_init(&client->arena, weir_os_memory());
+    const char *list = manager ? manager : weir_config_get_text(config, "rest.address", NULL);
+    if (!list || !*list) list = "localhost";
+    if (!add_list(client, list, weir_config_get_integer(config, "rest.port", 8081))) {
+        weir_error_set(reterr, WEIR_E_CONFIGURATION, "rest.address names more than %d JobManagers",
+            CLIENT_ADDRESSES_MAX);
+        return false;
+    }
+    if (!manager) add_those_of_the_store(client, config);
     curl_global_init(CURL_GLOBAL_NOTHING);
     client->curl = curl_easy_init();
     return client->curl != NULL;

@@ -124,8 +124,8 @@ static bool choose_driver(struct cluster_setup *setup)
     if (setup->ha) return true;
     struct weir_error error = { 0 };
     weir_error_set(&error, WEIR_E_UNSUPPORTED,
-        "high-availability.type: %s is not implemented; this build has embedded (one host, no server) and "
-        "NONE",
+        "high-availability.type: %s is not implemented; this build has embedded (one host, no server), "
+        "zookeeper and NONE",
         type);
     print_error(&error);
     return false;

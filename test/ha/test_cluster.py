@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import stat
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -92,6 +93,20 @@ def test_killed_leaders_are_replaced_and_no_task_is_deployed_again(servers, tmp_
             time.sleep(0.7)
         finish(cluster, job, rows)
         assert redeployed(cluster) == 0
+
+
+def test_clients_find_the_leader_in_the_quorum(servers, tmp_path):
+    given = arguments(servers, "clients", "10 s")
+    with clusters.Cluster(WEIR, tmp_path, jobmanagers=2, taskmanagers=1, arguments=given) as cluster:
+        ready(cluster)
+        for kill in (True, False):
+            done = subprocess.run([WEIR, "list", *given], capture_output=True, text=True, timeout=60, check=False)
+            assert done.returncode == 0, done.stderr
+            assert "No running jobs." in done.stdout
+            if kill:
+                leader, epoch = cluster.leader()
+                leader.kill()
+                taken_over(cluster, epoch)
 
 
 def isolated(directory):
