@@ -173,6 +173,11 @@ struct weir_jobmaster {
     struct jobmaster_slot *slots;
     uint32_t slot_count, slot_capacity;
     uint32_t *share_slot; /* by subtask index: position in slots, GRAPH_NONE */
+    /* Where each ran last: its local snapshots are there, for every process of that host. */
+    struct jobmaster_home {
+        weir_node node; /* 0: nowhere yet */
+        uint64_t host;
+    } * share_home;
     uint32_t share_count;
     uint32_t slot_free;   /* no slot before this one is free */
     uint32_t *slot_index; /* open addressing by node and index */

@@ -7,13 +7,20 @@
 #include "base/assert.h"
 #include <string.h>
 
+enum { SLOTS_LOOKED_AT_MAX = 256 };
+
 void slots__shares(struct weir_jobmaster *jm)
 {
     uint32_t wanted = jm->graph.parallelism_max;
     if (wanted > jm->share_count) {
         jm->share_slot = weir_memory_reallocate(
             jm->memory, jm->share_slot, sizeof(uint32_t) * jm->share_count, sizeof(uint32_t) * wanted);
-        for (uint32_t i = jm->share_count; i < wanted; i++) jm->share_slot[i] = GRAPH_NONE;
+        jm->share_home = weir_memory_reallocate(jm->memory, jm->share_home,
+            sizeof *jm->share_home * jm->share_count, sizeof *jm->share_home * wanted);
+        for (uint32_t i = jm->share_count; i < wanted; i++) {
+            jm->share_slot[i] = GRAPH_NONE;
+            jm->share_home[i] = (struct jobmaster_home){ 0 };
+        }
         jm->share_count = wanted;
     }
     for (uint32_t i = wanted; i < jm->share_count; i++) { /* given back when the graph has shrunk */
@@ -26,6 +33,7 @@ void slots__shares(struct weir_jobmaster *jm)
 void slots__free(struct weir_jobmaster *jm)
 {
     weir_memory_release(jm->memory, jm->share_slot, sizeof(uint32_t) * jm->share_count);
+    weir_memory_release(jm->memory, jm->share_home, sizeof *jm->share_home * jm->share_count);
     weir_memory_release(jm->memory, jm->slots, sizeof *jm->slots * jm->slot_capacity);
     weir_memory_release(jm->memory, jm->slot_index, sizeof(uint32_t) * jm->slot_index_count);
 }
@@ -83,10 +91,25 @@ static uint32_t find_slot(const struct weir_jobmaster *jm, weir_node node, uint3
     }
 }
 
+/* Of "host:port"; 0: it has told none. */
+static uint64_t host_of(const struct weir_jobmaster *jm, weir_node node)
+{
+    uint32_t at = taskmanagers__find(jm, node);
+    const char *address = at == GRAPH_NONE ? NULL : jm->taskmanagers[at]->data_address;
+    const char *colon = address ? strrchr(address, ':') : NULL;
+    uint64_t hash = 0xcbf29ce484222325u;
+    if (!colon) return 0;
+    for (; address < colon; address++) hash = (hash ^ (uint8_t)*address) * 0x100000001b3u;
+    return hash;
+}
+
 static void bind_free(struct weir_jobmaster *jm, uint32_t slot, uint32_t share)
 {
     jm->slots[slot].share = share;
-    if (share < jm->share_count && jm->share_slot[share] == GRAPH_NONE) jm->share_slot[share] = slot;
+    if (share >= jm->share_count || jm->share_slot[share] != GRAPH_NONE) return;
+    weir_node node = jm->slots[slot].slot.node;
+    jm->share_slot[share] = slot;
+    jm->share_home[share] = (struct jobmaster_home){ node, host_of(jm, node) };
 }
 
 void slots__granted(struct weir_jobmaster *jm, const struct weir_local_message *message)
@@ -134,10 +157,30 @@ static bool slot_is_usable(const struct weir_jobmaster *jm, uint32_t slot)
     return at->registered && !at->lost && at->incarnation == place->incarnation;
 }
 
+/* A free slot where the share ran last: of the same TaskManager, else of its host. */
+static uint32_t slot_at_home(const struct weir_jobmaster *jm, uint32_t share)
+{
+    const struct jobmaster_home *home = &jm->share_home[share];
+    uint32_t found = GRAPH_NONE;
+    if (!home->node) return GRAPH_NONE;
+    for (uint32_t i = jm->slot_free; i < jm->slot_count && i - jm->slot_free < SLOTS_LOOKED_AT_MAX; i++) {
+        weir_node node = jm->slots[i].slot.node;
+        if (jm->slots[i].share != GRAPH_NONE || !slot_is_usable(jm, i)) continue;
+        if (node == home->node) return i;
+        if (found == GRAPH_NONE && home->host && host_of(jm, node) == home->host) found = i;
+    }
+    return found;
+}
+
 uint32_t slots__for(struct weir_jobmaster *jm, uint32_t share)
 {
     uint32_t slot = jm->share_slot[share];
     if (slot != GRAPH_NONE) return slot_is_usable(jm, slot) ? slot : GRAPH_NONE;
+    slot = slot_at_home(jm, share);
+    if (slot != GRAPH_NONE) {
+        bind_free(jm, slot, share);
+        return slot;
+    }
     for (uint32_t i = jm->slot_free; i < jm->slot_count; i++) {
         if (jm->slots[i].share != GRAPH_NONE) {
             if (i == jm->slot_free) jm->slot_free++; /* all before it are taken */

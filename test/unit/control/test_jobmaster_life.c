@@ -274,6 +274,41 @@ static void a_lost_taskmanager_takes_its_region_along(void **state)
     world_done(&w);
 }
 
+static uint32_t runs_at(uint32_t subtask)
+{
+    struct world_taskmanager *tm = NULL;
+    assert_non_null(world_find(&w, 1, subtask, &tm));
+    return (uint32_t)(tm - w.taskmanagers);
+}
+
+/* Their local snapshots are there. */
+static void subtasks_go_back_to_where_they_ran(void **state)
+{
+    world_init(&w, 3, 1);
+    world_vertex(&w, 1, 2, 0, 0);
+    world_vertex(&w, 2, 2, 1, HASH);
+    world_submit(&w);
+    uint32_t first = runs_at(0), second = runs_at(1);
+    assert_int_equal(first, 0); /* so that it moves up, and the order of slots is not the order of subtasks */
+    assert_int_equal(second, 1);
+    world_kill(&w, first);
+    world_wait(&w, SECOND);
+    assert_int_equal(runs_at(0), 2);
+    w.hold_slots = true;
+    world_kill(&w, 1);
+    world_kill(&w, 2);
+    world_start_taskmanager(&w, 1);
+    world_start_taskmanager(&w, 2);
+    world_run(&w);
+    w.hold_slots = false;
+    world_slots(&w);
+    world_wait(&w, SECOND);
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_int_equal(runs_at(0), 2);
+    assert_int_equal(runs_at(1), 1);
+    world_done(&w);
+}
+
 static void a_stop_takes_a_savepoint_and_finishes(void **state)
 {
     one_region();
@@ -330,6 +365,7 @@ int main(void)
         cmocka_unit_test(no_region_changes_while_a_write_is_unsettled),
         cmocka_unit_test(a_slot_that_refuses_is_given_back),
         cmocka_unit_test(a_lost_taskmanager_takes_its_region_along),
+        cmocka_unit_test(subtasks_go_back_to_where_they_ran),
         cmocka_unit_test(a_stop_takes_a_savepoint_and_finishes),
         cmocka_unit_test(a_taskmanager_lost_after_a_stops_savepoint_only_commits),
     };
