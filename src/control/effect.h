@@ -55,11 +55,13 @@ enum weir_blob_operation {
     WEIR_BLOB_PUT /* without replacing, synced */,
     WEIR_BLOB_GET,
     WEIR_BLOB_LIST,
-    WEIR_BLOB_DELETE /* absent: OK */
+    WEIR_BLOB_DELETE, /* absent: OK */
+    WEIR_BLOB_COPY    /* path to copy_to, without replacing, synced; NOT_FOUND: path is absent */
 };
 struct weir_blob_effect {
     enum weir_blob_operation operation;
-    const char *path;        /* LIST: directory; absent: no names */
+    const char *path; /* LIST: directory; absent: no names */
+    const char *copy_to;
     const char *name_prefix; /* LIST: only files whose own names begin with it; NULL: all */
     const uint8_t *bytes;
     size_t length;

@@ -115,7 +115,7 @@ struct blob_work {
     struct weir_tag tag;
     struct weir_arena arena;
     enum weir_blob_operation operation;
-    const char *path, *name_prefix;
+    const char *path, *name_prefix, *copy_to;
     const uint8_t *bytes;
     size_t length, bytes_max;
     struct weir_blob_event answer;
@@ -169,6 +169,36 @@ static enum weir_error_code get_blob(
         work->answer.length = length;
     }
     fs->close(file);
+    return code;
+}
+
+/* Under its name when it is whole, as put_blob(). */
+static enum weir_error_code copy_blob(
+    struct weir_filesystem *fs, struct blob_work *work, struct weir_error *error)
+{
+    enum { PIECE_BYTES = 1 << 20 };
+    struct weir_file *from = NULL, *to = NULL;
+    struct weir_file_status status = { .exists = false };
+    const char *parent = parent_of(&work->arena, work->copy_to);
+    enum weir_error_code code = fs->status(fs, work->copy_to, &status, error);
+    if (!code && status.exists) return WEIR_E_ALREADY_EXISTS;
+    if (!code) code = fs->open_read(fs, work->path, &from, error);
+    if (code) return code;
+    char *temporary = weir_arena_format(
+        &work->arena, "%s.%016llx.inprogress", work->copy_to, (unsigned long long)weir_clock_monotonic_ns());
+    if (parent) code = fs->make_directories(fs, parent, error);
+    if (!code) code = fs->open_write(fs, temporary, false, &to, error);
+    uint8_t *piece = weir_arena_allocate(&work->arena, PIECE_BYTES);
+    size_t got = 1;
+    for (int64_t at = 0; !code && got; at += (int64_t)got) {
+        code = fs->read_at(from, at, piece, PIECE_BYTES, &got, error);
+        if (!code && got) code = fs->append(to, piece, got, error);
+    }
+    if (!code) code = fs->sync(to, error);
+    fs->close(from);
+    if (to) fs->close(to);
+    if (!code) code = fs->rename(fs, temporary, work->copy_to, false, error);
+    if (code && to) (void)fs->remove(fs, temporary, false, NULL);
     return code;
 }
 
@@ -226,6 +256,7 @@ static void blob_work(uv_work_t *request)
     case WEIR_BLOB_GET: code = get_blob(fs, work, &error); break;
     case WEIR_BLOB_LIST: code = list_blobs(fs, work, work->path, 0, &list, &error); break;
     case WEIR_BLOB_DELETE: code = fs->remove(fs, work->path, false, &error); break;
+    case WEIR_BLOB_COPY: code = copy_blob(fs, work, &error); break;
     }
     work->answer.names = list.names;
     work->answer.modified_us = list.modified_us;
@@ -262,6 +293,7 @@ static void execute_blob(struct weir_control_loop *loop, const struct weir_effec
     work->path = weir_arena_string(&work->arena, effect->blob.path);
     work->name_prefix =
         weir_arena_string(&work->arena, effect->blob.name_prefix ? effect->blob.name_prefix : "");
+    work->copy_to = weir_arena_string(&work->arena, effect->blob.copy_to ? effect->blob.copy_to : "");
     work->length = effect->blob.length;
     work->bytes_max = effect->blob.bytes_max;
     if (effect->blob.length)

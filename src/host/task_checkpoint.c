@@ -108,7 +108,7 @@ static Weir__SubtaskSnapshot *describe(struct snapshot_write *write, struct weir
     const struct weir_snapshot_manifest *manifest = &write->made->manifest;
     struct weir_buffer bytes;
     weir_buffer_init(&bytes, task->runtime->config.memory, WEIR_METADATA_BYTES_MAX);
-    weir_snapshot_manifest_write(manifest, NULL, &bytes);
+    weir_snapshot_manifest_write(manifest, write->savepoint ? write->directory : NULL, &bytes);
     Weir__SubtaskSnapshot *message = WEIR_PROTO_NEW(arena, Weir__SubtaskSnapshot, weir__subtask_snapshot);
     message->vertex = task->attempt.vertex;
     message->subtask = task->attempt.subtask;

@@ -70,7 +70,10 @@ static enum weir_error_code read_manifests(struct host_region *region, struct we
             const ProtobufCBinaryData *bytes = &vertex->subtasks[j]->manifest;
             struct weir_reader reader = { .data = bytes->data, .length = bytes->len };
             enum weir_error_code code = weir_snapshot_manifest_read(
-                &reader, NULL, &region->arena, &region->manifests[region->manifest_count], reterr);
+                &reader, ".", &region->arena, &region->manifests[region->manifest_count], reterr);
+            if (!code)
+                code = weir_snapshot_manifest_place(&region->manifests[region->manifest_count],
+                    vertex->subtasks[j]->files, vertex->subtasks[j]->n_files, reterr);
             if (code) return code;
             region->manifest_count++;
         }

@@ -38,3 +38,59 @@ bool weir_checkpoint_metadata_is_sound(const void *bytes, size_t length)
     for (uint32_t i = 0; i < CHECKSUM_BYTES; i++) sum |= (uint64_t)from[covered + TAG_BYTES + i] << (8 * i);
     return sum == checksum_of(from, covered);
 }
+
+static const char *below(const char *path, const char *directory, size_t length)
+{
+    return strncmp(path, directory, length) == 0 && path[length] == '/' ? path + length + 1 : NULL;
+}
+
+Weir__CheckpointMetadata *weir_checkpoint_metadata_movable(
+    struct weir_arena *arena, const Weir__CheckpointMetadata *metadata, const char *directory)
+{
+    Weir__CheckpointMetadata *copy = WEIR_PROTO_COPY(arena, metadata);
+    size_t length = strlen(directory);
+    copy->files_relative = true;
+    for (size_t v = 0; v < copy->n_vertices; v++) {
+        for (size_t s = 0; s < copy->vertices[v]->n_subtasks; s++) {
+            Weir__SubtaskSnapshot *snapshot = copy->vertices[v]->subtasks[s];
+            for (size_t f = 0; f < snapshot->n_files; f++) {
+                const char *name = below(snapshot->files[f], directory, length);
+                if (!name) return NULL;
+                snapshot->files[f] = (char *)name;
+            }
+        }
+    }
+    return copy;
+}
+
+/* "..", but not "..." or "a..b". */
+static bool leads_out(const char *name)
+{
+    if (!*name || *name == '/') return true;
+    for (const char *at = name; at; at = strchr(at, '/') ? strchr(at, '/') + 1 : NULL)
+        if (strncmp(at, "..", 2) == 0 && (!at[2] || at[2] == '/')) return true;
+    return false;
+}
+
+enum weir_error_code weir_checkpoint_metadata_place(struct weir_arena *arena,
+    Weir__CheckpointMetadata *metadata, const char *pointer, struct weir_error *reterr)
+{
+    if (!metadata->files_relative) return WEIR_OK;
+    const char *slash = strrchr(pointer, '/');
+    int length = slash ? (int)(slash - pointer) : 1;
+    for (size_t v = 0; v < metadata->n_vertices; v++) {
+        for (size_t s = 0; s < metadata->vertices[v]->n_subtasks; s++) {
+            Weir__SubtaskSnapshot *snapshot = metadata->vertices[v]->subtasks[s];
+            for (size_t f = 0; f < snapshot->n_files; f++) {
+                if (leads_out(snapshot->files[f]))
+                    return weir_error_set(reterr, WEIR_E_STATE,
+                        "the metadata names the file '%.200s', which leads out of its folder",
+                        snapshot->files[f]);
+                snapshot->files[f] =
+                    weir_arena_format(arena, "%.*s/%s", length, slash ? pointer : ".", snapshot->files[f]);
+            }
+        }
+    }
+    metadata->files_relative = false;
+    return WEIR_OK;
+}

@@ -16,4 +16,13 @@ uint8_t *weir_checkpoint_metadata_encode(
 /* False: there is a checksum, and it is another. */
 bool weir_checkpoint_metadata_is_sound(const void *bytes, size_t length);
 
+/* A copy, in arena, that may be moved: files below directory are named relative to it. NULL: one lies
+ * elsewhere. */
+Weir__CheckpointMetadata *weir_checkpoint_metadata_movable(
+    struct weir_arena *arena, const Weir__CheckpointMetadata *metadata, const char *directory);
+/* The reverse, in place, for metadata that was read from pointer: "<directory>/_metadata". Names that lead
+ * out of the directory are refused. */
+enum weir_error_code weir_checkpoint_metadata_place(struct weir_arena *arena,
+    Weir__CheckpointMetadata *metadata, const char *pointer, struct weir_error *reterr);
+
 #endif

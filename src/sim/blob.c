@@ -15,12 +15,13 @@ struct job {
     size_t length, bytes_max;
     bool fails, written;
     char path[PATH_BYTES_MAX], temporary[PATH_BYTES_MAX + 32], name_prefix[PATH_BYTES_MAX];
+    char copy_to[PATH_BYTES_MAX];
     uint8_t bytes[];
 };
 
 static void answer(struct weir_sim_process *process, const struct job *job, struct weir_blob_event blob)
 {
-    static const char *const operations[] = { "put", "get", "list", "delete" };
+    static const char *const operations[] = { "put", "get", "list", "delete", "copy" };
     static const char *const outcomes[] = { "ok", "exists", "not found", "error" };
     blob.path = job->path;
     struct weir_event event = { .kind = WEIR_EVENT_BLOB_DONE, .tag = job->tag, .blob = blob };
@@ -176,6 +177,48 @@ static int64_t delay(struct weir_sim *sim)
     return weir_sim_random_range(&sim->blob_random, 100, 4000);
 }
 
+static void carried_out(void *owner, void *payload, uint64_t number);
+
+/* Reads all of it, and goes on as a PUT under the other name: a kill leaves what a killed PUT does. */
+static void copy(struct weir_sim_process *process, struct job *job)
+{
+    struct weir_filesystem *files = process->filesystem;
+    struct weir_sim *sim = process->sim;
+    struct weir_error error = { 0 };
+    struct weir_file_status status;
+    struct weir_file *file;
+    enum weir_error_code code = files->status(files, job->copy_to, &status, &error);
+    if (!code && status.exists) {
+        answer(process, job, (struct weir_blob_event){ .outcome = WEIR_BLOB_EXISTS });
+        return;
+    }
+    if (!code) code = files->status(files, job->path, &status, &error);
+    if (!code && !status.exists) {
+        answer(process, job, (struct weir_blob_event){ .outcome = WEIR_BLOB_NOT_FOUND });
+        return;
+    }
+    if (!code) code = files->open_read(files, job->path, &file, &error);
+    if (code) {
+        answer(process, job, failure(error.message));
+        return;
+    }
+    size_t length = 0, bytes = sizeof(struct job) + (size_t)status.size_bytes;
+    struct job *next = (struct job *)weir_sim_payload(&sim->scheduler, bytes);
+    memcpy(next, job, sizeof *next);
+    code = files->read_at(file, 0, next->bytes, (size_t)status.size_bytes, &length, &error);
+    files->close(file);
+    if (code) {
+        answer(process, job, failure(error.message));
+        return;
+    }
+    next->operation = WEIR_BLOB_PUT;
+    next->length = length;
+    snprintf(next->path, sizeof next->path, "%s", job->copy_to);
+    snprintf(next->temporary, sizeof next->temporary, "%s.tmp-%llx", job->copy_to,
+        (unsigned long long)(process->incarnation & 0xffffff));
+    weir_sim_process_schedule(process, weir_sim_now(sim) + delay(sim) / 4, carried_out, bytes, next, bytes);
+}
+
 static void carried_out(void *owner, void *payload, uint64_t number)
 {
     struct weir_sim_process *process = (struct weir_sim_process *)owner;
@@ -190,6 +233,7 @@ static void carried_out(void *owner, void *payload, uint64_t number)
     case WEIR_BLOB_GET: get(process, job); return;
     case WEIR_BLOB_LIST: list(process, job); return;
     case WEIR_BLOB_DELETE: delete (process, job); return;
+    case WEIR_BLOB_COPY: copy(process, job); return;
     case WEIR_BLOB_PUT: break;
     }
     if (job->written) {
@@ -220,6 +264,7 @@ void weir_sim_blob_execute(struct weir_sim_process *process, const struct weir_e
         .bytes_max = blob->bytes_max ? blob->bytes_max : SIZE_MAX,
         .fails = weir_sim_random_permille(&sim->blob_random, sim->blob_error_permille) };
     snprintf(job->path, sizeof job->path, "%s", blob->path);
+    snprintf(job->copy_to, sizeof job->copy_to, "%s", blob->copy_to ? blob->copy_to : "");
     snprintf(job->name_prefix, sizeof job->name_prefix, "%s", blob->name_prefix ? blob->name_prefix : "");
     snprintf(job->temporary, sizeof job->temporary, "%s.tmp-%llx", blob->path,
         (unsigned long long)(process->incarnation & 0xffffff));

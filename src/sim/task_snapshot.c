@@ -37,13 +37,13 @@ static const struct weir_snapshot_manifest *find_base(const struct sim_task *tas
     return NULL;
 }
 
-/* What the control plane keeps of it. */
-static Weir__SubtaskSnapshot *describe(
-    struct sim_task *task, const struct weir_snapshot_manifest *manifest, struct weir_arena *arena)
+/* What the control plane keeps of it. directory: of a savepoint, which may be moved; else NULL. */
+static Weir__SubtaskSnapshot *describe(struct sim_task *task, const struct weir_snapshot_manifest *manifest,
+    const char *directory, struct weir_arena *arena)
 {
     struct weir_buffer bytes;
     weir_buffer_init(&bytes, task->runtime->config.memory, WEIR_METADATA_BYTES_MAX);
-    weir_snapshot_manifest_write(manifest, NULL, &bytes);
+    weir_snapshot_manifest_write(manifest, directory, &bytes);
     Weir__SubtaskSnapshot *message = WEIR_PROTO_NEW(arena, Weir__SubtaskSnapshot, weir__subtask_snapshot);
     message->vertex = task->attempt.vertex;
     message->subtask = task->attempt.subtask;
@@ -117,7 +117,8 @@ static void write_one(struct sim_task *task, struct weir_subtask_snapshot *snaps
         sim_runtime_queue(runtime, finished ? WEIR_TASK_ENDED : WEIR_TASK_ACKNOWLEDGED, &task->attempt);
     queued->event.checkpoint = checkpoint;
     queued->event.barrier_epoch = epoch;
-    Weir__SubtaskSnapshot *message = describe(task, &kept->manifest, &queued->arena);
+    Weir__SubtaskSnapshot *message =
+        describe(task, &kept->manifest, savepoint ? directory : NULL, &queued->arena);
     message->checkpoint = finished ? 0 : checkpoint;
     message->split_epoch = split_epoch;
     message->split_sequence = split_sequence;

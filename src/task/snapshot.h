@@ -67,6 +67,11 @@ void weir_snapshot_manifest_write(
 enum weir_error_code weir_snapshot_manifest_read(struct weir_reader *from, const char *directory,
     struct weir_arena *arena, struct weir_snapshot_manifest *ret, struct weir_error *reterr);
 
+/* The files are where paths say, in the manifest's order: whoever keeps manifests knows where they are now.
+ */
+enum weir_error_code weir_snapshot_manifest_place(struct weir_snapshot_manifest *manifest, char *const *paths,
+    size_t path_count, struct weir_error *reterr);
+
 /* What one subtask starts from, out of the manifests of all subtasks of all vertices of a checkpoint (those
  * of other vertices are passed over): all blobs, the key groups of its range. Bytes lie in arena. Refuses
  * another maximum parallelism, and a checkpoint without the vertex. checkpoint_id goes into *ret. finished:

@@ -255,3 +255,14 @@ enum weir_error_code weir_snapshot_manifest_read(struct weir_reader *from, const
     return weir_error_set(reterr, WEIR_E_STATE,
         "the manifest of a subtask's snapshot is damaged at byte %zu: %s", from->offset, reader.wrong);
 }
+
+enum weir_error_code weir_snapshot_manifest_place(
+    struct weir_snapshot_manifest *manifest, char *const *paths, size_t path_count, struct weir_error *reterr)
+{
+    if (path_count != manifest->file_count)
+        return weir_error_set(reterr, WEIR_E_STATE,
+            "the manifest of a subtask's snapshot names %u files, its checkpoint %zu", manifest->file_count,
+            path_count);
+    for (uint32_t i = 0; i < manifest->file_count; i++) manifest->files[i].path = paths[i];
+    return WEIR_OK;
+}

@@ -117,6 +117,7 @@ static void timer_set(struct weir_checkpoint_coordinator *c, struct weir_effects
             if (p->state == PENDING_TRIGGERED || p->state == PENDING_METADATA)
                 earliest(&due_us, p->deadline_us, now_us);
             if (p->state == PENDING_METADATA && !p->put_in_flight) earliest(&due_us, p->put_at_us, now_us);
+            if (p->state == PENDING_METADATA) earliest(&due_us, checkpoint__copies_due(p), now_us);
         }
         if (c->settings->checkpoint_interval_ms && c->all_running && checkpoint__may_trigger(c)) {
             int64_t pause_us = (int64_t)c->settings->checkpoint_min_pause_ms * 1000;
@@ -301,6 +302,7 @@ static void blob_done(
     case CHECKPOINT_TAG_SWEEP_ASIDE: checkpoint__files_done(c, event, effects); break;
     case CHECKPOINT_TAG_CLAIM_PUT:
     case CHECKPOINT_TAG_CLAIM_GET: checkpoint__claim_done(c, event, effects); break;
+    case CHECKPOINT_TAG_COPY: checkpoint__copied(c, event, effects); break;
     case CHECKPOINT_TAG_SPLITS: checkpoint__splits_listed(c, event, effects); break;
     case CHECKPOINT_TAG_TIMER: break;
     }

@@ -25,11 +25,17 @@ static void mark_completed(struct text_set *set, const struct checkpoint_complet
     for (uint32_t f = 0; f < done->file_count; f++) checkpoint__set_add(set, done->files[f]);
 }
 
-void checkpoint__mark_all(
+void checkpoint__mark_checkpoints(
     const struct weir_checkpoint_coordinator *c, struct text_set *set, struct weir_arena *arena)
 {
     checkpoint__set_init(set, arena, 256);
     for (uint32_t i = 0; i < c->completed_count; i++) mark_completed(set, c->completed[i]);
+}
+
+void checkpoint__mark_all(
+    const struct weir_checkpoint_coordinator *c, struct text_set *set, struct weir_arena *arena)
+{
+    checkpoint__mark_checkpoints(c, set, arena);
     if (c->origin && c->claim != CLAIM_OWNED && c->claim != CLAIM_DELETED) mark_completed(set, c->origin);
     if (WEIR_PLANTED(checkpoint_sweep_takes_pending)) return;
     for (uint32_t i = 0; i < c->pending_count; i++) {

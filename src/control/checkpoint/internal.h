@@ -46,7 +46,8 @@ enum checkpoint_tag_kind {
     CHECKPOINT_TAG_SWEEP_ASIDE,
     CHECKPOINT_TAG_CLAIM_PUT,
     CHECKPOINT_TAG_CLAIM_GET,
-    CHECKPOINT_TAG_SPLITS
+    CHECKPOINT_TAG_SPLITS,
+    CHECKPOINT_TAG_COPY
 };
 
 /* --- strings --- */
@@ -102,6 +103,14 @@ struct checkpoint_part {
     const Weir__SubtaskSnapshot *snapshot; /* in the pending's arena; NULL: not acknowledged yet */
 };
 
+/* A file that belongs to something else, and that the checkpoint gets a copy of. */
+struct checkpoint_copy {
+    const char *from, *to;
+    uint64_t number; /* of the request under way; 0: none */
+    bool done;
+    int64_t at_us, back_off_us;
+};
+
 struct checkpoint_pending {
     enum pending_state state;
     uint64_t id, epoch, base;
@@ -114,6 +123,8 @@ struct checkpoint_pending {
     uint32_t part_count, acknowledged_count;
     uint64_t bytes_full, bytes_written;
     Weir__CheckpointMetadata *metadata;
+    struct checkpoint_copy *copies; /* before the metadata is written */
+    uint32_t copy_count, copies_done;
     bool put_in_flight;
     int64_t put_at_us, put_back_off_us;
     uint64_t change;     /* of the record: RESERVED and RECORD */
@@ -260,7 +271,8 @@ struct weir_checkpoint_coordinator {
     uint64_t deletion_number;
     struct aside asides[CHECKPOINT_ASIDES_MAX];
     uint32_t aside_count;
-    uint32_t puts_in_flight; /* of metadata: a clean-up waits for them */
+    uint32_t puts_in_flight; /* of metadata and copies: a clean-up waits for them */
+    uint64_t copy_number;
     bool sweep_in_flight;
     uint32_t sweeps_left;
     bool deposed_since;                         /* attempts were replaced since the newest checkpoint */
@@ -361,6 +373,16 @@ void checkpoint__resume_send(
 void checkpoint__pending_free(struct weir_checkpoint_coordinator *c, struct checkpoint_pending *p);
 uint64_t checkpoint__id_take(struct weir_checkpoint_coordinator *c); /* 0: none is reserved yet */
 
+/* copies.c: what a checkpoint takes over of others */
+/* Names copies of what p must not refer to where it is. */
+void checkpoint__copies_plan(const struct weir_checkpoint_coordinator *c, struct checkpoint_pending *p);
+/* True: all are there. */
+bool checkpoint__copies_advance(
+    struct weir_checkpoint_coordinator *c, struct checkpoint_pending *p, struct weir_effects *effects);
+void checkpoint__copied(
+    struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects);
+int64_t checkpoint__copies_due(const struct checkpoint_pending *p);
+
 /* completed.c: what the record names */
 void checkpoint__completed_sync(struct weir_checkpoint_coordinator *c); /* with the confirmed record */
 struct checkpoint_completed *checkpoint__newest(const struct weir_checkpoint_coordinator *c);
@@ -400,6 +422,10 @@ bool checkpoint__all_loaded(const struct weir_checkpoint_coordinator *c); /* wha
  */
 void checkpoint__collect(struct weir_checkpoint_coordinator *c, const char *const *paths, uint32_t count,
     struct weir_effects *effects);
+/* What our completed ones reach. */
+void checkpoint__mark_checkpoints(
+    const struct weir_checkpoint_coordinator *c, struct text_set *set, struct weir_arena *arena);
+/* And what those in flight, ended subtasks and the origin do. */
 void checkpoint__mark_all(
     const struct weir_checkpoint_coordinator *c, struct text_set *set, struct weir_arena *arena);
 void checkpoint__delete(struct weir_checkpoint_coordinator *c, const char *path);

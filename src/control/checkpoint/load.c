@@ -6,6 +6,7 @@
  */
 #include "control/checkpoint/internal.h"
 #include "base/assert.h"
+#include "proto/metadata.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -199,6 +200,10 @@ void checkpoint__loaded(
         unreadable(c, done, error.message, effects);
         return;
     }
+    if (weir_checkpoint_metadata_place(&done->metadata_arena, metadata, done->pointer, &error)) {
+        unreadable(c, done, error.message, effects);
+        return;
+    }
     if (!metadata_fits(c, done, metadata)) {
         unreadable(c, done, "it is of another job or checkpoint", effects);
         return;
@@ -265,8 +270,8 @@ void checkpoint__claim_done(
 /* The first checkpoint of its own is complete and refers to nothing of the origin: what was claimed goes. */
 static void origin_delete(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
 {
-    struct text_set reached; /* subtasks that had ended there are in our checkpoints as they were */
-    checkpoint__mark_all(c, &reached, effects->arena);
+    struct text_set reached; /* checkpoints of before copies were made may refer to what had ended there */
+    checkpoint__mark_checkpoints(c, &reached, effects->arena);
     for (uint32_t f = 0; f < c->origin->file_count; f++) {
         if (!checkpoint__set_has(&reached, c->origin->files[f])) checkpoint__delete(c, c->origin->files[f]);
     }

@@ -430,11 +430,23 @@ static Weir__CheckpointMetadata *metadata_make(
 static void record_change(
     struct weir_checkpoint_coordinator *c, struct checkpoint_pending *p, struct weir_effects *effects);
 
+/* As it is stored: a savepoint may be moved. */
+static uint8_t *metadata_bytes(
+    const struct checkpoint_pending *p, struct weir_arena *arena, size_t *ret_length)
+{
+    const Weir__CheckpointMetadata *metadata = p->metadata;
+    bool users =
+        p->kind == WEIR__CHECKPOINT_KIND__SAVEPOINT || p->kind == WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT;
+    const Weir__CheckpointMetadata *movable =
+        users ? weir_checkpoint_metadata_movable(arena, metadata, p->directory) : NULL;
+    return weir_checkpoint_metadata_encode(arena, movable ? movable : metadata, ret_length);
+}
+
 static void put_send(
     struct weir_checkpoint_coordinator *c, struct checkpoint_pending *p, struct weir_effects *effects)
 {
     size_t length;
-    uint8_t *bytes = weir_checkpoint_metadata_encode(effects->arena, p->metadata, &length);
+    uint8_t *bytes = metadata_bytes(p, effects->arena, &length);
     p->put_in_flight = true;
     c->puts_in_flight++;
     weir_effect_blob(effects, checkpoint__tag(c, CHECKPOINT_TAG_PUT, p->id),
@@ -447,10 +459,11 @@ static void put_send(
 static void acknowledged_all(
     struct weir_checkpoint_coordinator *c, struct checkpoint_pending *p, struct weir_effects *effects)
 {
+    checkpoint__copies_plan(c, p);
     p->metadata = metadata_make(c, p);
     p->state = PENDING_METADATA;
     p->put_back_off_us = CHECKPOINT_BACK_OFF_FIRST_US;
-    put_send(c, p, effects);
+    if (checkpoint__copies_advance(c, p, effects)) put_send(c, p, effects);
     if (WEIR_PLANTED(checkpoint_record_before_metadata)) record_change(c, p, effects);
 }
 
@@ -498,7 +511,7 @@ void checkpoint__put_done(
     if (!p || p->state != PENDING_METADATA || !p->put_in_flight) return;
     p->put_in_flight = false;
     size_t length;
-    const uint8_t *bytes = weir_checkpoint_metadata_encode(effects->arena, p->metadata, &length);
+    const uint8_t *bytes = metadata_bytes(p, effects->arena, &length);
     if (event->tag.kind == CHECKPOINT_TAG_COMPARE && event->blob.outcome == WEIR_BLOB_OK) {
         if (event->blob.length != length || memcmp(bytes, event->blob.bytes, length) != 0) {
             metadata_taken(c, p, effects);
@@ -596,7 +609,7 @@ void checkpoint__pending_advance(struct weir_checkpoint_coordinator *c, struct w
         } else if (c->now_us >= p->deadline_us) {
             checkpoint__abort(c, p, ABORT_COUNTED, "expired before completing", effects);
         } else if (p->state == PENDING_METADATA && !p->put_in_flight && c->now_us >= p->put_at_us &&
-                   checkpoint__may_act(c)) {
+                   checkpoint__may_act(c) && checkpoint__copies_advance(c, p, effects)) {
             put_send(c, p, effects);
         }
         if (c->pending_count == count) i++;

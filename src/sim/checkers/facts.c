@@ -1,6 +1,7 @@
 /* Takes down what the store says, before any other checker sees it; and what must hold of a record that names
  * a checkpoint: metadata and files are there already (H4). */
 #include "sim/facts.h"
+#include "proto/metadata.h"
 #include "sim/checkers.h"
 #include <stdio.h>
 #include <string.h>
@@ -101,6 +102,25 @@ static void collect_files(struct weir_sim *sim, struct weir_sim_facts_job *job, 
     }
 }
 
+/* 4.5: a savepoint is its owner's, who may move it: it refers to nothing outside of its folder. */
+static void check_self_contained(struct weir_sim *sim, const Weir__CompletedCheckpoint *checkpoint,
+    const Weir__CheckpointMetadata *metadata)
+{
+    if (checkpoint->kind != WEIR__CHECKPOINT_KIND__SAVEPOINT &&
+        checkpoint->kind != WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT)
+        return;
+    const char *slash = strrchr(checkpoint->pointer, '/');
+    size_t length = slash ? (size_t)(slash - checkpoint->pointer) + 1 : 0;
+    for (size_t v = 0; v < metadata->n_vertices; v++)
+        for (size_t s = 0; s < metadata->vertices[v]->n_subtasks; s++) {
+            const Weir__SubtaskSnapshot *snapshot = metadata->vertices[v]->subtasks[s];
+            for (size_t f = 0; f < snapshot->n_files; f++)
+                if (strncmp(snapshot->files[f], checkpoint->pointer, length) != 0)
+                    weir_sim_fail(
+                        sim, "H10", "the savepoint %s refers to %s", checkpoint->pointer, snapshot->files[f]);
+        }
+}
+
 static void name_checkpoint(
     struct weir_sim *sim, struct weir_sim_facts_job *job, const Weir__CompletedCheckpoint *checkpoint)
 {
@@ -126,7 +146,10 @@ static void name_checkpoint(
     } else if (metadata->id != checkpoint->id) {
         weir_sim_fail(sim, "H4", "%s is of checkpoint %llu, not of %llu", checkpoint->pointer,
             (unsigned long long)metadata->id, (unsigned long long)checkpoint->id);
+    } else if (weir_checkpoint_metadata_place(&sim->scratch, metadata, checkpoint->pointer, NULL)) {
+        weir_sim_fail(sim, "H4", "%s names files outside of its folder", checkpoint->pointer);
     } else {
+        check_self_contained(sim, checkpoint, metadata);
         collect_files(sim, job, named, metadata, checkpoint->pointer);
         weir_sim_regions_check(sim, job, checkpoint->id, metadata);
     }

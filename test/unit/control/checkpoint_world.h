@@ -59,7 +59,7 @@ struct world {
     bool blobs_held, blobs_fail;
     struct request held[REQUESTS_MAX];
     uint32_t held_count;
-    uint32_t gets;
+    uint32_t gets, copies;
 
     /* what was sent, and how much of it a test has looked at */
     struct sent sent[SENT_MAX];
@@ -129,6 +129,12 @@ static void blob_carry_out(struct world *w, struct weir_tag tag, const struct we
             event.blob.bytes = (const uint8_t *)weir_arena_copy(&w->arena, blob->bytes, blob->length);
             event.blob.length = blob->length;
         }
+    } else if (effect->operation == WEIR_BLOB_COPY) {
+        w->copies++;
+        event.blob.outcome = !blob                           ? WEIR_BLOB_NOT_FOUND
+                             : blob_find(w, effect->copy_to) ? WEIR_BLOB_EXISTS
+                                                             : WEIR_BLOB_OK;
+        if (event.blob.outcome == WEIR_BLOB_OK) world_put(w, effect->copy_to, blob->bytes, blob->length);
     } else if (effect->operation == WEIR_BLOB_DELETE) {
         if (blob) *blob = w->blobs[--w->blob_count];
     } else {
@@ -189,6 +195,8 @@ static void effect_carry_out(struct world *w, const struct weir_effect *effect)
             struct request *held = &w->held[w->held_count++];
             *held = (struct request){ effect->tag, effect->blob };
             held->blob.path = weir_arena_string(&w->arena, effect->blob.path);
+            held->blob.copy_to =
+                weir_arena_string(&w->arena, effect->blob.copy_to ? effect->blob.copy_to : "");
             held->blob.bytes =
                 (const uint8_t *)weir_arena_copy(&w->arena, effect->blob.bytes, effect->blob.length);
         } else {

@@ -509,6 +509,12 @@ static inline void world_blob_effect(struct world *w, const struct weir_effect *
         }
         return;
     case WEIR_BLOB_LIST: world_list(w, blob->path, blob->name_prefix, event); return;
+    case WEIR_BLOB_COPY:
+        event->blob.outcome = !found                              ? WEIR_BLOB_NOT_FOUND
+                              : world_blob(w, blob->copy_to) != 0 ? WEIR_BLOB_EXISTS
+                                                                  : WEIR_BLOB_OK;
+        if (event->blob.outcome == WEIR_BLOB_OK) world_put(w, blob->copy_to, found->bytes, found->length);
+        return;
     case WEIR_BLOB_DELETE:
         if (found) *found = w->blobs[--w->blob_count];
         return;

@@ -428,7 +428,7 @@ static void a_clean_up_waits_for_what_is_still_being_written(void **state)
     assert_int_equal(files_below(w, "cp/"), 0);
 }
 
-static void a_savepoint_keeps_the_final_snapshots_that_it_refers_to(void **state)
+static void a_savepoint_stands_on_its_own(void **state)
 {
     struct world *w = *state;
     static const uint8_t request[16] = "a savepoint's id";
@@ -447,9 +447,82 @@ static void a_savepoint_keeps_the_final_snapshots_that_it_refers_to(void **state
     world_checkpoint(w);
     world_takeover(w);
     assert_true(clean(w, WEIR__JOB_STATE__JOB_FINISHED));
-    assert_int_equal(files_below(w, "cp/"), 1);
-    assert_true(world_has(w, final_file(w, 0)));
-    assert_int_equal(files_below(w, "sp/"), 4);
+    assert_int_equal(files_below(w, "cp/"), 0); /* it has a copy of what the ended one left */
+    assert_int_equal(files_below(w, "sp/"), 5);
+    const char *copied =
+        weir_arena_format(&w->arena, "%s%s", trigger->directory, strrchr(final_file(w, 0), '/'));
+    assert_true(world_has(w, copied));
+    /* Stored relative: it can be moved. */
+    struct blob *blob = blob_find(w, weir_arena_format(&w->arena, "%s/_metadata", trigger->directory));
+    Weir__CheckpointMetadata *metadata;
+    assert_int_equal(
+        weir_checkpoint_metadata_decode(&w->arena, blob->bytes, blob->length, &metadata, NULL), 0);
+    assert_true(metadata->files_relative);
+    assert_string_equal(metadata->vertices[0]->subtasks[0]->files[0], strrchr(copied, '/') + 1);
+    assert_string_equal(metadata->vertices[1]->subtasks[1]->files[0], "part-3");
+}
+
+static void a_savepoint_whose_copies_fail_is_tried_again(void **state)
+{
+    struct world *w = *state;
+    static const uint8_t request[16] = "a savepoint's id";
+    world_start(w);
+    world_finish(w, 0);
+    world_tasks(w);
+    w->seen = w->sent_count;
+    weir_checkpoint_savepoint(w->c, request, "sp", w->now_us, w->wall_us, &w->effects);
+    carry_out(w);
+    const Weir__TriggerCheckpoint *trigger = world_next(w, WEIR__ENVELOPE__BODY_TRIGGER)->envelope->trigger;
+    w->blobs_fail = true;
+    for (uint32_t i = 1; i < 4; i++)
+        world_acknowledge_with(w, i, trigger->checkpoint, 1,
+            world_snapshot(w, i, weir_arena_format(&w->arena, "%s/part-%u", trigger->directory, i), NULL));
+    world_advance(w, SECOND);
+    assert_int_equal(world_record(w)->savepoints[0]->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_IN_PROGRESS);
+    assert_false(world_has(w, weir_arena_format(&w->arena, "%s/_metadata", trigger->directory)));
+    w->blobs_fail = false;
+    world_advance(w, 5 * SECOND);
+    assert_int_equal(world_record(w)->savepoints[0]->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED);
+    assert_int_equal(w->copies, 1);
+}
+
+/* NO_CLAIM and CLAIM: the first checkpoint refers to nothing of what the job was started from. */
+static void ended_in_the_origin(struct world *w, Weir__ClaimMode mode)
+{
+    make_origin(w, mode);
+    world_finish(w, 0);
+    Weir__SubtaskSnapshot *final = world_snapshot(w, 0, "old/part", NULL);
+    final->finished = true;
+    w->tasks[0].final_snapshot = final;
+    world_start(w);
+    assert_int_equal(weir_checkpoint_newest(w->c, &(const char *){ NULL })->id, 17);
+    uint64_t first = world_checkpoint(w), copies = w->copies;
+    assert_true(first > 17); /* no id of the origin is used again */
+    assert_int_equal(copies, 1);
+    char copied[256];
+    snprintf(copied, sizeof copied, "cp/%s/taskowned/origin-part", "abababababababababababababababab");
+    assert_true(world_has(w, copied));
+    const char *failed = NULL;
+    assert_string_equal(weir_checkpoint_newest(w->c, &failed)->vertices[0]->subtasks[0]->files[0], copied);
+    world_checkpoint(w);
+    assert_int_equal(w->copies, copies); /* it is there */
+    assert_true(world_has(w, copied));
+    world_advance(w, SECOND);
+    assert_int_equal(files_below(w, "old/"), mode == WEIR__CLAIM_MODE__CLAIM ? 0 : 2);
+    world_takeover(w);
+    assert_true(clean(w, WEIR__JOB_STATE__JOB_FINISHED));
+    assert_int_equal(files_below(w, "cp/"), 0);
+    assert_int_equal(files_below(w, "old/"), mode == WEIR__CLAIM_MODE__CLAIM ? 0 : 2);
+}
+
+static void no_claim_copies_what_had_ended(void **state)
+{
+    ended_in_the_origin(*state, WEIR__CLAIM_MODE__NO_CLAIM);
+}
+
+static void claim_copies_what_had_ended_and_deletes_all(void **state)
+{
+    ended_in_the_origin(*state, WEIR__CLAIM_MODE__CLAIM);
 }
 
 int main(void)
@@ -475,7 +548,10 @@ int main(void)
         TEST(what_is_not_committed_is_kept),
         TEST(a_clean_up_goes_on_after_a_takeover),
         TEST(a_clean_up_waits_for_what_is_still_being_written),
-        TEST(a_savepoint_keeps_the_final_snapshots_that_it_refers_to),
+        TEST(a_savepoint_stands_on_its_own),
+        TEST(a_savepoint_whose_copies_fail_is_tried_again),
+        TEST(no_claim_copies_what_had_ended),
+        TEST(claim_copies_what_had_ended_and_deletes_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,9 +58,65 @@ static void without_a_checksum(void **state)
     weir_arena_done(&arena);
 }
 
+static Weir__CheckpointMetadata *with_files(struct weir_arena *arena, const char *first, const char *second)
+{
+    Weir__CheckpointMetadata *metadata =
+        WEIR_PROTO_NEW(arena, Weir__CheckpointMetadata, weir__checkpoint_metadata);
+    Weir__VertexSnapshot *vertex = WEIR_PROTO_NEW(arena, Weir__VertexSnapshot, weir__vertex_snapshot);
+    Weir__SubtaskSnapshot *subtask = WEIR_PROTO_NEW(arena, Weir__SubtaskSnapshot, weir__subtask_snapshot);
+    metadata->n_vertices = vertex->n_subtasks = 1;
+    metadata->vertices = WEIR_ARENA_ARRAY(arena, Weir__VertexSnapshot *, 1);
+    vertex->subtasks = WEIR_ARENA_ARRAY(arena, Weir__SubtaskSnapshot *, 1);
+    subtask->files = WEIR_ARENA_ARRAY(arena, char *, 2);
+    metadata->vertices[0] = vertex;
+    vertex->subtasks[0] = subtask;
+    subtask->n_files = 2;
+    subtask->files[0] = weir_arena_string(arena, first);
+    subtask->files[1] = weir_arena_string(arena, second);
+    return metadata;
+}
+
+static void what_is_below_its_folder_can_be_moved(void **state)
+{
+    struct weir_arena arena;
+    weir_arena_init(&arena, weir_test_memory_shared());
+    Weir__CheckpointMetadata *metadata = with_files(&arena, "/a/sp/x", "/a/sp/deep/y");
+    Weir__CheckpointMetadata *movable = weir_checkpoint_metadata_movable(&arena, metadata, "/a/sp");
+    assert_non_null(movable);
+    assert_string_equal(movable->vertices[0]->subtasks[0]->files[1], "deep/y");
+    assert_string_equal(metadata->vertices[0]->subtasks[0]->files[1], "/a/sp/deep/y"); /* as it was */
+    assert_int_equal(weir_checkpoint_metadata_place(&arena, movable, "/b/c/_metadata", NULL), WEIR_OK);
+    assert_string_equal(movable->vertices[0]->subtasks[0]->files[0], "/b/c/x");
+    assert_string_equal(movable->vertices[0]->subtasks[0]->files[1], "/b/c/deep/y");
+    assert_int_equal(weir_checkpoint_metadata_place(&arena, metadata, "/b/c/_metadata", NULL), WEIR_OK);
+    assert_string_equal(metadata->vertices[0]->subtasks[0]->files[0], "/a/sp/x"); /* is not relative */
+    assert_null(weir_checkpoint_metadata_movable(&arena, with_files(&arena, "/a/sp/x", "/a/spx/y"), "/a/sp"));
+    weir_arena_done(&arena);
+}
+
+static void names_that_lead_out_are_refused(void **state)
+{
+    struct weir_arena arena;
+    weir_arena_init(&arena, weir_test_memory_shared());
+    static const char *const names[] = { "../x", "/etc/passwd", "a/../../x", "..", "", "a/.." };
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(names); i++) {
+        struct weir_error error = { 0 };
+        Weir__CheckpointMetadata *metadata = with_files(&arena, "x", names[i]);
+        metadata->files_relative = true;
+        assert_int_equal(
+            weir_checkpoint_metadata_place(&arena, metadata, "/b/_metadata", &error), WEIR_E_STATE);
+    }
+    Weir__CheckpointMetadata *fine = with_files(&arena, "..x", "a..b/...");
+    fine->files_relative = true;
+    assert_int_equal(weir_checkpoint_metadata_place(&arena, fine, "_metadata", NULL), WEIR_OK);
+    assert_string_equal(fine->vertices[0]->subtasks[0]->files[0], "./..x");
+    weir_arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(every_damaged_byte_is_found),
-        cmocka_unit_test(without_a_checksum) };
+        cmocka_unit_test(what_is_below_its_folder_can_be_moved),
+        cmocka_unit_test(names_that_lead_out_are_refused), cmocka_unit_test(without_a_checksum) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,114 @@
+"""Savepoints and checkpoints as files: moved, claimed, left alone; what a job leaves behind when it has ended."""
+import re
+import shutil
+
+import pytest
+
+from test_cluster import cancel, client, completed, run_job, start, subtasks, wait_state  # noqa: F401
+
+import ledger
+import weir as weir_module
+
+ROWS = 2000
+
+
+def first_address(cluster):
+    return cluster.rest_addresses().split(',')[0]
+
+
+def stop(cluster, job, directory):
+    done = client(cluster, 'stop', '-m', first_address(cluster), '-p', str(directory), job)
+    assert done.returncode == 0, done.stdout + done.stderr
+    wait_state(cluster, job, 'FINISHED')
+    return next(directory.glob('savepoint-*'))
+
+
+def run_from(cluster, origin, rows, rate, *arguments, parallelism=2):
+    script = cluster.directory / 'again.sql'
+    script.write_text(ledger.script(cluster.directory, rows, rate, parallelism))
+    done = client(cluster, 'run', '-d', '-m', first_address(cluster), '-s', str(origin), *arguments, str(script))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return re.search('JobID ([0-9a-f]{32})', done.stdout).group(1)
+
+
+def hidden_files(cluster):
+    return [p for name in ('rows_out', 'windows_out') for p in (cluster.directory / name).rglob('.part-*')]
+
+
+def one_source_ends(directory, rows):
+    """As ledger.script, but the subtasks of source a end long before those of b."""
+    text = ledger.script(directory, rows, 200, 2)
+    return text.replace("'rows-per-second' = '200'", "'rows-per-second' = '100000'", 1)
+
+
+def test_a_savepoint_is_moved_and_stands_on_its_own(start):
+    """Subtasks had ended when it was taken; the job's own files are gone when it is restored from elsewhere."""
+    cluster = start(jobmanagers=1)
+    job = cluster.submit(one_source_ends(cluster.directory, ROWS))
+    wait_state(cluster, job, 'RUNNING')
+    cluster.wait('source a to end', lambda: any(
+        s['status'] == 'FINISHED' for v in cluster.get(f'/jobs/{job}')['vertices']
+        for s in cluster.get(f"/jobs/{job}/vertices/{v['id']}")['subtasks']), weir_module.WAIT_SECONDS)
+    savepoint = stop(cluster, job, cluster.directory / 'savepoints')
+    moved = cluster.directory / 'elsewhere' / 'mine'
+    moved.parent.mkdir()
+    shutil.move(savepoint, moved)
+    cluster.wait('the clean-up', lambda: not list((cluster.directory / 'checkpoints').rglob('*.state')),
+                 weir_module.WAIT_SECONDS)
+    again = run_from(cluster, moved, ROWS, 20000)
+    wait_state(cluster, again, 'FINISHED')
+    verdict = ledger.judge(cluster.directory, ROWS, True)
+    assert verdict['lost'] == verdict['doubled'] == verdict['wrong'] == 0, verdict
+    assert (moved / '_metadata').exists()  # NO_CLAIM
+    assert hidden_files(cluster) == []
+
+
+@pytest.mark.parametrize('mode', ['CLAIM', 'NO_CLAIM'])
+def test_claim_modes(start, mode):
+    cluster = start(jobmanagers=1)
+    job = run_job(cluster, rows=100000, rate=400)
+    savepoint = stop(cluster, job, cluster.directory / 'savepoints')
+    again = run_from(cluster, savepoint, 100000, 400, '--restoreMode' if mode == 'CLAIM' else '-rm', mode)
+    cluster.wait('a checkpoint', lambda: completed(cluster, again) > 0, weir_module.WAIT_SECONDS)
+    if mode == 'CLAIM':
+        cluster.wait('the savepoint to go', lambda: not [p for p in savepoint.rglob('*') if p.is_file()],
+                     weir_module.WAIT_SECONDS)
+    else:
+        assert (savepoint / '_metadata').exists()
+        shutil.rmtree(savepoint)  # nothing of the job depends on it any more
+    # It is its own checkpoint that the job goes on from.
+    cluster.taskmanagers[0].kill()
+    cluster.taskmanagers[0].start()
+    wait_state(cluster, again, 'RUNNING')
+    newest = completed(cluster, again)
+    cluster.wait('the next one', lambda: completed(cluster, again) > newest, weir_module.WAIT_SECONDS)
+    cancel(cluster, again)
+    wait_state(cluster, again, 'CANCELED')
+    verdict = ledger.judge(cluster.directory, 100000, False)
+    assert verdict['doubled'] == verdict['wrong'] == 0, verdict
+    cluster.wait('a tidy folder', lambda: hidden_files(cluster) == [], weir_module.WAIT_SECONDS)
+
+
+def test_the_claim_mode_legacy_is_refused(start):
+    cluster = start(jobmanagers=1, taskmanagers=1)
+    script = cluster.directory / 'job.sql'
+    script.write_text(ledger.script(cluster.directory, 100, 100, 1))
+    done = client(cluster, 'run', '-d', '-m', first_address(cluster), '-s', str(cluster.directory), '-rm', 'LEGACY',
+                  str(script))
+    assert done.returncode == 1 and 'LEGACY' in done.stdout + done.stderr
+    done = client(cluster, 'run', '-d', '-m', first_address(cluster), '-s', str(cluster.directory), '-rm', 'MINE',
+                  str(script))
+    assert done.returncode == 1 and re.search('NO_CLAIM', done.stdout + done.stderr)
+
+
+def test_a_job_that_ends_leaves_nothing_uncommitted(start):
+    """A TaskManager dies and its subtasks are not restored before the job is cancelled."""
+    cluster = start(jobmanagers=1, taskmanagers=2, slots=2)
+    job = run_job(cluster, rate=400, parallelism=4)
+    cluster.wait('files in progress', lambda: hidden_files(cluster), weir_module.WAIT_SECONDS)
+    cluster.taskmanagers[1].kill()
+    cancel(cluster, job)
+    wait_state(cluster, job, 'CANCELED')
+    cluster.wait('a tidy folder', lambda: hidden_files(cluster) == [], weir_module.WAIT_SECONDS)
+    verdict = ledger.judge(cluster.directory, 100000, False)
+    assert verdict['doubled'] == verdict['wrong'] == 0, verdict
