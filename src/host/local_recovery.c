@@ -250,6 +250,7 @@ enum weir_error_code weir_local_recovery_new(const struct weir_local_recovery_co
     recovery->memory = config->memory;
     weir_arena_init(&recovery->arena, config->memory);
     recovery->store = (struct weir_local_store){ .filesystem = config->filesystem,
+        .storage = config->filesystem,
         .memory = config->memory,
         .root = weir_arena_string(&recovery->arena, config->root) };
     recovery->jobs = WEIR_ARENA_ARRAY(&recovery->arena, struct job, (size_t)WEIR_LOCAL_RECOVERY_JOBS_MAX);

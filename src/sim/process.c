@@ -396,7 +396,10 @@ void weir_sim_process_kill(struct weir_sim_process *process, const char *why, bo
     drop_deferred(process);
     WEIR_SIM_CHECK(sim, process_ended, process);
     if (process->filesystem) weir_sim_filesystem_view_kill(process->filesystem);
+    if (process->local.filesystem) weir_sim_filesystem_view_kill(process->local.filesystem);
     weir_sim_process_runtime_kill(process);
+    if (process->local.filesystem) weir_sim_filesystem_view_free(process->local.filesystem);
+    process->local.filesystem = NULL;
     if (process->filesystem) weir_sim_filesystem_view_free(process->filesystem);
     process->filesystem = NULL;
     process->self = NULL;

@@ -9,6 +9,7 @@
 #include "sim/heap.h"
 #include "sim/random.h"
 #include "sim/scheduler.h"
+#include "task/local_store.h"
 
 struct weir_sim;
 struct weir_sim_process;
@@ -54,6 +55,8 @@ struct weir_sim_process {
     void *self;
     struct weir_actor *actor; /* self, when it is one */
     struct weir_filesystem *filesystem;
+    struct weir_local_store local; /* its filesystem is NULL: none are kept in this history */
+    char local_root[64];
     struct weir_sim_runtime *runtime;
     bool runtime_scheduled;
     int64_t runtime_wake_us;

@@ -1,6 +1,9 @@
 /* The data plane of a simulated TaskManager, driven: when it runs, and where its words go. */
 #include "sim/task_runtime.h"
+#include "control/planted.h"
 #include "sim/world.h"
+#include <stdio.h>
+#include <string.h>
 
 enum { STEPS_PER_RUN = 24, IDLE_POLL_US = 3000 };
 
@@ -79,6 +82,39 @@ void weir_sim_process_task(struct weir_sim_process *process, const struct weir_t
     schedule_run(process, weir_sim_now(sim) + 50);
 }
 
+static void lose_local_disk(struct weir_sim_process *process)
+{
+    struct weir_sim_filesystem *disk = process->sim->local_disk;
+    size_t length = strlen(process->local_root);
+    weir_sim_trace(process->sim, process, "finds its disk empty");
+    for (uint32_t n = 0;;) {
+        const char *path = weir_sim_filesystem_path(disk, n);
+        if (!path) return;
+        if (strncmp(path, process->local_root, length) == 0 && path[length] == '/')
+            weir_sim_filesystem_remove(disk, path);
+        else
+            n++;
+    }
+}
+
+/* Local recovery, in every other history: copies lie on the host's disk, and outlive processes. */
+static const struct weir_local_store *open_local_store(struct weir_sim_process *process)
+{
+    struct weir_sim *sim = process->sim;
+    if (weir_sim_mix(sim->history.seed) & 1) return NULL;
+    snprintf(process->local_root, sizeof process->local_root, "/host-%u", process->host);
+    if (process->starts > 1 && weir_sim_has(sim, WEIR_SIM_disk_lost) &&
+        weir_sim_random_permille(&process->random, 300))
+        lose_local_disk(process);
+    process->local = (struct weir_local_store){ .filesystem = weir_sim_filesystem_view(sim->local_disk),
+        .storage = process->filesystem,
+        .memory = &process->heap.base,
+        .root = process->local_root,
+        .owner = process->name,
+        .unverified = WEIR_PLANTED(stale_local_copy) };
+    return &process->local;
+}
+
 void weir_sim_process_runtime_start(struct weir_sim_process *process)
 {
     struct weir_sim *sim = process->sim;
@@ -90,6 +126,7 @@ void weir_sim_process_runtime_start(struct weir_sim_process *process)
         .incarnation = process->incarnation,
         .seed = weir_sim_random_next(&process->random),
         .filesystem = process->filesystem,
+        .local = open_local_store(process),
         .now_us = clock_now,
         .wall_us = clock_wall,
         .clock = process,

@@ -361,10 +361,19 @@ enum weir_error_code sim_task_deploy(struct weir_sim_runtime *runtime, const Wei
         .splits_found = task_found_splits,
         .owner = task };
     struct weir_subtask_restore restore;
+    struct weir_snapshot_reader *reader = NULL;
     if (region->run.restored_checkpoint) {
-        code = weir_snapshot_restore(runtime->config.filesystem, region->run.restored_checkpoint,
-            region->manifests, region->manifest_count, task->vertex, task->attempt.subtask, &task->arena,
-            &restore, reterr);
+        struct weir_snapshot_reader_config from = { .filesystem = runtime->config.filesystem,
+            .memory = runtime->config.memory,
+            .arena = &task->arena,
+            .local = runtime->config.local,
+            .job_id = region->job_text,
+            .checkpoint_id = region->run.restored_checkpoint,
+            .manifests = region->manifests,
+            .manifest_count = region->manifest_count,
+            .vertex = task->vertex,
+            .subtask_index = task->attempt.subtask };
+        code = weir_snapshot_reader_new(&from, &reader, &restore, reterr);
         if (code) return code;
         /* Its sinks commit what the checkpoint holds; nothing is computed, and no end makes rows. */
         if (region->deploy->commit_only) restore.finished = true;
@@ -383,5 +392,11 @@ enum weir_error_code sim_task_deploy(struct weir_sim_runtime *runtime, const Wei
     if (!code) code = make_outputs(task, &config, reterr);
     if (!code) code = make_inputs(task, &config, reterr);
     if (!code) code = weir_subtask_new(&config, &task->subtask, reterr);
+    if (reader) {
+        struct weir_snapshot_reader_statistics read = weir_snapshot_reader_statistics(reader);
+        runtime->statistics.bytes_restored_local += read.bytes_local;
+        runtime->statistics.bytes_restored_storage += read.bytes_storage;
+    }
+    weir_snapshot_reader_free(reader);
     return code;
 }

@@ -178,6 +178,7 @@ void weir_sim_runtime_execute(struct weir_sim_runtime *runtime, const struct wei
     struct sim_task *task = find_task(runtime, &effect->attempt);
     if (!task) return;
     if (effect->action == WEIR_TASK_FORGET) {
+        sim_task_tidy_copies(task, 0);
         free_task(task);
         return;
     }
@@ -196,6 +197,7 @@ void weir_sim_runtime_execute(struct weir_sim_runtime *runtime, const struct wei
     case WEIR_TASK_COMPLETE:
         /* The taskexecutor says which: an ended one may have acknowledged this very checkpoint before. */
         weir_subtask_notify_complete(task->subtask, effect->checkpoint);
+        if (effect->checkpoint != WEIR_TASK_FINAL) sim_task_tidy_copies(task, effect->checkpoint);
         break;
     case WEIR_TASK_ASSIGN_SPLITS:
         for (size_t i = 0; i < effect->splits->n_splits; i++) {

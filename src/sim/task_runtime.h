@@ -12,6 +12,7 @@
 
 #include "control/effect.h"
 #include "sim/filesystem.h"
+#include "task/local_store.h"
 
 struct weir_sim_runtime;
 
@@ -37,8 +38,9 @@ struct weir_sim_runtime_config {
     const char *name; /* of this TaskManager, as RegionMember.location names it */
     uint64_t incarnation;
     uint64_t seed;
-    struct weir_filesystem *filesystem; /* this process's view */
-    int64_t (*now_us)(void *clock);     /* monotonic, of this process */
+    struct weir_filesystem *filesystem;   /* this process's view */
+    const struct weir_local_store *local; /* NULL: no local copies */
+    int64_t (*now_us)(void *clock);       /* monotonic, of this process */
     int64_t (*wall_us)(void *clock);
     void *clock;
     /* Plan bytes (Weir__ExecutionPlan) by pointer; read from the shared disk through filesystem. */
@@ -59,6 +61,7 @@ bool weir_sim_runtime_run(struct weir_sim_runtime *runtime, uint32_t steps, int6
 struct weir_sim_runtime_statistics {
     uint32_t subtasks, snapshots_pending;
     uint64_t steps, rows_in, snapshots_written;
+    uint64_t bytes_restored_local, bytes_restored_storage;
 };
 void weir_sim_runtime_statistics(
     const struct weir_sim_runtime *runtime, struct weir_sim_runtime_statistics *ret);

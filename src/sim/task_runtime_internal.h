@@ -105,5 +105,7 @@ void sim_task_acknowledge(void *owner, struct weir_subtask *subtask, struct weir
 bool sim_task_write_snapshots(struct sim_task *task, int64_t now_us, int64_t *ret_wake_us);
 void sim_task_know_checkpoint(struct sim_task *task, uint64_t checkpoint, const char *directory);
 void sim_task_snapshots_done(struct sim_task *task);
+/* Local copies of this task's job that are of no use go; checkpoint: a newly completed one, or 0. */
+void sim_task_tidy_copies(const struct sim_task *task, uint64_t checkpoint);
 
 #endif

@@ -70,6 +70,34 @@ static void final_directory(const struct sim_task *task, char *text, size_t byte
         task->region->job_text);
 }
 
+static void keep_copies(struct sim_task *task, const struct weir_snapshot_manifest *manifest)
+{
+    const struct weir_local_store *store = task->runtime->config.local;
+    char directory[512];
+    struct weir_error ignored;
+    if (!store) return;
+    snprintf(directory, sizeof directory, "%s/%s", task->region->plan->settings->checkpoint_directory,
+        task->region->job_text);
+    for (uint32_t i = 0; i < manifest->file_count; i++)
+        (void)weir_local_store_keep(store, task->region->job_text, directory, &manifest->files[i], &ignored);
+}
+
+void sim_task_tidy_copies(const struct sim_task *task, uint64_t checkpoint)
+{
+    const struct weir_local_store *store = task->runtime->config.local;
+    struct weir_error ignored;
+    uint32_t left, count = 0;
+    if (!store || !task->region) return;
+    const char *names[16 * WEIR_SNAPSHOT_FILES_MAX];
+    for (const struct sim_task *other = task->runtime->tasks; other && checkpoint; other = other->next) {
+        const struct weir_snapshot_manifest *manifest = find_base(other, checkpoint);
+        if (!manifest || !weir_job_id_equal(&other->attempt.job, &task->attempt.job)) continue;
+        for (uint32_t i = 0; i < manifest->file_count && count < WEIR_ARRAY_COUNT(names); i++)
+            names[count++] = strrchr(manifest->files[i].path, '/') + 1;
+    }
+    (void)weir_local_store_sweep(store, task->region->job_text, checkpoint, names, count, &left, &ignored);
+}
+
 static void write_one(struct sim_task *task, struct weir_subtask_snapshot *snapshot, const char *directory)
 {
     struct weir_sim_runtime *runtime = task->runtime;
@@ -111,6 +139,7 @@ static void write_one(struct sim_task *task, struct weir_subtask_snapshot *snaps
         return;
     }
     runtime->statistics.snapshots_written++;
+    if (!savepoint) keep_copies(task, &kept->manifest);
     if (!savepoint && !finished) kept->checkpoint = checkpoint;
     if (given_up) return; /* declined already */
     struct queued_event *queued =

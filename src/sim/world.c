@@ -104,6 +104,8 @@ void weir_sim_world_init(struct weir_sim *sim, const struct weir_sim_history *hi
     sim->process_random = weir_sim_stream(sim, WEIR_SIM_STREAM_PROCESS);
     sim->shared_disk = weir_sim_filesystem_new(&(struct weir_sim_filesystem_config){
         .memory = sim->memory, .seed = history->seed, .wall_us = disk_clock, .clock = sim });
+    sim->local_disk = weir_sim_filesystem_new(&(struct weir_sim_filesystem_config){
+        .memory = sim->memory, .seed = ~history->seed, .wall_us = disk_clock, .clock = sim });
     if (!with_tasks) return;
     sim->exchange = weir_sim_exchange_new(&(struct weir_sim_exchange_config){ .memory = sim->memory,
         .seed = history->seed,
@@ -120,6 +122,7 @@ void weir_sim_world_done(struct weir_sim *sim)
     weir_sim_network_done(&sim->network);
     weir_sim_store_done(&sim->store);
     if (sim->exchange) weir_sim_exchange_free(sim->exchange);
+    weir_sim_filesystem_free(sim->local_disk);
     weir_sim_filesystem_free(sim->shared_disk);
     weir_arena_done(&sim->arena);
     weir_arena_done(&sim->scratch);

@@ -82,6 +82,7 @@ struct weir_sim {
     struct weir_sim_store store;
     struct weir_sim_process processes[WEIR_SIM_PROCESSES_MAX];
     uint32_t process_count;
+    struct weir_sim_filesystem *local_disk;  /* local copies of snapshots, a folder for each host */
     struct weir_sim_filesystem *shared_disk; /* HA storage, checkpoints, sinks: what all hosts see */
     struct weir_sim_exchange *exchange;
     struct weir_sim_random blob_random, process_random;

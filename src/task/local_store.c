@@ -38,15 +38,16 @@ static enum weir_error_code write_origin(
     return code;
 }
 
-static enum weir_error_code copy_bytes(struct weir_filesystem *fs, struct weir_file *from,
+static enum weir_error_code copy_bytes(const struct weir_local_store *store, struct weir_file *from,
     struct weir_file *to, const struct weir_snapshot_file *file, uint8_t *piece, struct weir_error *reterr)
 {
     XXH3_state_t hash;
     XXH3_64bits_reset(&hash);
     uint64_t offset = 0;
     for (size_t got = 1; got > 0; offset += got) {
-        enum weir_error_code code = fs->read_at(from, (int64_t)offset, piece, COPY_PIECE_BYTES, &got, reterr);
-        if (!code && got) code = fs->append(to, piece, got, reterr);
+        enum weir_error_code code =
+            store->storage->read_at(from, (int64_t)offset, piece, COPY_PIECE_BYTES, &got, reterr);
+        if (!code && got) code = store->filesystem->append(to, piece, got, reterr);
         if (code) return code;
         XXH3_64bits_update(&hash, piece, got);
     }
@@ -61,17 +62,17 @@ static enum weir_error_code copy_file(const struct weir_local_store *store,
 {
     struct weir_filesystem *fs = store->filesystem;
     struct weir_file *from, *to;
-    enum weir_error_code code = fs->open_read(fs, file->path, &from, reterr);
+    enum weir_error_code code = store->storage->open_read(store->storage, file->path, &from, reterr);
     if (code) return code;
     code = fs->open_write(fs, path, true, &to, reterr);
     if (!code) {
         uint8_t *piece = weir_memory_allocate(store->memory, COPY_PIECE_BYTES);
-        code = copy_bytes(fs, from, to, file, piece, reterr);
+        code = copy_bytes(store, from, to, file, piece, reterr);
         weir_memory_release(store->memory, piece, COPY_PIECE_BYTES);
         fs->close(to);
         if (code) (void)fs->remove(fs, path, false, NULL);
     }
-    fs->close(from);
+    store->storage->close(from);
     return code;
 }
 
@@ -97,7 +98,7 @@ enum weir_error_code weir_local_store_keep(const struct weir_local_store *store,
         code = fs->make_directories(fs, folder, reterr);
         if (!code && !is_there(fs, origin, strlen(directory)))
             code = write_origin(fs, origin, directory, reterr);
-        if (!code && (!fs->link || fs->link(fs, file->path, path, reterr)))
+        if (!code && (fs != store->storage || !fs->link || fs->link(fs, file->path, path, reterr)))
             code = copy_file(store, file, path, reterr);
     }
     weir_arena_done(&arena);
@@ -126,13 +127,32 @@ void weir_local_store_folders(const struct weir_local_store *store, const char *
     }
 }
 
-const char *weir_local_store_find(struct weir_filesystem *fs, const struct weir_local_folders *folders,
+/* The newest copy of the subtask, whatever it holds. */
+static const char *find_any(const struct weir_local_store *store, const struct weir_local_folders *folders,
     const struct weir_snapshot_file *file, struct weir_arena *arena)
 {
+    struct weir_directory_entry *entries = NULL;
+    struct weir_error ignored;
+    uint32_t count = 0;
+    const char *best = NULL, *dash = strrchr(file->path, '-'), *begin = strchr(base_name(file->path), '-');
+    if (!dash || !begin || begin >= dash) return NULL;
+    const char *subtask = weir_arena_copy(arena, begin, (size_t)(dash - begin) + 1);
+    if (store->filesystem->list(store->filesystem, arena, folders->paths[0], &entries, &count, &ignored))
+        return NULL;
+    for (uint32_t i = 0; i < count; i++)
+        if (strstr(entries[i].name, subtask))
+            best = weir_arena_format(arena, "%s/%s", folders->paths[0], entries[i].name);
+    return best;
+}
+
+const char *weir_local_store_find(const struct weir_local_store *store,
+    const struct weir_local_folders *folders, const struct weir_snapshot_file *file, struct weir_arena *arena)
+{
+    if (store->unverified) return find_any(store, folders, file, arena);
     const char *name = copy_name(file, arena);
     for (uint32_t i = 0; i < folders->count; i++) {
         const char *path = weir_arena_format(arena, "%s/%s", folders->paths[i], name);
-        if (is_there(fs, path, file->bytes)) return path;
+        if (is_there(store->filesystem, path, file->bytes)) return path;
     }
     return NULL;
 }
@@ -213,7 +233,8 @@ enum weir_error_code weir_local_store_sweep(const struct weir_local_store *store
         if (strcmp(entries[i].name, origin_name) == 0) continue;
         bool useful = origin && parse(entries[i].name, &name, &checkpoint);
         if (useful && !is_one_of(name, files, file_count))
-            useful = checkpoint >= newest && !original_is_gone(fs, origin, name, checkpoint, &arena);
+            useful =
+                checkpoint >= newest && !original_is_gone(store->storage, origin, name, checkpoint, &arena);
         if (useful) {
             ++*ret_left;
             continue;

@@ -23,10 +23,13 @@ struct weir_snapshot_file;
 
 /* Constant once made; all borrowed. */
 struct weir_local_store {
-    struct weir_filesystem *filesystem;
+    struct weir_filesystem *filesystem; /* of the copies */
+    struct weir_filesystem *storage;    /* of the originals; the same one: copies may be links */
     struct weir_memory *memory;
     const char *root;
     const char *owner;
+    bool unverified; /* a defect that the simulator plants: any copy of the subtask is taken for the right one
+                      */
 };
 
 /* directory: the job's folder in the checkpoint storage, which files are below. */
@@ -41,8 +44,9 @@ struct weir_local_folders {
 void weir_local_store_folders(const struct weir_local_store *store, const char *job, struct weir_arena *arena,
     struct weir_local_folders *ret);
 /* The copy's path in arena; NULL: there is none of this name, hash and length. */
-const char *weir_local_store_find(struct weir_filesystem *fs, const struct weir_local_folders *folders,
-    const struct weir_snapshot_file *file, struct weir_arena *arena);
+const char *weir_local_store_find(const struct weir_local_store *store,
+    const struct weir_local_folders *folders, const struct weir_snapshot_file *file,
+    struct weir_arena *arena);
 
 /* Removes copies of this job that are of no use: those whose original is gone, and those of checkpoints below
  * newest that are none of the files (names without folder) that newest refers to. newest 0: the former only.

@@ -32,7 +32,11 @@ static void begin(struct fixture *f)
         .operator_count = 1,
         .parallelism = 1,
         .max_parallelism = 8 };
-    f->store = (struct weir_local_store){ &f->fs.base, &f->memory.base, "/local", "tm1" };
+    f->store = (struct weir_local_store){ .filesystem = &f->fs.base,
+        .storage = &f->fs.base,
+        .memory = &f->memory.base,
+        .root = "/local",
+        .owner = "tm1" };
 }
 
 static void end(struct fixture *f)
