@@ -52,6 +52,39 @@ SELECT a, MAX(b) FROM (VALUES (1, 5), (1, 4), (1, 3), (1, 2), (1, 7), (1, 6)) AS
 +U[1, 7]
 !end
 
+SET 'table.exec.mini-batch.size' = '1000';
+
+-- Joins fold what they hold: the changes of a row come to one, and the padded row is never seen.
+CREATE TABLE c (k INT, v STRING) WITH ('connector' = 'filesystem', 'path' = '${DATA}/changes.json', 'format' = 'changelog-json');
+
+SELECT * FROM c LEFT JOIN (VALUES (1, 'one'), (2, 'two')) AS d(id, name) ON k = id;
+!sorted
++I[1, c, 1, one]
++I[3, null, null, null]
+!end
+
+SELECT * FROM (SELECT k, MAX(v) AS m FROM c GROUP BY k) AS x LEFT JOIN (SELECT id, COUNT(*) AS n FROM (VALUES (1), (1), (2)) AS d(id) GROUP BY id) AS y ON k = id;
+!sorted
++I[1, c, 1, 2]
++I[3, null, null, null]
+!end
+
+-- Of an upsert source only the last row of each key counts.
+CREATE TABLE u (k INT, v STRING, PRIMARY KEY (k) NOT ENFORCED) WITH ('connector' = 'filesystem', 'path' = '${DATA}/upserts.json', 'format' = 'changelog-json', 'changelog-json.changelog-mode' = 'I,UA,D');
+
+SELECT * FROM u;
+!output
++I[1, c]
++I[3, null]
+!end
+
+-- The last row by arrival: one change of each key.
+SELECT a, b FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY a ORDER BY p DESC) AS n FROM (SELECT a, b, PROCTIME() AS p FROM (VALUES (1, 1), (2, 1), (1, 2), (1, 3)) AS t(a, b))) WHERE n = 1;
+!output
++I[2, 1]
++I[1, 3]
+!end
+
 CREATE TABLE clicks (who STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'datagen', 'number-of-rows' = '3');
 
 EXPLAIN SELECT who, COUNT(*) FROM clicks GROUP BY who;

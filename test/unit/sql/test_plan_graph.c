@@ -118,6 +118,22 @@ static void join(void **state)
     assert_int_equal(node->inputs[1].key_count, 2);
 }
 
+static void join_of_updates_in_bundles(void **state)
+{
+    struct plan_fixture *f = *state;
+    fixture_set(f, "table.exec.mini-batch.enabled", "true");
+    fixture_set(f, "table.exec.mini-batch.allow-latency", "PT5S");
+    fixture_set(f, "table.exec.mini-batch.size", "100");
+    const char *sql = "INSERT INTO k SELECT x.a, x.n FROM (SELECT a, COUNT(*) AS n FROM s GROUP BY a) AS x "
+                      "JOIN (SELECT a, COUNT(*) AS n FROM s GROUP BY a) AS y ON x.a = y.a";
+    const struct weir_plan_node *node = find(fixture_graph(f, sql), "join");
+    assert_int_equal(weir_spec_get_integer(node->spec, "mini_batch_ms", -1), 5000);
+    assert_int_equal(weir_spec_get_integer(node->spec, "mini_batch_rows", -1), 100);
+    assert_true(weir_spec_get_boolean(node->spec, "mini_batch", false));
+    assert_int_equal(weir_spec_get(node->spec, "left_unique")->count, 1);
+    assert_false(weir_spec_get_boolean(node->spec, "left_upsert", true)); /* the sink wants -U */
+}
+
 static void state_ttl_hints(void **state)
 {
     fixture_set(*state, "table.exec.state.ttl", "1 h");
@@ -262,6 +278,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(aggregate, set_up, tear_down),
         cmocka_unit_test_setup_teardown(source_and_sink, set_up, tear_down),
         cmocka_unit_test_setup_teardown(join, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(join_of_updates_in_bundles, set_up, tear_down),
         cmocka_unit_test_setup_teardown(state_ttl_hints, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sink_parallelism, set_up, tear_down),
         cmocka_unit_test_setup_teardown(scan_parallelism, set_up, tear_down),
