@@ -10,7 +10,7 @@
     "CREATE TABLE " name " (p BIGINT, s BIGINT, k BIGINT, v BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS " \
     "ts - INTERVAL '0.001' SECOND) "                                                                       \
     "WITH ('connector'='ledger', 'partitions'='@partitions@', 'rows'='@rows@', 'rate'='@rate@', "          \
-    "'keys'='@keys@', 'batch'='@batch@', 'seed'='" seed "');\n"
+    "'keys'='@keys@', 'batch'='@batch@', 'seed'='" seed "', 'bounded'='@bounded@');\n"
 #define SPLITS(name, seed)                                                                        \
     "CREATE TABLE " name " (p BIGINT, s BIGINT, k BIGINT, v BIGINT, ts TIMESTAMP(3)) "            \
     "WITH ('connector'='ledger', 'partitions'='@partitions@', 'rows'='@rows@', 'rate'='@rate@', " \

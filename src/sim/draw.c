@@ -78,7 +78,22 @@ static void draw_job(struct weir_sim *sim, struct weir_sim_random *random, struc
     job->template = draw_template(sim, random);
     job->bounded = true;
     draw_settings(job, random);
+    if (weir_sim_has(sim, WEIR_SIM_damage) && weir_sim_random_permille(random, 500)) {
+        job->settings.exactly_once_sinks = false;
+        job->settings.allow_fall_back = true;
+        /* A sink may need a file that was committed since: then the job is to fail, and not to try for ever.
+         */
+        job->settings.restart_strategy = WEIR__RESTART_STRATEGY__RESTART_FIXED_DELAY;
+        job->settings.restart_attempts_max = 60;
+        job->settings.final_commit_timeout_ms = 20000;
+    }
+    if (weir_sim_has(sim, WEIR_SIM_unbounded_jobs) && strcmp(job->template->name, "splits") != 0 &&
+        weir_sim_random_permille(random, 700)) {
+        job->bounded = false;
+        job->settings.bounded = false;
+    }
     struct weir_sim_job_parameters *parameters = &job->parameters;
+    parameters->bounded = job->bounded;
     memcpy(parameters->job, job->id.bytes, 16);
     bool small = workload->jobs_max > 6;
     parameters->partitions = small ? 2 : 4;
@@ -134,6 +149,10 @@ static void draw_actions(struct weir_sim *sim, struct weir_sim_random *random, u
         act(sim, random, WEIR_SIM_CANCEL, job, weir_sim_random_range(random, submitted, phase));
     if (weir_sim_has(sim, WEIR_SIM_stop_jobs) && weir_sim_random_permille(random, 600))
         act(sim, random, WEIR_SIM_STOP, job, weir_sim_random_range(random, submitted, phase));
+    if (sim->clients->jobs[job].bounded) return;
+    if (weir_sim_random_permille(random, 500))
+        act(sim, random, WEIR_SIM_STOP, job, phase + weir_sim_random_range(random, 0, 2000000));
+    act(sim, random, WEIR_SIM_CANCEL, job, phase + weir_sim_random_range(random, 3000000, 8000000));
 }
 
 void weir_sim_clients_start(struct weir_sim *sim)

@@ -25,11 +25,14 @@ struct weir_sim_named {
 struct weir_sim_facts_job {
     struct weir_job_id id;
     char hex[WEIR_JOB_ID_TEXT_BYTES];
-    char record[128];         /* without transactions: the one that the index names */
-    struct weir_sim_job *job; /* NULL: nobody's */
-    bool exists;              /* a record that counts is there now */
-    bool ever, terminal;      /* a record was there; said TERMINAL_DIRTY or later */
-    bool haunted;             /* cut off from all leaders, attempts of it went on after its end */
+    char record[128];             /* without transactions: the one that the index names */
+    struct weir_sim_job *job;     /* NULL: nobody's */
+    bool exists;                  /* a record that counts is there now */
+    bool ever, terminal;          /* a record was there; said TERMINAL_DIRTY or later */
+    bool damaged, record_damaged; /* something of it is: it may fail, and with duplicates go back (H9) */
+    bool came_back; /* the storage lost its power: removed names may be there again, of whatever use they are
+                     */
+    bool haunted;   /* cut off from all leaders, attempts of it went on after its end */
     Weir__JobState result;
     uint64_t epoch, counter, reserved, plan_version;
     Weir__RecordStatus status;

@@ -1,4 +1,5 @@
 #include "sim/faults.h"
+#include "sim/facts.h"
 #include "sim/workload.h"
 #include <string.h>
 
@@ -284,6 +285,13 @@ static bool happen(struct weir_sim *sim, enum weir_sim_feature feature, struct w
         return true;
     case WEIR_SIM_store_wiped: fault_wipe(sim, random); return true;
     case WEIR_SIM_blob_down: fault_shared_down(sim, random); return true;
+    case WEIR_SIM_storage_power_loss:
+        weir_sim_trace(sim, NULL, "the shared storage loses its power");
+        weir_sim_filesystem_power_loss(sim->shared_disk);
+        for (uint32_t i = 0; i < weir_sim_facts(sim)->job_count; i++)
+            weir_sim_facts(sim)->jobs[i]->came_back = weir_sim_facts(sim)->jobs[i]->terminal;
+        return true;
+    case WEIR_SIM_damage: weir_sim_damage(sim, random); return true;
     default: return false;
     }
 }
@@ -310,6 +318,8 @@ static bool happens_at_moments(enum weir_sim_feature feature)
     case WEIR_SIM_store_wiped:
     case WEIR_SIM_refuse_leader:
     case WEIR_SIM_double_faults:
+    case WEIR_SIM_storage_power_loss:
+    case WEIR_SIM_damage:
     case WEIR_SIM_blob_down: return true;
     default: return false;
     }

@@ -11,4 +11,7 @@ void weir_sim_faults_stop(struct weir_sim *sim);
 /* Who leads, as the store says; NULL: nobody, or it is down. */
 struct weir_sim_process *weir_sim_leader(struct weir_sim *sim);
 
+/* damage.c: a file or a record is not any more what was written. */
+void weir_sim_damage(struct weir_sim *sim, struct weir_sim_random *random);
+
 #endif

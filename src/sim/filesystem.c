@@ -33,6 +33,7 @@ struct weir_sim_filesystem {
     uint32_t removed_next;
     struct weir_sim_filesystem_faults faults;
     uint64_t random, inode_next, calls;
+    uint64_t power_losses;
 };
 
 struct view {
@@ -45,6 +46,7 @@ struct view {
 struct weir_file {
     struct view *view;
     struct inode *inode;
+    uint64_t power_losses; /* when it was opened: later ones leave it stale */
     char path[PATH_BYTES_MAX];
 };
 
@@ -278,6 +280,7 @@ static struct weir_file *open_handle(struct view *view, struct inode *inode, con
     struct weir_file *file = weir_memory_allocate(view->disk->memory, sizeof *file);
     file->view = view;
     file->inode = inode;
+    file->power_losses = view->disk->power_losses;
     memcpy(file->path, path, strlen(path) + 1);
     inode->handles++;
     view->open_files++;
@@ -297,6 +300,15 @@ static enum weir_error_code sim_open_read(
         return weir_error_set(reterr, WEIR_E_NOT_FOUND, "cannot open %s: no such file", name);
     *ret = open_handle(view, entry->inode, name);
     return WEIR_OK;
+}
+
+static enum weir_error_code begin_file_call(
+    struct weir_file *file, uint32_t per_million, const char *what, struct weir_error *reterr)
+{
+    enum weir_error_code code = begin_call(file->view, per_million, what, file->path, reterr);
+    if (!code && file->power_losses != file->view->disk->power_losses)
+        code = weir_error_set(reterr, WEIR_E_IO, "cannot %s %s: stale file handle", what, file->path);
+    return code;
 }
 
 static struct inode *new_inode(struct weir_sim_filesystem *disk)
@@ -335,8 +347,7 @@ static enum weir_error_code sim_open_write(struct weir_filesystem *fs, const cha
 static enum weir_error_code sim_read_at(struct weir_file *file, int64_t offset, void *bytes, size_t length,
     size_t *ret_read, struct weir_error *reterr)
 {
-    enum weir_error_code code =
-        begin_call(file->view, file->view->disk->faults.read_error, "read", file->path, reterr);
+    enum weir_error_code code = begin_file_call(file, file->view->disk->faults.read_error, "read", reterr);
     if (code) return code;
     size_t have = file->inode->bytes.length;
     size_t from = offset < 0 ? have : WEIR_MIN((size_t)offset, have);
@@ -350,7 +361,7 @@ static enum weir_error_code sim_append(
     struct weir_file *file, const void *bytes, size_t length, struct weir_error *reterr)
 {
     struct weir_sim_filesystem *disk = file->view->disk;
-    enum weir_error_code code = begin_call(file->view, disk->faults.write_error, "write", file->path, reterr);
+    enum weir_error_code code = begin_file_call(file, disk->faults.write_error, "write", reterr);
     if (code) return code;
     bool full = chance(disk, disk->faults.no_space);
     size_t take = full && length ? next_random(disk) % length : length; /* a part of it is there */
@@ -365,7 +376,7 @@ static enum weir_error_code sim_append(
 static enum weir_error_code sim_file_status(
     struct weir_file *file, struct weir_file_status *ret, struct weir_error *reterr)
 {
-    enum weir_error_code code = begin_call(file->view, 0, "look at", file->path, reterr);
+    enum weir_error_code code = begin_file_call(file, 0, "look at", reterr);
     if (code) return code;
     *ret = (struct weir_file_status){ .exists = true,
         .is_regular = true,
@@ -379,7 +390,7 @@ static enum weir_error_code sim_file_status(
 static enum weir_error_code sim_sync(struct weir_file *file, struct weir_error *reterr)
 {
     struct weir_sim_filesystem *disk = file->view->disk;
-    enum weir_error_code code = begin_call(file->view, disk->faults.sync_error, "sync", file->path, reterr);
+    enum weir_error_code code = begin_file_call(file, disk->faults.sync_error, "sync", reterr);
     if (code) return code;
     file->inode->synced = file->inode->bytes.length;
     struct entry *entry = find(disk, file->path);
@@ -486,6 +497,7 @@ void weir_sim_filesystem_set_faults(
 
 void weir_sim_filesystem_power_loss(struct weir_sim_filesystem *disk)
 {
+    disk->power_losses++;
     for (uint32_t i = 0; i < disk->count;) {
         struct entry *entry = &disk->entries[i];
         if (entry->inode && entry->inode->bytes.length > entry->inode->synced) {

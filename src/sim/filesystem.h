@@ -5,7 +5,8 @@
  * What is durable: bytes of a file up to its last sync; a name from the sync of its file or of its directory
  * (rename syncs directories, as the SPI promises). At a power loss everything else is up to chance: unsynced
  * bytes are cut at a random place (torn), names that were not durable may be missing, removed ones may be
- * back. A killed process loses nothing that it wrote: only its view dies.
+ * back; files that are open are stale from then on. A killed process loses nothing that it wrote: only its
+ * view dies.
  *
  * A view is one process's way in. A dead view answers every call with an IO error and changes nothing: so
  * that the memory of a killed process can be freed by the code that would have tidied up.

@@ -21,6 +21,7 @@ static const char *value_of(
             return text;
         }
     }
+    if (length == 7 && memcmp(name, "bounded", 7) == 0) return p->bounded ? "true" : "false";
     if (length != 3 || memcmp(name, "job", 3) != 0) return NULL;
     for (uint32_t i = 0; i < 16; i++) snprintf(text + 2 * i, 3, "%02x", p->job[i]);
     return text;

@@ -2,7 +2,7 @@
  * Jobs for simulated clusters: planned once from SQL, then made again and again with other sizes. Texts of
  * connector options hold placeholders: @job@ (32 hex digits), @rows@, @rate@, @keys@, @partitions@, @seed@,
  * @seed1@ (seed + 1),
- * @batch@.
+ * @batch@, @bounded@.
  */
 #ifndef WEIR_SIM_JOB_TEMPLATE_H
 #define WEIR_SIM_JOB_TEMPLATE_H
@@ -30,6 +30,7 @@ struct weir_sim_job_parameters {
     int64_t rows, rate, keys, partitions, batch;
     uint64_t seed;
     uint32_t parallelism, max_parallelism;
+    bool bounded;
     Weir__JobSettings *settings;
 };
 

@@ -233,6 +233,19 @@ void weir_sim_store_wipe(struct weir_sim_store *store, const char *folder_or_key
     }
 }
 
+void weir_sim_store_damage(struct weir_sim_store *store, const char *key, const uint8_t *bytes, size_t length)
+{
+    const struct weir_sim_entry *entry = weir_sim_store_find(store, key);
+    WEIR_ASSERT(entry);
+    struct weir_sim_entry after = *entry;
+    after.value = (uint8_t *)bytes;
+    after.length = length;
+    weir_sim_trace(store->sim, NULL, "store: %s is damaged", key);
+    store->damaging = true;
+    change(store, NULL, key, &after);
+    store->damaging = false;
+}
+
 /* --- operations at the server --- */
 
 static enum weir_store_outcome check_operation(

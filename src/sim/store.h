@@ -70,6 +70,7 @@ struct weir_sim_store {
     struct weir_sim_random random;
     enum weir_sim_store_preset preset;
     bool transactions, down;
+    bool damaging;                     /* what is stored now nobody has written */
     bool ended[WEIR_SIM_SESSIONS_MAX]; /* by session */
     int64_t session_timeout_us, tick_us, delay_min_us, delay_max_us;
     uint32_t unknown_permille, late_permille, lost_watch_permille;
@@ -99,6 +100,9 @@ void weir_sim_store_set_cut(struct weir_sim_store *store, uint32_t process, bool
 void weir_sim_store_expire(struct weir_sim_store *store, uint32_t process);
 /* "x/": everything below it is gone; "x": that one. */
 void weir_sim_store_wipe(struct weir_sim_store *store, const char *folder_or_key);
+/* The entry holds other bytes, under the same version. Keeps no hold of bytes. */
+void weir_sim_store_damage(
+    struct weir_sim_store *store, const char *key, const uint8_t *bytes, size_t length);
 const struct weir_sim_entry *weir_sim_store_find(const struct weir_sim_store *store, const char *key);
 
 #endif

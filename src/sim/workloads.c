@@ -38,6 +38,11 @@ const struct weir_sim_workload weir_sim_workloads[] = {
         F(store_wiped) | F(crash_leader) | F(late_submission) | F(isolate_leader), 0 },
     { "splits", "sources whose splits the JobManager gives out", 1, 2, { "splits", NULL },
         F(crash_leader) | F(crash_taskmanager) | F(break_connections), 0 },
+    { "unbounded", "jobs that never end by themselves", 1, 3, { "rows", "windows", "two-regions", NULL },
+        F(unbounded_jobs) | F(crash_leader) | F(crash_taskmanager), 0 },
+    { "power", "the shared storage loses its power", 1, 2, { NULL },
+        F(storage_power_loss) | F(crash_taskmanager) | F(crash_leader), 0 },
+    { "damage", "metadata and records are damaged", 1, 3, { NULL }, F(damage) | F(crash_leader), 0 },
 };
 
 uint32_t weir_sim_workload_count(void)

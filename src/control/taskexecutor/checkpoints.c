@@ -155,6 +155,16 @@ static void settle(struct weir_taskexecutor *executor, struct te__attempt *attem
             attempt->pending[i - 1] = attempt->pending[--attempt->pending_count];
 }
 
+/* Does the checkpoint hold the end of this attempt? Not when the attempt has taken it or a newer one: a job
+ * that fell back (H9) is told an old one again. */
+static bool holds_end(const struct te__attempt *attempt, uint64_t checkpoint)
+{
+    if (checkpoint < attempt->committed_checkpoint) return false;
+    for (uint32_t i = 0; i < attempt->taken_count; i++)
+        if (attempt->taken[i].checkpoint >= checkpoint) return false;
+    return true;
+}
+
 /* An attempt that acknowledged the checkpoint and ended after it commits what it had then; one that ended
  * without is in the checkpoint with its final snapshot. */
 static void complete_one(struct weir_taskexecutor *executor, struct te__attempt *attempt, uint64_t checkpoint,
@@ -165,7 +175,7 @@ static void complete_one(struct weir_taskexecutor *executor, struct te__attempt 
     bool any = WEIR_PLANTED(final_for_any_checkpoint);
     /* What it was started from holds nothing of its end, and was committed at its start. */
     if (finished && checkpoint <= attempt->run.restored_checkpoint && !any) return;
-    bool final = finished && (!taken_find(attempt, checkpoint) || any);
+    bool final = finished && (holds_end(attempt, checkpoint) || any);
     if (final) attempt->final_asked = checkpoint;
     settle(executor, attempt, checkpoint);
     struct weir_effect *effect = weir_effect_add(effects, WEIR_EFFECT_TASK);

@@ -53,7 +53,7 @@ static void leader_stored(struct weir_sim *sim, const struct weir_sim_entry *aft
 {
     struct weir_sim_facts *facts = weir_sim_facts(sim);
     Weir__LeaderRecord *record;
-    if (!after) {
+    if (!after || sim->store.damaging) {
         facts->wiped = true;
         facts->epoch = 0;
         facts->holder_incarnation = 0;
@@ -142,7 +142,7 @@ static void name_checkpoint(
         weir_sim_fail(sim, "H4", "the record of %.8s names checkpoint %llu, but %s is not there", job->hex,
             (unsigned long long)checkpoint->id, checkpoint->pointer);
     } else if (weir_checkpoint_metadata_decode(&sim->scratch, bytes, length, &metadata, NULL)) {
-        weir_sim_fail(sim, "H4", "%s is named and cannot be read", checkpoint->pointer);
+        if (!job->damaged) weir_sim_fail(sim, "H4", "%s is named and cannot be read", checkpoint->pointer);
     } else if (metadata->id != checkpoint->id) {
         weir_sim_fail(sim, "H4", "%s is of checkpoint %llu, not of %llu", checkpoint->pointer,
             (unsigned long long)metadata->id, (unsigned long long)checkpoint->id);
@@ -228,7 +228,7 @@ static void index_stored(struct weir_sim *sim, const struct weir_sim_entry *afte
         snprintf(
             job->record, sizeof job->record, "%s%.100s", strncmp(name, "jobs/", 5) == 0 ? "" : "jobs/", name);
         const struct weir_sim_entry *record = weir_sim_store_find(&sim->store, job->record);
-        if (record) record_stored(sim, job->record, record);
+        if (record && !job->record_damaged) record_stored(sim, job->record, record);
     }
 }
 
@@ -243,6 +243,7 @@ static void stored(struct weir_sim *sim, void *state, struct weir_sim_process *w
         struct weir_job_id id;
         char hex[33] = { 0 };
         snprintf(hex, sizeof hex, "%.32s", key + 5);
+        if (sim->store.damaging) return;
         if (after)
             record_stored(sim, key, after);
         else if (sim->store.transactions && weir_job_id_parse(hex, &id) && weir_sim_facts_job(sim, &id))

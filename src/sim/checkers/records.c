@@ -93,7 +93,10 @@ static void stored(struct weir_sim *sim, void *self, struct weir_sim_process *wr
     if (!old && sim->store.transactions && !facts->wiped && record->epoch != facts->epoch)
         weir_sim_fail(sim, "H2", "%s is created by a leader of epoch %llu in epoch %llu", key,
             (unsigned long long)record->epoch, (unsigned long long)facts->epoch);
-    check_checkpoints(sim, key, old, record);
+    struct weir_job_id id;
+    const struct weir_sim_facts_job *job =
+        weir_job_id_from(&record->job, &id) ? weir_sim_facts_job(sim, &id) : NULL;
+    if (!job || !job->damaged) check_checkpoints(sim, key, old, record);
     if (old) check_change(sim, writer, key, old, record);
 }
 

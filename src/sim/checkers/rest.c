@@ -48,8 +48,10 @@ static void finish(struct weir_sim *sim, void *self)
     for (uint32_t i = 0; i < facts->job_count; i++) {
         struct weir_sim_facts_job *job = facts->jobs[i];
         if (!job->job || !job->terminal) continue;
-        if (job->result == WEIR__JOB_STATE__JOB_FAILED)
+        if (job->result == WEIR__JOB_STATE__JOB_FAILED && !job->damaged)
             weir_sim_fail(sim, "H12", "job %.8s (%s) FAILED", job->hex, job->job->template->name);
+        if (job->result == WEIR__JOB_STATE__JOB_FINISHED && !job->job->bounded && !job->job->asked_stop)
+            weir_sim_fail(sim, "H12", "job %.8s has no end, and FINISHED", job->hex);
         if (job->result == WEIR__JOB_STATE__JOB_CANCELED && !job->job->asked_cancel)
             weir_sim_fail(sim, "H12", "job %.8s is CANCELED, and nobody asked for it", job->hex);
         if (job->job->cancel_promised && job->result == WEIR__JOB_STATE__JOB_RUNNING)

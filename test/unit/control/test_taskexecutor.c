@@ -471,6 +471,24 @@ static void who_is_not_ready_declines(void **state)
     end(&bench);
 }
 
+static void an_older_checkpoint_is_not_the_end_of_an_attempt(void **state)
+{
+    struct bench bench;
+    start_led(&bench);
+    Weir__AttemptId id = run_one(&bench);
+    task(&bench, id, WEIR_TASK_ACKNOWLEDGED, 7, 5);
+    complete(&bench, id, 7);
+    task(&bench, id, WEIR_TASK_ACKNOWLEDGED, 8, 5);
+    complete(&bench, id, 8);
+    task(&bench, id, WEIR_TASK_ENDED, 0, 0);
+    bench_forget(&bench);
+    complete(&bench, id, 7); /* 8 cannot be read any more: the job has fallen back */
+    bench_expect(&bench, "!complete(v0s0.1,7)");
+    complete(&bench, id, 9);
+    bench_expect(&bench, "!complete(v0s0.1,final)");
+    end(&bench);
+}
+
 static void an_ended_attempt_commits_what_the_checkpoint_holds(void **state)
 {
     struct bench bench;
@@ -724,6 +742,7 @@ int main(void)
         cmocka_unit_test(acknowledgements_are_repeated_in_front_of_the_report),
         cmocka_unit_test(what_was_given_up_is_never_acknowledged),
         cmocka_unit_test(who_is_not_ready_declines),
+        cmocka_unit_test(an_older_checkpoint_is_not_the_end_of_an_attempt),
         cmocka_unit_test(an_ended_attempt_commits_what_the_checkpoint_holds),
         cmocka_unit_test(a_silent_leader_holds_no_barrier_back),
         cmocka_unit_test(a_pause_of_its_own_is_no_silence),

@@ -342,6 +342,7 @@ static void run_history(const struct weir_sim_job_template *job, uint64_t seed, 
         .partitions = 5,
         .batch = 8,
         .seed = seed,
+        .bounded = true,
         .parallelism = 1 + (uint32_t)(seed % 4),
         .max_parallelism = 32,
         .settings = &settings };
