@@ -1,6 +1,7 @@
 /* weir jobmanager: a candidate for leadership, in the foreground; log on stderr. */
 #include "cluster.h"
 #include "host/faults.h"
+#include "host/memory_sizes.h"
 #include "host/rest_server.h"
 #include "main.h"
 #include "os/log.h"
@@ -10,6 +11,18 @@
 #include "workers.h"
 #include <stdio.h>
 #include <string.h>
+
+static bool set_budget(const struct weir_config *config)
+{
+    struct weir_memory_sizes sizes;
+    struct weir_error error = { 0 };
+    if (weir_memory_sizes_jobmanager(config, &sizes, &error)) {
+        print_error(&error);
+        return false;
+    }
+    if (sizes.limited) weir_os_memory()->limit_bytes = (size_t)weir_memory_sizes_allocated_bytes_max(&sizes);
+    return true;
+}
 
 static bool fill_config(struct cluster_setup *setup, struct weir_control_loop_config *loop)
 {
@@ -74,7 +87,7 @@ static int run(
     struct weir_control_loop_config config;
     struct weir_rest_server *rest = NULL;
     struct workers workers;
-    if (!workers_configure(&workers, setup) || !fill_config(setup, &config) ||
+    if (!set_budget(setup->config) || !workers_configure(&workers, setup) || !fill_config(setup, &config) ||
         !start_rest(setup, config.host, &rest))
         return 1;
     config.rest_address = weir_rest_server_address(rest);

@@ -149,7 +149,9 @@ int verb_local(int argument_count, char **arguments)
     struct cluster_ready ready = { on_ready, local };
     code = jobmanager_run(local->config, 0, NULL, &ready);
     if (!code) code = local->taskmanager_code;
-    if (!code && local->script) code = local->client_code < 0 ? EXIT_INTERRUPTED : local->client_code;
+    /* Interrupted, the client may have seen the REST endpoint go before it saw the signal. */
+    bool interrupted = local->client_code < 0 || (local->client_code && weir_os_stop_requested());
+    if (!code && local->script) code = interrupted ? EXIT_INTERRUPTED : local->client_code;
     tidy_up(local);
     fflush(NULL);
     _exit(code); /* its tasks end with it, as those of any TaskManager */

@@ -2,6 +2,7 @@
 #include "cluster.h"
 #include "host/faults.h"
 #include "host/local_recovery.h"
+#include "host/memory_sizes.h"
 #include "host/task_runtime.h"
 #include "main.h"
 #include "ops/ops.h"
@@ -25,6 +26,8 @@ struct taskmanager {
     struct weir_data_exchange *exchange;
     struct weir_control_loop *loop;
     struct weir_task_runtime *runtime;
+    struct weir_memory_sizes sizes;
+    struct weir_memory network;
 };
 
 static void on_task(void *owner, const struct weir_task_effect *effect)
@@ -38,11 +41,30 @@ static void on_print(void *console, const char *bytes, size_t length, bool to_st
     (void)write_all(to_stderr ? STDERR_FILENO : STDOUT_FILENO, bytes, length);
 }
 
+static bool set_budgets(struct taskmanager *manager)
+{
+    struct weir_error error = { 0 };
+    if (weir_memory_sizes_taskmanager(manager->setup.config, &manager->sizes, &error)) {
+        print_error(&error);
+        return false;
+    }
+    const struct weir_memory_sizes *sizes = &manager->sizes;
+    if (sizes->limited) weir_os_memory()->limit_bytes = (size_t)weir_memory_sizes_allocated_bytes_max(sizes);
+    weir_memory_child_init(&manager->network, weir_os_memory(), (size_t)sizes->network_bytes);
+    if (sizes->limited)
+        weir_log(WEIR_LOG_INFO, "weir.taskmanager",
+            "memory of %llu MB: %llu for tasks in %u slots, %llu for the network, %llu left aside",
+            (unsigned long long)sizes->process_bytes >> 20,
+            (unsigned long long)weir_memory_sizes_task_bytes(sizes) >> 20, manager->slot_count,
+            (unsigned long long)sizes->network_bytes >> 20, (unsigned long long)sizes->overhead_bytes >> 20);
+    return true;
+}
+
 static bool open_exchange(struct taskmanager *manager, const char *host, const char *bind)
 {
     const struct weir_config *config = manager->setup.config;
     int64_t port = weir_config_get_integer(config, "taskmanager.data.port", 0);
-    struct weir_data_exchange_config exchange = { .memory = weir_os_memory(),
+    struct weir_data_exchange_config exchange = { .memory = &manager->network,
         .cluster = manager->setup.cluster,
         .name = manager->name,
         .incarnation = manager->incarnation,
@@ -145,15 +167,18 @@ static int run(struct taskmanager *manager)
     manager->slot_count =
         (uint32_t)WEIR_MAX(weir_config_get_integer(config, "taskmanager.numberOfTaskSlots", 1), (int64_t)1);
     name_manager(manager, host);
+    if (!set_budgets(manager)) return 1;
     if (!open_exchange(manager, host, bind) || !open_loop(manager, host, bind)) return 1;
-    uint64_t managed = weir_config_get_memory_bytes(config, "taskmanager.memory.managed.size", 0);
     struct weir_task_runtime_config runtime = { .memory = weir_os_memory(),
         .loop = manager->loop,
         .exchange = manager->exchange,
         .name = manager->name,
         .incarnation = manager->incarnation,
         .slot_count = manager->slot_count,
-        .managed_bytes_per_slot = (size_t)(managed / manager->slot_count),
+        .network_memory = &manager->network,
+        .managed_bytes_per_slot =
+            (size_t)(weir_memory_sizes_task_bytes(&manager->sizes) / manager->slot_count),
+        .memory_key = manager->sizes.key,
         .filesystem = weir_faults_filesystem(&weir_file_filesystem),
         .connectors = &weir_plugins,
         .find_operator = weir_operator_ops_find,

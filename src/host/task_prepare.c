@@ -137,7 +137,8 @@ static enum weir_error_code make_link(struct host_task *task, uint32_t edge_inde
             task->vertex->name, task->attempt.subtask + 1, task->vertex->parallelism);
     const Weir__RegionMember *peer = is_producer ? to : from;
     if (peer->finished) { /* nobody is there: as if it had ended long ago */
-        link->channel = weir_channel_new(task->runtime->config.memory, last->types, last->column_count);
+        link->channel =
+            weir_channel_new(task->runtime->config.network_memory, last->types, last->column_count);
         if (is_producer)
             weir_channel_close_consumer(link->channel);
         else
@@ -329,7 +330,7 @@ static void fill_config(struct host_task *task, struct weir_subtask_config *conf
     *config = (struct weir_subtask_config){ .graph = task->region->graph,
         .vertex = task->vertex,
         .subtask_index = task->attempt.subtask,
-        .memory = &task->slot->memory,
+        .memory = &task->memory->memory,
         .find_operator = find_operator,
         .find_source = find_source,
         .registry = runtime,
@@ -351,6 +352,7 @@ static void fill_config(struct host_task *task, struct weir_subtask_config *conf
         .committed = on_committed,
         .splits_wanted = on_splits_wanted,
         .splits_found = on_splits_found,
+        .fails_over_budget = host_task_fails_over_budget,
         .owner = task };
 }
 

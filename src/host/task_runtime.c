@@ -96,6 +96,7 @@ static void free_task_when_done(struct host_task *task)
     host_task_free_manifests(task);
     drop_region(runtime, task->region);
     weir_arena_done(&task->arena);
+    task->memory->taken = false;
     weir_memory_release(runtime->config.memory, task, sizeof *task);
 }
 
@@ -233,6 +234,20 @@ static uint32_t slot_of(const Weir__DeployTasks *deploy, const struct weir_attem
     return UINT32_MAX;
 }
 
+static struct host_memory *take_memory(struct host_slot *slot)
+{
+    struct host_memory *memory = slot->memories;
+    while (memory && (memory->taken || atomic_load(&memory->memory.used_bytes))) memory = memory->next;
+    if (!memory) {
+        memory = weir_memory_allocate_zeroed(slot->runtime->config.memory, sizeof *memory);
+        weir_memory_child_init(&memory->memory, &slot->memory, 0);
+        memory->next = slot->memories;
+        slot->memories = memory;
+    }
+    memory->taken = true;
+    return memory;
+}
+
 static void deploy_task(struct weir_task_runtime *runtime, const struct weir_task_effect *effect)
 {
     if (find_task(runtime, &effect->attempt)) return; /* deployments may be repeated */
@@ -252,6 +267,7 @@ static void deploy_task(struct weir_task_runtime *runtime, const struct weir_tas
     task->runtime = runtime;
     task->attempt = effect->attempt;
     task->slot = &runtime->slots[slot];
+    task->memory = take_memory(task->slot);
     weir_arena_init(&task->arena, runtime->config.memory);
     task->next = runtime->tasks;
     runtime->tasks = task;
@@ -400,6 +416,10 @@ void weir_task_runtime_free(struct weir_task_runtime *runtime)
         pthread_join(slot->thread, NULL);
         pthread_mutex_destroy(&slot->mutex);
         pthread_cond_destroy(&slot->condition);
+        for (struct host_memory *memory = slot->memories, *next; memory; memory = next) {
+            next = memory->next;
+            weir_memory_release(runtime->config.memory, memory, sizeof *memory);
+        }
     }
     WEIR_ASSERT(!runtime->tasks && !runtime->regions);
     pthread_mutex_destroy(&runtime->console_mutex);

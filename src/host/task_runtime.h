@@ -19,7 +19,9 @@ struct weir_task_runtime_config {
     const char *name; /* of this process */
     uint64_t incarnation;
     uint32_t slot_count;
-    size_t managed_bytes_per_slot; /* 0 = no limit */
+    struct weir_memory *network_memory; /* of channels, as the exchange's; its budget is back-pressure */
+    size_t managed_bytes_per_slot;      /* 0 = no limit */
+    const char *memory_key;             /* what to raise when that is used up */
     struct weir_filesystem *filesystem;
     struct weir_local_recovery *local_recovery; /* NULL: there are no local copies of snapshots */
     bool keeps_copies, restores_copies;

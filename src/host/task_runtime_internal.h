@@ -44,6 +44,14 @@ struct host_link {
     struct weir_channel *channel;
 };
 
+/* Memory of one task. What it allocated may outlive it (rows on their way to another task), so it stays with
+ * its slot, for another task once all is given back. */
+struct host_memory {
+    struct weir_memory memory;
+    struct host_memory *next;
+    bool taken;
+};
+
 enum host_task_state {
     HOST_TASK_PREPARING, /* on the pool */
     HOST_TASK_RUNNING,   /* belongs to its slot's thread */
@@ -57,7 +65,8 @@ struct host_task {
     struct host_slot *slot;
     struct weir_attempt_id attempt;
     const struct weir_job_vertex *vertex;
-    struct weir_arena arena; /* pool, then slot thread */
+    struct weir_arena arena;    /* pool, then slot thread */
+    struct host_memory *memory; /* its part of the slot's */
     struct weir_subtask *subtask;
     struct host_link *inputs, *outputs;
     uint32_t input_count, output_count, links_needed;
@@ -93,6 +102,7 @@ struct host_slot {
     struct weir_task_runtime *runtime;
     uint32_t index;
     struct weir_memory memory;
+    struct host_memory *memories; /* control thread */
     pthread_t thread;
     bool started;
     pthread_mutex_t mutex;
@@ -134,6 +144,7 @@ void host_task_unlink(struct host_task *task, bool orderly);
 
 /* task_slot.c */
 void *host_slot_main(void *slot);
+bool host_task_fails_over_budget(void *owner); /* a task; on its slot's thread */
 void host_slot_wake(struct weir_waker *waker);
 void host_slot_add(struct host_slot *slot, struct host_task *task);
 

@@ -99,6 +99,42 @@ static void tell_barrier(struct host_task *task)
     host_event_post(event);
 }
 
+static size_t used_bytes(const struct host_task *task)
+{
+    return atomic_load(&task->memory->memory.used_bytes);
+}
+
+/* Who holds much of it. Others would lose their work for nothing, and blame themselves; what the dead still
+ * hold is about to be given back. */
+bool host_task_fails_over_budget(void *owner)
+{
+    const struct host_task *task = owner;
+    return used_bytes(task) >= atomic_load(&task->slot->memory.used_bytes) / (2 * task->slot->task_count + 1);
+}
+
+static const char *of_the_largest(const struct host_slot *slot, struct weir_arena *arena)
+{
+    const struct host_task *largest = slot->tasks[0];
+    for (uint32_t i = 1; i < slot->task_count; i++)
+        if (used_bytes(slot->tasks[i]) > used_bytes(largest)) largest = slot->tasks[i];
+    return weir_arena_format(arena, "operator '%s' (%u/%u) holds %zu MB of it", largest->vertex->name,
+        largest->attempt.subtask + 1, largest->vertex->parallelism, used_bytes(largest) >> 20);
+}
+
+/* Whose memory is used up, by whom, and what to do about it. */
+static const char *failure_text(const struct host_task *task, struct weir_arena *arena)
+{
+    const struct weir_memory *slot = &task->slot->memory;
+    if (task->subtask->error.code != WEIR_E_BUDGET) return host_error_text(arena, &task->subtask->error);
+    bool whole = !slot->limit_bytes || atomic_load(&slot->used_bytes) <= slot->limit_bytes;
+    const struct weir_memory *used = whole ? task->runtime->config.memory : slot;
+    return weir_arena_format(arena,
+        "the memory of this %s is used up (%zu of %zu MB): %s; raise %s, or the parallelism%s",
+        whole ? "TaskManager" : "slot", atomic_load(&used->used_bytes) >> 20, used->limit_bytes >> 20,
+        of_the_largest(task->slot, arena), task->runtime->config.memory_key,
+        whole ? "" : ", or lower taskmanager.numberOfTaskSlots");
+}
+
 /* One step of one task. */
 static bool step_task(struct host_task *task, int64_t *wake_ms)
 {
@@ -129,7 +165,7 @@ static bool step_task(struct host_task *task, int64_t *wake_ms)
     case WEIR_SUBTASK_FAILED: {
         struct weir_arena arena;
         weir_arena_init(&arena, task->runtime->config.memory);
-        die(task, WEIR_TASK_FAILED, host_error_text(&arena, &task->subtask->error));
+        die(task, WEIR_TASK_FAILED, failure_text(task, &arena));
         weir_arena_done(&arena);
         return true;
     }

@@ -53,8 +53,8 @@ struct weir_batch *weir_channel_take_empty(struct weir_channel *channel)
         atomic_store_explicit(&channel->empty_tail, tail + 1, memory_order_release);
         return batch;
     }
-    WEIR_ASSERT(channel->batch_count < WEIR_ARRAY_COUNT(channel->empties));
-    channel->batch_count++;
+    uint32_t before = atomic_fetch_add_explicit(&channel->batch_count, 1, memory_order_relaxed);
+    WEIR_ASSERT(before < WEIR_ARRAY_COUNT(channel->empties)); /* a count of both sides, orders nothing */
     struct weir_batch *batch = weir_memory_allocate(channel->memory, sizeof *batch);
     weir_batch_init(batch, channel->types, channel->column_count, channel->memory);
     return batch;
@@ -70,6 +70,11 @@ void weir_channel_pop(struct weir_channel *channel)
 
 void weir_channel_give_back(struct weir_channel *channel, struct weir_batch *batch)
 {
+    if (weir_memory_over_limit(channel->memory)) {
+        batch_free(channel, batch);
+        atomic_fetch_sub_explicit(&channel->batch_count, 1, memory_order_relaxed);
+        return;
+    }
     weir_batch_reset(batch); /* lets heaps go at once, on the consumer's thread */
     uint32_t head = atomic_load_explicit(&channel->empty_head, memory_order_relaxed);
     WEIR_ASSERT(head - atomic_load_explicit(&channel->empty_tail, memory_order_acquire) <

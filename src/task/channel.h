@@ -9,6 +9,9 @@
  * pushed, to the consumer's until given back. Wake-ups: a push calls the consumer's waker, a pop the
  * producer's: both are cheap flags while the other side runs.
  *
+ * Memory of batches is that of the channel, with a budget (network memory): past it, empty batches are freed
+ * instead of kept.
+ *
  * @thread push, room, take_empty: producer. peek, pop, give_back: consumer. close_consumer: consumer.
  */
 #ifndef WEIR_TASK_CHANNEL_H
@@ -61,7 +64,7 @@ struct weir_channel {
     const struct weir_type *const *types;
     uint32_t column_count;
     struct weir_memory *memory;
-    uint32_t batch_count; /* made so far by the producer; bounded by the ring + 2 */
+    _Atomic uint32_t batch_count; /* that exist; bounded by the ring + 2 */
 };
 
 struct weir_channel *weir_channel_new(
@@ -73,6 +76,12 @@ static inline uint32_t weir_channel_room(struct weir_channel *channel)
 {
     return WEIR_CHANNEL_ELEMENTS - (atomic_load_explicit(&channel->head, memory_order_relaxed) -
                                        atomic_load_explicit(&channel->tail, memory_order_acquire));
+}
+/* May more be put in, room or not? With its memory used up a channel takes something only when it is empty:
+ * back-pressure, but nobody stands still for ever. Who is told no is woken by the next pop. */
+static inline bool weir_channel_is_within_budget(struct weir_channel *channel)
+{
+    return weir_channel_room(channel) == WEIR_CHANNEL_ELEMENTS || !weir_memory_over_limit(channel->memory);
 }
 /* Room must be there. */
 void weir_channel_push(struct weir_channel *channel, struct weir_element element);

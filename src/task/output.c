@@ -55,7 +55,9 @@ bool weir_output_has_room(struct weir_output *output)
     for (uint32_t e = 0; e < output->edge_count; e++) {
         for (uint32_t c = 0; c < output->edges[e].channel_count; c++) {
             struct weir_channel *channel = output->edges[e].channels[c];
-            if (weir_channel_room(channel) < WEIR_OUTPUT_RESERVE && !is_closed(channel)) return false;
+            bool has =
+                weir_channel_room(channel) >= WEIR_OUTPUT_RESERVE && weir_channel_is_within_budget(channel);
+            if (!has && !is_closed(channel)) return false;
         }
     }
     return true;

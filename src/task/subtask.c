@@ -111,6 +111,25 @@ static enum weir_error_code create_operator(
     return WEIR_OK;
 }
 
+/* The memory whose limit is passed: the slot's, or the process's. */
+static const struct weir_memory *used_up(const struct weir_subtask *s)
+{
+    const struct weir_memory *memory = s->config.memory;
+    while (memory->parent && !(memory->limit_bytes && atomic_load(&memory->used_bytes) > memory->limit_bytes))
+        memory = memory->parent;
+    return memory;
+}
+
+static enum weir_error_code does_not_fit(const struct weir_subtask *s, struct weir_error *reterr)
+{
+    const struct weir_memory *memory = used_up(s);
+    return weir_error_set(reterr, WEIR_E_BUDGET,
+        "the state of operator '%s' (%u/%u) does not fit into memory (%zu of %zu MB used): raise "
+        "taskmanager.memory.managed.size or taskmanager.memory.process.size, or the parallelism",
+        s->config.vertex->name, s->config.subtask_index + 1, s->config.vertex->parallelism,
+        atomic_load(&memory->used_bytes) >> 20, memory->limit_bytes >> 20);
+}
+
 static enum weir_error_code restore_one(
     struct weir_subtask *s, uint32_t index, uint32_t level, struct weir_error *reterr)
 {
@@ -135,6 +154,7 @@ static enum weir_error_code restore_one(
         enum weir_error_code code = bytes ? WEIR_OK : restore->load(restore->reader, i, &bytes, reterr);
         if (!code)
             code = weir_state_restore(s->states[index], section->key_group, bytes, section->length, reterr);
+        if (!code && weir_memory_over_limit(s->config.memory)) code = does_not_fit(s, reterr);
         if (code) return code;
     }
     if (index == 0 && s->source) {
@@ -710,7 +730,8 @@ enum weir_subtask_result weir_subtask_run_once(struct weir_subtask *s, int64_t *
     if (!weir_output_has_room(&s->output)) return WEIR_SUBTASK_BLOCKED;
     if (s->after != WEIR_AFTER_NOTHING)
         return go_on_after_chain(s) ? WEIR_SUBTASK_WORKED : WEIR_SUBTASK_FAILED;
-    if (weir_memory_over_limit(s->config.memory)) {
+    if (weir_memory_over_limit(s->config.memory) &&
+        (!s->config.fails_over_budget || s->config.fails_over_budget(s->config.owner))) {
         weir_error_set(&s->error, WEIR_E_BUDGET,
             "the managed memory of this slot is used up (%zu of %zu bytes): raise "
             "taskmanager.memory.managed.size",

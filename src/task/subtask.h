@@ -140,6 +140,8 @@ struct weir_subtask_config {
     /* Answers weir_subtask_discover_splits(); ids live during the call. */
     void (*splits_found)(
         void *owner, struct weir_subtask *subtask, const char *const *ids, uint32_t count, bool all);
+    /* The memory that it shares with others is used up: is it the one to fail for that? NULL: it is. */
+    bool (*fails_over_budget)(void *owner);
     void *owner;
 };
 

@@ -1,6 +1,7 @@
 /* What changes something: submission, cancel, stop, savepoints, rescaling. */
 #include "host/rest/internal.h"
 #include "os/log.h"
+#include "os/memory.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -32,6 +33,12 @@ void rest__post_submission(struct rest_request *request)
 {
     ProtobufCMessage *message = NULL;
     struct weir_error error;
+    if (weir_memory_over_limit(weir_os_memory())) {
+        rest__fail(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+            "The memory of this JobManager is used up: it takes no more jobs; raise "
+            "jobmanager.memory.process.size.");
+        return;
+    }
     if (weir_proto_decode(&weir__submit_job__descriptor, &request->arena, request->body.data,
             request->body.length, WEIR_PLAN_BYTES_MAX, &message, &error)) {
         rest__fail(request, MHD_HTTP_BAD_REQUEST, "%s", error.message);

@@ -263,6 +263,34 @@ static void closed_consumers_need_no_room(void **state)
     end(&f);
 }
 
+/* Network memory: what is over the budget waits until everything before it was taken, and goes on then. */
+static void past_the_budget_of_a_channel_only_empty_ones_take_more(void **state)
+{
+    struct fixture f;
+    uint32_t kinds[4];
+    begin(&f, WEIR_EXCHANGE_GLOBAL, 1);
+    for (int32_t i = 0; i < WEIR_BATCH_ROWS_MAX; i++) add(&f, WEIR_ROW_INSERT, i, i);
+    struct weir_memory *memory = &f.memory.base;
+    weir_output_write(&f.output, &f.batch);
+    memory->limit_bytes = atomic_load(&memory->used_bytes) + 2 * sizeof(int32_t) * WEIR_BATCH_ROWS_MAX;
+    uint32_t written = 1;
+    for (; weir_output_has_room(&f.output); written++) weir_output_write(&f.output, &f.batch);
+    assert_in_range(written, 2, 4); /* room there is for many more */
+    assert_true(weir_channel_room(f.channels[0]) >= WEIR_CHANNEL_ELEMENTS / 2);
+    assert_true(weir_memory_over_limit(memory));
+    size_t full = atomic_load(&memory->used_bytes);
+    for (int i = 0; i < 50; i++) { /* nobody stands still, and nothing grows */
+        assert_int_equal(drain(&f, 0, kinds), written * WEIR_BATCH_ROWS_MAX);
+        assert_true(weir_output_has_room(&f.output));
+        for (written = 0; weir_output_has_room(&f.output); written++) weir_output_write(&f.output, &f.batch);
+        assert_true(atomic_load(&memory->used_bytes) <= full);
+    }
+    /* With room in the budget again, batches are kept and the ring is filled. */
+    memory->limit_bytes = 0;
+    assert_true(weir_output_has_room(&f.output));
+    end(&f);
+}
+
 static void small_pieces_wait_for_a_flush(void **state)
 {
     struct fixture f;
@@ -310,6 +338,7 @@ int main(void)
         cmocka_unit_test(a_pair_that_changes_its_key_becomes_delete_and_insert),
         cmocka_unit_test(with_room_asked_for_credits_are_never_exceeded),
         cmocka_unit_test(closed_consumers_need_no_room),
+        cmocka_unit_test(past_the_budget_of_a_channel_only_empty_ones_take_more),
         cmocka_unit_test(small_pieces_wait_for_a_flush),
         cmocka_unit_test(only_selected_rows_are_sent),
     };
