@@ -7,13 +7,17 @@
  * consumer's channel has no room for. Small elements are written together.
  *
  * Frames: u32 length, u8 type, then (little-endian)
- *   HELLO     "WEIRDAT1", u64 incarnation, texts cluster and name     first of each side
- *   OPEN      u32 link, u32 credits, u32 edge, both attempts          consumer -> producer (H11: both name
- * both) OPENED    u32 link                                                producer is there ELEMENT   u32
- * link, u8 kind, u8 savepoint, u64 value, epoch, base, bytes of the batch CREDIT    u32 link, u32 more
- * consumer -> producer CLOSED    u32 link, u8 orderly                                    consumer wants no
- * more BROKEN    u32 link                                                the producer is gone without having
- * ended
+ *
+ *   HELLO     "WEIRDAT1", u64 incarnation, texts cluster and name: first of each side
+ *   OPEN      u32 link, u32 credits, u32 edge, both attempts: consumer to producer (H11: both are named)
+ *   OPENED    u32 link: the producer is there
+ *   ELEMENT   u32 link, u8 kind, u8 savepoint, u64 value, epoch, base, bytes of the batch
+ *   CREDIT    u32 link, u32 more: consumer to producer
+ *   CLOSED    u32 link, u8 orderly: the consumer wants no more
+ *   BROKEN    u32 link: the producer is gone without having ended
+ *
+ * Links are found by hash, names of hosts are looked up beside the thread, and all that one wake-up of the
+ * thread gives to a connection is written in one piece.
  *
  * @thread link and unlink: any. Callbacks: the exchange's thread, or the caller's of link: they only note and
  * wake.

@@ -60,6 +60,12 @@ struct weir_batch *weir_channel_take_empty(struct weir_channel *channel)
     return batch;
 }
 
+void weir_channel_drop_empty(struct weir_channel *channel, struct weir_batch *batch)
+{
+    batch_free(channel, batch);
+    channel->batch_count--;
+}
+
 void weir_channel_pop(struct weir_channel *channel)
 {
     uint32_t tail = atomic_load_explicit(&channel->tail, memory_order_relaxed);

@@ -87,6 +87,8 @@ static inline bool weir_channel_is_within_budget(struct weir_channel *channel)
 void weir_channel_push(struct weir_channel *channel, struct weir_element element);
 /* An empty batch to fill: one that came back, or a new one. */
 struct weir_batch *weir_channel_take_empty(struct weir_channel *channel);
+/* One that was taken and will not be pushed. @thread producer */
+void weir_channel_drop_empty(struct weir_channel *channel, struct weir_batch *batch);
 
 /* The oldest element, or NULL. */
 static inline const struct weir_element *weir_channel_peek(struct weir_channel *channel)

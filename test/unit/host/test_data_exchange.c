@@ -294,6 +294,63 @@ static void make_pair(
     WAIT_UNTIL(atomic_load(&producer->established) == 1 && atomic_load(&consumer->established) == 1);
 }
 
+/* Hundreds of links of one connection: each gets its own, whatever order they open and leave in. */
+static void many_links_share_a_connection(void **state)
+{
+    enum { MANY = 600, LENGTH = 3 };
+    static struct end producers[MANY], consumers[MANY];
+    struct process a, b;
+    uint32_t wrong = 0;
+    open_process(&a, "c", "a", 1);
+    open_process(&b, "c", "b", 2);
+    for (uint32_t i = 0; i < MANY; i++) attach(&consumers[i], &b, &a, i, false);
+    for (uint32_t i = MANY; i-- > 0;) attach(&producers[i], &a, &b, i, true);
+    for (uint32_t i = 0; i < MANY; i++) WAIT_UNTIL(atomic_load(&producers[i].established) == 1);
+    for (uint32_t place = 0; place < LENGTH; place++)
+        for (uint32_t i = 0; i < MANY; i++) WAIT_UNTIL(push(&producers[i], i, place, LENGTH));
+    for (uint32_t i = 0; i < MANY; i += 2) detach(&producers[i], true);
+    for (uint32_t i = 0; i < MANY; i++)
+        for (uint32_t place = 0; place < LENGTH; place++)
+            WAIT_UNTIL(take(&consumers[i], i, place, LENGTH, &wrong));
+    assert_int_equal(wrong, 0);
+    for (uint32_t i = 0; i < MANY; i++) detach(&consumers[(i * 7) % MANY], true);
+    for (uint32_t i = 1; i < MANY; i += 2) detach(&producers[i], true);
+    WAIT_UNTIL(!link_count(&a) && !link_count(&b));
+    struct weir_data_exchange_statistics statistics;
+    weir_data_exchange_statistics(a.exchange, &statistics);
+    assert_int_equal(statistics.connections, 1);
+    close_process(&a);
+    close_process(&b);
+}
+
+/* A peer may be known by its name. One that no name server knows holds nobody up. */
+static void peers_may_have_names(void **state)
+{
+    struct process a, b;
+    struct end producer, consumer, lost;
+    open_process(&a, "c", "a", 1);
+    open_process(&b, "c", "b", 2);
+    attach_at(&lost, &b, &a, "name with blanks:1", 7, false);
+    attach_at(&consumer, &b, &a, "", 1, false); /* neither name nor port: dialled again and again */
+    detach(&consumer, false);
+    char address[64];
+    snprintf(address, sizeof address, "localhost%s", strrchr(weir_data_exchange_address(a.exchange), ':'));
+    attach_at(&consumer, &b, &a, address, 2, false);
+    attach(&producer, &a, &b, 2, true);
+    WAIT_UNTIL(atomic_load(&producer.established) == 1 && atomic_load(&consumer.established) == 1);
+    assert_int_equal(atomic_load(&lost.established) + atomic_load(&lost.broken), 0);
+    uint32_t wrong = 0;
+    WAIT_UNTIL(push(&producer, 2, 0, 1000));
+    WAIT_UNTIL(take(&consumer, 2, 0, 1000, &wrong));
+    assert_int_equal(wrong, 0);
+    detach(&lost, false);
+    detach(&producer, false);
+    detach(&consumer, false);
+    WAIT_UNTIL(!link_count(&a) && !link_count(&b));
+    close_process(&a);
+    close_process(&b);
+}
+
 /* A finished producer leaves while its consumer has taken nothing yet: all of it still arrives. */
 static void what_a_finished_producer_pushed_arrives(void **state)
 {
@@ -586,6 +643,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elements_arrive_in_order),
         cmocka_unit_test(local_links_share_a_channel),
+        cmocka_unit_test(many_links_share_a_connection),
+        cmocka_unit_test(peers_may_have_names),
         cmocka_unit_test(what_a_finished_producer_pushed_arrives),
         cmocka_unit_test(nobody_waits_for_a_consumer_that_has_gone),
         cmocka_unit_test(a_consumer_may_close_early),
