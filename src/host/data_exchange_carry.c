@@ -149,6 +149,11 @@ static void carry_back(struct weir_link *link)
     }
     uint32_t outstanding = link->granted - link->received;
     uint32_t more = weir_channel_room(link->channel) - outstanding;
+    /* With the network memory used up, one at a time: what has come is worked off first. */
+    if (!weir_channel_is_within_budget(link->channel) ||
+        (outstanding && weir_memory_over_limit(link->channel->memory)))
+        return;
+    if (weir_memory_over_limit(link->channel->memory)) more = 1;
     if (!more || (more < CREDIT_STEP && outstanding)) return;
     link->granted += more;
     exchange_frame_short(link->connection, EXCHANGE_CREDIT, link->number, &more);
