@@ -15,6 +15,8 @@ class Process:
 
     def __init__(self, cluster, kind, name, arguments):
         self.cluster, self.kind, self.name, self.arguments = cluster, kind, name, arguments
+        self.prefix = []  # in front of the command
+        self.environment = {}  # beside the test's own
         self.popen = None
         self.starts = 0
 
@@ -28,20 +30,38 @@ class Process:
         out = open(self.cluster.directory / f"{self.name}.out", "ab")
         log = open(self.log, "ab")
         self.popen = subprocess.Popen(
-            [self.cluster.weir, self.kind, *self.cluster.arguments, *self.arguments],
-            stdin=subprocess.DEVNULL, stdout=out, stderr=log, cwd=self.cluster.directory, start_new_session=True)
+            [*self.prefix, self.cluster.weir, self.kind, *self.cluster.arguments, *self.arguments],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=log, cwd=self.cluster.directory, start_new_session=True,
+            env={**os.environ, **self.environment})
         out.close()
         log.close()
         return self
 
+    def live_apart(self):
+        """In a process namespace of its own: nobody sees it end, as on another host."""
+        self.prefix = [*self.prefix, "unshare", "--pid", "--fork", "--kill-child", "--"]
+
+    @property
+    def pid(self):
+        """Of weir itself, which may be the child of what was started."""
+        if "--fork" not in self.prefix:
+            return self.popen.pid
+        for _ in range(1000):
+            children = Path(f"/proc/{self.popen.pid}/task/{self.popen.pid}/children").read_text().split()
+            if children:
+                return int(children[0])
+            time.sleep(0.001)
+        return self.popen.pid
+
     def signal(self, number):
-        self.popen.send_signal(number)
+        os.kill(self.pid, number)
 
     def kill(self):
         """kill -9 and reap."""
         if self.popen is None:
             return
-        self.popen.send_signal(signal.SIGCONT)
+        if self.popen.poll() is None and "--fork" in self.prefix:
+            os.kill(self.pid, signal.SIGKILL)
         self.popen.kill()
         self.popen.wait()
         self.popen = None
@@ -86,9 +106,9 @@ class Cluster:
         return self.jobmanagers + self.taskmanagers
 
     def get(self, path, timeout=2.0):
-        """JSON from whichever JobManager answers."""
-        last = None
-        for process in self.jobmanagers:
+        """JSON from whichever JobManager answers; the leader is asked first, for a standby may not reach it."""
+        last, leader = None, self.leader()[0]
+        for process in sorted(self.jobmanagers, key=lambda p: p is not leader):
             address = process.rest() if process.alive else None
             if not address:
                 continue
@@ -100,7 +120,10 @@ class Cluster:
         raise ConnectionError(f"no JobManager answers {path}: {last}")
 
     def rest_addresses(self):
-        return ",".join(filter(None, (p.rest() for p in self.jobmanagers if p.alive)))
+        """Of those that run, the leader's first."""
+        leader = self.leader()[0]
+        alive = sorted((p for p in self.jobmanagers if p.alive), key=lambda p: p is not leader)
+        return ",".join(filter(None, (p.rest() for p in alive)))
 
     def leader(self):
         """The JobManager whose log says last that it leads."""
@@ -137,6 +160,16 @@ class Cluster:
 
     def job_state(self, job):
         return self.get(f"/jobs/{job}")["state"]
+
+    def on_hosts(self, network):
+        """Every process on a host of its own."""
+        for process in self.processes:
+            process.host = host = network.host()
+            process.prefix = host.prefix
+            address = ["jobmanager.rpc.address", "jobmanager.bind-host", "rest.address", "rest.bind-address"]
+            if process.kind == "taskmanager":
+                address = ["taskmanager.host", "taskmanager.bind-host"]
+            process.arguments = [*process.arguments, *(f"-D{key}={host.address}" for key in address)]
 
     def environment_is_clean(self):
         """Every process still runs as it was started: none ended by itself."""

@@ -8,12 +8,13 @@ ROW_MS = 10
 KEYS = 10
 
 
-def script(directory, rows, rate, parallelism, interval_ms=200):
-    """rows per source, at rate rows a second."""
+def script(directory, rows, rate, parallelism, interval_ms=200, sources=None):
+    """rows per source, at rate rows a second; sources: at a parallelism of their own, which sequences keep."""
+    scan = f", 'scan.parallelism' = '{sources}'" if sources else ""
     source = lambda name: f"""
 CREATE TABLE {name} (id BIGINT, ts AS TO_TIMESTAMP_LTZ(id * {ROW_MS}, 3), WATERMARK FOR ts AS ts - INTERVAL '0.001' SECOND)
 WITH ('connector' = 'datagen', 'rows-per-second' = '{rate}', 'fields.id.kind' = 'sequence', 'fields.id.start' = '0',
-      'fields.id.end' = '{rows - 1}');"""
+      'fields.id.end' = '{rows - 1}'{scan});"""
     sink = lambda name, columns: f"""
 CREATE TABLE {name} ({columns}) WITH ('connector' = 'filesystem', 'path' = '{directory}/{name}', 'format' = 'csv',
       'sink.rolling-policy.rollover-interval' = '1 s', 'sink.rolling-policy.check-interval' = '200 ms');"""
@@ -44,6 +45,18 @@ def committed(directory):
             yield from path.read_text().splitlines()
 
 
+def disordered(directory, key_of, value_of):
+    """Rows that come before one of the same key with a smaller value, in the order in which they were written."""
+    newest, wrong = {}, 0
+    visible = [p for p in Path(directory).glob("*") if p.is_file() and p.name[0] not in "._"] if Path(directory).exists() else []
+    for path in sorted(visible, key=lambda p: p.stat().st_mtime_ns):
+        for line in path.read_text().splitlines():
+            key, value = key_of(path.name, line), value_of(line)
+            wrong += value < newest.get(key, value)
+            newest[key] = value
+    return wrong
+
+
 def expected_windows(rows):
     windows = {}
     for identifier in range(rows):
@@ -54,9 +67,16 @@ def expected_windows(rows):
     return {(k, least * ROW_MS): (count, total) for (k, _), (count, total, least) in windows.items()}
 
 
-def judge(directory, rows, complete):
-    """Counts of what is lost (only when complete), doubled and wrong, over both sinks."""
-    verdict = {"rows": 0, "lost": 0, "doubled": 0, "wrong": 0}
+def judge(directory, rows, complete, rescaled=False):
+    """Counts of what is lost (only when complete), doubled, wrong and out of order, over both sinks.
+
+    A key is a number of the windowed source, or the subtask that generated the row; when the job was rescaled, keys move between
+    files, and their order cannot be told from them."""
+    verdict = {"rows": 0, "lost": 0, "doubled": 0, "wrong": 0, "disordered": 0}
+    if not rescaled:
+        verdict["disordered"] = (disordered(f"{directory}/rows_out", lambda name, line: name.split("-")[-2], int) +
+                                 disordered(f"{directory}/windows_out", lambda name, line: line.split(",")[0],
+                                            lambda line: int(line.split(",")[1])))
     seen = bytearray(rows)
     for line in committed(f"{directory}/rows_out"):
         identifier = int(line)

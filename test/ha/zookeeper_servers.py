@@ -35,17 +35,20 @@ def free_port():
 
 
 class Server:
-    def __init__(self, directory, number, ports, quorum, tick_ms, extra):
+    def __init__(self, directory, number, ports, quorum, tick_ms, extra, hosts):
         self.number, self.directory, self.client_port = number, Path(directory) / f"server{number}", ports[0]
+        self.host = hosts[number - 1] if hosts else None  # a network.Host of test/chaos; None: this one
+        self.name = self.host.address if hosts else "127.0.0.1"
+        names = {n: hosts[n - 1].address if hosts else "127.0.0.1" for n in quorum}
         self.popen = None
         data = self.directory / "data"
         data.mkdir(parents=True, exist_ok=True)
         (data / "myid").write_text(f"{number}\n")
         lines = [f"tickTime={tick_ms}", f"dataDir={data}", f"clientPort={self.client_port}",
-                 "clientPortAddress=127.0.0.1", "admin.enableServer=false", "4lw.commands.whitelist=*",
+                 f"clientPortAddress={self.name}", "admin.enableServer=false", "4lw.commands.whitelist=*",
                  "maxClientCnxns=0", "initLimit=50", "syncLimit=10", "maxSessionTimeout=60000", *extra]
         if len(quorum) > 1:
-            lines += [f"server.{n}=127.0.0.1:{p[1]}:{p[2]}" for n, p in quorum.items()]
+            lines += [f"server.{n}={names[n]}:{p[1]}:{p[2]}" for n, p in quorum.items()]
         (self.directory / "zoo.cfg").write_text("\n".join(lines) + "\n")
         (self.directory / "log4j.properties").write_text(
             "log4j.rootLogger=WARN, OUT\nlog4j.appender.OUT=org.apache.log4j.ConsoleAppender\n"
@@ -54,7 +57,7 @@ class Server:
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.client_port}"
+        return f"{self.name}:{self.client_port}"
 
     def start(self):
         if self.popen is not None:
@@ -62,7 +65,7 @@ class Server:
         classes = ":".join([str(self.directory)] + [f"/usr/share/java/{jar}" for jar in JAVA_CLASSES])
         with open(self.directory / "log", "ab") as log:
             self.popen = subprocess.Popen(
-                ["java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", classes,
+                [*(self.host.prefix if self.host else []), "java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", classes,
                  "org.apache.zookeeper.server.quorum.QuorumPeerMain", str(self.directory / "zoo.cfg")],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory, start_new_session=True)
 
@@ -83,7 +86,7 @@ class Server:
     def mode(self):
         """"leader", "follower", "standalone", or None while it does not serve."""
         try:
-            with socket.create_connection(("127.0.0.1", self.client_port), timeout=1) as connection:
+            with socket.create_connection((self.name, self.client_port), timeout=1) as connection:
                 connection.sendall(b"srvr")
                 text = b""
                 while part := connection.recv(4096):
@@ -99,11 +102,11 @@ class Server:
 class Servers:
     """A quorum (or one server). With it as context, everything is gone at the end."""
 
-    def __init__(self, directory, count=3, tick_ms=200, extra=()):
+    def __init__(self, directory, count=3, tick_ms=200, extra=(), hosts=None):
         if not Path("/usr/share/java/zookeeper.jar").exists():
             raise Missing("ZooKeeper is not installed (tools/deps.sh installs it)")
         ports = {n: (free_port(), free_port(), free_port()) for n in range(1, count + 1)}
-        self.servers = [Server(directory, n, ports[n], ports, tick_ms, extra) for n in ports]
+        self.servers = [Server(directory, n, ports[n], ports, tick_ms, extra, hosts) for n in ports]
 
     def __enter__(self):
         try:

@@ -1,0 +1,92 @@
+"""Shards, fixtures, and the table of rows at the end.
+
+    pytest test/chaos --shard 1/3     every third test, for runs side by side
+"""
+
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "ha"))
+import network as networks  # noqa: E402
+import scenario as scenarios  # noqa: E402
+import zookeeper_servers  # noqa: E402
+
+outcomes = {}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--shard", default="1/1", help="N/M: the Nth of M parts")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: only with WEIR_CHAOS_LONG=1")
+
+
+def pytest_collection_modifyitems(config, items):
+    number, count = (int(part) for part in config.getoption("--shard").split("/"))
+    chosen = [item for item in items if (scenarios.LONG or not item.get_closest_marker("long"))
+              # Tests over ZooKeeper stay together: one quorum for all of them.
+              and (zlib.crc32(b"zookeeper" if "zookeeper" in item.nodeid else item.nodeid.encode()) % count == number - 1)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
+
+
+@pytest.fixture(scope="session")
+def network():
+    """Hosts to cut off from each other. Where the machine allows none, the tests that need them fail."""
+    with networks.Network() as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def healed(request):
+    yield
+    if "network" in request.fixturenames:
+        request.getfixturevalue("network").heal()
+
+
+@pytest.fixture(scope="session")
+def servers(network, tmp_path_factory):
+    """A ZooKeeper quorum of three, each server on a host of its own."""
+    hosts = [network.host() for _ in range(3)]
+    with zookeeper_servers.Servers(tmp_path_factory.mktemp("zookeeper"), hosts=hosts) as quorum:
+        yield quorum
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Makes scenarios in an empty folder; their processes are killed at the end."""
+    started = []
+
+    def make(**options):
+        made = scenarios.Scenario(tmp_path / f"cluster{len(started)}" if started else tmp_path / "cluster", **options)
+        started.append(made)
+        made.__enter__()
+        return made
+
+    yield make
+    for made in started:
+        made.__exit__()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    result = (yield).get_result()
+    if result.when == "call" or result.outcome != "passed":
+        # What could not run here has failed here.
+        outcomes[item.name] = "passed" if result.outcome == "passed" else "FAILED"
+        if result.when == "setup":
+            outcomes[item.name] = "FAILED (could not run here)"
+
+
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.section("measured")
+    for line in scenarios.reports:
+        terminalreporter.line(line)
+    terminalreporter.section("rows that ran")
+    for name in sorted(outcomes):
+        terminalreporter.line(f"{outcomes[name]:7} {name.removeprefix('test_')}")

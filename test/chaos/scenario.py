@@ -1,0 +1,255 @@
+"""What the scenarios share: a cluster with a job under test, what "not restarted" means, the judgement at the end."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+import json
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import cluster as clusters  # noqa: E402
+import ledger  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+WEIR = os.environ.get("WEIR", str(ROOT / "build/release/bin/weir"))
+LONG = os.environ.get("WEIR_CHAOS_LONG") == "1"
+WAIT_SECONDS = 60 if LONG else 15
+INTERVAL_MS = 200
+RATE = 1000
+PARALLELISM = 4
+ENDED = ("FINISHED", "FAILED", "CANCELED")
+
+reports = []  # lines for the end of the run: figures, never a reason to fail
+
+
+def report(text):
+    name = os.environ.get("PYTEST_CURRENT_TEST", "").split("::")[-1].split(" ")[0]
+    reports.append(f"{name}: {text}")
+
+
+class Scenario:
+    """Two JobManagers, two TaskManagers with two slots each, and the job of ledger.py at parallelism 4 over both."""
+
+    def __init__(self, directory, jobmanagers=2, taskmanagers=2, slots=2, arguments=(), network=None, apart=False):
+        lease = "-Dhigh-availability.embedded.lease=1 s"
+        self.cluster = clusters.Cluster(WEIR, directory, jobmanagers, taskmanagers, slots, [lease, *arguments])
+        if network:
+            self.cluster.on_hosts(network)
+        if apart:
+            for process in self.cluster.processes:
+                process.live_apart()
+        self.directory, self.jobs = self.cluster.directory, {}
+        self.job = self.rows = None
+
+    def __enter__(self):
+        self.cluster.__enter__()
+        self.ready()
+        return self
+
+    def __exit__(self, *unused):
+        for process in self.cluster.processes:
+            process.kill()
+
+    def ready(self):
+        self.wait("a leader and all REST endpoints", lambda: self.leads() and
+                  all(p.rest() for p in self.cluster.jobmanagers if p.alive))
+
+    # --- asking ---
+
+    def wait(self, what, condition, seconds=WAIT_SECONDS):
+        return self.cluster.wait(what, condition, seconds)
+
+    def get(self, path, timeout=5.0):
+        return self.cluster.get(path, timeout)
+
+    def leads(self):
+        """host:port of who is said to lead."""
+        try:
+            return self.get("/ha")["leader"] or None
+        except (ConnectionError, ValueError):
+            return None
+
+    def leader(self):
+        return self.cluster.leader()[0]
+
+    def epoch(self):
+        return self.cluster.leader()[1]
+
+    def standbys(self):
+        return [p for p in self.cluster.jobmanagers if p is not self.leader() and p.alive]
+
+    def new_leader(self, epoch, seconds=WAIT_SECONDS):
+        return self.wait("another leader", lambda: self.epoch() > epoch and self.leader().alive and self.leader(), seconds)
+
+    def state(self, job=None):
+        return self.get(f"/jobs/{job or self.job}")["state"]
+
+    def completed(self, job=None):
+        """The id of the newest completed checkpoint."""
+        latest = self.get(f"/jobs/{job or self.job}/checkpoints")["latest"]["completed"]
+        return latest["id"] if latest else 0
+
+    def committed(self):
+        return sum(1 for _ in ledger.committed(self.directory / "rows_out"))
+
+    def redeployed(self):
+        """Regions that any JobManager deployed again."""
+        return sum(len(re.findall(r"fails over|is deployed again", p.text())) for p in self.cluster.jobmanagers)
+
+    # --- doing ---
+
+    def client(self, *arguments, seconds=WAIT_SECONDS):
+        return subprocess.run([WEIR, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds,
+                              cwd=self.directory)
+
+    def address(self):
+        return self.cluster.rest_addresses().split(",")[0]
+
+    def start_job(self, seconds, parallelism=PARALLELISM, rate=RATE, settings="", arguments=(), sources=None):
+        """The job under test; it ends by itself after so many seconds."""
+        self.rows = int(seconds * rate)
+        script = ledger.script(self.directory, self.rows, rate, parallelism, INTERVAL_MS, sources)
+        script = script.replace("\nCREATE TABLE", f"\n{settings}CREATE TABLE", 1)  # over its own
+        self.job = self.cluster.submit(script, *arguments)
+        return self.job
+
+    def run_job(self, seconds, **options):
+        """As start_job(), until it runs and has completed a checkpoint."""
+        self.start_job(seconds, **options)
+        self.wait("the job to run", lambda: self.state() == "RUNNING")
+        self.wait("a checkpoint", lambda: self.completed() > 0)
+
+    def cancel(self, job=None):
+        done = self.client("cancel", "-m", self.address(), job or self.job)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def kill_leader(self):
+        leader, epoch = self.cluster.leader()
+        leader.kill()
+        return leader, epoch
+
+    def put(self, path, body):
+        request = urllib.request.Request(f"http://{self.address()}{path}", json.dumps(body).encode(), method="PUT",
+                                         headers={"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status
+
+    # --- not restarted ---
+
+    def subtasks(self):
+        """(vertex, subtask) -> attempt, start, TaskManager; None unless all run."""
+        found = {}
+        for vertex in self.get(f"/jobs/{self.job}")["vertices"]:
+            for subtask in self.get(f"/jobs/{self.job}/vertices/{vertex['id']}")["subtasks"]:
+                if subtask["status"] != "RUNNING":
+                    return None
+                found[vertex["id"], subtask["subtask"]] = (
+                    (subtask["attempt-id"], subtask["start-time"], subtask["taskmanager-id"]),
+                    subtask["metrics"]["read-records"])
+        return found or None
+
+    def tasks(self):
+        """All that must stay as it is while tasks are not restarted."""
+        subtasks = self.wait("all tasks to run", self.subtasks)
+        threads = {(p.name, thread) for p in self.cluster.taskmanagers if p.alive for thread in threads_of(p.pid)}
+        return subtasks, threads
+
+    def used_taskmanagers(self):
+        return {where for (_, _, where), _ in self.tasks()[0].values()}
+
+    def assert_untouched(self, before):
+        after = self.tasks()
+        assert {key: what for key, (what, _) in after[0].items()} == {key: what for key, (what, _) in before[0].items()}
+        assert before[1] <= after[1], "a thread of a TaskManager has ended"
+        assert all(after[0][key][1] >= records for key, (_, records) in before[0].items()), "numRecordsIn went backwards"
+
+    def goes_on(self, since, what):
+        """The next checkpoint completes; submit and cancel work. since: when the fault came (monotonic)."""
+        newest = self.completed()
+        self.wait("the next checkpoint", lambda: self.completed() > newest)
+        took = (time.monotonic() - since) * 1000
+        report(f"{what}: the next checkpoint after {took:.0f} ms (interval + 200: {INTERVAL_MS + 200})")
+
+    def submit_and_cancel(self):
+        small = ("CREATE TABLE n (i BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '10');\n"
+                 "CREATE TABLE nowhere (i BIGINT) WITH ('connector' = 'blackhole');\nINSERT INTO nowhere SELECT i FROM n;\n")
+        job = self.cluster.submit(small)
+        self.cancel(job)
+        self.wait("the small job's end", lambda: self.state(job) == "CANCELED")
+
+    # --- the judgement ---
+
+    def verdict(self, complete=False):
+        return ledger.judge(self.directory, self.rows, complete)
+
+    def assert_nothing_doubled(self):
+        verdict = self.verdict()
+        assert (verdict["doubled"], verdict["wrong"], verdict["disordered"]) == (0, 0, 0), verdict
+
+    def finish(self, seconds=WAIT_SECONDS * 2, leaks=True):
+        """It ends by itself; nothing is lost, doubled, wrong or out of order; nothing stays behind."""
+        self.wait("the job to end", lambda: self.state() in ENDED, seconds)
+        assert self.state() == "FINISHED", self.get(f"/jobs/{self.job}/exceptions")
+        verdict = self.verdict(True)
+        assert (verdict["lost"], verdict["doubled"], verdict["wrong"], verdict["disordered"]) == (0, 0, 0, 0), verdict
+        if leaks:
+            self.assert_clean()
+
+    def left_behind(self):
+        """What an ended job must not leave."""
+        left = [p for p in (self.directory / "ha").rglob("*") if p.is_file() and re.search(r"/(plans|records/jobs)/", str(p))]
+        left += [p for p in (self.directory / "checkpoints").rglob("*") if p.is_file()]
+        for sink in ("rows_out", "windows_out"):
+            left += list((self.directory / sink).glob(".*"))
+        return [str(p.relative_to(self.directory)) for p in left]
+
+    def assert_clean(self):
+        since = time.monotonic()
+        try:
+            self.wait("nothing left behind", lambda: not self.left_behind(), WAIT_SECONDS)
+        except TimeoutError:
+            assert not self.left_behind(), "left behind"
+        if time.monotonic() - since > 2:
+            report(f"the last file was swept after {time.monotonic() - since:.0f} s")
+        overview = self.wait("free slots", lambda: (o := self.get("/overview"))["slots-available"] == o["slots-total"] and o)
+        assert overview["jobs-running"] == 0, overview
+        assert not self.cluster.environment_is_clean(), "a process ended by itself"
+        self.idle()
+
+    def idle(self, seconds=1.0):
+        before = {p.name: clusters.cpu_seconds(p.pid) for p in self.cluster.processes if p.alive}
+        time.sleep(seconds)
+        used = {p.name: (clusters.cpu_seconds(p.pid) - before[p.name]) / seconds * 100
+                for p in self.cluster.processes if p.alive and p.name in before}
+        busiest = max(used, key=used.get)
+        report(f"idle afterwards: {used[busiest]:.1f}% CPU at most ({busiest})" + (", MORE THAN 1%" if used[busiest] > 1 else ""))
+
+
+def threads_of(pid):
+    """(thread, when it started) of a process."""
+    found = set()
+    for entry in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            found.add((entry.name, (entry / "stat").read_text().rsplit(")", 1)[1].split()[19]))
+        except OSError:
+            pass
+    return found
+
+
+class Stopped:
+    """A process that is stopped while this is entered."""
+
+    def __init__(self, process):
+        self.process = process
+
+    def __enter__(self):
+        os.kill(self.process.pid, signal.SIGSTOP)
+        return self
+
+    def __exit__(self, *unused):
+        if self.process.alive:
+            os.kill(self.process.pid, signal.SIGCONT)
