@@ -9,6 +9,16 @@ static const uint32_t chances[] = {
 #undef X
 };
 
+/* Nothing in it is a reason for a job to fail; so that its jobs are not allowed a single failure. */
+#define SILENCE_FEATURES                                                          \
+    (UINT64_C(1) << WEIR_SIM_pause_leader | UINT64_C(1) << WEIR_SIM_slow_clocks | \
+        UINT64_C(1) << WEIR_SIM_store_stale)
+
+static bool is_silence(uint32_t workload)
+{
+    return strcmp(weir_sim_workloads[workload].name, "silence") == 0;
+}
+
 struct weir_sim_history weir_sim_history_draw(uint64_t seed, uint32_t workload)
 {
     struct weir_sim_random random = weir_sim_random_make(seed, WEIR_SIM_STREAM_WORKLOAD);
@@ -21,6 +31,7 @@ struct weir_sim_history weir_sim_history_draw(uint64_t seed, uint32_t workload)
         if (weir_sim_random_permille(&random, chances[i] * scale / 1000))
             history.features |= UINT64_C(1) << i;
     history.features |= weir_sim_workloads[history.workload].features;
+    if (is_silence(history.workload)) history.features &= SILENCE_FEATURES;
     if (strcmp(weir_sim_workloads[history.workload].name, "quiet") == 0) history.features = 0;
     return history;
 }
@@ -41,7 +52,7 @@ static const struct weir_sim_job_template *draw_template(struct weir_sim *sim, s
     return &sim->options->templates[draw % any];
 }
 
-static void draw_settings(struct weir_sim_job *job, struct weir_sim_random *random)
+static void draw_settings(struct weir_sim_job *job, struct weir_sim_random *random, uint32_t workload)
 {
     static const Weir__RestartStrategy strategies[] = { WEIR__RESTART_STRATEGY__RESTART_FIXED_DELAY,
         WEIR__RESTART_STRATEGY__RESTART_FIXED_DELAY, WEIR__RESTART_STRATEGY__RESTART_EXPONENTIAL_DELAY };
@@ -67,6 +78,11 @@ static void draw_settings(struct weir_sim_job *job, struct weir_sim_random *rand
     settings->restart_reset_ms = 10000;
     settings->reattach_timeout_ms = (uint64_t)weir_sim_random_range(random, 1000, 4000);
     settings->final_commit_timeout_ms = 3600000;
+    if (is_silence(workload)) {
+        settings->restart_strategy = WEIR__RESTART_STRATEGY__RESTART_NONE;
+        settings->checkpoint_tolerable_failures = 0;
+        settings->checkpoint_timeout_ms = 600000;
+    }
     settings->bounded = true;
     settings->exactly_once_sinks = true;
 }
@@ -77,7 +93,7 @@ static void draw_job(struct weir_sim *sim, struct weir_sim_random *random, struc
     for (uint32_t i = 0; i < 16; i++) job->id.bytes[i] = (uint8_t)weir_sim_random_next(random);
     job->template = draw_template(sim, random);
     job->bounded = true;
-    draw_settings(job, random);
+    draw_settings(job, random, sim->history.workload);
     if (weir_sim_has(sim, WEIR_SIM_damage) && weir_sim_random_permille(random, 500)) {
         job->settings.exactly_once_sinks = false;
         job->settings.allow_fall_back = true;

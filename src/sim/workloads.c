@@ -43,6 +43,10 @@ const struct weir_sim_workload weir_sim_workloads[] = {
     { "power", "the shared storage loses its power", 1, 2, { NULL },
         F(storage_power_loss) | F(crash_taskmanager) | F(crash_leader), 0 },
     { "damage", "metadata and records are damaged", 1, 3, { NULL }, F(damage) | F(crash_leader), 0 },
+    { "silence", "leaders stand still; the first failure that counts ends a job", 1, 2, { NULL },
+        F(pause_leader), 0 },
+    { "unsettled", "answers of the store are lost while TaskManagers die", 1, 2, { NULL },
+        F(store_unknown) | F(store_late) | F(store_cut) | F(crash_taskmanager) | F(task_failures), 0 },
 };
 
 uint32_t weir_sim_workload_count(void)

@@ -4,11 +4,16 @@
 #include "sim/checkers.h"
 #include <string.h>
 
-enum { TRIGGERS_MAX = 8192, ABORTS_MAX = 4096 };
+enum { TRIGGERS_MAX = 8192, ABORTS_MAX = 4096, WANTED_MAX = 256 };
 
 struct trigger {
     struct weir_job_id job;
     uint64_t checkpoint, epoch;
+};
+/* 4.4: what a reader must have received when it takes the checkpoint. */
+struct wanted {
+    struct weir_attempt_id attempt;
+    uint64_t checkpoint, epoch, sequence;
 };
 struct aborted {
     struct weir_attempt_id attempt;
@@ -18,7 +23,51 @@ struct state {
     struct trigger triggers[TRIGGERS_MAX]; /* open addressing */
     struct aborted aborted[ABORTS_MAX];    /* a ring */
     uint32_t aborted_next;
+    struct wanted wanted[WANTED_MAX]; /* a ring */
+    uint32_t wanted_next;
 };
+
+static void note_wanted(struct state *state, const Weir__Envelope *envelope)
+{
+    const Weir__TriggerCheckpoint *trigger = envelope->trigger;
+    for (size_t i = 0; trigger->split_sequence && i < trigger->n_attempts; i++) {
+        struct wanted *wanted = &state->wanted[state->wanted_next++ % WANTED_MAX];
+        weir_attempt_id_from(trigger->attempts[i], &wanted->attempt);
+        wanted->checkpoint = trigger->checkpoint;
+        wanted->epoch = envelope->epoch;
+        wanted->sequence = trigger->split_sequence;
+    }
+}
+
+static void check_splits(
+    struct weir_sim *sim, const struct state *state, const Weir__AcknowledgeCheckpoint *acknowledge)
+{
+    struct weir_attempt_id attempt;
+    char text[WEIR_ATTEMPT_TEXT_BYTES];
+    const Weir__SubtaskSnapshot *snapshot = acknowledge->snapshot;
+    if (!snapshot || !weir_attempt_id_from(acknowledge->attempt, &attempt)) return;
+    for (uint32_t i = 0; i < WANTED_MAX; i++) {
+        const struct wanted *wanted = &state->wanted[i];
+        if (wanted->checkpoint != acknowledge->checkpoint ||
+            !weir_attempt_id_equal(&wanted->attempt, &attempt))
+            continue;
+        uint64_t has = snapshot->split_epoch == wanted->epoch ? snapshot->split_sequence : 0;
+        if (has < wanted->sequence)
+            weir_sim_fail(sim, "4.4",
+                "%s takes checkpoint %llu with %llu of the %llu splits that it was sent",
+                weir_attempt_id_print(&attempt, text), (unsigned long long)acknowledge->checkpoint,
+                (unsigned long long)has, (unsigned long long)wanted->sequence);
+    }
+}
+
+static void check_base(struct weir_sim *sim, const struct weir_sim_facts_job *job, uint64_t base)
+{
+    const struct weir_sim_named *named = base ? weir_sim_facts_named(job, base) : NULL;
+    if (named && (named->kind == WEIR__CHECKPOINT_KIND__SAVEPOINT ||
+                     named->kind == WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT))
+        weir_sim_fail(sim, "4.5", "savepoint %llu of %.8s is to be the base of a checkpoint",
+            (unsigned long long)base, job->hex);
+}
 
 static void check_trigger(struct weir_sim *sim, struct state *state, const Weir__Envelope *envelope)
 {
@@ -30,6 +79,8 @@ static void check_trigger(struct weir_sim *sim, struct state *state, const Weir_
         weir_sim_fail(sim, "H5",
             "checkpoint %llu of %.8s is triggered, the record has reserved ids up to %llu",
             (unsigned long long)trigger->checkpoint, job->hex, (unsigned long long)job->reserved);
+    if (job) check_base(sim, job, trigger->base_checkpoint);
+    note_wanted(state, envelope);
     uint32_t at = (uint32_t)(weir_sim_mix(weir_job_id_hash(&id) ^ trigger->checkpoint) % TRIGGERS_MAX);
     for (uint32_t n = 0; n < TRIGGERS_MAX; n++, at = (at + 1) % TRIGGERS_MAX) {
         struct trigger *known = &state->triggers[at];
@@ -77,8 +128,10 @@ static void sent(struct weir_sim *sim, void *self, struct weir_sim_process *from
     struct weir_job_id id;
     if (envelope->body_case == WEIR__ENVELOPE__BODY_TRIGGER)
         check_trigger(sim, (struct state *)self, envelope);
-    if (envelope->body_case == WEIR__ENVELOPE__BODY_ACKNOWLEDGE)
+    if (envelope->body_case == WEIR__ENVELOPE__BODY_ACKNOWLEDGE) {
         check_acknowledged(sim, (struct state *)self, envelope->acknowledge);
+        check_splits(sim, (struct state *)self, envelope->acknowledge);
+    }
     if (envelope->body_case == WEIR__ENVELOPE__BODY_COMPLETE &&
         weir_job_id_from(&envelope->complete->job, &id))
         check_complete(sim, from->name, &id, envelope->complete->checkpoint);

@@ -15,7 +15,11 @@ struct state {
     uint32_t deposed_count;
     int64_t absent_us[WEIR_SIM_PROCESSES_MAX]; /* since when its entry among the candidates is gone; 0: it is
                                                   there */
-    uint64_t holder_session;                   /* in which the present holder has become leader */
+    struct {
+        uint64_t incarnation;
+        int64_t at_us;
+    } witnessed[WEIR_SIM_PROCESSES_MAX][2]; /* leaders that a JobManager was told are lost, or saw dying */
+    uint64_t holder_session;                /* in which the present holder has become leader */
 };
 
 static void process_started(struct weir_sim *sim, void *self, struct weir_sim_process *process)
@@ -51,16 +55,33 @@ static void granted(
             (unsigned long long)epoch);
 }
 
+static void note_lost(
+    struct weir_sim *sim, struct state *state, const struct weir_sim_process *process, uint64_t incarnation)
+{
+    if (state->witnessed[process->index][0].incarnation != incarnation) {
+        state->witnessed[process->index][1] = state->witnessed[process->index][0];
+        state->witnessed[process->index][0].incarnation = incarnation;
+    }
+    state->witnessed[process->index][0].at_us = weir_sim_now(sim);
+}
+
 static void step(struct weir_sim *sim, void *self, struct weir_sim_process *process, enum weir_role role,
     const struct weir_event *event, const struct weir_effects *effects)
 {
+    struct state *state = (struct state *)self;
+    if (role == WEIR_ROLE_LEADER && event->kind == WEIR_EVENT_MESSAGE &&
+        event->envelope->body_case == WEIR__ENVELOPE__BODY_LEADER_LOST)
+        note_lost(sim, state, process, event->envelope->leader_lost->leader_incarnation);
+    if (role == WEIR_ROLE_LEADER && event->kind == WEIR_EVENT_PROCESS_DIED)
+        note_lost(sim, state, process, event->from_incarnation);
     if (role != WEIR_ROLE_DISPATCHER || event->kind != WEIR_EVENT_LOCAL) return;
     if (event->local->kind == WEIR_LOCAL_GRANTED || event->local->kind == WEIR_LOCAL_EPOCH)
         granted(sim, (struct state *)self, process, event->local->epoch);
 }
 
 /* The holder lives, with its session: the suspicion was wrong. */
-static void check_hold_off(struct weir_sim *sim, struct state *state, const Weir__LeaderRecord *old)
+static void check_hold_off(struct weir_sim *sim, struct state *state, const struct weir_sim_process *writer,
+    const Weir__LeaderRecord *old)
 {
     struct weir_sim_process *holder = old->holder ? weir_sim_process_find(sim, old->holder->name) : NULL;
     if (!holder || !weir_sim_process_is_up(holder) || holder->incarnation != old->holder->incarnation) return;
@@ -71,6 +92,11 @@ static void check_hold_off(struct weir_sim *sim, struct state *state, const Weir
     if (!session || sim->store.ended[session]) return;
     /* A new session has begun since: that it led was over with the old one. */
     if (old->epoch < WEIR_SIM_EPOCHS_MAX && state->granted[old->epoch].session != session) return;
+    uint64_t lost = holder->incarnation;
+    if (writer && state->witnessed[writer->index][0].incarnation != lost &&
+        state->witnessed[writer->index][1].incarnation != lost)
+        weir_sim_fail(sim, "4.3", "%s takes over from %s, which lives, and no other has lost it",
+            writer->name, holder->name);
     int64_t now = weir_sim_now(sim), refused = sim->network.refused_us[holder->index];
     if (!refused || now - refused > UNREFUSED_US)
         weir_sim_fail(sim, "4.3", "%s leads, lives and refused nobody, and was deposed", holder->name);
@@ -104,7 +130,7 @@ static void stored(struct weir_sim *sim, void *self, struct weir_sim_process *wr
     if (record->epoch < old->epoch)
         weir_sim_fail(sim, "H1", "the leader record goes back from epoch %llu to %llu",
             (unsigned long long)old->epoch, (unsigned long long)record->epoch);
-    if (was != is && !weir_sim_facts(sim)->wiped) check_hold_off(sim, state, old);
+    if (was != is && !weir_sim_facts(sim)->wiped) check_hold_off(sim, state, writer, old);
     if (was != is) state->holder_session = session;
     if (record->epoch == old->epoch && was != is)
         weir_sim_fail(

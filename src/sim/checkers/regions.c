@@ -1,10 +1,79 @@
-/* H13: in a completed checkpoint all subtasks of a pipelined region are of one run, or had ended. */
+/* H13: in a completed checkpoint all subtasks of a pipelined region are of one run, or had ended; and a run
+ * that another one has followed is in none any more. */
 #include "sim/checkers.h"
 #include "plan/exchange.h"
 #include "sim/facts.h"
 #include <string.h>
 
-enum { SUBTASKS_MAX = 1024 };
+enum { SUBTASKS_MAX = 1024, DEPLOYED_MAX = 4096 };
+
+struct state {
+    struct deployed {
+        struct weir_attempt_id attempt; /* its epoch 0: free */
+        struct weir_run run;
+    } deployed[DEPLOYED_MAX]; /* open addressing by job, vertex, subtask: the newest run that was sent */
+};
+
+static struct state *state_of(struct weir_sim *sim)
+{
+    for (uint32_t i = 0; i < sim->checker_count; i++)
+        if (sim->checkers[i] == &weir_sim_checker_regions) return (struct state *)sim->checker_states[i];
+    return NULL;
+}
+
+static struct deployed *find_deployed(struct state *state, const struct weir_attempt_id *attempt)
+{
+    uint64_t hash =
+        weir_sim_mix(weir_job_id_hash(&attempt->job) ^ (uint64_t)attempt->vertex << 32 ^ attempt->subtask);
+    for (uint32_t n = 0; n < DEPLOYED_MAX; n++) {
+        struct deployed *deployed = &state->deployed[(hash + n) % DEPLOYED_MAX];
+        if (!deployed->attempt.epoch ||
+            (weir_job_id_equal(&deployed->attempt.job, &attempt->job) &&
+                deployed->attempt.vertex == attempt->vertex && deployed->attempt.subtask == attempt->subtask))
+            return deployed;
+    }
+    return NULL;
+}
+
+static bool is_older(const struct weir_run *run, const struct weir_run *than)
+{
+    return run->epoch < than->epoch || (run->epoch == than->epoch && run->counter < than->counter);
+}
+
+/* H7: what the checkpoint names finished is not run again. Sinks are, for their commits. */
+static void check_finished(struct weir_sim *sim, const struct weir_sim_facts_job *job,
+    const Weir__DeployTasks *deploy, const struct weir_attempt_id *attempt)
+{
+    const Weir__PlanVertex *vertex = NULL;
+    for (size_t v = 0; job->job && job->job->plan && v < job->job->plan->n_vertices; v++)
+        if (job->job->plan->vertices[v]->id == attempt->vertex) vertex = job->job->plan->vertices[v];
+    if (!vertex || vertex->sink) return;
+    for (size_t v = 0; v < deploy->n_restore; v++) {
+        const Weir__VertexSnapshot *restored = deploy->restore[v];
+        for (size_t s = 0; restored->vertex == attempt->vertex && s < restored->n_subtasks; s++)
+            if (restored->subtasks[s]->subtask == attempt->subtask && restored->subtasks[s]->finished &&
+                restored->n_subtasks == restored->parallelism)
+                weir_sim_fail(sim, "H7", "v%u/s%u of %.8s, which had ended in the checkpoint, is run again",
+                    attempt->vertex, attempt->subtask, job->hex);
+    }
+}
+
+static void sent(struct weir_sim *sim, void *self, struct weir_sim_process *from, struct weir_sim_process *to,
+    const Weir__Envelope *envelope, bool lost)
+{
+    struct weir_attempt_id attempt;
+    struct weir_run run;
+    if (envelope->body_case != WEIR__ENVELOPE__BODY_DEPLOY || !weir_run_from(envelope->deploy->run, &run))
+        return;
+    for (size_t i = 0; i < envelope->deploy->n_tasks; i++) {
+        if (!weir_attempt_id_from(envelope->deploy->tasks[i]->attempt, &attempt)) continue;
+        struct weir_sim_facts_job *job = weir_sim_facts_job(sim, &attempt.job);
+        if (job) check_finished(sim, job, envelope->deploy, &attempt);
+        struct deployed *deployed = find_deployed((struct state *)self, &attempt);
+        if (!deployed || (deployed->attempt.epoch && is_older(&run, &deployed->run))) continue;
+        *deployed = (struct deployed){ .attempt = attempt, .run = run };
+    }
+}
 
 struct sets {
     uint32_t parents[SUBTASKS_MAX];
@@ -56,6 +125,21 @@ static bool make_regions(
     return true;
 }
 
+static void check_newest(struct weir_sim *sim, const struct weir_sim_facts_job *job, uint64_t checkpoint,
+    const Weir__SubtaskSnapshot *snapshot, const struct weir_run *run)
+{
+    struct weir_attempt_id attempt = {
+        .job = job->id, .vertex = snapshot->vertex, .subtask = snapshot->subtask
+    };
+    const struct deployed *deployed = find_deployed(state_of(sim), &attempt);
+    if (!deployed || !deployed->attempt.epoch || !is_older(run, &deployed->run)) return;
+    weir_sim_fail(sim, "H13",
+        "checkpoint %llu of %.8s holds v%u/s%u of run %llu.%llu; run %llu.%llu has followed it",
+        (unsigned long long)checkpoint, job->hex, snapshot->vertex, snapshot->subtask,
+        (unsigned long long)run->epoch, (unsigned long long)run->counter,
+        (unsigned long long)deployed->run.epoch, (unsigned long long)deployed->run.counter);
+}
+
 void weir_sim_regions_check(struct weir_sim *sim, const struct weir_sim_facts_job *job, uint64_t checkpoint,
     const Weir__CheckpointMetadata *metadata)
 {
@@ -70,6 +154,7 @@ void weir_sim_regions_check(struct weir_sim *sim, const struct weir_sim_facts_jo
             if (snapshot->finished || snapshot->subtask >= vertex->parallelism ||
                 !weir_run_from(snapshot->run, &run))
                 continue;
+            check_newest(sim, job, checkpoint, snapshot, &run);
             uint32_t region = root_of(&sets, (uint32_t)base + snapshot->subtask);
             if (!first_of[region]) first_of[region] = snapshot;
             weir_run_from(first_of[region]->run, &other);
@@ -83,3 +168,8 @@ void weir_sim_regions_check(struct weir_sim *sim, const struct weir_sim_facts_jo
         }
     }
 }
+
+const struct weir_sim_checker weir_sim_checker_regions = { .name = "H13",
+    .text = "a region is of one run, the newest; what has ended is not run again",
+    .state_bytes = sizeof(struct state),
+    .sent = sent };

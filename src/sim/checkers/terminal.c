@@ -8,6 +8,7 @@ struct state {
         struct weir_job_id id;
         bool terminal, gone;
         Weir__JobState result;
+        int64_t canceled_us; /* the record said so first; 0: not yet */
     } jobs[WEIR_SIM_FACT_JOBS_MAX];
     uint32_t count;
 };
@@ -24,6 +25,17 @@ static void note(struct weir_sim *sim, struct state *state, const Weir__JobRecor
     }
     bool terminal = record->status >= WEIR__RECORD_STATUS__RECORD_TERMINAL_DIRTY;
     Weir__JobState result = record->result ? record->result->state : WEIR__JOB_STATE__JOB_STATE_UNSPECIFIED;
+    if (record->target && record->target->kind == WEIR__TARGET_KIND__TARGET_CANCEL &&
+        !state->jobs[i].canceled_us)
+        state->jobs[i].canceled_us = weir_sim_now(sim);
+    /* Clocks run up to a fifth too fast. */
+    const struct weir_sim_job *job = weir_sim_job_find(sim, &id);
+    int64_t patience_us = job ? (int64_t)job->settings.final_commit_timeout_ms * 1000 / 3 * 2 : 0;
+    if (result == WEIR__JOB_STATE__JOB_CANCELED && record->result->uncommitted_checkpoint &&
+        !record->result->keep_checkpoints && state->jobs[i].canceled_us &&
+        weir_sim_now(sim) - state->jobs[i].canceled_us < patience_us)
+        weir_sim_fail(sim, "H7", "a job is cancelled before its sinks have committed checkpoint %llu",
+            (unsigned long long)record->result->uncommitted_checkpoint);
     if (state->jobs[i].terminal && created && sim->store.transactions)
         weir_sim_fail(sim, "H7", "a job that had ended is created again");
     if (state->jobs[i].terminal && terminal && result != state->jobs[i].result)
