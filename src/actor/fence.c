@@ -55,6 +55,7 @@ static struct route route_of(Weir__Envelope__BodyCase body)
     case WEIR__ENVELOPE__BODY_QUERY:
     case WEIR__ENVELOPE__BODY_CHECKPOINT_JOB:
     case WEIR__ENVELOPE__BODY_SHUTDOWN:
+    case WEIR__ENVELOPE__BODY_COLLECT_GARBAGE:
     case WEIR__ENVELOPE__BODY_REPLY: return (struct route){ WORD_ANYONE, WORD_NOBODY, WEIR_ROLE_DISPATCHER };
     case WEIR__ENVELOPE__BODY_QUERY_LEADER:
         return (struct route){ WORD_ANYONE, WORD_NOBODY, WEIR_ROLE_LEADER };

@@ -1,6 +1,7 @@
 /* weir list, cancel, stop, savepoint, checkpoint: what is asked of running jobs, with the lines that Flink
  * prints. */
 #include "client.h"
+#include "inspect.h"
 #include "main.h"
 #include "os/clock.h"
 #include "os/process.h"
@@ -458,6 +459,8 @@ static int checkpoint(struct request *request, const char *job, bool full)
 
 int verb_checkpoint(int argument_count, char **arguments)
 {
+    if (argument_count > 0 && strcmp(arguments[0], "inspect") == 0)
+        return checkpoint_inspect(argument_count - 1, arguments + 1);
     static const struct option options[] = { { "full", no_argument, NULL, 'F' }, { 0 } };
     struct savepoint_options wanted = { .directory = NULL };
     struct request request;

@@ -98,7 +98,7 @@ struct weir_blob_event {
     const uint8_t *bytes; /* GET */
     size_t length;
     const char *const *names; /* LIST: full paths, recursive, files only */
-    const int64_t *modified_us;
+    const int64_t *modified_us, *size_bytes;
     uint32_t name_count;
     const char *error;
 };

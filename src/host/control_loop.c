@@ -204,26 +204,31 @@ static enum weir_error_code copy_blob(
 
 struct name_list {
     const char **names;
-    int64_t *modified_us;
+    int64_t *modified_us, *size_bytes;
     uint32_t count, capacity;
 };
 
-static void add_name(struct blob_work *work, struct name_list *list, const char *name, int64_t modified_us)
+static void add_name(
+    struct blob_work *work, struct name_list *list, const char *name, const struct weir_file_status *status)
 {
     if (list->count == list->capacity) {
         uint32_t capacity = WEIR_MAX(list->capacity * 2, 64u);
         const char **names = WEIR_ARENA_ARRAY(&work->arena, const char *, capacity);
         int64_t *times = WEIR_ARENA_ARRAY(&work->arena, int64_t, capacity);
+        int64_t *sizes = WEIR_ARENA_ARRAY(&work->arena, int64_t, capacity);
         if (list->count) {
             memcpy(names, list->names, sizeof *names * list->count);
             memcpy(times, list->modified_us, sizeof *times * list->count);
+            memcpy(sizes, list->size_bytes, sizeof *sizes * list->count);
         }
         list->names = names;
         list->modified_us = times;
+        list->size_bytes = sizes;
         list->capacity = capacity;
     }
     list->names[list->count] = name;
-    list->modified_us[list->count++] = modified_us;
+    list->size_bytes[list->count] = status->size_bytes;
+    list->modified_us[list->count++] = status->modified_us;
 }
 
 static enum weir_error_code list_blobs(struct weir_filesystem *fs, struct blob_work *work,
@@ -237,7 +242,7 @@ static enum weir_error_code list_blobs(struct weir_filesystem *fs, struct blob_w
         bool wanted = strncmp(entries[i].name, work->name_prefix, strlen(work->name_prefix)) == 0;
         if (!entries[i].status.is_directory && !wanted) continue;
         const char *path = weir_arena_format(&work->arena, "%s/%s", directory, entries[i].name);
-        if (entries[i].status.is_regular) add_name(work, list, path, entries[i].status.modified_us);
+        if (entries[i].status.is_regular) add_name(work, list, path, &entries[i].status);
         if (entries[i].status.is_directory && depth < BLOB_LIST_DEPTH_MAX)
             code = list_blobs(fs, work, path, depth + 1, list, error);
     }
@@ -260,6 +265,7 @@ static void blob_work(uv_work_t *request)
     }
     work->answer.names = list.names;
     work->answer.modified_us = list.modified_us;
+    work->answer.size_bytes = list.size_bytes;
     work->answer.name_count = list.count;
     work->answer.path = work->path;
     work->answer.outcome = code == WEIR_OK                 ? WEIR_BLOB_OK

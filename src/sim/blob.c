@@ -108,7 +108,7 @@ struct listing {
     struct weir_arena *arena;
     const char *name_prefix;
     const char **names;
-    int64_t *modified_us;
+    int64_t *modified_us, *size_bytes;
     uint32_t count;
 };
 
@@ -126,6 +126,7 @@ static enum weir_error_code list_into(struct weir_filesystem *files, const char 
         }
         if (strncmp(entries[i].name, listing->name_prefix, strlen(listing->name_prefix)) != 0) continue;
         listing->names[listing->count] = name;
+        listing->size_bytes[listing->count] = entries[i].status.size_bytes;
         listing->modified_us[listing->count++] = entries[i].status.modified_us;
     }
     return code;
@@ -145,6 +146,7 @@ static void list(struct weir_sim_process *process, struct job *job)
         while (weir_sim_filesystem_path(process->sim->shared_disk, most) && most < NAMES_MAX) most++;
         listing.names = WEIR_ARENA_ARRAY(&arena, const char *, most + 1);
         listing.modified_us = WEIR_ARENA_ARRAY(&arena, int64_t, most + 1);
+        listing.size_bytes = WEIR_ARENA_ARRAY(&arena, int64_t, most + 1);
         code = list_into(files, job->path, &listing, 0, &error);
     }
     answer(process, job,
@@ -152,6 +154,7 @@ static void list(struct weir_sim_process *process, struct job *job)
              : (struct weir_blob_event){ .outcome = WEIR_BLOB_OK,
                    .names = listing.names,
                    .modified_us = listing.modified_us,
+                   .size_bytes = listing.size_bytes,
                    .name_count = listing.count });
     weir_arena_done(&arena);
 }

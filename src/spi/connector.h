@@ -59,8 +59,8 @@ struct weir_source_description {
     uint32_t parallelism_max; /* 0 = any; scan.parallelism when set */
     bool reads_projected;     /* the source decodes only the columns asked for */
     bool reads_nested;        /* and only the nested ROW fields asked for */
-    /* It can be given its splits (struct weir_source_ops, add_split): in a cluster the JobManager does so, and
-     * has a reader look for more after split_discovery_ms, until one says that these are all. */
+    /* It can be given its splits (struct weir_source_ops, add_split): in a cluster the JobManager does so,
+     * and has a reader look for more after split_discovery_ms, until one says that these are all. */
     bool enumerated;
     uint64_t split_discovery_ms;
 };

@@ -1,5 +1,6 @@
 """Real processes over a real quorum of three: what a job sees of dying leaders, servers and sessions."""
 
+import json
 import os
 import re
 import signal
@@ -107,6 +108,20 @@ def test_clients_find_the_leader_in_the_quorum(servers, tmp_path):
                 leader, epoch = cluster.leader()
                 leader.kill()
                 taken_over(cluster, epoch)
+
+
+def test_the_records_are_looked_into_without_a_jobmanager(servers, tmp_path):
+    given = arguments(servers, "inspected", "2 s")
+    with clusters.Cluster(WEIR, tmp_path, jobmanagers=1, taskmanagers=1, arguments=given) as cluster:
+        ready(cluster)
+        job, _ = run_job(cluster, 3600)
+        cluster.wait("a checkpoint", lambda: cluster.get(f"/jobs/{job}/checkpoints")["latest"]["completed"])
+    done = subprocess.run([WEIR, "ha", "inspect", "--json", *given], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["type"] == "zookeeper" and told["leader"]["epoch"] >= 1
+    record, = told["jobs"]
+    assert record["job"] == job and record["status"] == "ACTIVE" and record["checkpoints"][-1]["bytes"] > 0
 
 
 def isolated(directory):

@@ -294,6 +294,7 @@ void dispatcher__on_client(
     switch (event->envelope->body_case) {
     case WEIR__ENVELOPE__BODY_SUBMIT: dispatcher__submit(dispatcher, event, effects); break;
     case WEIR__ENVELOPE__BODY_QUERY: list(dispatcher, event, effects); break;
+    case WEIR__ENVELOPE__BODY_COLLECT_GARBAGE: dispatcher__collect_garbage(dispatcher, event, effects); break;
     case WEIR__ENVELOPE__BODY_SHUTDOWN: shut_down(dispatcher, event, effects); break;
     default:
         reply(event, WEIR__REPLY_CODE__REPLY_BAD_REQUEST, "nothing that a JobManager does", effects);

@@ -49,6 +49,7 @@ static void clear(struct weir_dispatcher *dispatcher)
 void weir_dispatcher_free(struct weir_dispatcher *dispatcher)
 {
     if (!dispatcher) return;
+    dispatcher__garbage_clear(dispatcher);
     clear(dispatcher);
     weir_memory_release(dispatcher->memory, dispatcher->tombstone_queue,
         sizeof *dispatcher->tombstone_queue * dispatcher->queue_capacity);
@@ -122,6 +123,7 @@ static void on_revoked(struct weir_dispatcher *dispatcher, struct weir_effects *
     if (dispatcher->state == DISPATCHER_STANDBY) return;
     dispatcher__set_state(dispatcher, DISPATCHER_STANDBY);
     dispatcher->recovery_request = dispatcher->sweep_request = dispatcher->sweep_records_request = 0;
+    dispatcher__garbage_clear(dispatcher);
     dispatcher->suspended = false;
     memset(dispatcher->lookups, 0, sizeof dispatcher->lookups);
     housekeeping_timer(dispatcher, INT64_MAX, effects);
@@ -315,6 +317,7 @@ static void on_store_done(
     case DISPATCHER_TAG_REMOVE: dispatcher__on_removed(dispatcher, event, effects); break;
     case DISPATCHER_TAG_LOOKUP: dispatcher__on_lookup(dispatcher, event, effects); break;
     case DISPATCHER_TAG_PRUNE: dispatcher__on_pruned(dispatcher, event); break;
+    case DISPATCHER_TAG_GARBAGE: dispatcher__on_garbage_listed(dispatcher, event, effects); break;
     case DISPATCHER_TAG_SWEEP_RECORDS: dispatcher__on_sweep_records(dispatcher, event, effects); break;
     default: break; /* deletions: the next sweep looks again */
     }
@@ -343,6 +346,8 @@ void weir_dispatcher_step(
             dispatcher__on_sweep_plans(dispatcher, event, effects);
         if (event->tag.kind == DISPATCHER_TAG_SWEEP_LEFTOVERS)
             dispatcher__on_leftovers(dispatcher, event, effects);
+        if (event->tag.kind == DISPATCHER_TAG_GARBAGE)
+            dispatcher__on_garbage_listed(dispatcher, event, effects);
         break;
     case WEIR_EVENT_LOCAL: on_local(dispatcher, event, effects); break;
     default: break;

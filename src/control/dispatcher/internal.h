@@ -18,7 +18,9 @@ enum {
     DISPATCHER_JOB_ARENA_BYTES = 512,
     DISPATCHER_NAME_BYTES_MAX = 1024,
     DISPATCHER_SWEEP_DELETES_MAX = 512, /* in one round */
-    DISPATCHER_LOOKUPS_MAX = 64         /* clients that ask for jobs which are not in the table */
+    DISPATCHER_GARBAGE_MAX = 2000,      /* in one answer */
+    DISPATCHER_GARBAGE_LISTS_MAX = 1000,
+    DISPATCHER_LOOKUPS_MAX = 64 /* clients that ask for jobs which are not in the table */
 };
 
 /* A larger one is damage: nobody could take one above it. */
@@ -62,7 +64,8 @@ enum dispatcher_tag {
     DISPATCHER_TAG_SWEEP_RECORDS,
     DISPATCHER_TAG_SWEEP_DELETE,
     DISPATCHER_TAG_LOOKUP,
-    DISPATCHER_TAG_SWEEP_LEFTOVERS
+    DISPATCHER_TAG_SWEEP_LEFTOVERS,
+    DISPATCHER_TAG_GARBAGE
 };
 
 struct dispatcher_client {
@@ -126,6 +129,19 @@ struct dispatcher_ended {
     Weir__JobDetails *details; /* NULL: free */
 };
 
+/* One collection at a time; its answer waits until every place was listed. */
+struct dispatcher_garbage {
+    bool active, dry_run;
+    weir_node from;
+    uint64_t request, number; /* the client's; of the lists that count */
+    uint32_t waiting;
+    bool cut, failed;
+    struct weir_arena arena;
+    Weir__GarbageItem **items;
+    uint32_t item_count;
+    uint64_t bytes;
+};
+
 struct weir_dispatcher {
     struct weir_memory *memory;
     struct weir_nodes *nodes;
@@ -167,6 +183,7 @@ struct weir_dispatcher {
 
     /* sweep */
     uint64_t sweep_request, sweep_records_request;
+    struct dispatcher_garbage garbage;
     uint64_t swept; /* plans and records that nothing named */
 };
 
@@ -289,7 +306,23 @@ void dispatcher__index_done(struct weir_dispatcher *dispatcher);
 /* sweep.c */
 uint64_t dispatcher__path_hash(const char *path); /* never 0 */
 void dispatcher__sweep(struct weir_dispatcher *dispatcher, struct weir_effects *effects);
+/* What no record names and nobody will name. */
+bool dispatcher__plan_may_go(const struct weir_dispatcher *dispatcher, const char *path);
+bool dispatcher__record_may_go(const struct weir_dispatcher *dispatcher, const char *key);
+
+/* garbage.c: somebody asks what there is to be swept */
+void dispatcher__collect_garbage(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
+void dispatcher__on_garbage_listed(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
+void dispatcher__garbage_clear(struct weir_dispatcher *dispatcher);
+
 /* leftovers.c */
+/* NULL: it left nothing that would have to be looked for. */
+const Weir__JobResult *dispatcher__leftovers_of(
+    const struct dispatcher_tombstone *tombstone, struct weir_arena *arena);
+/* number: 0 for the checkpoint directory, else 1 + index of the sinks' places. */
+bool dispatcher__leftover_may_go(const Weir__JobResult *result, uint64_t number, const char *path);
 void dispatcher__sweep_leftovers(
     struct weir_dispatcher *dispatcher, int64_t now_us, struct weir_effects *effects);
 void dispatcher__on_leftovers(

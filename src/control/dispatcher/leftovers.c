@@ -10,7 +10,7 @@
 
 enum { LOOKS_PER_STEP_MAX = 64, LOOKS_DOUBLINGS_MAX = 6 };
 
-static const Weir__JobResult *result_of(
+const Weir__JobResult *dispatcher__leftovers_of(
     const struct dispatcher_tombstone *tombstone, struct weir_arena *arena)
 {
     ProtobufCMessage *message = NULL;
@@ -41,7 +41,7 @@ static void look(struct weir_dispatcher *dispatcher, struct dispatcher_tombstone
 }
 
 /* number: as in look(). */
-static bool may_go(const Weir__JobResult *result, uint64_t number, const char *path)
+bool dispatcher__leftover_may_go(const Weir__JobResult *result, uint64_t number, const char *path)
 {
     if (number) return weir_uncommitted_may_go(result->uncommitted[number - 1], path);
     size_t length = strlen(result->leftovers_directory);
@@ -58,7 +58,7 @@ void dispatcher__sweep_leftovers(
         uint32_t at = (dispatcher->queue_first + i) % dispatcher->queue_capacity;
         struct dispatcher_tombstone *tombstone = dispatcher->tombstone_queue[at];
         if (now_us < tombstone->leftovers_at_us) continue;
-        const Weir__JobResult *result = result_of(tombstone, effects->arena);
+        const Weir__JobResult *result = dispatcher__leftovers_of(tombstone, effects->arena);
         uint32_t doublings = WEIR_MIN(tombstone->leftovers_looks, (uint32_t)LOOKS_DOUBLINGS_MAX);
         tombstone->leftovers_looks++;
         tombstone->leftovers_at_us =
@@ -78,12 +78,12 @@ void dispatcher__on_leftovers(
     if (!tombstone || event->blob.outcome != WEIR_BLOB_OK || dispatcher->suspended) return;
     if (dispatcher->state != DISPATCHER_SERVING) return;
     if (dispatcher__table_find(&dispatcher->jobs, &event->tag.job)) return;
-    const Weir__JobResult *result = result_of(tombstone, effects->arena);
+    const Weir__JobResult *result = dispatcher__leftovers_of(tombstone, effects->arena);
     if (!result || event->tag.number > result->n_uncommitted) return;
     uint32_t deleted = 0;
     for (uint32_t i = 0; i < event->blob.name_count && deleted < DISPATCHER_SWEEP_DELETES_MAX; i++) {
         const char *path = event->blob.names[i];
-        if (!may_go(result, event->tag.number, path)) continue;
+        if (!dispatcher__leftover_may_go(result, event->tag.number, path)) continue;
         struct weir_tag tag = { .role = WEIR_ROLE_DISPATCHER, .kind = DISPATCHER_TAG_SWEEP_DELETE };
         weir_effect_blob(effects, tag,
             (struct weir_blob_effect){

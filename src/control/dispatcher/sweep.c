@@ -76,6 +76,26 @@ static bool plan_is_named(
     return !part && dispatcher__path_hash(path) == job->plan_hash;
 }
 
+bool dispatcher__plan_may_go(const struct weir_dispatcher *dispatcher, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    struct weir_job_id id;
+    uint64_t epoch;
+    bool part;
+    if (!parse_name(slash ? slash + 1 : path, "e", &id, &epoch, &part)) return false;
+    return epoch <= dispatcher->epoch && !plan_is_named(dispatcher, path, &id, part);
+}
+
+bool dispatcher__record_may_go(const struct weir_dispatcher *dispatcher, const char *key)
+{
+    struct weir_job_id id;
+    uint64_t epoch;
+    bool part;
+    if (strncmp(key, "jobs/", 5) != 0 || !parse_name(key + 5, "", &id, &epoch, &part)) return false;
+    const struct dispatcher_job *job = dispatcher__table_find(&dispatcher->jobs, &id);
+    return epoch <= dispatcher->epoch && !(job && strcmp(job->record_name, key) == 0);
+}
+
 void dispatcher__on_sweep_plans(
     struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects)
 {
@@ -84,12 +104,8 @@ void dispatcher__on_sweep_plans(
     if (event->blob.outcome != WEIR_BLOB_OK || dispatcher->suspended) return;
     uint32_t deleted = 0;
     for (uint32_t i = 0; i < event->blob.name_count && deleted < DISPATCHER_SWEEP_DELETES_MAX; i++) {
-        const char *path = event->blob.names[i], *slash = strrchr(path, '/');
-        struct weir_job_id id;
-        uint64_t epoch;
-        bool part;
-        if (!parse_name(slash ? slash + 1 : path, "e", &id, &epoch, &part)) continue;
-        if (epoch > dispatcher->epoch || plan_is_named(dispatcher, path, &id, part)) continue;
+        const char *path = event->blob.names[i];
+        if (!dispatcher__plan_may_go(dispatcher, path)) continue;
         struct weir_blob_effect effect = { .operation = WEIR_BLOB_DELETE,
             .path = weir_arena_string(effects->arena, path) };
         struct weir_tag tag = { .role = WEIR_ROLE_DISPATCHER, .kind = DISPATCHER_TAG_SWEEP_DELETE };
@@ -109,13 +125,7 @@ void dispatcher__on_sweep_records(
     uint32_t deleted = 0;
     for (uint32_t i = 0; i < event->store.entry_count && deleted < DISPATCHER_SWEEP_DELETES_MAX; i++) {
         const struct weir_store_entry *entry = &event->store.entries[i];
-        struct weir_job_id id;
-        uint64_t epoch;
-        bool part;
-        if (strncmp(entry->key, "jobs/", 5) != 0 || !parse_name(entry->key + 5, "", &id, &epoch, &part))
-            continue;
-        const struct dispatcher_job *job = dispatcher__table_find(&dispatcher->jobs, &id);
-        if (epoch > dispatcher->epoch || (job && strcmp(job->record_name, entry->key) == 0)) continue;
+        if (!dispatcher__record_may_go(dispatcher, entry->key)) continue;
         struct weir_store_operation operation = { .kind = WEIR_STORE_DELETE,
             .key = weir_arena_string(effects->arena, entry->key),
             .version = entry->version };

@@ -248,6 +248,39 @@ void rest__delete_cluster(struct rest_request *request)
         rest__refuse(request, reply);
 }
 
+/* {"dry-run": true}: says what it would delete. */
+void rest__post_garbage(struct rest_request *request)
+{
+    json_t *body = rest__body(request);
+    if (!body) return;
+    json_t *dry_run = json_object_get(body, "dry-run");
+    bool wrong = dry_run && !json_is_boolean(dry_run);
+    Weir__CollectGarbage *collect =
+        WEIR_PROTO_NEW(&request->arena, Weir__CollectGarbage, weir__collect_garbage);
+    collect->dry_run = json_is_true(dry_run);
+    json_decref(body);
+    if (wrong) {
+        rest__fail(request, MHD_HTTP_BAD_REQUEST, "dry-run: expected true or false");
+        return;
+    }
+    const Weir__ClientReply *reply =
+        rest__ask(request, rest__envelope(request, WEIR__ENVELOPE__BODY_COLLECT_GARBAGE, collect));
+    if (!reply) return;
+    if (reply->code != WEIR__REPLY_CODE__REPLY_OK || !reply->garbage) {
+        rest__refuse(request, reply);
+        return;
+    }
+    const Weir__Garbage *garbage = reply->garbage;
+    json_t *items = json_array();
+    for (size_t i = 0; i < garbage->n_items; i++)
+        json_array_append_new(
+            items, json_pack("{s:s,s:I,s:s}", "path", garbage->items[i]->path, "bytes",
+                       (json_int_t)garbage->items[i]->bytes, "reason", garbage->items[i]->why));
+    rest__answer(request, MHD_HTTP_OK,
+        json_pack("{s:b,s:b,s:I,s:o}", "deleted", garbage->deleted, "more", garbage->more, "bytes",
+            (json_int_t)garbage->bytes, "objects", items));
+}
+
 /* ---------------------------------------------------------------- this process */
 
 void rest__get_jobmanager_config(struct rest_request *request)

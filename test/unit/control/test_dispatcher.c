@@ -918,6 +918,51 @@ static void plans_that_nothing_names_are_swept(void **state)
     world_free(w);
 }
 
+static uint64_t collect(struct world *w, bool dry_run)
+{
+    Weir__Envelope envelope;
+    weir__envelope__init(&envelope);
+    Weir__CollectGarbage body;
+    weir__collect_garbage__init(&body);
+    body.dry_run = dry_run;
+    envelope.body_case = WEIR__ENVELOPE__BODY_COLLECT_GARBAGE;
+    envelope.collect_garbage = &body;
+    return message(w, &envelope);
+}
+
+static void garbage_is_told_and_deleted_when_asked(void **state)
+{
+    for (int transactions = 0; transactions < 2; transactions++) {
+        struct world *w = leading(transactions);
+        run_to_the_end(w, 1);
+        char hex[WEIR_JOB_ID_TEXT_BYTES];
+        struct weir_job_id stranger = job_id(77);
+        weir_job_id_print(&stranger, hex);
+        snprintf(w->blobs[20], sizeof w->blobs[20], "/s/plans/%s-e3-1", hex);
+        snprintf(w->blobs[21], sizeof w->blobs[21], "/s/plans/%s-e9-1", hex); /* a newer leader's */
+        uint32_t before = blob_count(w);
+        assert_true(answered(w, collect(w, true), WEIR__REPLY_CODE__REPLY_OK));
+        assert_non_null(w->reply->garbage);
+        assert_int_equal(w->reply->garbage->n_items, 1);
+        assert_string_equal(w->reply->garbage->items[0]->path, w->blobs[20]);
+        assert_false(w->reply->garbage->deleted);
+        assert_int_equal(blob_count(w), before);
+        assert_true(answered(w, collect(w, false), WEIR__REPLY_CODE__REPLY_OK));
+        assert_int_equal(w->reply->garbage->n_items, 1);
+        assert_true(w->reply->garbage->deleted);
+        assert_int_equal(w->blobs[20][0], 0);
+        assert_int_equal(blob_count(w), before - 1);
+        assert_true(answered(w, collect(w, false), WEIR__REPLY_CODE__REPLY_OK));
+        assert_int_equal(w->reply->garbage->n_items, 0);
+        w->blobs_fail = true;
+        assert_true(answered(w, collect(w, false), WEIR__REPLY_CODE__REPLY_UNAVAILABLE));
+        w->blobs_fail = false;
+        local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_REVOKED });
+        assert_true(answered(w, collect(w, false), WEIR__REPLY_CODE__REPLY_NOT_LEADER));
+        world_free(w);
+    }
+}
+
 static void the_cluster_ends_when_its_jobs_have(void **state)
 {
     struct world *w = leading(true);
@@ -981,6 +1026,7 @@ int main(void)
         cmocka_unit_test(a_record_that_is_not_clean_is_cleaned_again),
         cmocka_unit_test(tombstones_are_kept_for_an_hour_and_none_is_dropped),
         cmocka_unit_test(plans_that_nothing_names_are_swept),
+        cmocka_unit_test(garbage_is_told_and_deleted_when_asked),
         cmocka_unit_test(the_cluster_ends_when_its_jobs_have),
         cmocka_unit_test(an_application_ends_with_its_job),
     };
