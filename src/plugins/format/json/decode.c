@@ -203,18 +203,24 @@ bool json_decode_row(struct json_scanner *s, struct json_decoder *d, uint32_t ro
     return decode_object(s, d, &d->root, row);
 }
 
-void json_null_row(struct json_scanner *s, struct json_decoder *d, uint32_t row)
-{
-    for (uint32_t i = 0; i < d->root.child_count; i++) null_subtree(s, &d->root.children[i], row);
-}
+/* --- lines --- */
 
-bool json_record_end(const char *bytes, size_t length, bool final, size_t *record_length, size_t *consumed)
+/* The end of the record that begins at bytes: the next newline, or length when final. false: not whole yet.
+ */
+static bool record_end(const char *bytes, size_t length, bool final, size_t *record_length, size_t *consumed)
 {
     const char *newline = memchr(bytes, '\n', length);
     if (!newline && !final) return false;
     *record_length = newline ? (size_t)(newline - bytes) : length;
     *consumed = newline ? *record_length + 1 : length;
     return length > 0;
+}
+
+static bool is_blank(const char *line, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (line[i] != ' ' && line[i] != '\t' && line[i] != '\r') return false;
+    return true;
 }
 
 static void forget_vector(struct weir_vector *v, uint32_t row)
@@ -224,9 +230,52 @@ static void forget_vector(struct weir_vector *v, uint32_t row)
     for (uint32_t i = 0; i < v->type->child_count; i++) forget_vector(&v->children[i], row);
 }
 
-void json_rows_forget(struct weir_batch *out, uint32_t row_count, uint32_t rows_touched)
+/* Half-decoded rows must leave no NULL bits behind. */
+static void forget_rows(struct weir_batch *out)
 {
-    for (uint32_t row = row_count; row < rows_touched; row++)
+    uint32_t end = WEIR_MIN(out->row_count + 2, (uint32_t)WEIR_BATCH_ROWS_MAX);
+    for (uint32_t row = out->row_count; row < end; row++)
         for (uint32_t c = 0; c < out->column_count; c++) forget_vector(&out->columns[c], row);
-    out->row_count = row_count;
+}
+
+static void accept_rows(struct weir_batch *out, uint32_t rows, uint8_t kind)
+{
+    if (kind != WEIR_ROW_INSERT || out->kinds) {
+        uint8_t *kinds = weir_batch_ensure_kinds(out);
+        kinds[out->row_count] = kind;
+        if (rows == 2) kinds[out->row_count + 1] = WEIR_ROW_UPDATE_AFTER;
+    }
+    out->row_count += rows;
+}
+
+enum weir_error_code json_decode_lines(const struct json_lines *lines, const char *bytes, size_t length,
+    bool final, struct weir_batch *out, size_t *consumed, struct weir_error *reterr)
+{
+    struct json_decoder *d = lines->json;
+    struct weir_error error; /* large: not cleared per record, json_fail() sets all of it */
+    size_t at = 0, line, used;
+    while (out->row_count < WEIR_BATCH_ROWS_MAX && at < WEIR_BATCH_BYTES_MAX * 4) {
+        if (!record_end(bytes + at, length - at, final, &line, &used)) break;
+        struct json_scanner s;
+        uint32_t rows = 0;
+        uint8_t kind = WEIR_ROW_INSERT;
+        *consumed = at;
+        if (!is_blank(bytes + at, line)) {
+            json_scanner_begin(&s, d, bytes + at, line, out, &error);
+            bool good = lines->record(lines->decoder, &s, &rows, &kind);
+            if (!good || rows == 0) forget_rows(out);
+            if (good && rows == 0) return WEIR_OK; /* the next batch begins with it */
+            if (good) {
+                accept_rows(out, rows, kind);
+            } else if (d->options.ignore_parse_errors) {
+                if (d->ctx.metrics) d->ctx.metrics->parse_errors++;
+            } else {
+                if (reterr) *reterr = error;
+                return error.code;
+            }
+        }
+        at += used;
+    }
+    *consumed = at;
+    return WEIR_OK;
 }

@@ -17,30 +17,9 @@ static const struct weir_option_definition options[] = {
         .type = "Boolean",
         .default_value = "false",
         .description = "Fail when a record lacks a field, instead of reading NULL." },
-    { .key = "ignore-parse-errors",
-        .type = "Boolean",
-        .default_value = "false",
-        .description = "Skip records that cannot be read, and count them." },
-    { .key = "timestamp-format.standard",
-        .type = "Enum(SQL|ISO-8601)",
-        .default_value = "SQL",
-        .description = "Form of timestamps." },
-    { .key = "map-null-key.mode",
-        .type = "Enum(FAIL|DROP|LITERAL)",
-        .default_value = "FAIL",
-        .description = "What becomes of NULL keys when a map is written." },
-    { .key = "map-null-key.literal",
-        .type = "String",
-        .default_value = "null",
-        .description = "The key that stands for NULL with mode LITERAL." },
-    { .key = "encode.decimal-as-plain-number",
-        .type = "Boolean",
-        .default_value = "false",
-        .description = "Write decimals without exponent." },
-    { .key = "encode.ignore-null-fields",
-        .type = "Boolean",
-        .default_value = "false",
-        .description = "Leave NULL fields out." },
+#define X(name, kind, value, text) { .key = name, .type = kind, .default_value = value, .description = text },
+#include "plugins/format/json/options.def"
+#undef X
     { .key = "changelog-mode",
         .type = "String",
         .default_value = "I,UB,UA,D",
@@ -96,7 +75,7 @@ static bool read_op(struct json_scanner *s, uint8_t *kind)
         s, "\"op\" is '%.*s': expected +I, -U, +U or -D", (int)WEIR_MIN(length, (size_t)20), text);
 }
 
-static bool decode_record(struct json_decoder *d, struct json_scanner *s, uint32_t row, uint8_t *kind)
+static bool decode_change(struct json_decoder *d, struct json_scanner *s, uint32_t row, uint8_t *kind)
 {
     bool has_op = false, has_data = false;
     if (!json_expect(s, '{')) return false;
@@ -132,58 +111,26 @@ static bool decode_record(struct json_decoder *d, struct json_scanner *s, uint32
     return has_data || json_fail(s, "the field \"data\" is missing");
 }
 
-static bool is_blank(const char *line, size_t length)
+/* No rows: a -U goes into the next batch, together with its +U. */
+static bool decode_record(struct weir_decoder *decoder, struct json_scanner *s, uint32_t *rows, uint8_t *kind)
 {
-    for (size_t i = 0; i < length; i++)
-        if (line[i] != ' ' && line[i] != '\t' && line[i] != '\r') return false;
+    uint32_t row = s->out->row_count;
+    *kind = WEIR_ROW_INSERT;
+    if (!decode_change(&decoder->json, s, row, kind)) return false;
+    /* An upsert source may say +I or +U for the same thing. */
+    uint32_t same = *kind == WEIR_ROW_INSERT ? WEIR_KIND_BIT_I | WEIR_KIND_BIT_UA : 1u << *kind;
+    if (!(decoder->json.options.kinds & same))
+        return json_fail(
+            s, "a %s in a source whose changelog-mode does not have it", weir_row_kind_text(*kind));
+    *rows = *kind != WEIR_ROW_UPDATE_BEFORE || row + 1 < WEIR_BATCH_ROWS_MAX || row == 0;
     return true;
 }
 
 static enum weir_error_code decode(struct weir_decoder *decoder, const char *bytes, size_t length, bool final,
     struct weir_batch *out, size_t *consumed, struct weir_error *reterr)
 {
-    struct json_decoder *d = &decoder->json;
-    size_t at = 0;
-    struct weir_error error; /* large: not cleared per record, json_fail() sets all of it */
-    *consumed = 0;
-    while (out->row_count < WEIR_BATCH_ROWS_MAX) {
-        size_t line, used;
-        if (!json_record_end(bytes + at, length - at, final, &line, &used)) break;
-        if (is_blank(bytes + at, line)) {
-            at += used;
-            continue;
-        }
-        struct json_scanner s;
-        json_scanner_begin(&s, d, bytes + at, line, out, &error);
-        uint8_t kind = WEIR_ROW_INSERT;
-        bool ok = decode_record(d, &s, out->row_count, &kind);
-        /* An upsert source may say +I or +U for the same thing. */
-        uint32_t same = kind == WEIR_ROW_INSERT ? WEIR_KIND_BIT_I | WEIR_KIND_BIT_UA : 1u << kind;
-        if (ok && !(d->options.kinds & same))
-            ok = json_fail(
-                &s, "a %s in a source whose changelog-mode does not have it", weir_row_kind_text(kind));
-        if (ok && kind == WEIR_ROW_UPDATE_BEFORE && out->row_count + 1 == WEIR_BATCH_ROWS_MAX &&
-            out->row_count > 0) {
-            json_rows_forget(
-                out, out->row_count, out->row_count + 1); /* the pair goes into the next batch together */
-            break;
-        }
-        if (ok) {
-            if (kind != WEIR_ROW_INSERT || out->kinds) weir_batch_ensure_kinds(out)[out->row_count] = kind;
-            out->row_count++;
-        } else {
-            json_rows_forget(out, out->row_count, out->row_count + 1);
-            if (!d->options.ignore_parse_errors) {
-                *consumed = at;
-                if (reterr) *reterr = error;
-                return error.code;
-            }
-            if (d->ctx.metrics) d->ctx.metrics->parse_errors++;
-        }
-        at += used;
-    }
-    *consumed = at;
-    return WEIR_OK;
+    struct json_lines lines = { decoder, &decoder->json, decode_record };
+    return json_decode_lines(&lines, bytes, length, final, out, consumed, reterr);
 }
 
 static enum weir_error_code encoder_new(

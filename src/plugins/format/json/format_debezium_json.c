@@ -61,30 +61,9 @@ static const struct weir_option_definition options[] = {
         .type = "Boolean",
         .default_value = "false",
         .description = "Records hold \"schema\" and \"payload\", as with value.converter.schemas.enable." },
-    { .key = "ignore-parse-errors",
-        .type = "Boolean",
-        .default_value = "false",
-        .description = "Skip records that cannot be read, and count them." },
-    { .key = "timestamp-format.standard",
-        .type = "Enum(SQL|ISO-8601)",
-        .default_value = "SQL",
-        .description = "Form of timestamps." },
-    { .key = "map-null-key.mode",
-        .type = "Enum(FAIL|DROP|LITERAL)",
-        .default_value = "FAIL",
-        .description = "What becomes of NULL keys when a map is written." },
-    { .key = "map-null-key.literal",
-        .type = "String",
-        .default_value = "null",
-        .description = "The key that stands for NULL with mode LITERAL." },
-    { .key = "encode.decimal-as-plain-number",
-        .type = "Boolean",
-        .default_value = "false",
-        .description = "Write decimals without exponent." },
-    { .key = "encode.ignore-null-fields",
-        .type = "Boolean",
-        .default_value = "false",
-        .description = "Leave NULL fields out." },
+#define X(name, kind, value, text) { .key = name, .type = kind, .default_value = value, .description = text },
+#include "plugins/format/json/options.def"
+#undef X
 };
 
 static enum weir_error_code describe(const struct weir_format_context *ctx, bool decode,
@@ -277,7 +256,7 @@ static bool put_metadata(
     return ok;
 }
 
-/* The row or the two rows of one record; *rows 0 and true: the batch has no room for both. */
+/* The row or the two rows of one record; none: the batch has no room for both. */
 static bool decode_record(struct weir_decoder *decoder, struct json_scanner *s, uint32_t *rows, uint8_t *kind)
 {
     struct json_decoder *d = &decoder->json;
@@ -296,56 +275,11 @@ static bool decode_record(struct weir_decoder *decoder, struct json_scanner *s, 
     return true;
 }
 
-static bool is_blank(const char *line, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        if (line[i] != ' ' && line[i] != '\t' && line[i] != '\r') return false;
-    return true;
-}
-
-static void accept(struct weir_batch *out, uint32_t rows, uint8_t kind)
-{
-    if (kind != WEIR_ROW_INSERT || out->kinds) {
-        uint8_t *kinds = weir_batch_ensure_kinds(out);
-        kinds[out->row_count] = kind;
-        if (rows == 2) kinds[out->row_count + 1] = WEIR_ROW_UPDATE_AFTER;
-    }
-    out->row_count += rows;
-}
-
 static enum weir_error_code decode(struct weir_decoder *decoder, const char *bytes, size_t length, bool final,
     struct weir_batch *out, size_t *consumed, struct weir_error *reterr)
 {
-    struct json_decoder *d = &decoder->json;
-    struct weir_error error;
-    size_t at = 0;
-    *consumed = 0;
-    while (out->row_count < WEIR_BATCH_ROWS_MAX && at < WEIR_BATCH_BYTES_MAX * 4) {
-        size_t line, used;
-        if (!json_record_end(bytes + at, length - at, final, &line, &used)) break;
-        if (!is_blank(bytes + at, line)) {
-            struct json_scanner s;
-            uint32_t rows;
-            uint8_t kind = WEIR_ROW_INSERT;
-            json_scanner_begin(&s, d, bytes + at, line, out, &error);
-            if (decode_record(decoder, &s, &rows, &kind)) {
-                if (rows == 0) break;
-                accept(out, rows, kind);
-            } else {
-                json_rows_forget(
-                    out, out->row_count, WEIR_MIN(out->row_count + 2, (uint32_t)WEIR_BATCH_ROWS_MAX));
-                if (!d->options.ignore_parse_errors) {
-                    *consumed = at;
-                    if (reterr) *reterr = error;
-                    return error.code;
-                }
-                if (d->ctx.metrics) d->ctx.metrics->parse_errors++;
-            }
-        }
-        at += used;
-    }
-    *consumed = at;
-    return WEIR_OK;
+    struct json_lines lines = { decoder, &decoder->json, decode_record };
+    return json_decode_lines(&lines, bytes, length, final, out, consumed, reterr);
 }
 
 /* --- encoding --- */

@@ -8,14 +8,28 @@ struct weir_encoder {
     struct json_encoder json;
 };
 
+static const struct weir_option_definition options[] = {
+    { .key = "fail-on-missing-field",
+        .type = "Boolean",
+        .default_value = "false",
+        .description = "Fail when a record lacks a field, instead of reading NULL." },
+#define X(name, kind, value, text) { .key = name, .type = kind, .default_value = value, .description = text },
+#include "plugins/format/json/options.def"
+#undef X
+    { .key = "decode.json-parser.enabled",
+        .type = "Boolean",
+        .default_value = "true",
+        .description = "Accepted; there is one parser here." },
+};
+
 static enum weir_error_code describe(const struct weir_format_context *ctx, bool decode,
     const uint32_t *primary_key, uint32_t primary_key_count, uint32_t *ret_kinds, bool *ret_deletes_by_key,
     struct weir_error *reterr)
 {
-    struct json_options options;
+    struct json_options read;
     *ret_kinds = WEIR_KIND_BIT_I;
     *ret_deletes_by_key = false;
-    return json_check(ctx, "json", &options, reterr);
+    return json_check(ctx, "json", &read, reterr);
 }
 
 static enum weir_error_code decoder_new(
@@ -30,50 +44,20 @@ static void decoder_free(struct weir_decoder *decoder)
     if (decoder) json_decoder_done(&decoder->json);
 }
 
-static bool is_blank(const char *line, size_t length)
+static bool decode_record(struct weir_decoder *decoder, struct json_scanner *s, uint32_t *rows, uint8_t *kind)
 {
-    for (size_t i = 0; i < length; i++)
-        if (line[i] != ' ' && line[i] != '\t' && line[i] != '\r') return false;
-    return true;
-}
-
-static bool decode_line(
-    struct json_decoder *d, const char *line, size_t length, struct weir_batch *out, struct weir_error *error)
-{
-    struct json_scanner s;
-    json_scanner_begin(&s, d, line, length, out, error);
-    if (!json_decode_row(&s, d, out->row_count)) return false;
-    json_space(&s);
-    return s.at == s.end || json_fail(&s, "text behind the object");
+    if (!json_decode_row(s, &decoder->json, s->out->row_count)) return false;
+    json_space(s);
+    *rows = 1;
+    *kind = WEIR_ROW_INSERT;
+    return s->at == s->end || json_fail(s, "text behind the object");
 }
 
 static enum weir_error_code decode(struct weir_decoder *decoder, const char *bytes, size_t length, bool final,
     struct weir_batch *out, size_t *consumed, struct weir_error *reterr)
 {
-    struct json_decoder *d = &decoder->json;
-    size_t at = 0;
-    struct weir_error error; /* large: not cleared per record, json_fail() sets all of it */
-    *consumed = 0;
-    while (out->row_count < WEIR_BATCH_ROWS_MAX && at < WEIR_BATCH_BYTES_MAX * 4) {
-        size_t line, used;
-        if (!json_record_end(bytes + at, length - at, final, &line, &used)) break;
-        if (!is_blank(bytes + at, WEIR_MIN(line, (size_t)1)) || !is_blank(bytes + at, line)) {
-            if (decode_line(d, bytes + at, line, out, &error)) {
-                out->row_count++;
-            } else {
-                json_rows_forget(out, out->row_count, out->row_count + 1);
-                if (!d->options.ignore_parse_errors) {
-                    *consumed = at;
-                    if (reterr) *reterr = error;
-                    return error.code;
-                }
-                if (d->ctx.metrics) d->ctx.metrics->parse_errors++;
-            }
-        }
-        at += used;
-    }
-    *consumed = at;
-    return WEIR_OK;
+    struct json_lines lines = { decoder, &decoder->json, decode_record };
+    return json_decode_lines(&lines, bytes, length, final, out, consumed, reterr);
 }
 
 static enum weir_error_code encoder_new(
@@ -98,8 +82,8 @@ extern const struct weir_format weir_format_json;
 const struct weir_format weir_format_json = {
     .name = "json",
     .description = "One JSON object per line.",
-    .options = json_option_definitions,
-    .option_count = 8,
+    .options = options,
+    .option_count = WEIR_ARRAY_COUNT(options),
     .changelog_kinds = WEIR_KIND_BIT_I,
     .accepted_kinds = WEIR_KIND_BIT_I,
     .describe = describe,

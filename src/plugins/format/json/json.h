@@ -91,13 +91,16 @@ void json_scanner_begin(struct json_scanner *s, struct json_decoder *d, const ch
     struct weir_batch *out, struct weir_error *error);
 /* At '{': the object's fields into row of out; what is missing becomes NULL (or an error). */
 bool json_decode_row(struct json_scanner *s, struct json_decoder *d, uint32_t row);
-/* All columns of row are NULL. */
-void json_null_row(struct json_scanner *s, struct json_decoder *d, uint32_t row);
-/* The end of the record that begins at bytes: the next newline, or length when final. false: not whole yet.
- */
-bool json_record_end(const char *bytes, size_t length, bool final, size_t *record_length, size_t *consumed);
-/* Forgets rows from row_count on: half-decoded ones must leave no NULL bits behind. */
-void json_rows_forget(struct weir_batch *out, uint32_t row_count, uint32_t rows_touched);
+/* How a format reads its records. record() decodes one into the rows from s->out->row_count on: *rows 1, or 2
+ * of an update; kind is that of the first. *rows 0 and true: there is no room for it in the batch. */
+struct json_lines {
+    struct weir_decoder *decoder;
+    struct json_decoder *json;
+    bool (*record)(struct weir_decoder *decoder, struct json_scanner *s, uint32_t *rows, uint8_t *kind);
+};
+/* A format's decode(): a record a line, blank ones passed over; bad ones too, and counted, if so wished. */
+enum weir_error_code json_decode_lines(const struct json_lines *lines, const char *bytes, size_t length,
+    bool final, struct weir_batch *out, size_t *consumed, struct weir_error *reterr);
 
 /* --- encode.c --- */
 struct json_encoder {
@@ -114,8 +117,5 @@ enum weir_error_code json_encoder_init(struct json_encoder *e, const struct weir
 /* For describe(): options and types. */
 enum weir_error_code json_check(const struct weir_format_context *ctx, const char *format_name,
     struct json_options *ret, struct weir_error *reterr);
-
-extern const struct weir_option_definition json_option_definitions[];
-extern const uint32_t json_option_count;
 
 #endif

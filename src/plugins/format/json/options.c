@@ -2,42 +2,6 @@
 #include <string.h>
 #include <strings.h>
 
-const struct weir_option_definition json_option_definitions[] = {
-    { .key = "fail-on-missing-field",
-        .type = "Boolean",
-        .default_value = "false",
-        .description = "Fail when a record lacks a field, instead of reading NULL." },
-    { .key = "ignore-parse-errors",
-        .type = "Boolean",
-        .default_value = "false",
-        .description = "Skip records that cannot be read, and count them." },
-    { .key = "timestamp-format.standard",
-        .type = "Enum(SQL|ISO-8601)",
-        .default_value = "SQL",
-        .description = "Form of timestamps: 2020-12-30 12:13:14.123 or 2020-12-30T12:13:14.123." },
-    { .key = "map-null-key.mode",
-        .type = "Enum(FAIL|DROP|LITERAL)",
-        .default_value = "FAIL",
-        .description = "What becomes of NULL keys when a map is written." },
-    { .key = "map-null-key.literal",
-        .type = "String",
-        .default_value = "null",
-        .description = "The key that stands for NULL with mode LITERAL." },
-    { .key = "encode.decimal-as-plain-number",
-        .type = "Boolean",
-        .default_value = "false",
-        .description = "Write decimals without exponent." },
-    { .key = "encode.ignore-null-fields",
-        .type = "Boolean",
-        .default_value = "false",
-        .description = "Leave NULL fields out." },
-    { .key = "decode.json-parser.enabled",
-        .type = "Boolean",
-        .default_value = "true",
-        .description = "Accepted; there is one parser here." },
-};
-const uint32_t json_option_count = WEIR_ARRAY_COUNT(json_option_definitions);
-
 static const char *get(const struct weir_format_context *ctx, const char *key)
 {
     for (uint32_t i = 0; i < ctx->option_count; i++)
