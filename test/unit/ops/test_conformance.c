@@ -246,7 +246,8 @@ static void plain_run(
 {
     open_run(c, spec, plain, 1, TEST_FLAT, 0);
     drive(c, plain, count);
-    if (plain->rows_out == 0 && !getenv("WEIR_TEST_SEED")) /* other input may come to nothing */
+    /* Other input may come to nothing, and so may what is folded before it goes out. */
+    if (plain->rows_out == 0 && !c->compact && !getenv("WEIR_TEST_SEED"))
         fail_msg("%s, %s: no row came out of %u", c->operator_name, c->what, count);
     if (!c->reference) return;
     struct test_fold expected;
