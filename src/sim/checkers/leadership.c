@@ -11,7 +11,11 @@ struct state {
     struct {
         uint64_t incarnation, session;
     } granted[WEIR_SIM_EPOCHS_MAX];
-    int64_t deposed_us[WRONGLY_MAX]; /* when living leaders were deposed: a ring */
+    struct deposed {
+        int64_t at_us;
+        uint32_t process;
+        uint64_t incarnation;
+    } deposed[WRONGLY_MAX]; /* living leaders: a ring */
     uint32_t deposed_count;
     int64_t absent_us[WEIR_SIM_PROCESSES_MAX]; /* since when its entry among the candidates is gone; 0: it is
                                                   there */
@@ -19,7 +23,6 @@ struct state {
         uint64_t incarnation;
         int64_t at_us;
     } witnessed[WEIR_SIM_PROCESSES_MAX][2]; /* leaders that a JobManager was told are lost, or saw dying */
-    uint64_t holder_session;                /* in which the present holder has become leader */
 };
 
 static void process_started(struct weir_sim *sim, void *self, struct weir_sim_process *process)
@@ -88,10 +91,9 @@ static void check_hold_off(struct weir_sim *sim, struct state *state, const stru
     int64_t absent = state->absent_us[holder->index];
     if (absent && absent <= weir_sim_now(sim))
         return; /* a write that was late, maybe its own, took it away */
-    uint64_t session = state->holder_session;
+    /* Of the session in which it was told that it leads; one that was not told yet loses nothing. */
+    uint64_t session = old->epoch < WEIR_SIM_EPOCHS_MAX ? state->granted[old->epoch].session : 0;
     if (!session || sim->store.ended[session]) return;
-    /* A new session has begun since: that it led was over with the old one. */
-    if (old->epoch < WEIR_SIM_EPOCHS_MAX && state->granted[old->epoch].session != session) return;
     uint64_t lost = holder->incarnation;
     if (writer && state->witnessed[writer->index][0].incarnation != lost &&
         state->witnessed[writer->index][1].incarnation != lost)
@@ -100,11 +102,23 @@ static void check_hold_off(struct weir_sim *sim, struct state *state, const stru
     int64_t now = weir_sim_now(sim), refused = sim->network.refused_us[holder->index];
     if (!refused || now - refused > UNREFUSED_US)
         weir_sim_fail(sim, "4.3", "%s leads, lives and refused nobody, and was deposed", holder->name);
-    int64_t before = state->deposed_us[state->deposed_count % WRONGLY_MAX];
-    state->deposed_us[state->deposed_count++ % WRONGLY_MAX] = now;
-    if (state->deposed_count > WRONGLY_MAX && now - before < WRONGLY_US)
-        weir_sim_fail(sim, "H12", "%u leaders that live were deposed within %lld ms", WRONGLY_MAX + 1,
-            (long long)(now - before) / 1000);
+    uint32_t seen = 1;
+    int64_t first = now;
+    for (uint32_t k = 0; k < WRONGLY_MAX; k++) {
+        /* Of one that has died since, nobody can learn that it lived. */
+        const struct deposed *deposed = &state->deposed[k];
+        const struct weir_sim_process *process = &sim->processes[deposed->process];
+        if (!deposed->at_us || now - deposed->at_us >= WRONGLY_US || !weir_sim_process_is_up(process) ||
+            process->incarnation != deposed->incarnation)
+            continue;
+        first = WEIR_MIN(first, deposed->at_us);
+        seen++;
+    }
+    state->deposed[state->deposed_count++ % WRONGLY_MAX] =
+        (struct deposed){ .at_us = now, .process = holder->index, .incarnation = holder->incarnation };
+    if (seen > WRONGLY_MAX)
+        weir_sim_fail(sim, "H12", "%u leaders that live were deposed within %lld ms", seen,
+            (long long)(now - first) / 1000);
 }
 
 static void stored(struct weir_sim *sim, void *self, struct weir_sim_process *writer, const char *key,
@@ -116,12 +130,7 @@ static void stored(struct weir_sim *sim, void *self, struct weir_sim_process *wr
         struct weir_sim_process *candidate = weir_sim_process_find(sim, key + 11);
         if (candidate) state->absent_us[candidate->index] = after ? 0 : weir_sim_now(sim) + 1;
     }
-    if (strcmp(key, "leader") != 0 || !after) return;
-    uint64_t session = writer ? sim->store.clients[writer->index].session : 0;
-    if (!before) {
-        state->holder_session = session;
-        return;
-    }
+    if (strcmp(key, "leader") != 0 || !before || !after) return;
     if (weir_leader_record_decode(&sim->scratch, before->value, before->length, &old, NULL) ||
         weir_leader_record_decode(&sim->scratch, after->value, after->length, &record, NULL))
         return;
@@ -131,7 +140,6 @@ static void stored(struct weir_sim *sim, void *self, struct weir_sim_process *wr
         weir_sim_fail(sim, "H1", "the leader record goes back from epoch %llu to %llu",
             (unsigned long long)old->epoch, (unsigned long long)record->epoch);
     if (was != is && !weir_sim_facts(sim)->wiped) check_hold_off(sim, state, writer, old);
-    if (was != is) state->holder_session = session;
     if (record->epoch == old->epoch && was != is)
         weir_sim_fail(
             sim, "H1", "epoch %llu passes from one holder to another", (unsigned long long)record->epoch);

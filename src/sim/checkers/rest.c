@@ -48,7 +48,8 @@ static void finish(struct weir_sim *sim, void *self)
     for (uint32_t i = 0; i < facts->job_count; i++) {
         struct weir_sim_facts_job *job = facts->jobs[i];
         if (!job->job || !job->terminal) continue;
-        if (job->result == WEIR__JOB_STATE__JOB_FAILED && !job->damaged)
+        bool may_fail = job->damaged || job->job->settings.restart_attempts_max != UINT32_MAX;
+        if (job->result == WEIR__JOB_STATE__JOB_FAILED && !may_fail)
             weir_sim_fail(sim, "H12", "job %.8s (%s) FAILED", job->hex, job->job->template->name);
         if (job->result == WEIR__JOB_STATE__JOB_FINISHED && !job->job->bounded && !job->job->asked_stop)
             weir_sim_fail(sim, "H12", "job %.8s has no end, and FINISHED", job->hex);
