@@ -10,7 +10,7 @@ set -eu
 
 product="
 build-essential cmake ninja-build pkg-config
-libyaml-dev libicu-dev libpcre2-dev libxxhash-dev libedit-dev libssl-dev libjemalloc-dev libprotobuf-c-dev protobuf-c-compiler libuv1-dev
+libyaml-dev libicu-dev libpcre2-dev libxxhash-dev liblz4-dev libedit-dev libssl-dev libjemalloc-dev libprotobuf-c-dev protobuf-c-compiler libuv1-dev
 libmicrohttpd-dev libjansson-dev libcurl4-openssl-dev libzookeeper-st-dev
 tzdata
 "

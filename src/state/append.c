@@ -29,6 +29,7 @@ static void place_rows(struct weir_table *table, uint32_t count, const uint16_t 
         rows[i] = page->data + (size_t)page->used * stride;
         refs[i] = make_ref(key_groups[i], list->count - 1, page->used);
         page->used++;
+        note_written(table->state, list, list->count - 1);
         group->live++;
         table->live++;
         /* Its header is written when its line has come. */

@@ -17,6 +17,8 @@ enum {
     DIRECTORY_ENTRIES_MIN = 64,
     SLAB_BYTES = 2 << 20,
     SLAB_PAGES = SLAB_BYTES / (64 << 10),
+    PART_PAGES = 4,       /* what is noted as written, and written again, together */
+    SNAPSHOTS_KNOWN = 32, /* that a later one may build on */
 };
 
 struct page {
@@ -39,6 +41,8 @@ struct slab {
     uint32_t cut;  /* pages handed out at least once */
 };
 
+/* Behind the pages, in the same block: for each PART_PAGES of them the epoch of the last write (its lower 32
+ * bits). Who reads a frozen list may find a later one: the part then counts as changed, which is safe. */
 struct page_list {
     struct page **pages;
     uint32_t count, capacity;
@@ -99,6 +103,7 @@ struct weir_table {
     uint64_t entries; /* in the directory, tombstones included */
     uint64_t live;
     struct weir_table_cursor sweep;
+    bool deferred; /* being restored: its rows are not entered yet */
 };
 
 struct retired {
@@ -113,6 +118,13 @@ struct weir_state {
     uint32_t group_first, group_count, max_parallelism;
     const int64_t *now_ms;
     uint64_t epoch;
+    uint64_t structure_epoch; /* of the last table made, cleared or freed */
+    struct known {
+        uint64_t checkpoint_id, epoch; /* what was written up to this epoch is in it */
+    } known[SNAPSHOTS_KNOWN];
+    uint32_t known_next;
+    uint64_t pages_missing; /* named by heads, not restored yet */
+    bool restored_large_whole;
     uint32_t pending; /* snapshots that have begun and not ended */
     struct retired *retired;
     uint32_t retired_count, retired_capacity;
@@ -125,6 +137,7 @@ struct weir_state {
 };
 
 /* page.c */
+struct page *weir_page_allocate(struct weir_state *state, uint32_t bytes); /* not zeroed */
 struct page *weir_page_list_add(struct weir_state *state, struct page_list *list, uint32_t bytes);
 void weir_page_list_reserve(struct weir_state *state, struct page_list *list, uint32_t capacity);
 struct page *weir_page_own(struct weir_state *state, struct page_list *list, uint32_t index);
@@ -133,6 +146,7 @@ void weir_group_free(struct weir_state *state, struct group *group);
 void weir_page_release(struct weir_state *state, void *pointer, size_t bytes, size_t alignment);
 void weir_slabs_release(struct weir_state *state); /* all pages have been given back */
 void weir_retire(struct weir_state *state, void *pointer, size_t bytes, size_t alignment, bool seen);
+void weir_retired_release(struct weir_state *state); /* state.c: no snapshot is pending */
 uint64_t *weir_group_free_blocks(struct weir_state *state, struct group *group);
 uint64_t weir_heap_allocate(struct weir_table *table, uint32_t key_group, uint32_t bytes);
 void weir_heap_release(struct weir_table *table, uint64_t reference, uint32_t bytes);
@@ -140,6 +154,7 @@ void weir_heap_release(struct weir_table *table, uint64_t reference, uint32_t by
 /* table.c */
 struct weir_table *weir_table_new(struct family *family, int64_t partition);
 void weir_table_free(struct weir_table *table);
+void weir_table_directory_release(struct weir_table *table);
 void weir_table_rebuild(struct weir_table *table, uint64_t rows_min);
 void weir_directory_enter(struct weir_table *table, uint64_t hash, weir_row_ref ref);
 void weir_row_strings_free(struct weir_table *table, uint8_t *row);
@@ -188,9 +203,26 @@ static inline uint8_t *row_at(const struct weir_table *table, weir_row_ref ref)
     return table_group(table, weir_row_key_group(ref))->rows.pages[ref_page(ref)]->data +
            (size_t)ref_slot(ref) * table->family->stride;
 }
+static inline size_t list_bytes(uint32_t capacity)
+{
+    return capacity * sizeof(struct page *) + (capacity / PART_PAGES + 1) * sizeof(uint32_t);
+}
+static inline uint32_t *list_written(const struct page_list *list)
+{
+    return (uint32_t *)(list->pages + list->capacity);
+}
+static inline void note_written(const struct weir_state *state, const struct page_list *list, uint32_t index)
+{
+    __atomic_store_n(&list_written(list)[index / PART_PAGES], (uint32_t)state->epoch, __ATOMIC_RELAXED);
+}
+static inline void note_row_written(const struct weir_table *table, weir_row_ref ref)
+{
+    note_written(table->state, &table_group(table, weir_row_key_group(ref))->rows, ref_page(ref));
+}
 static inline struct page *own_page(struct weir_state *state, struct page_list *list, uint32_t index)
 {
     struct page *page = list->pages[index];
+    note_written(state, list, index);
     /* Without a pending snapshot nothing is copied, and the header, a cache line far from the row, is not
      * read: a page whose epoch is old then is taken for unwritten by the next snapshot, which is right. */
     if (WEIR_LIKELY(!state->pending)) return page;

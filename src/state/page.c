@@ -63,8 +63,8 @@ void weir_slabs_release(struct weir_state *state)
     while (state->slabs) slab_release(state, state->slabs);
 }
 
-/* A page, not zeroed. The first full ones come alone: a small state stays small. */
-static struct page *page_allocate(struct weir_state *state, uint32_t bytes)
+/* The first full ones come alone: a small state stays small. */
+struct page *weir_page_allocate(struct weir_state *state, uint32_t bytes)
 {
     struct page *page;
     if (bytes == PAGE_BYTES && state->full_pages++ >= SLAB_PAGES) {
@@ -117,10 +117,11 @@ void weir_page_list_reserve(struct weir_state *state, struct page_list *list, ui
     }
     uint32_t room = list->capacity;
     if (capacity > room) room = WEIR_MAX(WEIR_MAX(4u, room * 2), capacity);
-    struct page **pages = weir_memory_allocate(state->memory, room * sizeof *pages);
+    struct page **pages = weir_memory_allocate_zeroed(state->memory, list_bytes(room));
     if (list->pages) {
         memcpy(pages, list->pages, list->count * sizeof *pages);
-        weir_retire(state, list->pages, list->capacity * sizeof *pages, 16, frozen);
+        memcpy(pages + room, list_written(list), (list->capacity / PART_PAGES + 1) * sizeof(uint32_t));
+        weir_retire(state, list->pages, list_bytes(list->capacity), 16, frozen);
     }
     list->pages = pages;
     list->capacity = room;
@@ -130,8 +131,9 @@ void weir_page_list_reserve(struct weir_state *state, struct page_list *list, ui
 struct page *weir_page_list_add(struct weir_state *state, struct page_list *list, uint32_t bytes)
 {
     weir_page_list_reserve(state, list, list->count + 1);
-    struct page *page = page_allocate(state, bytes);
+    struct page *page = weir_page_allocate(state, bytes);
     list->pages[list->count++] = page;
+    note_written(state, list, list->count - 1);
     return page;
 }
 
@@ -144,10 +146,11 @@ struct page *weir_page_own(struct weir_state *state, struct page_list *list, uin
     }
     weir_page_list_reserve(state, list, list->count);
     size_t bytes = PAGE_HEADER_BYTES + (size_t)page->bytes;
-    struct page *copy = page_allocate(state, page->bytes);
+    struct page *copy = weir_page_allocate(state, page->bytes);
     copy->used = page->used;
     memcpy(copy->data, page->data, page->bytes);
     list->pages[index] = copy;
+    note_written(state, list, index); /* the array may be another one now */
     weir_retire(state, page, bytes, 64, true);
     return copy;
 }
@@ -156,11 +159,11 @@ void weir_page_list_free(struct weir_state *state, struct page_list *list)
 {
     for (uint32_t i = 0; i < list->count; i++) {
         struct page *page = list->pages[i];
+        if (!page) continue; /* of a restore that broke off */
         weir_retire(state, page, PAGE_HEADER_BYTES + (size_t)page->bytes, 64, page->epoch != state->epoch);
     }
     if (list->pages)
-        weir_retire(
-            state, list->pages, list->capacity * sizeof *list->pages, 16, list->epoch != state->epoch);
+        weir_retire(state, list->pages, list_bytes(list->capacity), 16, list->epoch != state->epoch);
     *list = (struct page_list){ 0 };
 }
 

@@ -32,11 +32,26 @@ enum weir_error_code weir_state_snapshot_write(struct weir_state_snapshot *snaps
     enum weir_error_code (*put)(
         void *context, uint32_t key_group, const void *bytes, size_t length, struct weir_error *reterr),
     void *context, struct weir_error *reterr);
+/* The same as parts, for who keeps what an earlier one wrote: a key group of some size is a head and parts of
+ * a few pages each, a small one a head alone. Those that nobody has written to since the snapshot of
+ * checkpoint base_id (0: none; it may be the one restored) are offered first: reuse() true: it is taken from
+ * there, and not put. Parts of a key group come in ascending order, the head first, which is part 0. */
+struct weir_state_sink {
+    void *context;
+    bool (*reuse)(void *context, uint32_t key_group, uint64_t part);
+    enum weir_error_code (*put)(void *context, uint32_t key_group, uint64_t part, const void *bytes,
+        size_t length, struct weir_error *reterr);
+};
+enum weir_error_code weir_state_snapshot_write_parts(struct weir_state_snapshot *snapshot, uint64_t base_id,
+    const struct weir_state_sink *sink, struct weir_error *reterr);
 void weir_state_snapshot_end(struct weir_state_snapshot *snapshot);
-/* Loads one section; tables must have been opened (operator created). A section outside the range is refused.
- */
+/* Loads one section or part, a head before its parts; tables must have been opened (operator created). What
+ * is outside the range is refused. */
 enum weir_error_code weir_state_restore(struct weir_state *state, uint32_t key_group, const void *bytes,
     size_t length, struct weir_error *reterr);
+/* All that checkpoint_id holds has been loaded: refuses when a part is missing. */
+enum weir_error_code weir_state_restored(
+    struct weir_state *state, uint64_t checkpoint_id, struct weir_error *reterr);
 size_t weir_state_bytes(const struct weir_state *state);
 
 #endif

@@ -120,7 +120,7 @@ struct weir_table *weir_table_new(struct family *family, int64_t partition)
     return table;
 }
 
-static void release_directory(struct weir_table *table)
+void weir_table_directory_release(struct weir_table *table)
 {
     if (table->directory) {
         weir_memory_release_aligned(
@@ -134,12 +134,13 @@ static void release_directory(struct weir_table *table)
 void weir_table_clear(struct weir_table *table)
 {
     struct weir_state *state = table->state;
+    if (!table->family->transient) state->structure_epoch = state->epoch;
     for (uint32_t g = 0; g < state->group_count; g++) weir_group_free(state, &table->groups[g]);
     if (table->directory && table->directory_mask < 1 << 16) {
         memset(table->directory, 0, (table->directory_mask + 1) * sizeof(uint64_t));
         table->entries = 0;
     } else {
-        release_directory(table);
+        weir_table_directory_release(table);
     }
     table->live = 0;
     table->sweep = (struct weir_table_cursor){ 0 };
@@ -149,7 +150,7 @@ void weir_table_free(struct weir_table *table)
 {
     struct weir_state *state = table->state;
     weir_table_clear(table);
-    release_directory(table);
+    weir_table_directory_release(table);
     weir_memory_release(state->memory, table->groups, state->group_count * sizeof(struct group));
     weir_memory_release(state->memory, table, sizeof *table);
 }
@@ -482,7 +483,10 @@ enum weir_error_code weir_table_upsert(struct weir_table *table, const struct we
         }
         uint8_t row_state = WEIR_ROW_FOUND;
         if (row) {
-            if (pending) row = row_for_writing(table, ref);
+            if (pending)
+                row = row_for_writing(table, ref);
+            else
+                note_row_written(table, ref);
             if (family->ttl_ms) {
                 if (weir_table_expired(table, row)) row_state = WEIR_ROW_EXPIRED;
                 memcpy(row + family->stamp_offset, state->now_ms, 8);

@@ -24,6 +24,8 @@ struct snapshot_writer {
     bool reusable[WEIR_SNAPSHOT_FILES_MAX];     /* the base's files */
     uint32_t file_map[WEIR_SNAPSHOT_FILES_MAX]; /* index in the base -> in the manifest */
     uint32_t base_from, base_to;                /* the operator's sections in the base */
+    enum weir_snapshot_compression compression;
+    struct weir_buffer packed; /* of one section */
 };
 
 /* --- the base --- */
@@ -65,7 +67,7 @@ static void find_operator_in_base(struct snapshot_writer *writer)
 }
 
 static const struct weir_snapshot_section *find_in_base(
-    const struct snapshot_writer *writer, bool is_blob, uint32_t key_group)
+    const struct snapshot_writer *writer, bool is_blob, uint32_t key_group, uint64_t part)
 {
     uint32_t from = writer->base_from, to = writer->base_to;
     if (from < to && writer->base->sections[from].is_blob) {
@@ -75,8 +77,8 @@ static const struct weir_snapshot_section *find_in_base(
     while (!is_blob && from < to) {
         uint32_t middle = from + (to - from) / 2;
         const struct weir_snapshot_section *section = &writer->base->sections[middle];
-        if (section->key_group == key_group) return section;
-        if (section->key_group < key_group)
+        if (section->key_group == key_group && section->part == part) return section;
+        if (section->key_group < key_group || (section->key_group == key_group && section->part < part))
             from = middle + 1;
         else
             to = middle;
@@ -85,6 +87,11 @@ static const struct weir_snapshot_section *find_in_base(
 }
 
 /* --- the manifest --- */
+
+static uint64_t raw_length(const struct weir_snapshot_section *section)
+{
+    return section->raw_length ? section->raw_length : section->length;
+}
 
 static uint32_t add_file(struct snapshot_writer *writer, const char *path)
 {
@@ -119,8 +126,9 @@ static void refer_to_base(
         writer->manifest->files[index].hash = file->hash;
         writer->file_map[of->file] = index;
     }
+    *to = *of;
+    to->uid = writer->uid;
     to->file = writer->file_map[of->file];
-    to->offset = of->offset;
 }
 
 /* --- the file --- */
@@ -172,49 +180,78 @@ static enum weir_error_code write_section(
     return code ? code : append(writer, bytes, length, reterr);
 }
 
-static enum weir_error_code put_section(struct snapshot_writer *writer, bool is_blob, uint32_t key_group,
-    const void *bytes, size_t length, struct weir_error *reterr)
+static bool has_room(struct snapshot_writer *writer, struct weir_error *reterr)
 {
-    if (writer->manifest->section_count >= WEIR_SNAPSHOT_SECTIONS_MAX)
-        return weir_error_set(reterr, WEIR_E_STATE, "%s has more than %d sections of state", writer->path,
-            WEIR_SNAPSHOT_SECTIONS_MAX);
+    if (writer->manifest->section_count < WEIR_SNAPSHOT_SECTIONS_MAX) return true;
+    weir_error_set(reterr, WEIR_E_STATE, "%s has more than %d sections of state", writer->path,
+        WEIR_SNAPSHOT_SECTIONS_MAX);
+    return false;
+}
+
+static enum weir_error_code put_section(struct snapshot_writer *writer, bool is_blob, uint32_t key_group,
+    uint64_t part, const void *bytes, size_t length, struct weir_error *reterr)
+{
+    if (!has_room(writer, reterr)) return WEIR_E_STATE;
     uint64_t hash = XXH3_64bits(bytes, length);
-    const struct weir_snapshot_section *old = find_in_base(writer, is_blob, key_group);
-    struct weir_snapshot_section section = {
-        .uid = writer->uid, .is_blob = is_blob, .key_group = key_group, .length = length, .hash = hash
-    };
-    writer->manifest->bytes_total += length;
-    if (old && old->hash == hash && old->length == length && writer->reusable[old->file]) {
+    const struct weir_snapshot_section *old = find_in_base(writer, is_blob, key_group, part);
+    struct weir_snapshot_section section = { .uid = writer->uid,
+        .is_blob = is_blob,
+        .key_group = key_group,
+        .part = part,
+        .length = length,
+        .hash = hash };
+    if (old && old->hash == hash && raw_length(old) == length && writer->reusable[old->file]) {
         refer_to_base(writer, old, &section);
     } else {
-        enum weir_error_code code = write_section(writer, bytes, length, reterr);
+        if (writer->compression == WEIR_SNAPSHOT_LZ4 && weir_snapshot_pack(bytes, length, &writer->packed)) {
+            section.raw_length = length;
+            section.length = writer->packed.length;
+            bytes = writer->packed.data;
+        }
+        enum weir_error_code code = write_section(writer, bytes, section.length, reterr);
         if (code) return code;
-        writer->manifest->bytes_written += length;
+        writer->manifest->bytes_written += section.length;
         section.file = writer->own_file;
-        section.offset = writer->bytes - length;
+        section.offset = writer->bytes - section.length;
     }
+    writer->manifest->bytes_total += section.length;
     *add_section(writer) = section;
     return WEIR_OK;
 }
 
-static enum weir_error_code put_key_group(
-    void *context, uint32_t key_group, const void *bytes, size_t length, struct weir_error *reterr)
+static enum weir_error_code put_key_group(void *context, uint32_t key_group, uint64_t part, const void *bytes,
+    size_t length, struct weir_error *reterr)
 {
-    return put_section(context, false, key_group, bytes, length, reterr);
+    return put_section(context, false, key_group, part, bytes, length, reterr);
+}
+
+/* Nobody has written to it since the base. */
+static bool reuse_key_group(void *context, uint32_t key_group, uint64_t part)
+{
+    struct snapshot_writer *writer = context;
+    const struct weir_snapshot_section *old = find_in_base(writer, false, key_group, part);
+    if (!old || !writer->reusable[old->file] || !has_room(writer, NULL)) return false;
+    struct weir_snapshot_section section;
+    refer_to_base(writer, old, &section);
+    writer->manifest->bytes_total += section.length;
+    *add_section(writer) = section;
+    return true;
 }
 
 static enum weir_error_code put_all(
     struct snapshot_writer *writer, const struct weir_subtask_snapshot *snapshot, struct weir_error *reterr)
 {
+    struct weir_state_sink sink = { .context = writer, .reuse = reuse_key_group, .put = put_key_group };
     for (uint32_t i = 0; i < snapshot->item_count; i++) {
         const struct weir_snapshot_item *item = &snapshot->items[i];
         writer->uid = weir_arena_string(writer->arena, item->uid);
         find_operator_in_base(writer);
         enum weir_error_code code = WEIR_OK;
         if (item->blob.length > 0)
-            code = put_section(writer, true, 0, item->blob.data, item->blob.length, reterr);
+            code = put_section(writer, true, 0, 0, item->blob.data, item->blob.length, reterr);
         if (!code && item->state)
-            code = weir_state_snapshot_write(item->state, put_key_group, writer, reterr);
+            code = weir_state_snapshot_write_parts(
+                item->state, writer->base ? writer->base->checkpoint_id : 0, &sink, reterr);
         if (code) return code;
     }
     return WEIR_OK;
@@ -247,8 +284,9 @@ static bool is_base_of(const struct weir_snapshot_manifest *base,
            base->file_count <= WEIR_SNAPSHOT_FILES_MAX;
 }
 
-enum weir_error_code weir_snapshot_write(struct weir_filesystem *fs, const char *directory,
-    const char *prefix, const struct weir_job_vertex *vertex, uint32_t subtask_index,
+enum weir_error_code weir_snapshot_write_as(enum weir_snapshot_compression compression,
+    struct weir_filesystem *fs, const char *directory, const char *prefix,
+    const struct weir_job_vertex *vertex, uint32_t subtask_index,
     const struct weir_subtask_snapshot *snapshot, const struct weir_snapshot_manifest *base,
     struct weir_memory *memory, struct weir_arena *arena, struct weir_snapshot_manifest *ret,
     struct weir_error *reterr)
@@ -261,7 +299,9 @@ enum weir_error_code weir_snapshot_write(struct weir_filesystem *fs, const char 
         .max_parallelism = vertex->max_parallelism,
         .finished = snapshot->finished };
     ret->files = WEIR_ARENA_ARRAY(arena, struct weir_snapshot_file, WEIR_SNAPSHOT_FILES_MAX);
-    struct snapshot_writer writer = { .fs = fs, .arena = arena, .manifest = ret, .own_file = NO_FILE };
+    struct snapshot_writer writer = {
+        .fs = fs, .arena = arena, .manifest = ret, .own_file = NO_FILE, .compression = compression
+    };
     const char *name = snapshot->finished
                            ? weir_arena_format(arena, "%s-%u-%u-final", prefix, vertex->id, subtask_index)
                            : weir_arena_format(arena, "%s-%u-%u-%llu", prefix, vertex->id, subtask_index,
@@ -272,9 +312,21 @@ enum weir_error_code weir_snapshot_write(struct weir_filesystem *fs, const char 
         choose_reusable_files(&writer);
     }
     weir_buffer_init(&writer.buffer, memory, (size_t)4 * WRITE_PIECE_BYTES);
+    weir_buffer_init(&writer.packed, memory, (size_t)1 << 31);
     enum weir_error_code code = weir_subtask_snapshot_settle(snapshot, reterr);
     if (!code) code = put_all(&writer, snapshot, reterr);
     code = end_file(&writer, code, reterr);
     weir_buffer_done(&writer.buffer);
+    weir_buffer_done(&writer.packed);
     return code;
+}
+
+enum weir_error_code weir_snapshot_write(struct weir_filesystem *fs, const char *directory,
+    const char *prefix, const struct weir_job_vertex *vertex, uint32_t subtask_index,
+    const struct weir_subtask_snapshot *snapshot, const struct weir_snapshot_manifest *base,
+    struct weir_memory *memory, struct weir_arena *arena, struct weir_snapshot_manifest *ret,
+    struct weir_error *reterr)
+{
+    return weir_snapshot_write_as(WEIR_SNAPSHOT_PLAIN, fs, directory, prefix, vertex, subtask_index, snapshot,
+        base, memory, arena, ret, reterr);
 }

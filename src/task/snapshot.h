@@ -1,12 +1,14 @@
 /*
  * Snapshots in files. One subtask's part of a checkpoint is described by a manifest: sections (an operator's
- * blob, or one key group of its state; key groups are never mixed), each a range of a file with a hash. A
+ * blob, or one key group of its state or a part of one; key groups are never mixed), each a range of a file
+ * with a hash, compressed or not. A
  * section that is the same in the base checkpoint is not written again: it refers to the base's file. So a
  * manifest refers to files written for its own checkpoint or reachable from its base, and to no others; a
  * savepoint has no base and stands on its own.
  *
- * What changed is found by hash, per key group. A base's file of which little is still in use, or that would
- * be one file too many, is not referred to: its sections are written again. So files stay bounded.
+ * What nobody has written to since the base is not even looked at; of the rest, what changed is found by
+ * hash. A base's file of which little is still in use, or that would be one file too many, is not referred
+ * to: its sections are written again. So files stay bounded.
  *
  * A file: "WEIRSNAP", u32 version, u32 zero, then the bytes of the sections, end to end. It is named
  * <prefix>-<vertex>-<subtask>-<checkpoint id | final>.state, opened without replacing, synced, closed;
@@ -33,9 +35,11 @@ struct weir_snapshot_section {
     const char *uid;
     bool is_blob;
     uint32_t key_group;
+    uint64_t part; /* of the key group: see struct weir_state_sink */
     uint32_t file; /* index into files */
     uint64_t offset, length;
-    uint64_t hash; /* XXH3 of the bytes */
+    uint64_t raw_length; /* 0: stored as it is; else an LZ4 block that has so many bytes without */
+    uint64_t hash;       /* XXH3 of the bytes, without compression */
 };
 struct weir_snapshot_manifest {
     uint64_t checkpoint_id; /* WEIR_FINAL_CHECKPOINT_ID: the final one */
@@ -44,10 +48,13 @@ struct weir_snapshot_manifest {
     bool finished;
     struct weir_snapshot_file *files;
     uint32_t file_count;
-    struct weir_snapshot_section *sections; /* by uid in chain order; a blob, then key groups ascending */
+    struct weir_snapshot_section
+        *sections; /* by uid in chain order; a blob, then key groups and parts ascending */
     uint32_t section_count;
     uint64_t bytes_total, bytes_written; /* of sections; those that this checkpoint wrote itself */
 };
+
+enum weir_snapshot_compression { WEIR_SNAPSHOT_PLAIN, WEIR_SNAPSHOT_LZ4 };
 
 /* Writes, once weir_subtask_snapshot_settle() has done its part. base: this subtask's manifest in the
  * checkpoint that the snapshot names as its base, NULL = none (the savepoint flag and a base of another
@@ -55,6 +62,13 @@ struct weir_snapshot_manifest {
  * file is left, as far as the filesystem lets it be removed. */
 enum weir_error_code weir_snapshot_write(struct weir_filesystem *fs, const char *directory,
     const char *prefix, const struct weir_job_vertex *vertex, uint32_t subtask_index,
+    const struct weir_subtask_snapshot *snapshot, const struct weir_snapshot_manifest *base,
+    struct weir_memory *memory, struct weir_arena *arena, struct weir_snapshot_manifest *ret,
+    struct weir_error *reterr);
+/* The same, compressed. Sections that it does not make smaller, or refers to, stay as they are. */
+enum weir_error_code weir_snapshot_write_as(enum weir_snapshot_compression compression,
+    struct weir_filesystem *fs, const char *directory, const char *prefix,
+    const struct weir_job_vertex *vertex, uint32_t subtask_index,
     const struct weir_subtask_snapshot *snapshot, const struct weir_snapshot_manifest *base,
     struct weir_memory *memory, struct weir_arena *arena, struct weir_snapshot_manifest *ret,
     struct weir_error *reterr);

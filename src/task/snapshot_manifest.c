@@ -4,7 +4,7 @@
  *   parallelism, byte finished, varint bytes written;
  *   varint files: byte 1 = relative, text path, varint bytes, u64 hash;
  *   varint operators: text uid, varint sections: byte 1 = blob, varint key group, file, offset, length, u64
- * hash; u64 XXH3 of all before.
+ * hash; in version 2 also varint part, varint length without compression; u64 XXH3 of all before.
  *
  * A text is a varint length and bytes; u64 are little-endian.
  */
@@ -45,12 +45,21 @@ static uint32_t sections_of_operator(const struct weir_snapshot_manifest *manife
     return to - from;
 }
 
+static uint32_t version_of(const struct weir_snapshot_manifest *manifest)
+{
+    for (uint32_t i = 0; i < manifest->section_count; i++)
+        if (manifest->sections[i].part || manifest->sections[i].raw_length)
+            return SNAPSHOT_MANIFEST_VERSION_PARTS;
+    return SNAPSHOT_MANIFEST_VERSION;
+}
+
 void weir_snapshot_manifest_write(
     const struct weir_snapshot_manifest *manifest, const char *directory, struct weir_buffer *to)
 {
     size_t start = to->length;
     weir_buffer_append(to, SNAPSHOT_MANIFEST_MAGIC, SNAPSHOT_MAGIC_BYTES);
-    weir_buffer_append_varint(to, SNAPSHOT_MANIFEST_VERSION);
+    uint32_t version = version_of(manifest);
+    weir_buffer_append_varint(to, version);
     weir_buffer_append_varint(to, manifest->checkpoint_id);
     weir_buffer_append_varint(to, manifest->epoch);
     weir_buffer_append_varint(to, manifest->vertex_id);
@@ -83,6 +92,9 @@ void weir_snapshot_manifest_write(
             weir_buffer_append_varint(to, section->offset);
             weir_buffer_append_varint(to, section->length);
             weir_buffer_append_u64(to, section->hash);
+            if (version < SNAPSHOT_MANIFEST_VERSION_PARTS) continue;
+            weir_buffer_append_varint(to, section->part);
+            weir_buffer_append_varint(to, section->raw_length);
         }
     }
     if (!to->overflowed) weir_buffer_append_u64(to, XXH3_64bits(to->data + start, to->length - start));
@@ -97,6 +109,7 @@ struct manifest_reader {
     const char *directory;
     struct weir_snapshot_manifest *manifest;
     const char *wrong;
+    uint64_t version;
 };
 
 static bool refuse(struct manifest_reader *reader, const char *wrong)
@@ -147,7 +160,8 @@ static bool read_files(struct manifest_reader *reader)
 static bool is_after(const struct weir_snapshot_section *section, const struct weir_snapshot_section *before)
 {
     if (section->is_blob) return false; /* first of its operator */
-    return before->is_blob || section->key_group > before->key_group;
+    return before->is_blob || section->key_group > before->key_group ||
+           (section->key_group == before->key_group && section->part > before->part);
 }
 
 static bool read_section(struct manifest_reader *reader, const char *uid, bool first)
@@ -161,7 +175,13 @@ static bool read_section(struct manifest_reader *reader, const char *uid, bool f
     section->offset = weir_reader_varint(reader->from);
     section->length = weir_reader_varint(reader->from);
     section->hash = weir_reader_u64(reader->from);
+    bool parts = reader->version >= SNAPSHOT_MANIFEST_VERSION_PARTS;
+    section->part = parts ? weir_reader_varint(reader->from) : 0;
+    section->raw_length = parts ? weir_reader_varint(reader->from) : 0;
     if (reader->from->failed) return refuse(reader, "it ends early");
+    if (section->raw_length > SNAPSHOT_PACKED_MAX ||
+        section->raw_length / SNAPSHOT_RATIO_MAX > section->length + 1)
+        return refuse(reader, "a section is longer than it can have been compressed");
     if (section->key_group >= manifest->max_parallelism)
         return refuse(reader, "a key group is above the maximum parallelism");
     if (section->file >= manifest->file_count)
@@ -230,8 +250,9 @@ static bool read_body(struct manifest_reader *reader)
     const void *magic = weir_reader_bytes(reader->from, SNAPSHOT_MAGIC_BYTES);
     if (!magic || memcmp(magic, SNAPSHOT_MANIFEST_MAGIC, SNAPSHOT_MAGIC_BYTES) != 0)
         return refuse(reader, "it does not begin with \"" SNAPSHOT_MANIFEST_MAGIC "\"");
-    if (weir_reader_varint(reader->from) != SNAPSHOT_MANIFEST_VERSION)
-        return refuse(reader, "its version is not 1, which is what this build reads");
+    reader->version = weir_reader_varint(reader->from);
+    if (reader->version != SNAPSHOT_MANIFEST_VERSION && reader->version != SNAPSHOT_MANIFEST_VERSION_PARTS)
+        return refuse(reader, "its version is not 1 or 2, which are what this build reads");
     if (!read_head(reader) || !read_files(reader)) return false;
     uint32_t operators = get_u32(reader->from), capacity = 0;
     if (reader->from->failed || operators > WEIR_PLAN_NODES_MAX)

@@ -19,8 +19,10 @@ struct weir_snapshot_reader {
         const char *path;
         bool is_copy, storage_only;
     } files[WEIR_SNAPSHOT_FILES_MAX];
-    uint8_t *bytes;
-    size_t bytes_capacity;
+    struct piece {
+        uint8_t *bytes;
+        size_t capacity;
+    } piece, packed; /* of a key group; of what is to be unpacked */
     struct weir_snapshot_reader_statistics statistics;
 };
 
@@ -101,6 +103,29 @@ static enum weir_error_code open_file(
     return code;
 }
 
+static uint64_t raw_length(const struct weir_snapshot_section *section)
+{
+    return section->raw_length ? section->raw_length : section->length;
+}
+
+static uint8_t *make_piece(struct weir_snapshot_reader *reader, struct piece *piece, uint64_t bytes)
+{
+    if (piece->bytes && bytes <= piece->capacity) return piece->bytes;
+    weir_memory_release(reader->config.memory, piece->bytes, piece->capacity);
+    piece->capacity = bytes + bytes / 4 + 1;
+    piece->bytes = weir_memory_allocate(reader->config.memory, piece->capacity);
+    return piece->bytes;
+}
+
+static enum weir_error_code not_whole(const struct open_file *open,
+    const struct weir_snapshot_section *section, const char *what, const char *how, struct weir_error *reterr)
+{
+    return weir_error_set(reterr, WEIR_E_STATE, "%s: %s of %s (bytes %llu to %llu) is %s", open->path, what,
+        section->uid, (unsigned long long)section->offset,
+        (unsigned long long)(section->offset + section->length), how);
+}
+
+/* bytes: room for what the section has without compression. */
 static enum weir_error_code read_verified(struct weir_snapshot_reader *reader,
     const struct weir_snapshot_section *section, uint8_t *bytes, struct weir_error *reterr)
 {
@@ -113,21 +138,18 @@ static enum weir_error_code read_verified(struct weir_snapshot_reader *reader,
     enum weir_error_code code = WEIR_OK;
     size_t got = 0;
     if (!open->file) code = open_file(reader, section->file, reterr);
+    uint8_t *stored = section->raw_length ? make_piece(reader, &reader->packed, section->length) : bytes;
     if (!code)
         code = read_whole(
-            filesystem_of(reader, open), open->file, section->offset, bytes, section->length, &got, reterr);
+            filesystem_of(reader, open), open->file, section->offset, stored, section->length, &got, reterr);
     if (code) return weir_error_wrap(reterr, "cannot read %s of %s from %s", what, section->uid, open->path);
     if (got < section->length)
-        return weir_error_set(reterr, WEIR_E_STATE,
-            "%s: %s of %s (bytes %llu to %llu) is cut off: the file is truncated", open->path, what,
-            section->uid, (unsigned long long)section->offset,
-            (unsigned long long)(section->offset + section->length));
+        return not_whole(open, section, what, "cut off: the file is truncated", reterr);
+    if (section->raw_length && !weir_snapshot_unpack(stored, section->length, bytes, section->raw_length))
+        return not_whole(open, section, what, "damaged: it cannot be decompressed", reterr);
     bool unverified = open->is_copy && reader->config.local->unverified;
-    if (!unverified && XXH3_64bits(bytes, section->length) != section->hash)
-        return weir_error_set(reterr, WEIR_E_STATE,
-            "%s: %s of %s (bytes %llu to %llu) is damaged: its checksum is wrong", open->path, what,
-            section->uid, (unsigned long long)section->offset,
-            (unsigned long long)(section->offset + section->length));
+    if (!unverified && XXH3_64bits(bytes, raw_length(section)) != section->hash)
+        return not_whole(open, section, what, "damaged: its checksum is wrong", reterr);
     *(open->is_copy ? &reader->statistics.bytes_local : &reader->statistics.bytes_storage) += section->length;
     return WEIR_OK;
 }
@@ -159,14 +181,8 @@ static enum weir_error_code load(
 {
     struct weir_snapshot_reader *reader = context;
     const struct weir_snapshot_section *section = reader->origins[index];
-    struct weir_memory *memory = reader->config.memory;
-    if (section->length > reader->bytes_capacity || !reader->bytes) {
-        weir_memory_release(memory, reader->bytes, reader->bytes_capacity);
-        reader->bytes_capacity = section->length + section->length / 4 + 1;
-        reader->bytes = weir_memory_allocate(memory, reader->bytes_capacity);
-    }
-    *ret = reader->bytes;
-    return read_section(reader, reader->parts[index], section, reader->bytes, reterr);
+    *ret = make_piece(reader, &reader->piece, raw_length(section));
+    return read_section(reader, reader->parts[index], section, reader->piece.bytes, reterr);
 }
 
 /* A length is believed once the file was seen to be that long. */
@@ -197,7 +213,7 @@ static enum weir_error_code add_manifest(struct weir_snapshot_reader *reader,
                 manifest->files[section->file].path);
         uint8_t *bytes = NULL;
         if (section->is_blob) {
-            bytes = weir_arena_allocate(reader->config.arena, section->length + 1);
+            bytes = weir_arena_allocate(reader->config.arena, raw_length(section) + 1);
             code = read_section(reader, manifest, section, bytes, reterr);
             if (code) return code;
         }
@@ -208,7 +224,7 @@ static enum weir_error_code add_manifest(struct weir_snapshot_reader *reader,
             .is_blob = section->is_blob,
             .key_group = section->key_group,
             .bytes = bytes,
-            .length = section->length };
+            .length = raw_length(section) };
     }
     return WEIR_OK;
 }
@@ -303,7 +319,8 @@ void weir_snapshot_reader_free(struct weir_snapshot_reader *reader)
 {
     if (!reader) return;
     close_files(reader);
-    weir_memory_release(reader->config.memory, reader->bytes, reader->bytes_capacity);
+    weir_memory_release(reader->config.memory, reader->piece.bytes, reader->piece.capacity);
+    weir_memory_release(reader->config.memory, reader->packed.bytes, reader->packed.capacity);
     weir_memory_release(reader->config.memory, reader, sizeof *reader);
 }
 

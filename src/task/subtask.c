@@ -157,6 +157,10 @@ static enum weir_error_code restore_one(
         if (!code && weir_memory_over_limit(s->config.memory)) code = does_not_fit(s, reterr);
         if (code) return code;
     }
+    if (s->states[index]) {
+        enum weir_error_code code = weir_state_restored(s->states[index], restore->checkpoint_id, reterr);
+        if (code) return code;
+    }
     if (index == 0 && s->source) {
         return s->source->ops->restore ? s->source->ops->restore(s->source, blobs, blob_count, reterr)
                                        : WEIR_OK;
