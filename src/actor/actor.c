@@ -251,6 +251,10 @@ static void carry_out(struct weir_actor *actor, const struct target *from, struc
     case WEIR_EFFECT_JOB_STOP: stop_job(actor, &effect->to_job); break;
     default:
         effect->tag.instance = from->instance;
+        if (effect->kind == WEIR_EFFECT_LOG) { /* who says it */
+            effect->to_role = from->role;
+            effect->to_job = from->job;
+        }
         execute(actor, effect);
         break;
     }

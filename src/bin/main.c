@@ -126,6 +126,7 @@ struct weir_config *load_config(char *const *definitions, uint32_t definition_co
     }
     /* The words of the option are the levels, in their order. */
     weir_log_level_set((enum weir_log_level)weir_config_get_enum(config, "weir.log.level", WEIR_LOG_WARN));
+    weir_log_json_set(weir_config_get_enum(config, "weir.log.format", 0) == 1, "weir");
     for (size_t i = 0; with_notices && i < weir_config_notice_count(config); i++) {
         enum weir_config_notice_kind kind;
         const char *text = weir_config_notice(config, i, &kind);

@@ -21,7 +21,6 @@ struct local {
     uint32_t definition_count;
     char parallelism[64];
     struct weir_buffer directory; /* of its own, gone with it; empty: as configured */
-    struct weir_control_loop *loop;
     const char *rest_address;
     pthread_t taskmanager, client;
     _Atomic int taskmanager_code, client_code; /* client_code: -1 before it has ended */
@@ -89,11 +88,19 @@ static bool set_defaults(struct local *local)
            (port || set(local, "rest.bind-port", "8081-8180")) && make_directory(local);
 }
 
+/* As a signal would: the loops may be gone already, the descriptor never is. */
+static void stop_all(void)
+{
+    uint64_t one = 1;
+    ssize_t written = write(weir_os_stop_descriptor(), &one, sizeof one);
+    (void)written;
+}
+
 static void *run_taskmanager(void *argument)
 {
     struct local *local = argument;
     local->taskmanager_code = taskmanager_run(local->config);
-    weir_control_loop_stop(local->loop);
+    stop_all();
     return NULL;
 }
 
@@ -110,14 +117,13 @@ static void *run_script(void *argument)
     }
     arguments[count++] = (char *)local->script;
     local->client_code = verb_run(count, arguments);
-    weir_control_loop_stop(local->loop);
+    stop_all();
     return NULL;
 }
 
 static void on_ready(void *owner, struct weir_control_loop *loop, const char *rest_address)
 {
     struct local *local = owner;
-    local->loop = loop;
     local->rest_address = rest_address;
     pthread_create(&local->taskmanager, NULL, run_taskmanager, local);
     if (local->script) pthread_create(&local->client, NULL, run_script, local);

@@ -26,7 +26,7 @@ enum weir_effect_kind {
     WEIR_EFFECT_LOCAL,       /* to_role, to_job, local: another machine of this process */
     WEIR_EFFECT_JOB_START,   /* to_job, local (JOB_START): make a JobMaster and hand it the message */
     WEIR_EFFECT_JOB_STOP,    /* to_job: drop the JobMaster; nothing of it is heard any more */
-    WEIR_EFFECT_LOG,         /* level, text */
+    WEIR_EFFECT_LOG,         /* level, text; the actor adds to_role and to_job: of the machine that says it */
     WEIR_EFFECT_EXIT         /* exit_code, text: this process ends */
 };
 

@@ -466,7 +466,23 @@ static void execute_log(const struct weir_effect *effect)
         [WEIR_CONTROL_WARN] = WEIR_LOG_WARN,
         [WEIR_CONTROL_ERROR] = WEIR_LOG_ERROR,
     };
-    weir_log(levels[effect->level], "weir.control", "%s", effect->text);
+    static const char *const loggers[] = {
+        [WEIR_ROLE_LEADER] = "weir.leader",
+        [WEIR_ROLE_DISPATCHER] = "weir.dispatcher",
+        [WEIR_ROLE_RESOURCEMANAGER] = "weir.resourcemanager",
+        [WEIR_ROLE_JOBMASTER] = "weir.jobmaster",
+        [WEIR_ROLE_TASKEXECUTOR] = "weir.taskexecutor",
+    };
+    const char *logger =
+        (size_t)effect->to_role < WEIR_ARRAY_COUNT(loggers) ? loggers[effect->to_role] : NULL;
+    if (!logger) logger = "weir.control";
+    if (effect->to_role != WEIR_ROLE_JOBMASTER) {
+        weir_log(levels[effect->level], logger, "%s", effect->text);
+        return;
+    }
+    char job[WEIR_JOB_ID_TEXT_BYTES];
+    weir_log(
+        levels[effect->level], logger, "%s (job %s)", effect->text, weir_job_id_print(&effect->to_job, job));
 }
 
 static void env_execute(struct weir_env *env, const struct weir_effect *effect)

@@ -24,8 +24,30 @@ struct host_event *host_event_new(struct host_task *task, enum weir_task_event_k
 
 static void free_task_when_done(struct host_task *task);
 
+/* What each task was told, and what became of it. */
+static void log_task(
+    enum weir_log_level level, const struct host_task *task, const char *what, const char *why)
+{
+    weir_log(level, LOGGER, "%s (%u/%u) %s%s (attempt %u of epoch %llu, slot %u, job %s)",
+        task->vertex ? task->vertex->name : "a task that could not be made", task->attempt.subtask + 1,
+        task->vertex ? task->vertex->parallelism : 0, what, why, task->attempt.number,
+        (unsigned long long)task->attempt.epoch, task->slot->index, task->region->job_text);
+}
+
+static void log_event(const struct host_task *task, const struct weir_task_event *event)
+{
+    switch (event->kind) {
+    case WEIR_TASK_RUNNING: log_task(WEIR_LOG_INFO, task, "runs", ""); break;
+    case WEIR_TASK_ENDED: log_task(WEIR_LOG_INFO, task, "has finished", ""); break;
+    case WEIR_TASK_CANCELED: log_task(WEIR_LOG_INFO, task, "is canceled", ""); break;
+    case WEIR_TASK_FAILED: log_task(WEIR_LOG_WARN, task, "failed: ", event->error ? event->error : ""); break;
+    default: break;
+    }
+}
+
 static void tell(struct host_event *event)
 {
+    log_event(event->task, &event->event);
     struct weir_task_runtime *runtime = event->runtime;
     /* What ended because it was forgotten is not told. */
     if (!runtime->closing && !event->task->forgotten) {
@@ -168,6 +190,7 @@ static void task_prepared(void *argument)
         return;
     }
     keep_restored(task);
+    log_task(WEIR_LOG_INFO, task, "is deployed", "");
     tell_restored(task);
     weir_subtask_adopt_epoch(task->subtask, task->attempt.epoch);
     task->state = HOST_TASK_RUNNING;
@@ -337,7 +360,10 @@ void weir_task_runtime_execute(struct weir_task_runtime *runtime, const struct w
     if (effect->action == WEIR_TASK_CANCEL) task->canceled = true;
     if (task->state != HOST_TASK_RUNNING) return; /* being made: seen to when it is; over: told */
     switch (effect->action) {
-    case WEIR_TASK_CANCEL: weir_subtask_cancel(task->subtask); break;
+    case WEIR_TASK_CANCEL:
+        log_task(WEIR_LOG_INFO, task, "is told to cancel", "");
+        weir_subtask_cancel(task->subtask);
+        break;
     case WEIR_TASK_TRIGGER: trigger_task(task, effect); break;
     case WEIR_TASK_ABORT:
         host_task_drop_held(task, effect->checkpoint, 0);

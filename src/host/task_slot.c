@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "base/assert.h"
 #include "host/task_runtime_internal.h"
 #include "os/clock.h"
@@ -194,6 +195,9 @@ static bool run_round(struct host_slot *slot, int64_t *wake_ms)
 void *host_slot_main(void *argument)
 {
     struct host_slot *slot = argument;
+    char name[16];
+    snprintf(name, sizeof name, "slot-%u", slot->index);
+    pthread_setname_np(pthread_self(), name);
     for (;;) {
         atomic_store(&slot->signaled, false);
         take_arrivals(slot);

@@ -3,7 +3,8 @@
  *
  *     2026-01-31 12:00:00,123 INFO  weir.session                                                 [] - message
  *
- * The time is local to the machine. A line goes out with one write(), so lines of several threads never mix;
+ * or, by weir.log.format: JSON, as an object of the Elastic Common Schema. The time is local to the machine,
+ * in JSON it is UTC. A line goes out with one write(), so lines of several threads never mix;
  * line breaks and control characters in a message are escaped, so that one event is one line whatever it
  * quotes. Pure libraries never log: they return errors, and the edge logs once. Nothing secret is logged:
  * values of options go through weir_config's redaction.
@@ -29,7 +30,9 @@ void weir_log_level_set(enum weir_log_level level); /* events below it are dropp
 bool weir_log_enabled(enum weir_log_level level);
 bool weir_log_level_parse(
     const char *text, enum weir_log_level *level); /* "info", "WARN", "off"; case does not matter */
-void weir_log_descriptor_set(int descriptor);      /* where lines go; 2 at start. borrowed */
+/* service_name: plain ASCII, for readers that collect several. @thread main, before others are started */
+void weir_log_json_set(bool json, const char *service_name);
+void weir_log_descriptor_set(int descriptor); /* where lines go; 2 at start. borrowed */
 void weir_log(enum weir_log_level level, const char *logger, const char *format, ...) WEIR_PRINTF(3, 4);
 /* "<what>: <message>", with the causes behind it. */
 void weir_log_error(

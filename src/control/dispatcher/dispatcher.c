@@ -1,5 +1,6 @@
 /* The dispatcher machine: which jobs exist. Its states, and the way of an event through it. */
 #include "control/dispatcher/internal.h"
+#include "control/jobmaster/states.h"
 #include "base/assert.h"
 #include "control/planted.h"
 #include <string.h>
@@ -169,6 +170,21 @@ static void on_suspended(struct weir_dispatcher *dispatcher, const struct weir_e
 
 /* ---------------------------------------------------------------- JobMasters */
 
+static void log_switch(
+    const struct dispatcher_job *job, const Weir__JobSummary *summary, struct weir_effects *effects)
+{
+    Weir__JobState before = job->summary ? job->summary->state : WEIR__JOB_STATE__JOB_STATE_UNSPECIFIED;
+    if (summary->state == before) return;
+    char id[WEIR_JOB_ID_TEXT_BYTES];
+    Weir__JobState state = summary->state;
+    bool failed = state == WEIR__JOB_STATE__JOB_RESTARTING || state == WEIR__JOB_STATE__JOB_FAILING ||
+                  state == WEIR__JOB_STATE__JOB_FAILED;
+    weir_effect_log(effects, failed ? WEIR_CONTROL_WARN : WEIR_CONTROL_INFO,
+        "Job %s (%s) switched from state %s to %s.%s%s", summary->name, weir_job_id_print(&job->id, id),
+        before ? weir_job_state_name(before) : "INITIALIZING", weir_job_state_name(summary->state),
+        failed ? " Reason: " : "", failed && summary->error ? summary->error : "");
+}
+
 static void on_job_status(struct weir_dispatcher *dispatcher, struct dispatcher_job *job,
     const struct weir_local_message *local, struct weir_effects *effects)
 {
@@ -178,7 +194,10 @@ static void on_job_status(struct weir_dispatcher *dispatcher, struct dispatcher_
         dispatcher__job_set_state(job, DISPATCHER_JOB_ACTIVE);
     }
     job->claimed = true;
-    if (local->summary) dispatcher__job_set_summary(job, local->summary);
+    if (local->summary) {
+        log_switch(job, local->summary, effects);
+        dispatcher__job_set_summary(job, local->summary);
+    }
     if (dispatcher->shutting_down) dispatcher__cancel_all(dispatcher, effects);
 }
 

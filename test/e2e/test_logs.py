@@ -1,0 +1,47 @@
+"""What the logs of a cluster say around the death of its leader and of a TaskManager."""
+import json
+
+import test_cluster as base
+from test_cluster import kill_leader, run_job, start, subtasks  # noqa: F401
+
+
+def events(process):
+    """Every line is one object of the Elastic Common Schema."""
+    found = []
+    for line in process.text().splitlines():
+        event = json.loads(line)
+        assert set(event) == {'@timestamp', 'ecs.version', 'service.name', 'log.level', 'message',
+                              'process.thread.name', 'log.logger'}, line
+        found.append((event['log.logger'], event['log.level'], event['message']))
+    return found
+
+
+def said(process, logger, level, *parts):
+    return [m for g, v, m in events(process) if (g, v) == (logger, level) and all(p in m for p in parts)]
+
+
+def test_who_leads_why_and_what_tasks_were_told(start):  # noqa: F811
+    cluster = start(arguments=['-Dweir.log.format=JSON'])
+    job = run_job(cluster)
+    kill_leader(cluster)
+    leader, epoch = cluster.leader()
+    assert said(leader, 'weir.leader', 'INFO', f'wants to lead with epoch {epoch}: ')
+    assert said(leader, 'weir.leader', 'INFO', f'leads with epoch {epoch}')
+    cluster.wait('the re-attachment', lambda: said(leader, 'weir.jobmaster', 'INFO', 'regions go on, 0 are deployed',
+                                                   f'(job {job})'))
+    for taskmanager in cluster.taskmanagers:
+        assert said(taskmanager, 'weir.taskexecutor', 'INFO', 'Follows leader', f'of epoch {epoch}')
+    victim = cluster.taskmanagers[0]
+    assert len(said(victim, 'weir.task', 'INFO', ' is deployed (attempt 1 of epoch', f'job {job}')) > 0
+    victim.kill()
+    cluster.wait('the job again', lambda: subtasks(cluster, job))
+    cluster.wait('the reason', lambda: said(leader, 'weir.resourcemanager', 'WARN', 'is lost: ') and
+                 said(leader, 'weir.jobmaster', 'WARN', 'fails over: TaskManager', f'(job {job})'))
+    assert said(leader, 'weir.dispatcher', 'WARN', f'({job}) switched from state RUNNING to RESTARTING. Reason: ')
+    cluster.wait('its end', lambda: said(leader, 'weir.dispatcher', 'INFO',
+                                         f'({job}) switched from state RESTARTING to RUNNING'))
+    survivor = cluster.taskmanagers[1]
+    cluster.wait('its tasks', lambda: said(survivor, 'weir.task', 'INFO', ' runs (attempt', f'of epoch {epoch}'))
+    base.cancel(cluster, job)
+    cluster.wait('their end', lambda: said(survivor, 'weir.task', 'INFO', ' is told to cancel', f'job {job}') and
+                 said(survivor, 'weir.task', 'INFO', ' is canceled ', f'job {job}'))
