@@ -49,8 +49,9 @@ static void refuse(struct weir_jobmaster *jm, weir_node from, uint64_t request, 
 static void cancel(struct weir_jobmaster *jm, weir_node from, uint64_t request, struct weir_effects *effects)
 {
     const Weir__Target *target = jm->record.wanted->target;
-    /* A STOP whose savepoint is recorded ends the job anyway, and so does an end that has begun. */
-    if (target->kind != WEIR__TARGET_KIND__TARGET_CANCEL && !jobmaster__ending(jm) &&
+    /* A STOP whose savepoint is recorded ends the job anyway. A failure does not, until it is recorded: the
+     * next leader knows nothing of it. */
+    if (target->kind != WEIR__TARGET_KIND__TARGET_CANCEL && jm->end < END_WRITING &&
         !jobmaster__only_commit(jm)) {
         new_target(jm, WEIR__TARGET_KIND__TARGET_CANCEL);
         jobmaster__record_changed(jm, effects);

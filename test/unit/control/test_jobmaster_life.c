@@ -204,6 +204,26 @@ static void past_the_final_commit_timeout_the_result_names_the_checkpoint(void *
     world_done(&w);
 }
 
+static void a_cancel_of_a_failing_job_is_recorded(void **state)
+{
+    one_region();
+    w.plan->settings->restart_strategy = WEIR__RESTART_STRATEGY__RESTART_NONE;
+    world_submit(&w);
+    w.hold_commit = true;
+    world_wait(&w, 1200000);
+    world_fail(&w, 2, 0, "gone");
+    world_wait(&w, SECOND);
+    assert_int_equal(w.state, JOB(FAILING)); /* of which the record knows nothing */
+    world_ask(
+        &w, 3, WEIR__ENVELOPE__BODY_CANCEL, WEIR_PROTO_NEW(&w.arena, Weir__CancelJob, weir__cancel_job));
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    assert_int_equal(world_record(&w)->target->kind, WEIR__TARGET_KIND__TARGET_CANCEL);
+    w.hold_commit = false;
+    world_wait(&w, 10 * SECOND);
+    assert_int_equal(w.result->state, JOB(FAILED));
+    world_done(&w);
+}
+
 static void a_failed_job_redeploys_its_sinks_to_commit(void **state)
 {
     one_region();
@@ -361,6 +381,7 @@ int main(void)
         cmocka_unit_test(a_cancel_is_in_the_record_before_it_is_answered),
         cmocka_unit_test(a_canceled_job_commits_what_its_record_names),
         cmocka_unit_test(past_the_final_commit_timeout_the_result_names_the_checkpoint),
+        cmocka_unit_test(a_cancel_of_a_failing_job_is_recorded),
         cmocka_unit_test(a_failed_job_redeploys_its_sinks_to_commit),
         cmocka_unit_test(no_region_changes_while_a_write_is_unsettled),
         cmocka_unit_test(a_slot_that_refuses_is_given_back),
