@@ -76,6 +76,13 @@ struct weir_config *cluster_config(const char *verb, int argument_count, char **
     return config;
 }
 
+static int64_t leaderless_grace_us(const struct weir_config *config)
+{
+    return weir_config_is_set(config, "weir.taskmanager.leaderless-grace")
+               ? weir_config_get_duration_ms(config, "weir.taskmanager.leaderless-grace", 0) * 1000
+               : INT64_MAX;
+}
+
 static void set_defaults(struct cluster_setup *setup)
 {
     const struct weir_config *config = setup->config;
@@ -86,13 +93,14 @@ static void set_defaults(struct cluster_setup *setup)
         .heartbeat_timeout_us = timeout_ms * 1000,
         .leader_silence_us = SECOND_US / 2,
         .reattach_timeout_us = 10 * SECOND_US,
-        .leaderless_grace_us = INT64_MAX,
+        .leaderless_grace_us = leaderless_grace_us(config),
         .registration_timeout_us =
             weir_config_get_duration_ms(config, "taskmanager.registration.timeout", 300000) * 1000,
         .store_poll_us = SECOND_US,
         .suspicion_hold_off_us = 10 * SECOND_US,
         .tombstone_us = INT64_C(3600) * SECOND_US,
-        .sweep_interval_us = 60 * SECOND_US,
+        .sweep_interval_us =
+            weir_config_get_duration_ms(config, "weir.jobmanager.sweep-interval", 60000) * 1000,
         .slot_request_timeout_us = weir_config_get_duration_ms(config, "slot.request.timeout", 300000) * 1000,
         .idle_taskmanager_us =
             weir_config_get_duration_ms(config, "resourcemanager.taskmanager-timeout", 30000) * 1000,

@@ -249,6 +249,29 @@ static enum weir_error_code list_blobs(struct weir_filesystem *fs, struct blob_w
     return code;
 }
 
+/* A checkpoint's directory goes with its last file, the job's with its last checkpoint. Ids are never used
+ * twice: nobody makes such a directory again, and removing one fails where somebody was faster and has
+ * written into it. */
+static void remove_empty_parents(struct weir_filesystem *fs, struct blob_work *work)
+{
+    static const char owned_by_tasks[] = "taskowned";
+    const char *parent = parent_of(&work->arena, work->path);
+    const char *job = parent ? parent_of(&work->arena, parent) : NULL;
+    const char *name = job ? parent + strlen(job) + 1 : "";
+    if (strncmp(name, "chk-", 4) == 0) {
+        if (fs->remove(fs, parent, false, NULL)) return;
+    } else if (strcmp(name, owned_by_tasks) != 0) {
+        return;
+    }
+    struct weir_directory_entry *entries;
+    uint32_t count;
+    if (fs->list(fs, &work->arena, job, &entries, &count, NULL)) return;
+    if (count == 1 && strcmp(entries[0].name, owned_by_tasks) == 0)
+        count = fs->remove(fs, weir_arena_format(&work->arena, "%s/%s", job, owned_by_tasks), false, NULL) !=
+                WEIR_OK;
+    if (count == 0) (void)fs->remove(fs, job, false, NULL);
+}
+
 static void blob_work(uv_work_t *request)
 {
     struct blob_work *work = (struct blob_work *)request;
@@ -260,7 +283,10 @@ static void blob_work(uv_work_t *request)
     case WEIR_BLOB_PUT: code = put_blob(fs, work, &error); break;
     case WEIR_BLOB_GET: code = get_blob(fs, work, &error); break;
     case WEIR_BLOB_LIST: code = list_blobs(fs, work, work->path, 0, &list, &error); break;
-    case WEIR_BLOB_DELETE: code = fs->remove(fs, work->path, false, &error); break;
+    case WEIR_BLOB_DELETE:
+        code = fs->remove(fs, work->path, false, &error);
+        if (!code) remove_empty_parents(fs, work);
+        break;
     case WEIR_BLOB_COPY: code = copy_blob(fs, work, &error); break;
     }
     work->answer.names = list.names;
