@@ -216,10 +216,13 @@ static void a_cancel_of_a_failing_job_is_recorded(void **state)
     assert_int_equal(w.state, JOB(FAILING)); /* of which the record knows nothing */
     world_ask(
         &w, 3, WEIR__ENVELOPE__BODY_CANCEL, WEIR_PROTO_NEW(&w.arena, Weir__CancelJob, weir__cancel_job));
+    world_run(&w);
+    assert_non_null(w.reply);
     assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
     assert_int_equal(world_record(&w)->target->kind, WEIR__TARGET_KIND__TARGET_CANCEL);
     w.hold_commit = false;
     world_wait(&w, 10 * SECOND);
+    assert_non_null(w.result);
     assert_int_equal(w.result->state, JOB(FAILED));
     world_done(&w);
 }
