@@ -5,6 +5,9 @@
 
 /* So many within so long are no hold-off (4.3): the first one is learned of late, the next is held off. */
 enum { WRONGLY_MAX = 2, WRONGLY_US = 5000000, UNREFUSED_US = 10000000 };
+/* One that was deposed wrongly and has been among the candidates again for so long was seen by all of them;
+ * then nobody suspects for a hold-off, by the fastest of clocks. */
+enum { SEEN_US = 3000000, HOLD_OFF_US = 8000000 };
 
 struct state {
     uint64_t adopted[WEIR_SIM_PROCESSES_MAX]; /* by this start of a TaskManager */
@@ -17,6 +20,8 @@ struct state {
         uint64_t incarnation;
     } deposed[WRONGLY_MAX]; /* living leaders: a ring */
     uint32_t deposed_count;
+    int64_t shown_us[WEIR_SIM_PROCESSES_MAX];  /* since when its entry among the candidates is there; 0: it is
+                                                  not */
     int64_t absent_us[WEIR_SIM_PROCESSES_MAX]; /* since when its entry among the candidates is gone; 0: it is
                                                   there */
     struct {
@@ -102,6 +107,16 @@ static void check_hold_off(struct weir_sim *sim, struct state *state, const stru
     int64_t now = weir_sim_now(sim), refused = sim->network.refused_us[holder->index];
     if (!refused || now - refused > UNREFUSED_US)
         weir_sim_fail(sim, "4.3", "%s leads, lives and refused nobody, and was deposed", holder->name);
+    for (uint32_t k = 0; k < WRONGLY_MAX && sim->store.transactions; k++) {
+        const struct deposed *deposed = &state->deposed[k];
+        const struct weir_sim_process *process = &sim->processes[deposed->process];
+        int64_t shown = state->shown_us[deposed->process];
+        if (deposed->at_us && weir_sim_process_is_up(process) &&
+            process->incarnation == deposed->incarnation && shown > deposed->at_us &&
+            now - shown >= SEEN_US && now - deposed->at_us < HOLD_OFF_US)
+            weir_sim_fail(sim, "H12", "%s was deposed, and %s %lld ms before, which all see to live",
+                holder->name, process->name, (long long)(now - deposed->at_us) / 1000);
+    }
     uint32_t seen = 1;
     int64_t first = now;
     for (uint32_t k = 0; k < WRONGLY_MAX; k++) {
@@ -128,7 +143,10 @@ static void stored(struct weir_sim *sim, void *self, struct weir_sim_process *wr
     Weir__LeaderRecord *old, *record;
     if (strncmp(key, "candidates/", 11) == 0) {
         struct weir_sim_process *candidate = weir_sim_process_find(sim, key + 11);
-        if (candidate) state->absent_us[candidate->index] = after ? 0 : weir_sim_now(sim) + 1;
+        if (candidate) {
+            state->absent_us[candidate->index] = after ? 0 : weir_sim_now(sim) + 1;
+            state->shown_us[candidate->index] = after ? weir_sim_now(sim) : 0;
+        }
     }
     if (strcmp(key, "leader") != 0 || !before || !after) return;
     if (weir_leader_record_decode(&sim->scratch, before->value, before->length, &old, NULL) ||
