@@ -216,8 +216,6 @@ static void init_slots(struct weir_local_job *job)
         slot->index = i;
         slot->subtasks = WEIR_ARENA_ARRAY(&job->arena, struct weir_subtask *, graph->vertex_count);
         weir_memory_child_init(&slot->memory, job->config.memory, job->config.managed_bytes_per_slot);
-        pthread_mutex_init(&slot->mutex, NULL);
-        init_condition(&slot->condition);
     }
 }
 
@@ -395,10 +393,6 @@ void weir_local_job_free(struct weir_local_job *job)
     }
     for (uint32_t i = 0; i < job->subtask_count; i++) weir_subtask_free(job->subtasks[i].subtask);
     for (uint32_t i = 0; i < job->channel_count; i++) weir_channel_free(job->channels[i]);
-    for (uint32_t i = 0; i < job->slot_count; i++) {
-        pthread_mutex_destroy(&job->slots[i].mutex);
-        pthread_cond_destroy(&job->slots[i].condition);
-    }
     pthread_mutex_destroy(&job->mutex);
     pthread_cond_destroy(&job->condition);
     pthread_cond_destroy(&job->coordinator_condition);

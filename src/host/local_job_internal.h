@@ -3,13 +3,12 @@
 #define WEIR_HOST_LOCAL_JOB_INTERNAL_H
 
 #include "host/local_job.h"
+#include "os/parker.h"
 #include "task/snapshot.h"
 #include <pthread.h>
 
 enum { LOCAL_SLOTS_MAX = 1024 };
 
-/* A slot thread's place to park. signaled is set by any wake-up and cleared by the slot before it looks for
- * work. */
 struct local_slot {
     struct weir_waker waker; /* first: weir_waker * is cast back */
     struct weir_local_job *job;
@@ -19,9 +18,7 @@ struct local_slot {
     uint32_t index;
     struct weir_subtask **subtasks;
     uint32_t subtask_count;
-    pthread_mutex_t mutex;
-    pthread_cond_t condition;
-    _Atomic bool signaled, parked;
+    struct weir_parker parker;
 };
 
 struct local_acknowledgement {

@@ -1,43 +1,18 @@
 #include "host/local_job_internal.h"
 #include "os/clock.h"
-#include <sched.h>
 
 enum { SPIN_ROUNDS = 200, PARK_MS_MAX = 100 };
 
 void local_slot_wake(struct weir_waker *waker)
 {
-    struct local_slot *slot = (struct local_slot *)waker;
-    /* Dekker's pattern: we write signaled, then read parked; the slot writes parked, then reads signaled.
-     * Both orders are sequentially consistent, so that at least one side sees the other. */
-    if (atomic_exchange(&slot->signaled, true)) return;
-    if (!atomic_load(&slot->parked)) return;
-    pthread_mutex_lock(&slot->mutex);
-    pthread_cond_signal(&slot->condition);
-    pthread_mutex_unlock(&slot->mutex);
+    weir_parker_wake(&((struct local_slot *)waker)->parker);
 }
 
 static void park(struct local_slot *slot, int64_t wake_ms)
 {
-    int64_t now_ms = weir_clock_epoch_ms();
-    int64_t wait_ms = wake_ms == INT64_MAX
-                          ? PARK_MS_MAX
-                          : WEIR_MAX((int64_t)0, WEIR_MIN(wake_ms - now_ms, (int64_t)PARK_MS_MAX));
-    if (wait_ms == 0) return;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += wait_ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_mutex_lock(&slot->mutex);
-    atomic_store(&slot->parked, true);
-    while (!atomic_load(&slot->signaled)) {
-        if (pthread_cond_timedwait(&slot->condition, &slot->mutex, &until)) break;
-    }
-    atomic_store(&slot->parked, false);
-    pthread_mutex_unlock(&slot->mutex);
+    int64_t wait_ms = PARK_MS_MAX;
+    if (wake_ms != INT64_MAX) wait_ms = WEIR_MIN(wait_ms, wake_ms - weir_clock_epoch_ms());
+    weir_parker_park(&slot->parker, wait_ms);
 }
 
 /* A slot that is alone on the job's threads gains nothing from spinning for the others. */
@@ -45,11 +20,11 @@ static void wait_for_work(struct local_slot *slot, int64_t wake_ms)
 {
     if (slot->job->slot_count > 1) {
         for (uint32_t i = 0; i < SPIN_ROUNDS; i++) {
-            if (atomic_load_explicit(&slot->signaled, memory_order_relaxed)) return;
+            if (weir_parker_is_woken(&slot->parker)) return;
             __builtin_ia32_pause();
         }
     }
-    if (!atomic_load(&slot->signaled)) park(slot, wake_ms);
+    park(slot, wake_ms);
 }
 
 /* One round over the slot's subtasks. Returns false when the slot is to stop. */
@@ -85,7 +60,7 @@ void *local_slot_main(void *argument)
     struct local_slot *slot = argument;
     struct weir_local_job *job = slot->job;
     for (;;) {
-        atomic_store(&slot->signaled, false);
+        weir_parker_begin(&slot->parker);
         bool worked = false;
         int64_t wake_ms = INT64_MAX;
         if (atomic_load(&job->cancel) || atomic_load(&job->failed)) break;

@@ -406,11 +406,6 @@ struct weir_task_runtime *weir_task_runtime_new(const struct weir_task_runtime_c
         slot->index = i;
         weir_memory_child_init(&slot->memory, config->memory, config->managed_bytes_per_slot);
         pthread_mutex_init(&slot->mutex, NULL);
-        pthread_condattr_t attributes;
-        pthread_condattr_init(&attributes);
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-        pthread_cond_init(&slot->condition, &attributes);
-        pthread_condattr_destroy(&attributes);
         slot->started = pthread_create(&slot->thread, NULL, host_slot_main, slot) == 0;
         WEIR_ASSERT(slot->started);
     }
@@ -441,7 +436,6 @@ void weir_task_runtime_free(struct weir_task_runtime *runtime)
         struct host_slot *slot = &runtime->slots[i];
         pthread_join(slot->thread, NULL);
         pthread_mutex_destroy(&slot->mutex);
-        pthread_cond_destroy(&slot->condition);
         for (struct host_memory *memory = slot->memories, *next; memory; memory = next) {
             next = memory->next;
             weir_memory_release(runtime->config.memory, memory, sizeof *memory);

@@ -3,6 +3,7 @@
 #define WEIR_HOST_TASK_RUNTIME_INTERNAL_H
 
 #include "host/task_runtime.h"
+#include "os/parker.h"
 #include "plan/execution_plan.h"
 #include "task/snapshot.h"
 #include <pthread.h>
@@ -105,9 +106,9 @@ struct host_slot {
     struct host_memory *memories; /* control thread */
     pthread_t thread;
     bool started;
-    pthread_mutex_t mutex;
-    pthread_cond_t condition;
-    _Atomic bool signaled, parked, closing;
+    struct weir_parker parker;
+    pthread_mutex_t mutex; /* guards the arrivals */
+    _Atomic bool closing;
     struct host_task *arrivals[1024]; /* guarded by mutex */
     uint32_t arrival_count;
     struct host_task *tasks[1024]; /* slot thread */

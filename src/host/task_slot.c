@@ -9,14 +9,7 @@ enum { SPIN_ROUNDS = 200, PARK_MS_MAX = 100 };
 
 void host_slot_wake(struct weir_waker *waker)
 {
-    struct host_slot *slot = (struct host_slot *)waker;
-    /* One side writes signaled and reads parked, the other writes parked and reads signaled: one of them
-     * sees. */
-    if (atomic_exchange(&slot->signaled, true)) return;
-    if (!atomic_load(&slot->parked)) return;
-    pthread_mutex_lock(&slot->mutex);
-    pthread_cond_signal(&slot->condition);
-    pthread_mutex_unlock(&slot->mutex);
+    weir_parker_wake(&((struct host_slot *)waker)->parker);
 }
 
 void host_slot_add(struct host_slot *slot, struct host_task *task)
@@ -43,24 +36,10 @@ static void park(struct host_slot *slot, int64_t wake_ms)
 {
     int64_t wait_ms = PARK_MS_MAX;
     if (wake_ms != INT64_MAX)
-        wait_ms = WEIR_MIN(wait_ms, WEIR_MAX(wake_ms - weir_clock_epoch_ms(), (int64_t)0));
-    if (wait_ms == 0) return;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += wait_ms * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    pthread_mutex_lock(&slot->mutex);
-    atomic_store(&slot->parked, true);
-    while (!atomic_load(&slot->signaled)) {
-        if (wake_ms == INT64_MAX && slot->task_count == 0) { /* an idle slot costs nothing */
-            pthread_cond_wait(&slot->condition, &slot->mutex);
-            continue;
-        }
-        if (pthread_cond_timedwait(&slot->condition, &slot->mutex, &until)) break;
-    }
-    atomic_store(&slot->parked, false);
-    pthread_mutex_unlock(&slot->mutex);
+        wait_ms = WEIR_MIN(wait_ms, wake_ms - weir_clock_epoch_ms());
+    else if (slot->task_count == 0)
+        wait_ms = WEIR_PARK_FOR_EVER; /* an idle slot costs nothing */
+    weir_parker_park(&slot->parker, wait_ms);
 }
 
 /* @thread control: what waits for a trigger will not be written. */
@@ -199,16 +178,16 @@ void *host_slot_main(void *argument)
     snprintf(name, sizeof name, "slot-%u", slot->index);
     pthread_setname_np(pthread_self(), name);
     for (;;) {
-        atomic_store(&slot->signaled, false);
+        weir_parker_begin(&slot->parker);
         take_arrivals(slot);
         int64_t wake_ms = INT64_MAX;
         bool worked = run_round(slot, &wake_ms);
         if (worked) continue;
         if (atomic_load(&slot->closing) && slot->task_count == 0) return NULL;
         for (uint32_t i = 0; i < SPIN_ROUNDS && slot->task_count; i++) {
-            if (atomic_load_explicit(&slot->signaled, memory_order_relaxed)) break;
+            if (weir_parker_is_woken(&slot->parker)) break;
             __builtin_ia32_pause();
         }
-        if (!atomic_load(&slot->signaled)) park(slot, wake_ms);
+        park(slot, wake_ms);
     }
 }
