@@ -45,7 +45,8 @@ struct weir_checkpoint_coordinator *weir_checkpoint_new(struct weir_memory *memo
     c->vertices = WEIR_ARENA_ARRAY(&c->arena, Weir__PlanVertex *, plan->n_vertices);
     for (size_t v = 0; v < plan->n_vertices; v++)
         c->vertices[v] = WEIR_PROTO_COPY(&c->arena, plan->vertices[v]);
-    c->requests = WEIR_ARENA_ARRAY(&c->arena, struct savepoint_request, CHECKPOINT_REQUESTS_MAX);
+    /* Not zeroed: it is large, and most jobs never touch it. */
+    c->requests = weir_arena_allocate(&c->arena, CHECKPOINT_REQUESTS_MAX * sizeof *c->requests);
     c->record = record;
     c->identity = identity;
     c->callbacks = *callbacks;

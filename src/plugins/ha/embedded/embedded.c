@@ -1,8 +1,10 @@
 /*
  * embedded: HA for the JobManagers of one host, on its local disk, without a server.
  *
- * Threads: a worker carries out requests in order (fsync takes its time), a watcher tells of changes and
- * deaths; both come back through host->post(). The event loop beats: a loop that hangs loses its lease.
+ * Threads: workers carry out requests (fsync takes its time), a watcher tells of changes and deaths; all come
+ * back through host->post(). Requests apply in order, but for those of different job records: a new leader
+ * has thousands of these, and they know nothing of each other. The event loop beats: a loop that hangs loses
+ * its lease.
  */
 #define _GNU_SOURCE
 #include "base/assert.h"
@@ -28,11 +30,13 @@ enum {
     WATCHES_MAX = 4096,
     CANDIDATES_MAX = 32,
     ENTRIES_MAX = 16384,
-    REQUESTS_MAX = 65536,
+    WORKERS = 4,
+    LOOK_AHEAD_MAX = 256, /* requests looked at for one that may go now */
     LEASE_CHECK_MS = 100,
     LEASE_DEFAULT_MS = 3000
 };
 #define CANDIDATES "candidates/"
+#define RECORDS    "jobs/"
 
 struct request {
     struct request *next;
@@ -66,11 +70,14 @@ struct weir_ha_session {
     struct weir_ha_config config;
     char root[PATH_BYTES];
     uint64_t lease_ns;
-    pthread_t worker, watcher;
-    bool worker_started, watcher_started;
+    pthread_t workers[WORKERS], watcher;
+    uint32_t workers_started;
+    bool watcher_started;
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t condition;
     struct request *first, **last;
+    const struct request *under_way[WORKERS];
+    uint32_t under_way_count;
     bool closing;
     struct watch *watches;
     uint32_t watch_count;
@@ -356,17 +363,59 @@ static void free_request(struct weir_ha_session *session, struct request *reques
     weir_memory_release(session->config.memory, request, sizeof *request);
 }
 
+/* Of one job and of nothing else. */
+static bool is_of_one_job(const struct request *request)
+{
+    return strncmp(request->key, RECORDS, sizeof RECORDS - 1) == 0;
+}
+
+/* Whether it may go beside what is under way. */
+static bool may_go(const struct weir_ha_session *session, const struct request *request)
+{
+    for (uint32_t i = 0; i < session->under_way_count; i++) {
+        const struct request *other = session->under_way[i];
+        if (!is_of_one_job(request) || !is_of_one_job(other) || strcmp(request->key, other->key) == 0)
+            return false;
+    }
+    return true;
+}
+
+/* The first request that may go now, taken from the queue; one that may not holds up those behind it, unless
+ * all of them are of jobs of their own. With the mutex held. */
+static struct request *take_request(struct weir_ha_session *session)
+{
+    struct request **at = &session->first, *request;
+    for (uint32_t i = 0; i < LOOK_AHEAD_MAX && (request = *at); i++, at = &request->next) {
+        if (at != &session->first && !is_of_one_job(request)) return NULL;
+        if (may_go(session, request)) break;
+        if (!is_of_one_job(request)) return NULL;
+    }
+    if (!(request = *at) || !may_go(session, request)) return NULL;
+    *at = request->next;
+    if (!*at) session->last = at;
+    session->under_way[session->under_way_count++] = request;
+    return request;
+}
+
+static void end_request(struct weir_ha_session *session, struct request *request)
+{
+    pthread_mutex_lock(&session->mutex);
+    uint32_t i = 0;
+    while (session->under_way[i] != request) i++;
+    session->under_way[i] = session->under_way[--session->under_way_count];
+    if (session->first) pthread_cond_broadcast(&session->condition);
+    pthread_mutex_unlock(&session->mutex);
+    free_request(session, request);
+}
+
 static void *worker_main(void *argument)
 {
     struct weir_ha_session *session = argument;
     for (;;) {
+        struct request *request;
         pthread_mutex_lock(&session->mutex);
-        while (!session->first && !session->closing) pthread_cond_wait(&session->condition, &session->mutex);
-        struct request *request = session->first;
-        if (request) {
-            session->first = request->next;
-            if (!session->first) session->last = &session->first;
-        }
+        while (!(request = take_request(session)) && !(session->closing && !session->first))
+            pthread_cond_wait(&session->condition, &session->mutex);
         pthread_mutex_unlock(&session->mutex);
         if (!request) return NULL;
         struct message *message = new_message(session, MESSAGE_DONE, request->key);
@@ -374,7 +423,7 @@ static void *worker_main(void *argument)
         message->request = request->number;
         message->outcome = carry_out(session, request, message, &error);
         post(message);
-        free_request(session, request);
+        end_request(session, request);
     }
 }
 
@@ -654,9 +703,11 @@ static enum weir_error_code embedded_open(
     if (!code) code = check_machine(session->root, reterr);
     if (!code) code = open_descriptors(session, reterr);
     if (!code) {
-        session->worker_started = pthread_create(&session->worker, NULL, worker_main, session) == 0;
+        while (session->workers_started < WORKERS &&
+               pthread_create(&session->workers[session->workers_started], NULL, worker_main, session) == 0)
+            session->workers_started++;
         session->watcher_started = pthread_create(&session->watcher, NULL, watcher_main, session) == 0;
-        if (!session->worker_started || !session->watcher_started)
+        if (!session->workers_started || !session->watcher_started)
             code = weir_error_set(reterr, WEIR_E_IO, "cannot start the threads of the embedded HA driver");
     }
     if (code) {
@@ -686,7 +737,7 @@ static void embedded_submit(struct weir_ha_session *session, uint64_t number,
     pthread_mutex_lock(&session->mutex);
     *session->last = request;
     session->last = &request->next;
-    pthread_cond_signal(&session->condition);
+    pthread_cond_broadcast(&session->condition);
     pthread_mutex_unlock(&session->mutex);
 }
 
@@ -728,10 +779,10 @@ static void embedded_close(struct weir_ha_session *session)
     atomic_store(&session->closed, true);
     pthread_mutex_lock(&session->mutex);
     session->closing = true;
-    pthread_cond_signal(&session->condition);
+    pthread_cond_broadcast(&session->condition);
     pthread_mutex_unlock(&session->mutex);
     if (session->wake_descriptor >= 0) wake_watcher(session);
-    if (session->worker_started) pthread_join(session->worker, NULL);
+    for (uint32_t i = 0; i < session->workers_started; i++) pthread_join(session->workers[i], NULL);
     if (session->watcher_started) pthread_join(session->watcher, NULL);
     for (uint32_t i = 0; i < session->ephemeral_count; i++)
         embedded_presence_drop(&session->ephemerals[i].presence);
