@@ -28,7 +28,7 @@ WEIR_OPERATOR(join);
 
 enum join_type { JOIN_INNER, JOIN_LEFT, JOIN_RIGHT, JOIN_FULL, JOIN_SEMI, JOIN_ANTI };
 struct join {
-    struct weir_operator base;
+    struct ops_bundled own;
     enum join_type type;
     struct join_side sides[2];
     bool outer[2]; /* sides whose rows appear without a match */
@@ -49,7 +49,6 @@ struct join {
     uint32_t end_side;
     weir_row_ref end_row; /* whose copies are not all emitted */
     uint32_t end_copies;
-    struct ops_row_bundle bundle;
 };
 
 /* --- making --- */
@@ -57,7 +56,7 @@ struct join {
 static enum weir_error_code read_type(struct join *op)
 {
     static const char *const names[] = { "inner", "left", "right", "full", "semi", "anti" };
-    const char *name = weir_spec_get_text(op->base.ctx->spec, "type", "inner");
+    const char *name = weir_spec_get_text(op->own.base.ctx->spec, "type", "inner");
     for (uint32_t i = 0; i < WEIR_ARRAY_COUNT(names); i++) {
         if (strcmp(names[i], name) != 0) continue;
         op->type = (enum join_type)i;
@@ -66,18 +65,19 @@ static enum weir_error_code read_type(struct join *op)
         return WEIR_OK;
     }
     return weir_error_set(
-        op->base.ctx->error, WEIR_E_FORMAT, "join: the plan names the unknown type \"%s\"", name);
+        op->own.base.ctx->error, WEIR_E_FORMAT, "join: the plan names the unknown type \"%s\"", name);
 }
 
 static ops_row_bundle_apply process_rows;
 
 static void open_bundle(struct join *op)
 {
-    struct weir_operator_context *ctx = op->base.ctx;
+    struct weir_operator_context *ctx = op->own.base.ctx;
+    struct ops_row_bundle *bundle = &op->own.bundle;
+    bundle->apply = process_rows;
     bool appends = op->sides[0].layout == JOIN_APPEND && op->sides[1].layout == JOIN_APPEND;
-    if (ctx->bounded || !weir_spec_get_boolean(ctx->spec, "mini_batch", false)) return;
     if (op->type == JOIN_SEMI || op->type == JOIN_ANTI || (op->type == JOIN_INNER && appends)) return;
-    ops_row_bundle_init(&op->bundle, ctx, process_rows, op->type == JOIN_RIGHT ? 0 : 1);
+    ops_row_bundle_init(bundle, ctx, op->type == JOIN_RIGHT ? 0 : 1);
     for (uint32_t i = 0; i < 2; i++) {
         const struct join_side *side = &op->sides[i];
         if (side->layout == JOIN_APPEND) continue;
@@ -85,15 +85,15 @@ static void open_bundle(struct join *op)
         enum ops_fold fold = side->layout == JOIN_MULTISET ? OPS_FOLD_EQUAL
                              : upserts                     ? OPS_FOLD_UPSERTS
                                                            : OPS_FOLD_CHANGES;
-        ops_row_bundle_fold(&op->bundle, i, fold, side->order, side->identity_count);
-        op->bundle.inputs[i].keeps_equal = side->ttl_ms > 0;
+        ops_row_bundle_fold(bundle, i, fold, side->order, side->identity_count);
+        bundle->inputs[i].keeps_equal = side->ttl_ms > 0;
     }
 }
 
 static enum weir_error_code create(struct weir_operator_context *ctx, struct weir_operator **ret)
 {
     struct join *op = WEIR_ARENA_NEW(ctx->arena, struct join);
-    op->base = (struct weir_operator){ &weir_join_operator_ops, ctx };
+    op->own.base = (struct weir_operator){ &weir_join_operator_ops, ctx };
     enum weir_error_code code = read_type(op);
     if (code) return code;
     const struct weir_spec *flags = weir_spec_get(ctx->spec, "null_safe");
@@ -115,7 +115,7 @@ static enum weir_error_code create(struct weir_operator_context *ctx, struct wei
     if (code) return code;
     op->firsts = WEIR_ARENA_ARRAY(ctx->arena, weir_row_ref, WEIR_BATCH_ROWS_MAX);
     open_bundle(op);
-    *ret = &op->base;
+    *ret = &op->own.base;
     return WEIR_OK;
 }
 
@@ -123,7 +123,7 @@ static void close_join(struct weir_operator *base)
 {
     struct join *op = (struct join *)base;
     join_pairs_done(&op->pairs);
-    ops_row_bundle_done(&op->bundle);
+    ops_row_bundle_done(&op->own.bundle);
 }
 
 /* --- pairs --- */
@@ -207,7 +207,7 @@ static bool change_degrees(struct join *op, uint32_t input, bool add)
 {
     struct join_side *other = &op->sides[1 - input];
     uint32_t end = op->emit_pair + op->row_pairs;
-    bool streaming = !op->base.ctx->bounded;
+    bool streaming = !op->own.base.ctx->bounded;
     for (; op->step_pair < end; op->step_pair++) {
         const uint8_t *row = other_row(op, input, op->step_pair);
         uint32_t degree = join_row_degree(other, row);
@@ -236,7 +236,7 @@ static bool emit_joined(
 static bool emit_outer(
     struct join *op, uint32_t input, const struct weir_batch *in, uint32_t row, uint8_t kind)
 {
-    bool add = weir_row_kind_is_add(kind), streaming = !op->base.ctx->bounded;
+    bool add = weir_row_kind_is_add(kind), streaming = !op->own.base.ctx->bounded;
     bool own_outer = op->outer[input], other_outer = op->outer[1 - input];
     if (op->row_pairs == 0) {
         if (!own_outer || !(streaming || op->final || op->sides[input].unmatchable[op->emit_position]))
@@ -263,7 +263,8 @@ static bool emit_outer(
 static bool emit_semi(
     struct join *op, uint32_t input, const struct weir_batch *in, uint32_t row, uint8_t kind)
 {
-    bool add = weir_row_kind_is_add(kind), anti = op->type == JOIN_ANTI, streaming = !op->base.ctx->bounded;
+    bool add = weir_row_kind_is_add(kind), anti = op->type == JOIN_ANTI,
+         streaming = !op->own.base.ctx->bounded;
     if (input == 0) {
         bool matched = op->row_pairs > 0;
         if (matched == anti) return true;
@@ -347,16 +348,16 @@ static enum weir_error_code start_batch(struct join *op, uint32_t input, const s
     join_side_sweep(&op->sides[0]);
     join_side_sweep(&op->sides[1]);
     join_side_read(side, in);
-    op->final = op->base.ctx->bounded && op->ended[1 - input];
+    op->final = op->own.base.ctx->bounded && op->ended[1 - input];
     bool inner = op->type == JOIN_INNER, whole = side->layout == JOIN_APPEND && !in->kinds && !op->final;
     if (op->final) {
         join_side_find(other, side, in, op->firsts);
     } else if (whole) {
-        if (join_side_add_all(side, other, in, op->firsts)) return op->base.ctx->error->code;
+        if (join_side_add_all(side, other, in, op->firsts)) return op->own.base.ctx->error->code;
     } else {
         join_side_find(other, side, in, op->firsts);
         join_side_fetch(side, in);
-        if (inner && update_own_side(op, input, in)) return op->base.ctx->error->code;
+        if (inner && update_own_side(op, input, in)) return op->own.base.ctx->error->code;
     }
     op->started = true;
     op->stored = whole || inner || op->final;
@@ -381,31 +382,6 @@ static enum weir_operator_result process_rows(
     return result;
 }
 
-static enum weir_operator_result process(
-    struct weir_operator *base, uint32_t input, const struct weir_batch *in, struct weir_batch *out)
-{
-    struct join *op = (struct join *)base;
-    return op->bundle.apply ? ops_row_bundle_process(&op->bundle, base, input, in, out)
-                            : process_rows(base, input, in, out);
-}
-
-static enum weir_operator_result watermark(
-    struct weir_operator *base, int64_t watermark_ms, struct weir_batch *out, int64_t *forward_ms)
-{
-    return ops_row_bundle_watermark(&((struct join *)base)->bundle, base, watermark_ms, out, forward_ms);
-}
-
-static enum weir_operator_result flush(struct weir_operator *base, struct weir_batch *out)
-{
-    return ops_row_bundle_flush(&((struct join *)base)->bundle, base, out);
-}
-
-static enum weir_operator_result timer(struct weir_operator *base, int64_t now_ms, struct weir_batch *out)
-{
-    (void)now_ms;
-    return flush(base, out);
-}
-
 /* Fills the output with rows of one side that found no match; false: there are no more. */
 static bool put_unmatched(struct join *op, struct join_side *side)
 {
@@ -428,7 +404,7 @@ static enum weir_operator_result end_input(struct weir_operator *base, uint32_t 
     struct join *op = (struct join *)base;
     op->ended[input] = true;
     if (!op->ended[0] || !op->ended[1]) return WEIR_OPERATOR_NEED_INPUT;
-    if (!base->ctx->bounded) return flush(base, out);
+    if (!base->ctx->bounded) return ops_row_bundle_flush(base, out);
     for (; op->end_side < 2; op->end_side++, op->cursor = (struct weir_table_cursor){ 0 }) {
         if (!op->outer[op->end_side] && !(op->type == JOIN_ANTI && op->end_side == 0)) continue;
         if (!put_unmatched(op, &op->sides[op->end_side])) continue;
@@ -440,9 +416,9 @@ static enum weir_operator_result end_input(struct weir_operator *base, uint32_t 
 
 const struct weir_operator_ops weir_join_operator_ops = { .name = "join",
     .create = create,
-    .process = process,
-    .watermark = watermark,
-    .timer = timer,
+    .process = ops_row_bundle_process,
+    .watermark = ops_row_bundle_watermark,
+    .timer = ops_row_bundle_timer,
     .end_input = end_input,
-    .flush = flush,
+    .flush = ops_row_bundle_flush,
     .close = close_join };

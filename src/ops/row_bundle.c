@@ -8,10 +8,11 @@
 /* Held rows are kept whole, so there are not too many of them, whatever the configuration allows. */
 enum { ROWS_MAX = 1 << 18, BATCHES_MAX = ROWS_MAX / WEIR_BATCH_ROWS_MAX + 1 };
 
-void ops_row_bundle_init(
-    struct ops_row_bundle *b, struct weir_operator_context *ctx, ops_row_bundle_apply *apply, uint32_t first)
+void ops_row_bundle_init(struct ops_row_bundle *b, struct weir_operator_context *ctx, uint32_t first)
 {
-    *b = (struct ops_row_bundle){ .apply = apply, .first = first };
+    b->enabled = !ctx->bounded && weir_spec_get_boolean(ctx->spec, "mini_batch", false);
+    if (!b->enabled) return;
+    b->first = first;
     ops_bundle_init(&b->base, ctx, ROWS_MAX);
     for (uint32_t i = 0; i < ctx->input_count; i++) {
         b->inputs[i].rows =
@@ -24,13 +25,14 @@ void ops_row_bundle_init(
 void ops_row_bundle_fold(
     struct ops_row_bundle *b, uint32_t input, enum ops_fold fold, const uint32_t *keys, uint32_t key_count)
 {
+    if (!b->enabled) return;
     b->inputs[input].fold = fold;
     ops_keys_init(&b->inputs[input].keys, b->base.ctx, keys, key_count);
 }
 
 void ops_row_bundle_done(struct ops_row_bundle *b)
 {
-    if (!b->apply) return;
+    if (!b->enabled) return;
     struct weir_memory *memory = b->base.ctx->memory;
     for (uint32_t i = 0; i < b->base.ctx->input_count; i++) {
         ops_batches_done(&b->inputs[i].rows, memory);
@@ -140,10 +142,15 @@ static const struct weir_batch *next_rows(struct ops_row_bundle *b, uint32_t inp
     return &b->replay[input];
 }
 
-enum weir_operator_result ops_row_bundle_flush(
-    struct ops_row_bundle *b, struct weir_operator *op, struct weir_batch *out)
+static struct ops_row_bundle *bundle_of(struct weir_operator *op)
 {
-    if (!b->apply || b->base.rows == 0) return WEIR_OPERATOR_NEED_INPUT;
+    return &((struct ops_bundled *)op)->bundle;
+}
+
+enum weir_operator_result ops_row_bundle_flush(struct weir_operator *op, struct weir_batch *out)
+{
+    struct ops_row_bundle *b = bundle_of(op);
+    if (!b->enabled || b->base.rows == 0) return WEIR_OPERATOR_NEED_INPUT;
     b->base.flushing = true;
     for (; b->turn < b->base.ctx->input_count; b->turn++, b->next = 0) {
         uint32_t input = b->turn == 0 ? b->first : 1 - b->first;
@@ -161,15 +168,17 @@ enum weir_operator_result ops_row_bundle_flush(
     return WEIR_OPERATOR_NEED_INPUT;
 }
 
-enum weir_operator_result ops_row_bundle_process(struct ops_row_bundle *b, struct weir_operator *op,
-    uint32_t input, const struct weir_batch *in, struct weir_batch *out)
+enum weir_operator_result ops_row_bundle_process(
+    struct weir_operator *op, uint32_t input, const struct weir_batch *in, struct weir_batch *out)
 {
+    struct ops_row_bundle *b = bundle_of(op);
+    if (!b->enabled) return b->apply(op, input, in, out);
     uint32_t n = weir_batch_selected(in);
     if (b->position == 0 && !b->base.flushing && b->inputs[input].fold != OPS_FOLD_NONE)
         ops_keys_read(&b->inputs[input].keys, b->base.ctx, in);
     for (;;) {
         if (b->base.flushing) {
-            enum weir_operator_result result = ops_row_bundle_flush(b, op, out);
+            enum weir_operator_result result = ops_row_bundle_flush(op, out);
             if (result != WEIR_OPERATOR_NEED_INPUT) return result;
         }
         if (b->position == n) break;
@@ -181,9 +190,17 @@ enum weir_operator_result ops_row_bundle_process(struct ops_row_bundle *b, struc
     return WEIR_OPERATOR_NEED_INPUT;
 }
 
-enum weir_operator_result ops_row_bundle_watermark(struct ops_row_bundle *b, struct weir_operator *op,
-    int64_t watermark_ms, struct weir_batch *out, int64_t *forward_ms)
+enum weir_operator_result ops_row_bundle_watermark(
+    struct weir_operator *op, int64_t watermark_ms, struct weir_batch *out, int64_t *forward_ms)
 {
-    bool flush = b->apply && ops_bundle_watermark(&b->base, watermark_ms, forward_ms);
-    return flush ? ops_row_bundle_flush(b, op, out) : WEIR_OPERATOR_NEED_INPUT;
+    struct ops_row_bundle *b = bundle_of(op);
+    bool flush = b->enabled && ops_bundle_watermark(&b->base, watermark_ms, forward_ms);
+    return flush ? ops_row_bundle_flush(op, out) : WEIR_OPERATOR_NEED_INPUT;
+}
+
+enum weir_operator_result ops_row_bundle_timer(
+    struct weir_operator *op, int64_t now_ms, struct weir_batch *out)
+{
+    (void)now_ms;
+    return ops_row_bundle_flush(op, out);
 }

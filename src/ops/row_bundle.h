@@ -48,7 +48,8 @@ typedef enum weir_operator_result ops_row_bundle_apply(
 
 struct ops_row_bundle {
     struct ops_bundle base;
-    ops_row_bundle_apply *apply;
+    bool enabled;                /* else rows are not held */
+    ops_row_bundle_apply *apply; /* set in either case */
     struct ops_held_rows inputs[WEIR_OPERATOR_INPUTS_MAX];
     uint32_t first;    /* the input that goes out first */
     uint32_t position; /* in the present input batch */
@@ -58,19 +59,26 @@ struct ops_row_bundle {
     struct weir_batch replay[WEIR_OPERATOR_INPUTS_MAX], stage[WEIR_OPERATOR_INPUTS_MAX];
 };
 
-/* inputs' folds are OPS_FOLD_NONE until ops_row_bundle_fold() is called. */
-void ops_row_bundle_init(
-    struct ops_row_bundle *b, struct weir_operator_context *ctx, ops_row_bundle_apply *apply, uint32_t first);
+/* What an operator that may hold rows begins with. */
+struct ops_bundled {
+    struct weir_operator base;
+    struct ops_row_bundle bundle;
+};
+
+/* Rows are held from now on, unless the spec says otherwise, and nothing is folded before
+ * ops_row_bundle_fold(). bundle->apply is set. first: the input that goes out first. */
+void ops_row_bundle_init(struct ops_row_bundle *b, struct weir_operator_context *ctx, uint32_t first);
 void ops_row_bundle_fold(
     struct ops_row_bundle *b, uint32_t input, enum ops_fold fold, const uint32_t *keys, uint32_t key_count);
 void ops_row_bundle_done(struct ops_row_bundle *b);
 
-/* What the operator's process(), watermark() and, in all other cases, flush() do. */
-enum weir_operator_result ops_row_bundle_process(struct ops_row_bundle *b, struct weir_operator *op,
-    uint32_t input, const struct weir_batch *in, struct weir_batch *out);
-enum weir_operator_result ops_row_bundle_watermark(struct ops_row_bundle *b, struct weir_operator *op,
-    int64_t watermark_ms, struct weir_batch *out, int64_t *forward_ms);
-enum weir_operator_result ops_row_bundle_flush(
-    struct ops_row_bundle *b, struct weir_operator *op, struct weir_batch *out);
+/* For the table of an operator that begins with struct ops_bundled; at the end of input it flushes. */
+enum weir_operator_result ops_row_bundle_process(
+    struct weir_operator *op, uint32_t input, const struct weir_batch *in, struct weir_batch *out);
+enum weir_operator_result ops_row_bundle_watermark(
+    struct weir_operator *op, int64_t watermark_ms, struct weir_batch *out, int64_t *forward_ms);
+enum weir_operator_result ops_row_bundle_timer(
+    struct weir_operator *op, int64_t now_ms, struct weir_batch *out);
+enum weir_operator_result ops_row_bundle_flush(struct weir_operator *op, struct weir_batch *out);
 
 #endif
