@@ -186,8 +186,10 @@ enum weir_error_code client_request(struct client *client, const char *method, c
         CURLcode outcome = perform(client, address, &call, &answer, &status);
         reached = reached || outcome == CURLE_OK;
         int64_t passed_ms = weir_clock_monotonic_ms() - start_ms;
-        bool wait =
-            passed_ms < (reached ? CLIENT_WAIT_MS_MAX : CLIENT_REFUSED_MS_MAX) && !weir_os_stop_requested();
+        /* Each is asked at least once, however long the one before was silent. */
+        bool wait = (tries < client->address_count ||
+                        passed_ms < (reached ? CLIENT_WAIT_MS_MAX : CLIENT_REFUSED_MS_MAX)) &&
+                    !weir_os_stop_requested();
         if (outcome == CURLE_OK && (status != 503 || !wait)) {
             ret->status = status;
         } else if (!wait) {

@@ -150,8 +150,7 @@ class Cluster:
         """Runs a SQL script as a detached job; returns its id."""
         path = self.directory / "job.sql"
         path.write_text(script)
-        first = self.rest_addresses().split(",")[0]
-        done = subprocess.run([self.weir, "run", "-d", "-m", first, *arguments, str(path)],
+        done = subprocess.run([self.weir, "run", "-d", "-m", self.rest_addresses(), *arguments, str(path)],
                               capture_output=True, text=True, timeout=60)
         found = re.search(r"JobID ([0-9a-f]{32})", done.stdout)
         if not found:

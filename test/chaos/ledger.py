@@ -9,10 +9,12 @@ KEYS = 10
 
 
 def script(directory, rows, rate, parallelism, interval_ms=200, sources=None):
-    """rows per source, at rate rows a second; sources: at a parallelism of their own, which sequences keep."""
+    """rows per source, at rate rows a second; sources: at a parallelism of their own, which sequences keep. Rows of different
+    subtasks of a source are then mixed before they get their watermarks, which must wait for the slowest."""
+    delay = "5" if sources else "0.001"
     scan = f", 'scan.parallelism' = '{sources}'" if sources else ""
     source = lambda name: f"""
-CREATE TABLE {name} (id BIGINT, ts AS TO_TIMESTAMP_LTZ(id * {ROW_MS}, 3), WATERMARK FOR ts AS ts - INTERVAL '0.001' SECOND)
+CREATE TABLE {name} (id BIGINT, ts AS TO_TIMESTAMP_LTZ(id * {ROW_MS}, 3), WATERMARK FOR ts AS ts - INTERVAL '{delay}' SECOND)
 WITH ('connector' = 'datagen', 'rows-per-second' = '{rate}', 'fields.id.kind' = 'sequence', 'fields.id.start' = '0',
       'fields.id.end' = '{rows - 1}'{scan});"""
     sink = lambda name, columns: f"""

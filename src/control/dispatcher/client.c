@@ -78,6 +78,13 @@ static void list(
         WEIR__ENVELOPE__BODY_REPLY, message);
 }
 
+static bool ended_with(const Weir__JobSummary *summary, const ProtobufCBinaryData *request)
+{
+    const Weir__SavepointRequest *savepoint = summary->savepoint;
+    return savepoint && savepoint->request.len == request->len &&
+           memcmp(savepoint->request.data, request->data, request->len) == 0;
+}
+
 /* Also asked for a savepoint by its request: of a job without a JobMaster, the one that ended it is known. */
 static void reply_summary(const struct weir_dispatcher *dispatcher, const struct weir_event *event,
     Weir__JobSummary *summary, struct weir_effects *effects)
@@ -89,11 +96,8 @@ static void reply_summary(const struct weir_dispatcher *dispatcher, const struct
     message->jobs[message->n_jobs++] = summary;
     if (event->envelope->query->details) message->details = dispatcher__ended_find(dispatcher, &summary->job);
     if (asked->len) {
-        Weir__SavepointRequest *entry = summary->savepoint;
-        bool same = entry && entry->request.len == asked->len &&
-                    memcmp(entry->request.data, asked->data, asked->len) == 0;
-        if (same)
-            message->savepoint = entry;
+        if (ended_with(summary, asked))
+            message->savepoint = summary->savepoint;
         else
             message->code = WEIR__REPLY_CODE__REPLY_NOT_FOUND;
     }
@@ -127,6 +131,8 @@ static void about_finished(const struct weir_dispatcher *dispatcher,
         reply_summary(dispatcher, event, summary, effects);
     else if (body == WEIR__ENVELOPE__BODY_CANCEL && summary->state == WEIR__JOB_STATE__JOB_CANCELED)
         reply(event, WEIR__REPLY_CODE__REPLY_OK, "", effects); /* asked again */
+    else if (body == WEIR__ENVELOPE__BODY_STOP && ended_with(summary, &event->envelope->stop->request))
+        reply(event, WEIR__REPLY_CODE__REPLY_OK, "", effects); /* likewise */
     else
         reply(event, WEIR__REPLY_CODE__REPLY_CONFLICT, "the job has reached its end", effects);
 }

@@ -214,6 +214,14 @@ Weir__SavepointRequest *requests__stopped_with(const Weir__JobRecord *record, st
     return entry;
 }
 
+/* It is this request that the job ends by. */
+static bool ends_by(
+    const struct weir_jobmaster *jm, const ProtobufCBinaryData *request, struct weir_arena *arena)
+{
+    const Weir__SavepointRequest *entry = requests__stopped_with(jm->record.confirmed, arena);
+    return entry && bytes_equal(&entry->request, request);
+}
+
 static void query(struct weir_jobmaster *jm, weir_node from, uint64_t request, const Weir__QueryJobs *message,
     struct weir_effects *effects)
 {
@@ -250,6 +258,11 @@ void requests__client(struct weir_jobmaster *jm, const struct weir_event *event,
     case WEIR__ENVELOPE__BODY_STOP:
         if (!over) {
             stop(jm, from, envelope->request, envelope->stop, effects);
+            return;
+        }
+        if (ends_by(jm, &envelope->stop->request, effects->arena)) { /* asked again */
+            summary__reply(
+                jm, from, envelope->request, WEIR__REPLY_CODE__REPLY_OK, "the job has been stopped", effects);
             return;
         }
         break;
