@@ -170,8 +170,11 @@ void te__on_tick_follow(
     executor->last_tick_us = event->now_us;
     /* It was this process that stood still, not the leader. */
     if (passed_us > 2 * interval_us && !WEIR_PLANTED(pause_is_silence)) passed_us = interval_us;
-    if (!executor->identity->epoch) return;
     executor->silence_us += passed_us;
+    if (!executor->identity->epoch) { /* nobody has led yet, or where it led nobody hears of it */
+        te__redial_deaf(executor, event->now_us, effects);
+        return;
+    }
     te__pending_age(executor, passed_us);
     if (executor->silence_us < executor->options->leader_silence_us) return;
     executor->silent = true;

@@ -591,6 +591,20 @@ static void a_deaf_connection_is_dialled_anew(void **state)
     end(&bench);
 }
 
+/* Its host may have vanished and be back, and lead: nothing tells this side of an old connection. */
+static void a_connection_on_which_nobody_ever_led_is_dialled_anew(void **state)
+{
+    struct bench bench;
+    start(&bench);
+    up(&bench, "jm-1", 11);
+    bench_expect(&bench, ">jm-1:greeting(0)");
+    ticks(&bench, 50, false);
+    bench_expect(&bench, "");
+    ticks(&bench, 2, false);
+    bench_expect(&bench, "disconnect jm-1 connect jm-1=a:1");
+    end(&bench);
+}
+
 /* ---------------------------------------------------------------- splits, store, names */
 
 static void splits_are_taken_in_order_and_reported_until_covered(void **state)
@@ -749,6 +763,7 @@ int main(void)
         cmocka_unit_test(a_newer_leaders_barrier_gets_its_time),
         cmocka_unit_test(without_a_leader_it_goes_on_for_its_grace),
         cmocka_unit_test(a_deaf_connection_is_dialled_anew),
+        cmocka_unit_test(a_connection_on_which_nobody_ever_led_is_dialled_anew),
         cmocka_unit_test(splits_are_taken_in_order_and_reported_until_covered),
         cmocka_unit_test(a_reader_that_wants_a_split_asks_until_it_has_one),
         cmocka_unit_test(what_a_reader_has_found_is_told_in_parts),
