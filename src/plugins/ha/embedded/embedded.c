@@ -218,7 +218,7 @@ static enum weir_ha_outcome read_one(
         outcome = sighting.present ? WEIR_HA_OK : WEIR_HA_NOT_FOUND;
         version = sighting.present;
     } else {
-        outcome = embedded_record_read(path, &value, &version, reterr);
+        outcome = embedded_key_read(path, &value, &version, reterr);
     }
     if (outcome == WEIR_HA_OK) add_entry(message, key, true, version, &value);
     if (outcome == WEIR_HA_NOT_FOUND) {
@@ -325,7 +325,7 @@ static enum weir_ha_outcome write_one(struct weir_ha_session *session, const str
     key_path(session, request->key, path);
     bool create = request->operation.kind == WEIR_HA_CREATE;
     uint64_t version;
-    enum weir_ha_outcome outcome = embedded_record_write(path, create ? 0 : request->operation.version,
+    enum weir_ha_outcome outcome = embedded_key_write(path, create ? 0 : request->operation.version,
         request->operation.value, request->operation.length, &version, reterr);
     if (outcome == WEIR_HA_OK) add_entry(message, request->key, true, version, NULL);
     return outcome;
@@ -351,7 +351,7 @@ static enum weir_ha_outcome carry_out(struct weir_ha_session *session, const str
     case WEIR_HA_CREATE_EPHEMERAL: return create_ephemeral(session, request, message, reterr);
     case WEIR_HA_DELETE:
         return is_ephemeral(request->key) ? delete_ephemeral(session, request->key)
-                                          : embedded_record_delete(path, request->operation.version, reterr);
+                                          : embedded_key_delete(path, request->operation.version, reterr);
     }
     return WEIR_HA_UNAVAILABLE;
 }

@@ -23,8 +23,10 @@ enum {
     PATH_BYTES = 4096,
     READ_TRIES_MAX = 100,
     TEMPORARIES_SWEPT_EVERY = 64,
-    TEMPORARY_SECONDS_MAX = 3600
+    TEMPORARY_SECONDS_MAX = 3600,
+    BIRTH_BYTES = 8
 };
+#define NUMBER_MASK UINT64_C(0xffffffff)
 static const char magic[8] = "WEIRREC1";
 
 static void version_path(char path[PATH_BYTES], const char *directory, uint64_t version)
@@ -195,13 +197,57 @@ static enum weir_ha_outcome link_version(
     return WEIR_HA_OK;
 }
 
-static enum weir_ha_outcome write_version(const char *directory, uint64_t expected, char kind,
-    const uint8_t *value, size_t length, struct weir_error *reterr)
+/* ---------------------------------------------------------------- births */
+
+static void birth_path(char path[PATH_BYTES], const char *directory)
+{
+    snprintf(path, PATH_BYTES, "%.4000s/.birth", directory);
+}
+
+/* The upper half of its versions; 0: it has none, of an older Weir. */
+static uint64_t birth_of(const char *directory)
+{
+    char path[PATH_BYTES], text[BIRTH_BYTES + 1] = { 0 };
+    birth_path(path, directory);
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return 0;
+    ssize_t got = read(descriptor, text, BIRTH_BYTES);
+    close(descriptor);
+    return got == BIRTH_BYTES ? strtoull(text, NULL, 16) << 32 : 0;
+}
+
+/* One of those who make the directory gives it its birth; a record that has versions keeps what it has. */
+static void give_birth(const char *directory)
+{
+    struct versions versions;
+    char path[PATH_BYTES], temporary[PATH_BYTES], text[BIRTH_BYTES + 1];
+    if (!list_versions(directory, &versions) || versions.count) return;
+    birth_path(path, directory);
+    temporary_path(temporary, directory);
+    snprintf(text, sizeof text, "%08x", (unsigned)((chance_next() & 0x7fffffff) | 1));
+    int descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (descriptor < 0) return;
+    if (write_whole(descriptor, (const uint8_t *)text, BIRTH_BYTES) && fsync(descriptor) == 0)
+        (void)!link(temporary, path);
+    close(descriptor);
+    unlink(temporary);
+}
+
+/* ---------------------------------------------------------------- writing */
+
+/* birth, when there is one: the directory must be the one that has it. Read behind the temporary file, whose
+ * name is never used twice: when the link finds that file, nothing was wiped in between. */
+static enum weir_ha_outcome write_version(const char *directory, const uint64_t *birth, uint64_t expected,
+    char kind, const uint8_t *value, size_t length, struct weir_error *reterr)
 {
     char temporary[PATH_BYTES];
     temporary_path(temporary, directory);
     if (!write_temporary(temporary, kind, value, length, reterr))
         return access(directory, F_OK) == 0 ? WEIR_HA_UNAVAILABLE : WEIR_HA_NOT_FOUND;
+    if (birth && birth_of(directory) != *birth) {
+        unlink(temporary);
+        return WEIR_HA_CONFLICT;
+    }
     enum weir_ha_outcome outcome = link_version(directory, temporary, expected, reterr);
     unlink(temporary);
     if (outcome == WEIR_HA_OK) prune(directory);
@@ -210,27 +256,45 @@ static enum weir_ha_outcome write_version(const char *directory, uint64_t expect
     return outcome;
 }
 
+static enum weir_ha_outcome make_directory(const char *directory, struct weir_error *reterr)
+{
+    if (weir_directory_create(directory, reterr)) return WEIR_HA_UNAVAILABLE;
+    char parent[PATH_BYTES];
+    snprintf(parent, sizeof parent, "%s", directory);
+    *strrchr(parent, '/') = '\0';
+    if (sync_directory(parent)) return WEIR_HA_OK;
+    weir_os_error_set(reterr, errno, "cannot sync %s", parent);
+    return WEIR_HA_UNAVAILABLE;
+}
+
 enum weir_ha_outcome embedded_record_write(const char *directory, uint64_t expected, const uint8_t *value,
     size_t length, uint64_t *ret_version, struct weir_error *reterr)
 {
-    if (!expected) {
-        if (weir_directory_create(directory, reterr)) return WEIR_HA_UNAVAILABLE;
-        char parent[PATH_BYTES];
-        snprintf(parent, sizeof parent, "%s", directory);
-        *strrchr(parent, '/') = '\0';
-        if (!sync_directory(parent)) {
-            weir_os_error_set(reterr, errno, "cannot sync %s", parent);
-            return WEIR_HA_UNAVAILABLE;
-        }
-    }
+    enum weir_ha_outcome outcome = expected ? WEIR_HA_OK : make_directory(directory, reterr);
+    if (outcome != WEIR_HA_OK) return outcome;
     *ret_version = expected + 1;
-    return write_version(directory, expected, 'V', value, length, reterr);
+    return write_version(directory, NULL, expected, 'V', value, length, reterr);
 }
 
-enum weir_ha_outcome embedded_record_delete(
-    const char *directory, uint64_t expected, struct weir_error *reterr)
+enum weir_ha_outcome embedded_key_write(const char *directory, uint64_t expected, const uint8_t *value,
+    size_t length, uint64_t *ret_version, struct weir_error *reterr)
 {
-    enum weir_ha_outcome outcome = write_version(directory, expected, 'D', (const uint8_t *)"", 0, reterr);
+    uint64_t birth = expected & ~NUMBER_MASK;
+    enum weir_ha_outcome outcome = expected ? WEIR_HA_OK : make_directory(directory, reterr);
+    if (outcome != WEIR_HA_OK) return outcome;
+    if (!expected) {
+        give_birth(directory);
+        birth = birth_of(directory);
+    }
+    *ret_version = birth | ((expected & NUMBER_MASK) + 1);
+    return write_version(directory, &birth, expected & NUMBER_MASK, 'V', value, length, reterr);
+}
+
+static enum weir_ha_outcome delete_version(
+    const char *directory, const uint64_t *birth, uint64_t expected, struct weir_error *reterr)
+{
+    enum weir_ha_outcome outcome =
+        write_version(directory, birth, expected, 'D', (const uint8_t *)"", 0, reterr);
     if (outcome != WEIR_HA_OK) return outcome;
     /* The version that says so decides; what cannot be removed now reads as absent. It goes last: without it
      * an older version would be the highest, and the record there again. */
@@ -241,8 +305,22 @@ enum weir_ha_outcome embedded_record_delete(
     remove_temporaries(directory, time(NULL));
     version_path(path, directory, versions.highest);
     if (!sync_directory(directory) || unlink(path) != 0) return WEIR_HA_OK;
+    birth_path(path, directory);
+    unlink(path);
     (void)rmdir(directory);
     return WEIR_HA_OK;
+}
+
+enum weir_ha_outcome embedded_record_delete(
+    const char *directory, uint64_t expected, struct weir_error *reterr)
+{
+    return delete_version(directory, NULL, expected, reterr);
+}
+
+enum weir_ha_outcome embedded_key_delete(const char *directory, uint64_t expected, struct weir_error *reterr)
+{
+    uint64_t birth = expected & ~NUMBER_MASK;
+    return delete_version(directory, &birth, expected & NUMBER_MASK, reterr);
 }
 
 /* OK, NOT_FOUND (it vanished: list again), or UNAVAILABLE. */
@@ -310,5 +388,22 @@ enum weir_ha_outcome embedded_record_read(
         return WEIR_HA_OK;
     }
     weir_error_set(reterr, WEIR_E_IO, "%s changes faster than it can be read", directory);
+    return WEIR_HA_UNAVAILABLE;
+}
+
+/* The same birth before and after: nothing was wiped in between, so the version is of that birth. */
+enum weir_ha_outcome embedded_key_read(
+    const char *directory, struct weir_buffer *value, uint64_t *ret_version, struct weir_error *reterr)
+{
+    size_t start = value->length;
+    for (uint32_t i = 0; i < READ_TRIES_MAX; i++) {
+        uint64_t birth = birth_of(directory);
+        enum weir_ha_outcome outcome = embedded_record_read(directory, value, ret_version, reterr);
+        if (outcome != WEIR_HA_OK) return outcome;
+        *ret_version |= birth;
+        if (birth_of(directory) == birth) return WEIR_HA_OK;
+        value->length = start;
+    }
+    weir_error_set(reterr, WEIR_E_IO, "%s is made anew faster than it can be read", directory);
     return WEIR_HA_UNAVAILABLE;
 }

@@ -9,6 +9,9 @@
  * CONFLICT, although its version had been the newest for a moment.
  * - Readers take the highest version, list again when it vanished under them, and sync the directory before
  * they act on it, so that nobody acts on what a power loss takes back.
+ * - As a key's its versions have the directory's birth in their upper half, a number that chance gave it when
+ * it was made: versions do not come again when somebody wipes the store, and a late write does not meet the
+ * one it expects.
  * - Deleting is writing a version that says so, then removing the others, then it, then the directory. A name
  * is never used twice.
  * @thread any; several processes.
@@ -29,6 +32,13 @@ enum weir_ha_outcome embedded_record_delete(
     const char *directory, uint64_t expected, struct weir_error *reterr);
 /* NOT_FOUND: there is none. value is appended. */
 enum weir_ha_outcome embedded_record_read(
+    const char *directory, struct weir_buffer *value, uint64_t *ret_version, struct weir_error *reterr);
+
+/* The same for a key of the store: versions with the birth of their directory. */
+enum weir_ha_outcome embedded_key_write(const char *directory, uint64_t expected, const uint8_t *value,
+    size_t length, uint64_t *ret_version, struct weir_error *reterr);
+enum weir_ha_outcome embedded_key_delete(const char *directory, uint64_t expected, struct weir_error *reterr);
+enum weir_ha_outcome embedded_key_read(
     const char *directory, struct weir_buffer *value, uint64_t *ret_version, struct weir_error *reterr);
 
 #endif
