@@ -94,6 +94,8 @@ static void set_defaults(struct cluster_setup *setup)
         .leader_silence_us = SECOND_US / 2,
         .reattach_timeout_us = 10 * SECOND_US,
         .leaderless_grace_us = leaderless_grace_us(config),
+        .leader_search_us =
+            weir_config_get_duration_ms(config, "taskmanager.registration.timeout", 300000) * 1000,
         .registration_timeout_us =
             weir_config_get_duration_ms(config, "taskmanager.registration.timeout", 300000) * 1000,
         .store_poll_us = SECOND_US,

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 enum { POLL_FIRST_MS = 20, POLL_LAST_MS = 500 };
 
@@ -131,6 +132,16 @@ static enum weir_error_code make_settings(struct weir_arena *arena,
     return set_restart(config, settings, reterr);
 }
 
+/* The cluster's processes do not run where the client does. */
+static const char *absolute(struct weir_arena *arena, const char *path)
+{
+    char directory[4096];
+    if (path[0] == '/' || strchr(path, ':') || !getcwd(directory, sizeof directory))
+        return weir_arena_string(arena, path);
+    while (path[0] == '.' && path[1] == '/') path += 2;
+    return weir_arena_format(arena, "%s/%s", directory, path);
+}
+
 static enum weir_error_code make_restore(struct weir_arena *arena, const struct weir_config *config,
     Weir__RestoreOrigin **ret, struct weir_error *reterr)
 {
@@ -143,7 +154,7 @@ static enum weir_error_code make_restore(struct weir_arena *arena, const struct 
         return weir_error_set(reterr, WEIR_E_UNSUPPORTED,
             "the claim mode LEGACY is not implemented; expected CLAIM or NO_CLAIM");
     Weir__RestoreOrigin *restore = WEIR_PROTO_NEW(arena, Weir__RestoreOrigin, weir__restore_origin);
-    restore->path = weir_arena_string(arena, path);
+    restore->path = (char *)absolute(arena, path);
     restore->claim_mode = mode == CLAIM_MODE_CLAIM ? WEIR__CLAIM_MODE__CLAIM : WEIR__CLAIM_MODE__NO_CLAIM;
     restore->allow_non_restored_state =
         weir_config_get_boolean(config, "execution.state-recovery.ignore-unclaimed-state", false);

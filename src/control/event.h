@@ -124,6 +124,7 @@ struct weir_task_event {
     const Weir__SubtaskSnapshot *snapshot;
     Weir__DeclineReason reason;
     const char *error;
+    bool state_unreadable; /* FAILED: what it was to restore is not there, or was read whole and is wrong */
     const char *const *found;
     uint32_t found_count;
     bool found_all; /* there will be no others */

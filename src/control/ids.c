@@ -133,3 +133,8 @@ Weir__Run *weir_run_to(struct weir_arena *arena, const struct weir_run *run)
     message->plan_version = run->plan_version;
     return message;
 }
+
+bool weir_task_state_is_unreadable(const struct weir_run *run, enum weir_error_code code)
+{
+    return run->restored_checkpoint && (code == WEIR_E_STATE || code == WEIR_E_NOT_FOUND);
+}

@@ -43,4 +43,8 @@ bool weir_run_equal(const struct weir_run *a, const struct weir_run *b);
 bool weir_run_from(const Weir__Run *message, struct weir_run *ret); /* NULL: false */
 Weir__Run *weir_run_to(struct weir_arena *arena, const struct weir_run *run);
 
+/* H9: what a task that was to restore a checkpoint met means that this checkpoint cannot be read. Other
+ * errors may go away. */
+bool weir_task_state_is_unreadable(const struct weir_run *run, enum weir_error_code code);
+
 #endif

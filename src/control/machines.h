@@ -15,7 +15,9 @@ struct weir_control_options {
     int64_t reattach_timeout_us;   /* 10 s: weir.jobmanager.reattach-timeout */
     int64_t leaderless_grace_us;   /* INT64_MAX: weir.taskmanager.leaderless-grace */
     int64_t registration_timeout_us;
-    int64_t store_poll_us;           /* 1 s: watches may be lost */
+    int64_t
+        leader_search_us;  /* taskmanager.registration.timeout: one that has never met a leader ends; 0: no */
+    int64_t store_poll_us; /* 1 s: watches may be lost */
     int64_t suspicion_hold_off_us;   /* 10 s, doubles up to 1 h */
     int64_t tombstone_us;            /* 1 h */
     int64_t sweep_interval_us;       /* 60 s */

@@ -185,6 +185,8 @@ static void task_prepared(void *argument)
             host_event_new(task, task->prepare_error.code ? WEIR_TASK_FAILED : WEIR_TASK_CANCELED);
         if (task->prepare_error.code)
             event->event.error = host_error_text(&event->arena, &task->prepare_error);
+        event->event.state_unreadable =
+            weir_task_state_is_unreadable(&task->region->run, task->prepare_error.code);
         event->over = true;
         deliver_event(event);
         return;

@@ -100,11 +100,12 @@ static void free_task(struct sim_task *task)
     weir_memory_release(runtime->config.memory, task, sizeof *task);
 }
 
-static void fail_task(struct sim_task *task, const char *why)
+static void fail_task(struct sim_task *task, const char *why, bool state_unreadable)
 {
     sim_task_end(task);
     struct queued_event *queued = sim_runtime_queue(task->runtime, WEIR_TASK_FAILED, &task->attempt);
     queued->event.error = weir_arena_string(&queued->arena, why);
+    queued->event.state_unreadable = state_unreadable;
 }
 
 static void fail_task_of(struct sim_task *task, const struct weir_error *error)
@@ -113,7 +114,7 @@ static void fail_task_of(struct sim_task *task, const struct weir_error *error)
     int at = snprintf(why, sizeof why, "%s", error->message);
     for (uint32_t i = 0; i < error->cause_count && at > 0 && (size_t)at < sizeof why; i++)
         at += snprintf(why + at, sizeof why - (size_t)at, ": %s", error->causes[i]);
-    fail_task(task, why);
+    fail_task(task, why, task->region && weir_task_state_is_unreadable(&task->region->run, error->code));
 }
 
 static void wake_task(struct weir_waker *waker)
@@ -266,7 +267,7 @@ static bool step_task(struct sim_task *task, int64_t now_us, int64_t *ret_wake_u
             sim_task_end(task);
             sim_runtime_queue(task->runtime, WEIR_TASK_CANCELED, &task->attempt);
         } else {
-            fail_task(task, why);
+            fail_task(task, why, false);
         }
         return true;
     }

@@ -168,7 +168,9 @@ static void not_found(
         return;
     }
     if (done->not_found_once || WEIR_PLANTED(checkpoint_outage_unreadable)) {
-        unreadable(c, done, "not found", effects);
+        unreadable(c, done,
+            done == c->origin ? "not found: no completed checkpoint or savepoint is there" : "not found",
+            effects);
         return;
     }
     done->not_found_once = true;

@@ -430,6 +430,7 @@ void deploy__attempt_says(struct weir_jobmaster *jm, uint32_t taskmanager, const
         taskmanagers__forget(jm, taskmanager, &attempt);
         const char *reason = report->error && report->error[0] ? report->error : "the task was canceled";
         failover__subtask(jm, at, reason, effects);
+        if (report->state_unreadable) failover__unreadable(jm, run.restored_checkpoint, reason, effects);
         return;
     }
     graph__set_state(&jm->graph, at, report->state);

@@ -106,6 +106,31 @@ void failover__subtask(
     region_failed(jm, subtask->region, at, reason, effects);
 }
 
+/* It may have been subsumed meanwhile, or the storage be confused: a region that fails over restores what is
+ * newest then. The same one again, some time later: nothing will make it better. */
+void failover__unreadable(
+    struct weir_jobmaster *jm, uint64_t checkpoint, const char *reason, struct weir_effects *effects)
+{
+    if (!checkpoint || checkpoint != jobmaster__restore_point(jm)) return;
+    if (jobmaster__ending(jm)) { /* its restart strategy wants no second try */
+        jm->keep_all |= jm->end == END_COMMITTING && jm->end_state == WEIR__JOB_STATE__JOB_FAILED;
+        return;
+    }
+    if (jm->unreadable_checkpoint != checkpoint) {
+        jm->unreadable_checkpoint = checkpoint;
+        jm->unreadable_since_us = jm->now_us;
+        return;
+    }
+    if (jm->now_us - jm->unreadable_since_us < JOBMASTER_NOT_FOUND_DELAY_US) return;
+    jm->keep_all = true;
+    weir_effect_log(
+        effects, WEIR_CONTROL_ERROR, "job %s fails, its checkpoints are kept: %s", jm->plan->name, reason);
+    end__begin(jm, WEIR__JOB_STATE__JOB_FAILED,
+        weir_arena_format(
+            effects->arena, "checkpoint %llu cannot be restored: %s", (unsigned long long)checkpoint, reason),
+        effects);
+}
+
 void failover__waiting(
     struct weir_jobmaster *jm, uint32_t region, const char *reason, struct weir_effects *effects)
 {

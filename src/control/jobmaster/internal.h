@@ -191,6 +191,8 @@ struct weir_jobmaster {
     /* failures */
     struct restart_strategy restart;
     uint64_t failovers;
+    uint64_t unreadable_checkpoint; /* H9: the one that a task could not restore, since then */
+    int64_t unreadable_since_us;
     struct weir_jobmaster_exception exceptions[WEIR_JOBMASTER_EXCEPTIONS_MAX];
     uint32_t exception_count;        /* ever; a ring */
     const char *coordinator_failure; /* callback: to be acted on */
@@ -321,6 +323,9 @@ void failover__region_lost(
     struct weir_jobmaster *jm, uint32_t region, const char *reason, struct weir_effects *effects);
 void failover__taskmanager_lost(
     struct weir_jobmaster *jm, uint32_t taskmanager, const char *reason, struct weir_effects *effects);
+/* H9: a task says that the checkpoint which it was to restore cannot be read; believed the second time. */
+void failover__unreadable(
+    struct weir_jobmaster *jm, uint64_t checkpoint, const char *reason, struct weir_effects *effects);
 /* A region that could not even be deployed. */
 void failover__waiting(
     struct weir_jobmaster *jm, uint32_t region, const char *reason, struct weir_effects *effects);

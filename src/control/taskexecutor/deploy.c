@@ -185,6 +185,7 @@ static void on_failed(
 {
     if (!te__attempt_set_state(executor, attempt, STATE(FAILED))) return;
     keep_error(executor, attempt, task->error);
+    attempt->state_unreadable = task->state_unreadable;
     te__attempt_update(executor, attempt);
 }
 

@@ -69,6 +69,7 @@ struct te__attempt {
     uint8_t *final_snapshot; /* packed */
     size_t final_snapshot_length;
     char *error;
+    bool state_unreadable;
     int64_t started_ms;
     uint64_t committed_checkpoint;
     uint64_t final_asked; /* the checkpoint for which the final snapshot was told complete */
@@ -121,6 +122,8 @@ struct weir_taskexecutor {
     struct te__connection connections[TE__CONNECTIONS_MAX];
     uint32_t connection_count;
     int64_t last_tick_us, silence_us; /* silence: by ticks of its own loop */
+    int64_t searched_us;              /* no leader was ever met: for so long, counted in the same way */
+    bool search_told;
     bool ticked, silent, grace_over;
     bool reported;          /* on this connection, under this epoch */
     bool reporting;         /* held acknowledgements go out, then the report */
@@ -250,6 +253,8 @@ void te__on_connection(
 void te__on_store(
     struct weir_taskexecutor *executor, const struct weir_event *event, struct weir_effects *effects);
 void te__store_poll(struct weir_taskexecutor *executor, int64_t now_us, struct weir_effects *effects);
+
+#define TE__SEARCH_TOLD_US (10 * 1000 * 1000LL)
 
 enum te__tag_kind { TE__TAG_TICK = 1, TE__TAG_STORE };
 

@@ -77,6 +77,7 @@ Weir__AttemptReport *te__attempt_report(
     report->newest_barrier_epoch = attempt->newest_barrier_epoch;
     if (attempt->state == STATE(FINISHED)) report->final_snapshot = unpack_snapshot(attempt, arena);
     if (attempt->error) report->error = weir_arena_string(arena, attempt->error);
+    report->state_unreadable = attempt->state_unreadable;
     report->committed_checkpoint = attempt->committed_checkpoint;
     report->started_ms = attempt->started_ms;
     if (whole) {

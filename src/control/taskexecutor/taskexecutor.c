@@ -69,6 +69,33 @@ static void beat(
         WEIR__ENVELOPE__BODY_HEARTBEAT, heartbeat);
 }
 
+/* A process of another cluster, or with another store, finds nobody: it says so, and does not wait for ever.
+ * A TaskManager that has met a leader waits for the next one. */
+static void search(
+    struct weir_taskexecutor *executor, const struct weir_event *event, struct weir_effects *effects)
+{
+    const struct weir_control_options *options = executor->options;
+    if (executor->identity->epoch || !options->leader_search_us) return;
+    executor->searched_us += options->heartbeat_interval_us;
+    long long seconds = executor->searched_us / 1000000;
+    const char *wanted = "expected one with the same high-availability.cluster-id, in the same coordination "
+                         "store (high-availability.type, storageDir or quorum)";
+    if (!executor->search_told &&
+        executor->searched_us >= WEIR_MIN(TE__SEARCH_TOLD_US, options->leader_search_us / 2)) {
+        executor->search_told = true;
+        weir_effect_log(effects, WEIR_CONTROL_WARN,
+            "No JobManager of cluster '%s' leads, as far as is known after %lld s: %s.",
+            executor->identity->cluster, seconds, wanted);
+    }
+    if (executor->searched_us < options->leader_search_us) return;
+    struct weir_effect *effect = weir_effect_add(effects, WEIR_EFFECT_EXIT);
+    effect->exit_code = 1;
+    effect->text = weir_arena_format(effects->arena,
+        "No leading JobManager of cluster '%s' was found within %lld s (taskmanager.registration.timeout): "
+        "%s.",
+        executor->identity->cluster, seconds, wanted);
+}
+
 static void on_timer(
     struct weir_taskexecutor *executor, const struct weir_event *event, struct weir_effects *effects)
 {
@@ -78,6 +105,7 @@ static void on_timer(
     te__store_poll(executor, event->now_us, effects);
     te__splits_ask_again(executor, event->now_us, effects);
     beat(executor, event, effects);
+    search(executor, event, effects);
 }
 
 /* 4.5: another process of this name has registered since. */

@@ -93,6 +93,7 @@ struct world {
     uint32_t refuse_deployments;
     uint64_t peers_are_old; /* reports name incarnations that are so much older */
     bool hold_running;      /* deployed tasks stay INITIALIZING */
+    bool state_unreadable;  /* what fails says so (H9) */
     bool hold_cancel, hold_acknowledge, hold_commit, hold_slots;
     /* what came out */
     Weir__JobState state; /* as the dispatcher was told */
@@ -137,6 +138,7 @@ static inline Weir__AttemptReport *world_attempt_report(
     report->slot = attempt->slot;
     report->final_snapshot = attempt->final_snapshot;
     report->error = weir_arena_string(&w->arena, error ? error : "");
+    report->state_unreadable = error && w->state_unreadable;
     report->peers = WEIR_ARENA_ARRAY(&w->arena, Weir__Peer *, WORLD_TASKMANAGERS);
     for (uint32_t t = 0; t < w->taskmanager_count && !w->large; t++) {
         struct world_taskmanager *tm = &w->taskmanagers[t];

@@ -245,6 +245,36 @@ static void a_failed_job_redeploys_its_sinks_to_commit(void **state)
     world_done(&w);
 }
 
+/* H9: the same checkpoint, met as unreadable again some time later. */
+static void state_that_cannot_be_read_fails_the_job_and_is_kept(void **state)
+{
+    one_region();
+    w.plan->settings->restart_attempts_max = UINT32_MAX;
+    world_submit(&w);
+    world_wait(&w, 1200000);
+    uint64_t newest = world_newest(&w);
+    assert_true(newest > 0);
+    w.hold_running = w.state_unreadable = true; /* no other checkpoint comes */
+    world_fail(&w, 1, 0, "started anew");       /* had restored nothing: says nothing about the checkpoint */
+    world_wait(&w, 3 * SECOND);
+    assert_null(w.result);
+    assert_int_equal(world_find(&w, 1, 0, NULL)->run.restored_checkpoint, newest);
+    world_fail(&w, 1, 0, "its checksum is wrong");
+    world_wait(&w, SECOND);
+    assert_null(w.result);
+    world_fail(&w, 2, 0, "its checksum is wrong"); /* too soon to be believed */
+    world_wait(&w, 2 * SECOND);
+    assert_null(w.result);
+    world_fail(&w, 1, 0, "its checksum is wrong");
+    world_wait(&w, 5 * SECOND);
+    assert_non_null(w.result);
+    assert_int_equal(w.result->state, JOB(FAILED));
+    assert_true(w.result->keep_checkpoints);
+    assert_non_null(strstr(w.result->error, "cannot be restored: its checksum is wrong"));
+    assert_int_equal(world_newest(&w), newest);
+    world_done(&w);
+}
+
 static void no_region_changes_while_a_write_is_unsettled(void **state)
 {
     two_regions();
@@ -386,6 +416,7 @@ int main(void)
         cmocka_unit_test(past_the_final_commit_timeout_the_result_names_the_checkpoint),
         cmocka_unit_test(a_cancel_of_a_failing_job_is_recorded),
         cmocka_unit_test(a_failed_job_redeploys_its_sinks_to_commit),
+        cmocka_unit_test(state_that_cannot_be_read_fails_the_job_and_is_kept),
         cmocka_unit_test(no_region_changes_while_a_write_is_unsettled),
         cmocka_unit_test(a_slot_that_refuses_is_given_back),
         cmocka_unit_test(a_lost_taskmanager_takes_its_region_along),

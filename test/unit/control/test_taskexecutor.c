@@ -738,6 +738,28 @@ static void an_older_process_of_the_same_name_ends(void **state)
     end(&bench);
 }
 
+static void who_never_meets_a_leader_ends(void **state)
+{
+    struct bench bench;
+    start(&bench);
+    bench.options.leader_search_us = 30 * 1000000LL;
+    ticks(&bench, 299, false);
+    bench_expect(&bench, "");
+    ticks(&bench, 1, false);
+    bench_expect(&bench, "exit");
+    end(&bench);
+    start_led(&bench); /* who has met one waits for the next */
+    bench.options.leader_search_us = 1000000;
+    ticks(&bench, 4, true);
+    bench_forget(&bench);
+    bench_connection(&bench, "jm-1", 11, WEIR_CONNECTION_RESET);
+    bench_connection(&bench, "jm-1", 11, WEIR_CONNECTION_REFUSED);
+    bench_forget(&bench);
+    ticks(&bench, 50, false);
+    assert_null(strstr(bench.text, "exit"));
+    end(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -746,6 +768,7 @@ int main(void)
         cmocka_unit_test(nobody_announces_another),
         cmocka_unit_test(standbys_hear_that_the_leaders_process_is_gone),
         cmocka_unit_test(another_incarnation_at_the_leaders_address_is_a_lost_leader),
+        cmocka_unit_test(who_never_meets_a_leader_ends),
         cmocka_unit_test(deployments_may_be_repeated),
         cmocka_unit_test(a_slot_has_one_job_and_one_attempt_of_a_vertex),
         cmocka_unit_test(cancellation_is_answered_by_what_became_of_it),
