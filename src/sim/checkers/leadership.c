@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* So many within so long are no hold-off (4.3): the first one is learned of late, the next is held off. */
-enum { WRONGLY_MAX = 2, WRONGLY_US = 5000000, UNREFUSED_US = 10000000 };
+enum { WRONGLY_MAX = 2, WRONGLY_US = 5000000, UNREFUSED_US = 10000000, WITNESSED_MAX = 8 };
 /* One that was deposed wrongly and has been among the candidates again for so long was seen by all of them;
  * then nobody suspects for a hold-off, by the fastest of clocks. */
 enum { SEEN_US = 3000000, HOLD_OFF_US = 8000000 };
@@ -24,10 +24,9 @@ struct state {
                                                   not */
     int64_t absent_us[WEIR_SIM_PROCESSES_MAX]; /* since when its entry among the candidates is gone; 0: it is
                                                   there */
-    struct {
-        uint64_t incarnation;
-        int64_t at_us;
-    } witnessed[WEIR_SIM_PROCESSES_MAX][2]; /* leaders that a JobManager was told are lost, or saw dying */
+    /* Leaders that a JobManager was told are lost, or saw dying: a ring each. */
+    uint64_t witnessed[WEIR_SIM_PROCESSES_MAX][WITNESSED_MAX];
+    uint32_t witnessed_next[WEIR_SIM_PROCESSES_MAX];
 };
 
 static void process_started(struct weir_sim *sim, void *self, struct weir_sim_process *process)
@@ -63,14 +62,17 @@ static void granted(
             (unsigned long long)epoch);
 }
 
-static void note_lost(
-    struct weir_sim *sim, struct state *state, const struct weir_sim_process *process, uint64_t incarnation)
+static bool was_told(const struct state *state, const struct weir_sim_process *process, uint64_t incarnation)
 {
-    if (state->witnessed[process->index][0].incarnation != incarnation) {
-        state->witnessed[process->index][1] = state->witnessed[process->index][0];
-        state->witnessed[process->index][0].incarnation = incarnation;
-    }
-    state->witnessed[process->index][0].at_us = weir_sim_now(sim);
+    for (uint32_t i = 0; i < WITNESSED_MAX; i++)
+        if (state->witnessed[process->index][i] == incarnation) return true;
+    return false;
+}
+
+static void note_lost(struct state *state, const struct weir_sim_process *process, uint64_t incarnation)
+{
+    if (was_told(state, process, incarnation)) return;
+    state->witnessed[process->index][state->witnessed_next[process->index]++ % WITNESSED_MAX] = incarnation;
 }
 
 static void step(struct weir_sim *sim, void *self, struct weir_sim_process *process, enum weir_role role,
@@ -79,9 +81,9 @@ static void step(struct weir_sim *sim, void *self, struct weir_sim_process *proc
     struct state *state = (struct state *)self;
     if (role == WEIR_ROLE_LEADER && event->kind == WEIR_EVENT_MESSAGE &&
         event->envelope->body_case == WEIR__ENVELOPE__BODY_LEADER_LOST)
-        note_lost(sim, state, process, event->envelope->leader_lost->leader_incarnation);
+        note_lost(state, process, event->envelope->leader_lost->leader_incarnation);
     if (role == WEIR_ROLE_LEADER && event->kind == WEIR_EVENT_PROCESS_DIED)
-        note_lost(sim, state, process, event->from_incarnation);
+        note_lost(state, process, event->from_incarnation);
     if (role != WEIR_ROLE_DISPATCHER || event->kind != WEIR_EVENT_LOCAL) return;
     if (event->local->kind == WEIR_LOCAL_GRANTED || event->local->kind == WEIR_LOCAL_EPOCH)
         granted(sim, (struct state *)self, process, event->local->epoch);
@@ -99,9 +101,7 @@ static void check_hold_off(struct weir_sim *sim, struct state *state, const stru
     /* Of the session in which it was told that it leads; one that was not told yet loses nothing. */
     uint64_t session = old->epoch < WEIR_SIM_EPOCHS_MAX ? state->granted[old->epoch].session : 0;
     if (!session || sim->store.ended[session]) return;
-    uint64_t lost = holder->incarnation;
-    if (writer && state->witnessed[writer->index][0].incarnation != lost &&
-        state->witnessed[writer->index][1].incarnation != lost)
+    if (writer && !was_told(state, writer, holder->incarnation))
         weir_sim_fail(sim, "4.3", "%s takes over from %s, which lives, and no other has lost it",
             writer->name, holder->name);
     int64_t now = weir_sim_now(sim), refused = sim->network.refused_us[holder->index];
