@@ -3,6 +3,7 @@
 #include "host/faults.h"
 #include "host/local_recovery.h"
 #include "host/memory_sizes.h"
+#include "host/metrics_server.h"
 #include "host/task_runtime.h"
 #include "main.h"
 #include "ops/ops.h"
@@ -28,6 +29,8 @@ struct taskmanager {
     struct weir_task_runtime *runtime;
     struct weir_memory_sizes sizes;
     struct weir_memory network;
+    struct weir_task_metrics *metrics;
+    struct weir_metrics_server *metrics_server;
 };
 
 static void on_task(void *owner, const struct weir_task_effect *effect)
@@ -60,6 +63,33 @@ static bool set_budgets(struct taskmanager *manager)
     return true;
 }
 
+/* As the JobManager's: only where it is asked for. */
+static const char *prometheus_ports(const struct weir_config *config)
+{
+    bool wanted = weir_config_is_set(config, "metrics.reporter.prom.port") ||
+                  weir_config_is_set(config, "metrics.reporter.prom.factory.class");
+    return wanted ? weir_config_get_text(config, "metrics.reporter.prom.port", "9249") : NULL;
+}
+
+static bool open_metrics(struct taskmanager *manager, const char *host, const char *bind)
+{
+    struct weir_task_metrics_labels labels = { .host = host, .taskmanager = manager->name };
+    manager->metrics = weir_task_metrics_new(weir_os_memory(), &labels);
+    struct weir_metrics_server_config config = { .memory = weir_os_memory(),
+        .metrics = manager->metrics,
+        .host = host,
+        .bind_address = bind,
+        .taskmanager = manager->name,
+        .prometheus_ports = prometheus_ports(manager->setup.config),
+        .slot_count = manager->slot_count,
+        .network = &manager->network,
+        .task_bytes_max = weir_memory_sizes_task_bytes(&manager->sizes) };
+    struct weir_error error = { 0 };
+    if (!weir_metrics_server_new(&config, &manager->metrics_server, &error)) return true;
+    print_error(&error);
+    return false;
+}
+
 static bool open_exchange(struct taskmanager *manager, const char *host, const char *bind)
 {
     const struct weir_config *config = manager->setup.config;
@@ -89,6 +119,7 @@ static bool open_loop(struct taskmanager *manager, const char *host, const char 
         .host = host,
         .bind_address = bind,
         .data_address = weir_data_exchange_address(manager->exchange),
+        .rest_address = weir_metrics_server_address(manager->metrics_server),
         .slot_count = manager->slot_count,
         .options = &manager->setup.options,
         .ha = manager->setup.ha,
@@ -168,7 +199,9 @@ static int run(struct taskmanager *manager)
         (uint32_t)WEIR_MAX(weir_config_get_integer(config, "taskmanager.numberOfTaskSlots", 1), (int64_t)1);
     name_manager(manager, host);
     if (!set_budgets(manager)) return 1;
-    if (!open_exchange(manager, host, bind) || !open_loop(manager, host, bind)) return 1;
+    if (!open_metrics(manager, host, bind) || !open_exchange(manager, host, bind) ||
+        !open_loop(manager, host, bind))
+        return 1;
     struct weir_task_runtime_config runtime = { .memory = weir_os_memory(),
         .loop = manager->loop,
         .exchange = manager->exchange,
@@ -176,6 +209,7 @@ static int run(struct taskmanager *manager)
         .incarnation = manager->incarnation,
         .slot_count = manager->slot_count,
         .network_memory = &manager->network,
+        .metrics = manager->metrics,
         .managed_bytes_per_slot =
             (size_t)(weir_memory_sizes_task_bytes(&manager->sizes) / manager->slot_count),
         .memory_key = manager->sizes.key,

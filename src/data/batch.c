@@ -250,3 +250,10 @@ void weir_batch_hash(
         weir_vector_hash(&b->columns[columns[i]], b->selection, count, hashes, i > 0);
     }
 }
+
+uint64_t weir_batch_fixed_bytes(const struct weir_batch *b)
+{
+    uint64_t width = 0;
+    for (uint32_t i = 0; i < b->column_count; i++) width += weir_type_width(b->columns[i].type);
+    return width * b->row_count;
+}

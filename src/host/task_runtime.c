@@ -86,6 +86,8 @@ static void deliver_event(void *argument)
         return;
     }
     task->state = HOST_TASK_OVER;
+    if (task->meter) weir_task_metrics_remove(event->runtime->config.metrics, task->meter);
+    task->meter = NULL;
     task->works++;
     weir_control_loop_work(event->runtime->config.loop, free_subtask, subtask_freed, event);
 }
@@ -196,6 +198,10 @@ static void task_prepared(void *argument)
     tell_restored(task);
     weir_subtask_adopt_epoch(task->subtask, task->attempt.epoch);
     task->state = HOST_TASK_RUNNING;
+    struct weir_task_metrics *metrics = task->runtime->config.metrics;
+    if (metrics)
+        task->meter = weir_task_metrics_add(
+            metrics, &task->attempt, task->region->plan->name, task->vertex, task->subtask);
     host_slot_add(task->slot, task);
 }
 

@@ -9,6 +9,7 @@
 
 #include "host/control_loop.h"
 #include "host/data_exchange.h"
+#include "host/task_metrics.h"
 #include "host/local_recovery.h"
 #include "spi/connector.h"
 
@@ -25,6 +26,7 @@ struct weir_task_runtime_config {
     struct weir_filesystem *filesystem;
     struct weir_local_recovery *local_recovery; /* NULL: there are no local copies of snapshots */
     bool keeps_copies, restores_copies;
+    struct weir_task_metrics *metrics; /* NULL: nothing is measured */
     const struct weir_connectors *connectors;
     const struct weir_operator_ops *(*find_operator)(const char *name);
     const struct weir_source_ops *(*find_source)(const char *name);

@@ -66,8 +66,9 @@ struct host_task {
     struct host_slot *slot;
     struct weir_attempt_id attempt;
     const struct weir_job_vertex *vertex;
-    struct weir_arena arena;    /* pool, then slot thread */
-    struct host_memory *memory; /* its part of the slot's */
+    struct weir_arena arena;       /* pool, then slot thread */
+    struct host_memory *memory;    /* its part of the slot's */
+    struct weir_task_meter *meter; /* while there is a subtask; NULL: nobody measures */
     struct weir_subtask *subtask;
     struct host_link *inputs, *outputs;
     uint32_t input_count, output_count, links_needed;

@@ -134,8 +134,9 @@ static bool step_task(struct host_task *task, int64_t *wake_ms)
         host_event_post(host_event_new(task, WEIR_TASK_RUNNING));
     }
     if (!ready && !atomic_load(&task->subtask->canceled)) return false;
-    int64_t at_ms = INT64_MAX;
+    int64_t at_ms = INT64_MAX, start_ns = task->meter ? weir_clock_monotonic_ns() : 0;
     enum weir_subtask_result result = weir_subtask_run_once(task->subtask, &at_ms);
+    if (task->meter) weir_task_meter_told(task->meter, start_ns, result);
     tell_barrier(task);
     switch (result) {
     case WEIR_SUBTASK_WORKED: return true;

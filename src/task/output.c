@@ -77,6 +77,8 @@ static void send_building(struct weir_output_edge *edge, uint32_t c)
     struct weir_batch *batch = edge->building[c];
     if (!batch) return;
     edge->building[c] = NULL;
+    edge->batches++;
+    edge->bytes += weir_batch_fixed_bytes(batch);
     weir_channel_push(edge->channels[c], (struct weir_element){ .kind = WEIR_ELEMENT_BATCH, .batch = batch });
 }
 

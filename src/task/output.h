@@ -26,10 +26,11 @@ struct weir_output_edge {
     struct weir_channel **channels; /* to each consumer subtask; FORWARD: exactly one */
     struct weir_batch **building;   /* per channel; NULL = none */
     uint32_t channel_count;
-    uint32_t next;       /* REBALANCE */
-    uint16_t *consumers; /* HASH over several channels: of each key group; made by weir_output_init */
-    uint32_t *starts;    /* scratch of many channels: channel_count + 1 */
-    bool hashes_travel;  /* hashing is dearer than taking hashes along */
+    uint32_t next;           /* REBALANCE */
+    uint16_t *consumers;     /* HASH over several channels: of each key group; made by weir_output_init */
+    uint32_t *starts;        /* scratch of many channels: channel_count + 1 */
+    uint64_t bytes, batches; /* sent: fixed parts; read torn-free by others */
+    bool hashes_travel;      /* hashing is dearer than taking hashes along */
 };
 
 struct weir_output {

@@ -145,6 +145,12 @@ struct weir_subtask_config {
     void *owner;
 };
 
+/* What went through its channels, as the batches' fixed parts; as struct weir_operator_metrics: written by
+ * the slot thread. */
+struct weir_subtask_counters {
+    uint64_t bytes_in, batches_in;
+};
+
 /* Snapshots that wait to be written; one more is declined (NOT_READY) rather than waited for. */
 enum { WEIR_SUBTASK_SNAPSHOTS_MAX = 4, WEIR_SUBTASK_CANCELS_MAX = 32 };
 
@@ -158,6 +164,7 @@ struct weir_subtask {
     struct weir_gate gate;
     struct weir_output output;
     struct weir_chain chain;
+    struct weir_subtask_counters counters;
     struct weir_operator_metrics *metrics; /* per plan operator of the vertex; source first */
     struct weir_state **states;            /* per plan operator; NULL for a source */
     int64_t now_ms;

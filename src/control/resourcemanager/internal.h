@@ -52,7 +52,7 @@ struct rm__taskmanager {
     uint64_t incarnation; /* that registered */
     uint64_t superseded[RM__SUPERSEDED_MAX];
     uint32_t superseded_next;
-    char *data_address, *rpc_address; /* owned; may be NULL */
+    char *data_address, *rpc_address, *rest_address; /* owned; may be NULL */
     struct rm__slot *slots;
     uint32_t slot_count, free_count, busy_count; /* busy: HELD and STRAY */
     uint32_t bucket;                             /* 0: in none */

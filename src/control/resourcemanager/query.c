@@ -10,6 +10,7 @@ static Weir__TaskManagerSummary *summary_of(
     summary->node->name = (char *)weir_nodes_name(rm->nodes, taskmanager->node);
     summary->node->incarnation = taskmanager->incarnation;
     if (taskmanager->rpc_address) summary->node->rpc_address = taskmanager->rpc_address;
+    if (taskmanager->rest_address) summary->node->rest_address = taskmanager->rest_address;
     if (taskmanager->data_address) summary->node->data_address = taskmanager->data_address;
     summary->slots = taskmanager->slot_count;
     summary->slots_free = taskmanager->free_count;

@@ -78,7 +78,7 @@ void rm__taskmanagers_free(struct weir_resourcemanager *rm)
     for (uint32_t i = 0; i < rm->taskmanager_count; i++) {
         struct rm__taskmanager *taskmanager = rm->taskmanagers[i];
         weir_arena_done(&taskmanager->report_arena);
-        char *texts[] = { taskmanager->data_address, taskmanager->rpc_address };
+        char *texts[] = { taskmanager->data_address, taskmanager->rpc_address, taskmanager->rest_address };
         for (uint32_t j = 0; j < WEIR_ARRAY_COUNT(texts); j++)
             if (texts[j]) weir_memory_release(rm->memory, texts[j], strlen(texts[j]) + 1);
         weir_memory_release(rm->memory, taskmanager->reported,
@@ -431,6 +431,7 @@ static void make_known(struct weir_resourcemanager *rm, struct rm__taskmanager *
         rm__taskmanager_lose(rm, taskmanager, "it reports another number of slots", effects);
     text_set(rm->memory, &taskmanager->data_address, report->node->data_address);
     text_set(rm->memory, &taskmanager->rpc_address, report->node->rpc_address);
+    text_set(rm->memory, &taskmanager->rest_address, report->node->rest_address);
     taskmanager->heard_us = rm->own_us;
     taskmanager->incarnation = incarnation;
     if (again) {

@@ -43,6 +43,7 @@ struct rest_request {
     const struct rest_route *route;
     enum { REST_READING, REST_WAITING, REST_ANSWERED } stage;
     int64_t deadline_ms;
+    json_t *figures; /* of the tasks of the path's job, once asked for */
 
     /* the answer */
     bool not_leader; /* this process cannot answer: the leader can */
@@ -135,6 +136,18 @@ void rest__asks_stop(struct weir_rest_server *server); /* nobody waits any more 
 /* --- proxy.c --- */
 /* False: the leader could not be asked, and what was sent has changed nothing. */
 bool rest__proxy(struct rest_request *request, const char *address);
+
+void rest__init_curl(void);
+
+/* --- figures.c --- */
+/* Of the tasks of the path's job, as its TaskManagers say now: an array, borrowed. Never NULL. */
+json_t *rest__figures(struct rest_request *request);
+bool rest__is_figure_of(json_t *task, uint32_t vertex, int64_t subtask); /* subtask < 0: any */
+double rest__figure(
+    struct rest_request *request, uint32_t vertex, int64_t subtask, const char *name); /* sum */
+void rest__answer_subtask_figures(struct rest_request *request, uint32_t vertex, int64_t subtask);
+void rest__answer_vertex_aggregates(struct rest_request *request, uint32_t vertex);
+void rest__answer_watermarks(struct rest_request *request, uint32_t vertex);
 
 /* --- answer.c --- */
 void rest__answer(struct rest_request *request, unsigned status, json_t *json); /* takes json */

@@ -102,9 +102,14 @@ static void init_curl(void)
     curl_global_init(CURL_GLOBAL_NOTHING);
 }
 
-bool rest__proxy(struct rest_request *request, const char *address)
+void rest__init_curl(void)
 {
     pthread_once(&curl_once, init_curl);
+}
+
+bool rest__proxy(struct rest_request *request, const char *address)
+{
+    rest__init_curl();
     CURL *curl = curl_easy_init();
     if (!curl) return false;
     struct proxied proxied = { .not_leader = false };

@@ -4,15 +4,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *io_metrics(void)
+/* subtask < 0: of all. What a source has read lies outside, and what a sink has written. */
+static json_t *io_metrics(struct rest_request *request, uint32_t vertex, int64_t subtask)
 {
-    static const char *const counters[] = { "read-bytes", "write-bytes", "read-records", "write-records" };
-    json_t *object = json_pack("{s:i,s:i,s:f}", "accumulated-backpressured-time", 0, "accumulated-idle-time",
-        0, "accumulated-busy-time", 0.0);
+    static const struct {
+        const char *name, *figure;
+    } counters[] = { { "read-bytes", "numBytesIn" }, { "write-bytes", "numBytesOut" },
+        { "read-records", "numRecordsIn" }, { "write-records", "numRecordsOut" } };
+    json_t *object = json_pack("{s:I,s:I,s:f}", "accumulated-backpressured-time",
+        (json_int_t)rest__figure(request, vertex, subtask, "accumulateBackPressuredTimeMs"),
+        "accumulated-idle-time", (json_int_t)rest__figure(request, vertex, subtask, "accumulateIdleTimeMs"),
+        "accumulated-busy-time", rest__figure(request, vertex, subtask, "accumulateBusyTimeMs"));
     for (size_t i = 0; i < WEIR_ARRAY_COUNT(counters); i++) {
         char name[64];
-        snprintf(name, sizeof name, "%s-complete", counters[i]);
-        json_object_set_new(object, counters[i], json_integer(0));
+        snprintf(name, sizeof name, "%s-complete", counters[i].name);
+        double value = rest__figure(request, vertex, subtask, counters[i].figure);
+        json_object_set_new(object, counters[i].name, json_integer((json_int_t)value));
         json_object_set_new(object, name, json_true());
     }
     return object;
@@ -70,7 +77,8 @@ json_t *rest__vertex_shape(struct rest_request *request, const Weir__VertexDetai
         rest__execution_state(state_of(totals.counts, (uint32_t)vertex->n_subtasks)), "start-time",
         (json_int_t)start_ms(totals.started_ms), "end-time", rest__end_ms(totals.ended_ms), "duration",
         (json_int_t)rest__duration_ms(totals.started_ms, totals.ended_ms), "tasks",
-        rest__states(totals.counts, WEIR_ARRAY_COUNT(totals.counts), true, false), "metrics", io_metrics());
+        rest__states(totals.counts, WEIR_ARRAY_COUNT(totals.counts), true, false), "metrics",
+        io_metrics(request, vertex->plan->id, -1));
 }
 
 /* NULL: answered. */
@@ -94,7 +102,8 @@ static const char *attempt_text(struct rest_request *request, const Weir__Attemp
                    : "";
 }
 
-static json_t *subtask_shape(struct rest_request *request, const Weir__SubtaskDetails *subtask)
+static json_t *subtask_shape(
+    struct rest_request *request, uint32_t vertex, const Weir__SubtaskDetails *subtask)
 {
     json_int_t number = subtask->attempt ? (json_int_t)subtask->attempt->number - 1 : 0;
     const char *endpoint = subtask->taskmanager[0] ? subtask->taskmanager : "(unassigned)";
@@ -109,8 +118,8 @@ static json_t *subtask_shape(struct rest_request *request, const Weir__SubtaskDe
         "attempt-id", attempt_text(request, subtask->attempt), "endpoint", endpoint, "host", endpoint,
         "start-time", (json_int_t)start_ms(subtask->started_ms), "start_time",
         (json_int_t)start_ms(subtask->started_ms), "end-time", rest__end_ms(subtask->ended_ms), "duration",
-        (json_int_t)rest__duration_ms(subtask->started_ms, subtask->ended_ms), "metrics", io_metrics(),
-        "taskmanager-id", endpoint, "status-duration", states);
+        (json_int_t)rest__duration_ms(subtask->started_ms, subtask->ended_ms), "metrics",
+        io_metrics(request, vertex, subtask->subtask), "taskmanager-id", endpoint, "status-duration", states);
 }
 
 /* min, max and so on of nothing. */
@@ -135,7 +144,7 @@ void rest__get_vertex(struct rest_request *request)
     if (!vertex) return;
     json_t *subtasks = json_array();
     for (size_t i = 0; i < vertex->n_subtasks; i++)
-        json_array_append_new(subtasks, subtask_shape(request, vertex->subtasks[i]));
+        json_array_append_new(subtasks, subtask_shape(request, vertex->plan->id, vertex->subtasks[i]));
     rest__answer(request, MHD_HTTP_OK,
         json_pack("{s:s,s:s,s:I,s:I,s:I,s:o,s:o}", "id", rest__vertex_id(request, vertex->plan->id), "name",
             vertex->plan->name, "parallelism", (json_int_t)vertex->parallelism, "maxParallelism",
@@ -161,7 +170,7 @@ void rest__get_subtask(struct rest_request *request)
     if (attempt && strtoul(attempt, NULL, 10) != present)
         rest__fail(request, MHD_HTTP_NOT_FOUND, "Attempt %s of subtask %s is not kept.", attempt, text);
     else
-        rest__answer(request, MHD_HTTP_OK, subtask_shape(request, subtask));
+        rest__answer(request, MHD_HTTP_OK, subtask_shape(request, vertex->plan->id, subtask));
 }
 
 void rest__get_vertex_subtasktimes(struct rest_request *request)
@@ -182,6 +191,29 @@ void rest__get_vertex_subtasktimes(struct rest_request *request)
             vertex->plan->name, "now", (json_int_t)rest__now_ms(), "subtasks", subtasks));
 }
 
+static json_t *of_endpoint(struct rest_request *request, const Weir__VertexDetails *vertex, const char *name)
+{
+    json_t *sum = NULL;
+    for (size_t i = 0; i < vertex->n_subtasks; i++) {
+        if (strcmp(vertex->subtasks[i]->taskmanager, name) != 0) continue;
+        json_t *one = io_metrics(request, vertex->plan->id, vertex->subtasks[i]->subtask), *value;
+        const char *key;
+        void *next;
+        if (!sum) {
+            sum = one;
+            continue;
+        }
+        json_object_foreach_safe(sum, next, key, value)
+        {
+            double total = json_number_value(value) + json_number_value(json_object_get(one, key));
+            if (json_is_integer(value)) json_object_set_new(sum, key, json_integer((json_int_t)total));
+            if (json_is_real(value)) json_object_set_new(sum, key, json_real(total));
+        }
+        json_decref(one);
+    }
+    return sum ? sum : json_object();
+}
+
 static json_t *taskmanager_shape(
     struct rest_request *request, const Weir__VertexDetails *vertex, const char *name)
 {
@@ -197,7 +229,7 @@ static json_t *taskmanager_shape(
         "taskmanager-id", endpoint, "status", rest__execution_state(state_of(totals.counts, subtasks)),
         "start-time", (json_int_t)start_ms(totals.started_ms), "end-time", rest__end_ms(totals.ended_ms),
         "duration", (json_int_t)rest__duration_ms(totals.started_ms, totals.ended_ms), "metrics",
-        io_metrics(), "status-counts",
+        of_endpoint(request, vertex, name), "status-counts",
         rest__states(totals.counts, WEIR_ARRAY_COUNT(totals.counts), true, false), "aggregated",
         aggregated());
 }
@@ -228,6 +260,39 @@ void rest__get_vertex_accumulators(struct rest_request *request)
 
 void rest__get_vertex_metrics(struct rest_request *request)
 {
+    const Weir__VertexDetails *vertex = find_vertex(request);
+    if (vertex) rest__answer_subtask_figures(request, vertex->plan->id, -1);
+}
+
+void rest__get_vertex_aggregates(struct rest_request *request)
+{
+    const Weir__VertexDetails *vertex = find_vertex(request);
+    if (vertex) rest__answer_vertex_aggregates(request, vertex->plan->id);
+}
+
+void rest__get_vertex_watermarks(struct rest_request *request)
+{
+    const Weir__VertexDetails *vertex = find_vertex(request);
+    if (vertex) rest__answer_watermarks(request, vertex->plan->id);
+}
+
+void rest__get_subtask_metrics(struct rest_request *request)
+{
+    const Weir__VertexDetails *vertex = find_vertex(request);
+    if (!vertex) return;
+    const char *text = rest__parameter(request, "subtaskindex");
+    char *end;
+    unsigned long index = strtoul(text, &end, 10);
+    if (*end || index >= vertex->n_subtasks)
+        rest__fail(request, MHD_HTTP_NOT_FOUND, "Invalid subtask index for vertex %s: %s",
+            rest__parameter(request, "vertexid"), text);
+    else
+        rest__answer_subtask_figures(request, vertex->plan->id, (int64_t)index);
+}
+
+/* Coordinators of operators run in no JobManager here. */
+void rest__get_coordinator_metrics(struct rest_request *request)
+{
     if (find_vertex(request)) rest__answer(request, MHD_HTTP_OK, json_array());
 }
 
@@ -248,20 +313,31 @@ void rest__get_subtask_accumulators(struct rest_request *request)
             (json_int_t)vertex->parallelism, "subtasks", subtasks));
 }
 
-/* Nothing is measured: "deprecated" says that figures are not of now. */
+static const char *level_of(double ratio)
+{
+    return ratio <= 0.1 ? "ok" : ratio <= 0.5 ? "low" : "high";
+}
+
 void rest__get_vertex_backpressure(struct rest_request *request)
 {
     const Weir__VertexDetails *vertex = find_vertex(request);
     if (!vertex) return;
     json_t *subtasks = json_array();
-    for (size_t i = 0; i < vertex->n_subtasks; i++)
-        json_array_append_new(
-            subtasks, json_pack("{s:I,s:s,s:s,s:f,s:f,s:f}", "subtask",
-                          (json_int_t)vertex->subtasks[i]->subtask, "backpressure-level", "ok",
-                          "backpressureLevel", "ok", "ratio", 0.0, "idleRatio", 0.0, "busyRatio", 0.0));
+    double worst = 0;
+    for (size_t i = 0; i < vertex->n_subtasks; i++) {
+        uint32_t id = vertex->plan->id, subtask = vertex->subtasks[i]->subtask;
+        double waiting = rest__figure(request, id, subtask, "backPressuredTimeMsPerSecond") / 1000;
+        worst = WEIR_MAX(worst, waiting);
+        json_array_append_new(subtasks,
+            json_pack("{s:I,s:s,s:s,s:f,s:f,s:f}", "subtask", (json_int_t)subtask, "backpressure-level",
+                level_of(waiting), "backpressureLevel", level_of(waiting), "ratio", waiting, "idleRatio",
+                rest__figure(request, id, subtask, "idleTimeMsPerSecond") / 1000, "busyRatio",
+                rest__figure(request, id, subtask, "busyTimeMsPerSecond") / 1000));
+    }
     rest__answer(request, MHD_HTTP_OK,
-        json_pack("{s:s,s:s,s:s,s:I,s:o}", "status", "deprecated", "backpressure-level", "ok",
-            "backpressureLevel", "ok", "end-timestamp", (json_int_t)rest__now_ms(), "subtasks", subtasks));
+        json_pack("{s:s,s:s,s:s,s:I,s:o}", "status", "ok", "backpressure-level", level_of(worst),
+            "backpressureLevel", level_of(worst), "end-timestamp", (json_int_t)rest__now_ms(), "subtasks",
+            subtasks));
 }
 
 /* -2: switched off. */

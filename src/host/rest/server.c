@@ -128,6 +128,7 @@ static struct rest_request *new_request(
 
 static void free_request(struct rest_request *request)
 {
+    json_decref(request->figures);
     weir_buffer_done(&request->body);
     weir_arena_done(&request->arena);
     weir_memory_release(request->server->memory, request, sizeof *request);

@@ -1,0 +1,35 @@
+/*
+ * The HTTP endpoint of a TaskManager: figures of its tasks and of itself, for the JobManager's REST endpoint
+ * (GET /tasks?job=..) and, at metrics.reporter.prom.port where that is set, for Prometheus (GET /metrics).
+ * Nothing can be changed through it.
+ *
+ * @thread new and free: main. One thread of the HTTP library answers; whoever is slow costs a connection.
+ */
+#ifndef WEIR_HOST_METRICS_SERVER_H
+#define WEIR_HOST_METRICS_SERVER_H
+
+#include "host/task_metrics.h"
+
+enum {
+    WEIR_METRICS_CONNECTIONS_MAX = 64,
+    WEIR_METRICS_TIMEOUT_S = 10,
+    WEIR_METRICS_TEXT_BYTES_MAX = 64 << 20
+};
+
+struct weir_metrics_server_config {
+    struct weir_memory *memory;
+    struct weir_task_metrics *metrics; /* borrowed */
+    const char *host, *bind_address, *taskmanager;
+    const char *prometheus_ports; /* "9249" or "9249-9259"; NULL: none */
+    uint32_t slot_count;
+    const struct weir_memory *network; /* whose budget is shown; may be NULL */
+    uint64_t task_bytes_max;           /* budget of all slots; 0: none */
+};
+
+struct weir_metrics_server;
+enum weir_error_code weir_metrics_server_new(const struct weir_metrics_server_config *config,
+    struct weir_metrics_server **ret, struct weir_error *reterr);
+const char *weir_metrics_server_address(const struct weir_metrics_server *server); /* host:port */
+void weir_metrics_server_free(struct weir_metrics_server *server);
+
+#endif
