@@ -105,6 +105,8 @@ struct weir_actor *weir_actor_new(const struct weir_actor_config *config)
         .data_address = weir_arena_string(lasting, config->data_address ? config->data_address : ""),
         .rest_address = weir_arena_string(lasting, config->rest_address ? config->rest_address : ""),
         .jobmanager = config->kind == WEIR_ACTOR_JOBMANAGER };
+    if (actor->identity.jobmanager && config->options && config->options->storage_directory)
+        actor->identity.storage = weir_arena_string(lasting, config->options->storage_directory);
     WEIR_ASSERT(actor->identity.self);
     actor__jobs_init(&actor->jobs, actor->memory);
     actor->queue_capacity = LOCAL_QUEUE_FIRST;

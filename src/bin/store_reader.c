@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ANSWER_MS_MAX = 5000 };
+enum { ANSWER_MS_MAX = 5000, STORAGE_WAIT_MS = 2000 };
 
 struct posted {
     struct posted *next;
@@ -118,6 +118,18 @@ static bool pump(struct store_reader *reader, const bool *until, int64_t deadlin
 
 /* --- reading --- */
 
+/* ", quorum 127.0.0.1:2181", in the setup's arena. */
+static const char *servers_of(const struct cluster_setup *setup)
+{
+    for (uint32_t i = 0; i < setup->ha_option_count; i++) {
+        const char *dot = strrchr(setup->ha_options[i].key, '.');
+        if (dot && strcmp(dot, ".quorum") == 0)
+            return weir_arena_format(
+                (struct weir_arena *)&setup->arena, ", quorum %s", setup->ha_options[i].value);
+    }
+    return "";
+}
+
 enum weir_error_code store_reader_open(
     const struct cluster_setup *setup, int64_t wait_ms, struct store_reader **ret, struct weir_error *reterr)
 {
@@ -152,8 +164,8 @@ enum weir_error_code store_reader_open(
     enum weir_error_code code = reader->driver->open(&config, &reader->session, reterr);
     if (!code && !pump(reader, &reader->connected, weir_clock_monotonic_ms() + wait_ms))
         code = weir_error_set(reterr, WEIR_E_IO,
-            "the coordination store (high-availability.type: %s) was not reached within %lld ms",
-            reader->driver->name, (long long)wait_ms);
+            "the coordination store (high-availability.type: %s%s) was not reached within %lld ms",
+            reader->driver->name, servers_of(setup), (long long)wait_ms);
     if (code) {
         store_reader_close(reader);
         return code;
@@ -223,4 +235,50 @@ enum weir_error_code store_reader_rest_addresses(struct store_reader *reader, st
                 WEIR_RECORD_BYTES_MAX, &message, NULL))
             add_address(arena, (const Weir__Node *)message, addresses, most, ret_count);
     return code;
+}
+
+/* --- whose cluster it is --- */
+
+/* "file:///a/b" and "/a/b" are one place. */
+static const char *plain(const char *path)
+{
+    if (strncmp(path, "file:", 5) == 0) path += 5;
+    while (path[0] == '/' && path[1] == '/') path++;
+    return path;
+}
+
+static bool agrees(const struct cluster_setup *setup, const struct weir_ha_entry *entry,
+    struct weir_arena *arena, struct weir_error *reterr)
+{
+    ProtobufCMessage *message;
+    if (weir_proto_decode(&weir__node__descriptor, arena, entry->value, entry->length, WEIR_RECORD_BYTES_MAX,
+            &message, NULL))
+        return true;
+    const Weir__Node *node = (const Weir__Node *)message;
+    if (!node->storage[0] || strcmp(plain(node->storage), plain(setup->storage_directory)) == 0) return true;
+    weir_error_set(reterr, WEIR_E_CONFIGURATION,
+        "another cluster uses the high-availability.cluster-id '%s' in this coordination store: its "
+        "JobManager %s "
+        "keeps jobs in %s, this one would in %s; expected another cluster-id, or the same "
+        "high-availability.storageDir",
+        setup->cluster, node->name, node->storage, setup->storage_directory);
+    return false;
+}
+
+bool store_reader_storage_agrees(const struct cluster_setup *setup, struct weir_error *reterr)
+{
+    if (strcmp(setup->ha->name, "embedded") == 0) return true; /* it lies in the storage itself */
+    struct store_reader *reader;
+    struct weir_error ignored = { 0 };
+    if (store_reader_open(setup, STORAGE_WAIT_MS, &reader, &ignored)) return true;
+    struct weir_arena arena;
+    weir_arena_init(&arena, weir_os_memory());
+    const struct weir_ha_entry *entries;
+    uint32_t count;
+    bool good = true;
+    if (!store_reader_read(reader, "candidates", true, &arena, &entries, &count, &ignored))
+        for (uint32_t i = 0; good && i < count; i++) good = agrees(setup, &entries[i], &arena, reterr);
+    store_reader_close(reader);
+    weir_arena_done(&arena);
+    return good;
 }

@@ -27,4 +27,8 @@ void store_reader_close(struct store_reader *reader);
 enum weir_error_code store_reader_rest_addresses(struct store_reader *reader, struct weir_arena *arena,
     const char **addresses, uint32_t most, uint32_t *ret_count, struct weir_error *reterr);
 
+/* A JobManager of the same cluster that is there now keeps its jobs elsewhere: reterr says who and where. A
+ * store that is not reached, or where nobody is, says nothing. */
+bool store_reader_storage_agrees(const struct cluster_setup *setup, struct weir_error *reterr);
+
 #endif

@@ -4,6 +4,7 @@
 #include "host/memory_sizes.h"
 #include "host/rest_server.h"
 #include "main.h"
+#include "store_reader.h"
 #include "os/log.h"
 #include "os/memory.h"
 #include "os/process.h"
@@ -87,6 +88,8 @@ static int run(
     struct weir_control_loop_config config;
     struct weir_rest_server *rest = NULL;
     struct workers workers;
+    struct weir_error storage = { 0 };
+    if (!store_reader_storage_agrees(setup, &storage)) return print_error(&storage);
     if (!set_budget(setup->config) || !workers_configure(&workers, setup) || !fill_config(setup, &config) ||
         !start_rest(setup, config.host, &rest))
         return 1;

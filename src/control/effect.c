@@ -92,6 +92,7 @@ Weir__Node *weir_identity_node(const struct weir_identity *identity, struct weir
     node->host = weir_arena_string(arena, identity->host ? identity->host : "");
     node->rpc_address = weir_arena_string(arena, identity->rpc_address ? identity->rpc_address : "");
     node->data_address = weir_arena_string(arena, identity->data_address ? identity->data_address : "");
+    node->storage = weir_arena_string(arena, identity->storage ? identity->storage : "");
     node->rest_address = weir_arena_string(arena, identity->rest_address ? identity->rest_address : "");
     return node;
 }

@@ -154,6 +154,7 @@ struct weir_identity {
     weir_node self;
     uint64_t incarnation;
     const char *host, *rpc_address, *data_address, *rest_address;
+    const char *storage; /* JobManager: its storage directory; else NULL */
     bool jobmanager;
     /* JobManager: its own epoch while it leads, else 0. TaskManager: the leader it has adopted. */
     uint64_t epoch, leader_incarnation;

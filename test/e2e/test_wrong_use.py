@@ -1,5 +1,6 @@
 """What a wrong use of a cluster gets: a message that names what, where and what was expected; an exit code; nothing lost."""
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -42,6 +43,27 @@ def test_a_quorum_that_is_none(tmp_path, quorum, said):
     text = refused(tmp_path, 'jobmanager', '-Dhigh-availability.type=zookeeper', *given, '-Drest.port=0',
                    f'-Dhigh-availability.storageDir={tmp_path}/ha')
     assert said in text and 'expected host:port' in text
+
+
+def test_a_quorum_where_nobody_answers(tmp_path, start):
+    """It may come back: a JobManager waits for it, says for whom, and ends when it is told to."""
+    with socket.socket() as unused:
+        unused.bind(('127.0.0.1', 0))
+        server = '127.0.0.1:%d' % unused.getsockname()[1]
+    given = ['-Dhigh-availability.type=zookeeper', f'-Dhigh-availability.zookeeper.quorum={server}',
+             '-Dhigh-availability.zookeeper.client.connection-timeout=1 s',
+             f'-Dhigh-availability.storageDir={tmp_path}/ha']
+    cluster = clusters.Cluster(weir_module.BINARY, tmp_path, 1, 0, 1, given)
+    waiting = cluster.jobmanagers[0].start()
+    try:
+        cluster.wait('it to say so', lambda: f'none of {server} has answered' in waiting.text(), weir_module.WAIT_SECONDS)
+        assert waiting.alive
+        waiting.signal(signal.SIGTERM)
+        assert waiting.popen.wait(weir_module.WAIT_SECONDS) == 0
+    finally:
+        waiting.kill()
+    text = refused(tmp_path, 'ha', 'inspect', *given)
+    assert server in text and 'was not reached' in text
 
 
 def test_an_unknown_kind_of_store(tmp_path):

@@ -124,6 +124,25 @@ def test_the_records_are_looked_into_without_a_jobmanager(servers, tmp_path):
     assert record["job"] == job and record["status"] == "ACTIVE" and record["checkpoints"][-1]["bytes"] > 0
 
 
+def test_two_clusters_with_one_id_are_told_apart(servers, tmp_path):
+    """A JobManager with another storage directory would take over jobs that it cannot find."""
+    given = arguments(servers, "twice", "10 s")
+    with clusters.Cluster(WEIR, tmp_path / "one", jobmanagers=1, taskmanagers=1, arguments=given) as cluster:
+        leader, epoch = ready(cluster)
+        job, _ = run_job(cluster, 3600)
+        other = tmp_path / "two"
+        done = subprocess.run(
+            [WEIR, "jobmanager", *given, f"-Dhigh-availability.storageDir={other}", "-Drest.port=0"],
+            capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 1
+        for part in ("cluster-id 'twice'", str(other), str(tmp_path / "one" / "ha"), "expected another cluster-id"):
+            assert part in done.stderr, done.stderr
+        assert cluster.leader() == (leader, epoch) and cluster.job_state(job) == "RUNNING"
+        same = clusters.Process(cluster, "jobmanager", "jm2", [])  # of the same one: it stands by
+        cluster.jobmanagers.append(same.start())
+        cluster.wait("the standby", lambda: same.rest() and len(cluster.get("/ha")["standbys"]) == 1)
+
+
 def isolated(directory):
     """weir in process namespaces of its own: nobody sees another's process end, as on different hosts."""
     script = directory / "weir"
