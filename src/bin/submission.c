@@ -116,6 +116,8 @@ static enum weir_error_code make_settings(struct weir_arena *arena,
         count_of(config, "execution.checkpointing.max-concurrent-checkpoints", 1);
     settings->checkpoint_tolerable_failures =
         count_of(config, "execution.checkpointing.tolerable-failed-checkpoints", 0);
+    settings->compress_snapshots =
+        weir_config_get_boolean(config, "execution.checkpointing.snapshot-compression", false);
     settings->checkpoint_retained = count_of(config, "execution.checkpointing.num-retained", 1);
     settings->externalized_retention = retentions[weir_config_get_enum(
         config, "execution.checkpointing.externalized-checkpoint-retention", 2)];

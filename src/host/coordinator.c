@@ -113,9 +113,11 @@ static void write_acknowledgement(struct weir_local_job *job, struct local_ackno
         pthread_mutex_unlock(&job->mutex);
         enum weir_error_code code = fs->make_directories(fs, directory, &error);
         if (!code)
-            code = weir_snapshot_write(fs, directory, "vertex", s->vertex, s->index, a->snapshot, NULL,
-                job->config.memory, final ? &job->final_arena : &job->checkpoint_arena,
-                final ? &s->final_manifest : &s->manifest, &error);
+            code = weir_snapshot_write_as(
+                job->config.compress_snapshots ? WEIR_SNAPSHOT_LZ4 : WEIR_SNAPSHOT_PLAIN, fs, directory,
+                "vertex", s->vertex, s->index, a->snapshot, NULL, job->config.memory,
+                final ? &job->final_arena : &job->checkpoint_arena, final ? &s->final_manifest : &s->manifest,
+                &error);
         pthread_mutex_lock(&job->mutex);
         if (code && final) {
             /* Every later checkpoint would lack this file: there can be none. */

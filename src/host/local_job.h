@@ -36,6 +36,7 @@ struct weir_local_job_config {
     int64_t checkpoint_interval_ms; /* 0 = none but the final one */
     int64_t checkpoint_timeout_ms, checkpoint_min_pause_ms;
     uint32_t checkpoint_retained; /* at least 1 */
+    bool compress_snapshots;
     uint32_t checkpoint_tolerable_failures;
     const char *
         checkpoint_directory; /* NULL: snapshots are taken, not written (sinks still commit at checkpoints) */

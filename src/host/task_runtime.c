@@ -172,10 +172,11 @@ static void tell_restored(struct host_task *task)
     all->bytes_restored_storage += restored->bytes_storage;
     weir_log(WEIR_LOG_INFO, LOGGER,
         "%s (%u/%u) restored checkpoint %llu: %llu bytes from local copies, %llu from storage; %u copies "
-        "refused",
+        "refused; in %lld ms",
         task->vertex->name, task->attempt.subtask + 1, task->vertex->parallelism,
         (unsigned long long)task->region->run.restored_checkpoint, (unsigned long long)restored->bytes_local,
-        (unsigned long long)restored->bytes_storage, restored->copies_refused);
+        (unsigned long long)restored->bytes_storage, restored->copies_refused,
+        (long long)task->restored_in_ms);
 }
 
 static void task_prepared(void *argument)

@@ -247,6 +247,8 @@ static void fill_job(
         weir_config_get_duration_ms(config, "execution.checkpointing.timeout", 600000);
     job->checkpoint_min_pause_ms =
         weir_config_get_duration_ms(config, "execution.checkpointing.min-pause", 0);
+    job->compress_snapshots =
+        weir_config_get_boolean(config, "execution.checkpointing.snapshot-compression", false);
     job->checkpoint_retained = (uint32_t)WEIR_MAX(
         weir_config_get_integer(config, "execution.checkpointing.num-retained", 1), (int64_t)1);
     job->checkpoint_tolerable_failures = (uint32_t)WEIR_MAX(

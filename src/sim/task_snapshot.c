@@ -113,13 +113,16 @@ static void write_one(struct sim_task *task, struct weir_subtask_snapshot *snaps
     char prefix[64];
     snprintf(
         prefix, sizeof prefix, "e%llu.%u", (unsigned long long)task->attempt.epoch, task->attempt.number);
+    /* Attempts differ, so that both kinds are built on and restored together. */
+    bool compress = (task->attempt.number + task->attempt.subtask) & 1;
+    enum weir_snapshot_compression compression = compress ? WEIR_SNAPSHOT_LZ4 : WEIR_SNAPSHOT_PLAIN;
     struct weir_error error;
     enum weir_error_code code =
         runtime->config.filesystem->make_directories(runtime->config.filesystem, directory, &error);
     if (!code)
-        code = weir_snapshot_write(runtime->config.filesystem, directory, prefix, task->vertex,
-            task->attempt.subtask, snapshot, base, runtime->config.memory, &kept->arena, &kept->manifest,
-            &error);
+        code = weir_snapshot_write_as(compression, runtime->config.filesystem, directory, prefix,
+            task->vertex, task->attempt.subtask, snapshot, base, runtime->config.memory, &kept->arena,
+            &kept->manifest, &error);
     bool savepoint = snapshot->savepoint, given_up = snapshot->given_up;
     uint64_t split_epoch = snapshot->split_epoch, split_sequence = snapshot->split_sequence;
     weir_subtask_snapshot_written(task->subtask, checkpoint);

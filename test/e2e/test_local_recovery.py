@@ -15,13 +15,14 @@ import weir as weir_module  # noqa: E402
 SCRIPT = """
 SET 'parallelism.default' = '2';
 SET 'execution.checkpointing.interval' = '{interval}';
+SET 'execution.checkpointing.snapshot-compression' = '{compression}';
 CREATE TABLE numbers (id BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '5000',
       'fields.id.kind' = 'sequence', 'fields.id.start' = '0', 'fields.id.end' = '100000000');
 CREATE TABLE counted (k BIGINT, n BIGINT) WITH ('connector' = 'blackhole');
 INSERT INTO counted SELECT MOD(id, 1000), COUNT(*) FROM numbers GROUP BY MOD(id, 1000);
 """
 RESTORED = re.compile(r'restored checkpoint ([0-9]+): ([0-9]+) bytes from local copies, ([0-9]+) from storage; '
-                      r'([0-9]+) copies refused')
+                      r'([0-9]+) copies refused; in [0-9]+ ms')
 
 
 @pytest.fixture
@@ -43,8 +44,8 @@ def start(tmp_path):
             process.kill()
 
 
-def run(cluster, interval='200 ms'):
-    job = cluster.submit(SCRIPT.format(interval=interval))
+def run(cluster, interval='200 ms', compression='false'):
+    job = cluster.submit(SCRIPT.format(interval=interval, compression=compression))
     cluster.wait('checkpoints', lambda: completed(cluster, job) > 3, weir_module.WAIT_SECONDS)
     return job
 
@@ -98,6 +99,22 @@ def test_a_new_process_on_the_host_restores_from_local_copies(start):
     local_now, storage, refused = restored(cluster)
     assert local_now > local and storage == 0 and refused == 0
     cluster.wait('the take-over', lambda: "Took over the local snapshots of 'tm2'" in dead.text())
+
+
+def test_compressed_snapshots_are_smaller_and_restored(start):
+    cluster = start('-Dstate.backend.local-recovery=true')
+    sizes = []
+    for compression in ('false', 'true'):
+        job = run(cluster, compression=compression)
+        cluster.wait('all keys', lambda: completed(cluster, job) > 8, weir_module.WAIT_SECONDS)
+        sizes.append(cluster.get(f'/jobs/{job}/checkpoints')['latest']['completed']['state_size'])
+        if compression == 'true':
+            kill_and_wait(cluster, job, cluster.taskmanagers[0])
+        cancel(cluster, job)
+        cluster.wait('the end', lambda: cluster.job_state(job) == 'CANCELED', weir_module.WAIT_SECONDS)
+    assert sizes[1] * 3 < sizes[0] * 2
+    local, storage, refused = restored(cluster)
+    assert local > 0 and storage == 0 and refused == 0
 
 
 def test_copies_go_with_what_they_are_of(start):
