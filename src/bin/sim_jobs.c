@@ -15,6 +15,11 @@
     "CREATE TABLE " name " (p BIGINT, s BIGINT, k BIGINT, v BIGINT, ts TIMESTAMP(3)) "            \
     "WITH ('connector'='ledger', 'partitions'='@partitions@', 'rows'='@rows@', 'rate'='@rate@', " \
     "'keys'='@keys@', 'batch'='@batch@', 'seed'='" seed "', 'enumerated'='true', 'birth'='400');\n"
+#define SOURCE_THAT_ENDS_EARLY(name, seed)                                                                 \
+    "CREATE TABLE " name " (p BIGINT, s BIGINT, k BIGINT, v BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS " \
+    "ts - INTERVAL '0.001' SECOND) "                                                                       \
+    "WITH ('connector'='ledger', 'partitions'='@partitions@', 'rows'='@rows@', 'rate'='400', "             \
+    "'keys'='@keys@', 'batch'='@batch@', 'seed'='" seed "');\n"
 #define SINK(name, columns)                                                                         \
     "CREATE TABLE " name " (" columns ") WITH ('connector'='filesystem', 'path'='/sink/@job@/" name \
     "', 'format'='csv');\n"
@@ -57,9 +62,13 @@ static const struct {
         { { "rows_out", WEIR_LEDGER_ROWS, 0 }, { "windows_out", WEIR_LEDGER_WINDOWS, 0 },
             { "pairs_out", WEIR_LEDGER_JOIN, 0 } },
         3 },
-    /* Drawn only where a workload names it: it takes sizes of its own. */
+    /* From here on: drawn only where a workload names them. */
     { "splits", SPLITS("a", "@seed@") SINK("rows_out", ROW_COLUMNS) ROWS("rows_out", "a"),
         { { "rows_out", WEIR_LEDGER_ROWS, 0 } }, 1 },
+    { "uneven",
+        SOURCE("a", "@seed@") SOURCE_THAT_ENDS_EARLY("b", "@seed1@") SINK("pairs_out", PAIR_COLUMNS)
+            JOIN("pairs_out", "a", "b"),
+        { { "pairs_out", WEIR_LEDGER_JOIN, 0 } }, 1 },
 };
 
 struct planner {

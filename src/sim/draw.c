@@ -12,7 +12,7 @@ static const uint32_t chances[] = {
 /* Nothing in it is a reason for a job to fail; so that its jobs are not allowed a single failure. */
 #define SILENCE_FEATURES                                                          \
     (UINT64_C(1) << WEIR_SIM_pause_leader | UINT64_C(1) << WEIR_SIM_slow_clocks | \
-        UINT64_C(1) << WEIR_SIM_store_stale)
+        UINT64_C(1) << WEIR_SIM_store_stale | UINT64_C(1) << WEIR_SIM_slow_network)
 
 static bool is_silence(uint32_t workload)
 {
@@ -47,8 +47,9 @@ static const struct weir_sim_job_template *draw_template(struct weir_sim *sim, s
         for (uint32_t i = 0; i < sim->options->template_count; i++)
             if (strcmp(sim->options->templates[i].name, name) == 0) return &sim->options->templates[i];
     }
-    uint32_t any = sim->options->template_count;
-    if (strcmp(sim->options->templates[any - 1].name, "splits") == 0 && any > 1) any--;
+    uint32_t any = 0;
+    while (any < sim->options->template_count && strcmp(sim->options->templates[any].name, "splits") != 0)
+        any++;
     return &sim->options->templates[draw % any];
 }
 
@@ -94,6 +95,8 @@ static void draw_job(struct weir_sim *sim, struct weir_sim_random *random, struc
     job->template = draw_template(sim, random);
     job->bounded = true;
     draw_settings(job, random, sim->history.workload);
+    /* Refused to sinks that are exactly-once, whatever is allowed. */
+    if (weir_sim_has(sim, WEIR_SIM_damage)) job->settings.allow_fall_back = true;
     if (weir_sim_has(sim, WEIR_SIM_damage) && weir_sim_random_permille(random, 500)) {
         job->settings.exactly_once_sinks = false;
         job->settings.allow_fall_back = true;
@@ -104,7 +107,7 @@ static void draw_job(struct weir_sim *sim, struct weir_sim_random *random, struc
         job->settings.final_commit_timeout_ms = 20000;
     }
     if (weir_sim_has(sim, WEIR_SIM_unbounded_jobs) && strcmp(job->template->name, "splits") != 0 &&
-        weir_sim_random_permille(random, 700)) {
+        strcmp(job->template->name, "uneven") != 0 && weir_sim_random_permille(random, 700)) {
         job->bounded = false;
         job->settings.bounded = false;
     }

@@ -44,7 +44,16 @@ const struct weir_sim_workload weir_sim_workloads[] = {
         F(storage_power_loss) | F(crash_taskmanager) | F(crash_leader), 0 },
     { "damage", "metadata and records are damaged", 1, 3, { NULL }, F(damage) | F(crash_leader), 0 },
     { "silence", "leaders stand still; the first failure that counts ends a job", 1, 2, { NULL },
-        F(pause_leader), 0 },
+        F(pause_leader) | F(slow_network), 0 },
+    { "stopping", "jobs are stopped while TaskManagers die", 3, 6, { NULL },
+        F(stop_jobs) | F(crash_taskmanager) | F(task_failures) | F(slow_tasks), 0 },
+    { "creations", "very short jobs are submitted to leaders that are deposed, and answers are lost", 8, 20,
+        { "rows", NULL },
+        F(many_jobs) | F(late_submission) | F(store_unknown) | F(store_late) | F(refuse_leader) |
+            F(duplicate_requests) | F(crash_leader) | F(crash_at_effect),
+        6 },
+    { "uneven", "sources that end long before others of their region, and TaskManagers die", 1, 2,
+        { "uneven", NULL }, F(crash_taskmanager) | F(crash_leader) | F(task_failures), 0 },
     { "unsettled", "answers of the store are lost while TaskManagers die", 1, 2, { NULL },
         F(store_unknown) | F(store_late) | F(store_cut) | F(crash_taskmanager) | F(task_failures), 0 },
 };

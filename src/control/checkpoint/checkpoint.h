@@ -81,6 +81,8 @@ void weir_checkpoint_on_message(
 /* Timers, blobs with a tag in its range. */
 void weir_checkpoint_on_event(
     struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects);
+/* The outcome of a write of the record is not known: nothing follows from it (H4). */
+void weir_checkpoint_write_unknown(struct weir_checkpoint_coordinator *c, struct weir_effects *effects);
 /* record.confirmed_change grew. */
 void weir_checkpoint_record_confirmed(
     struct weir_checkpoint_coordinator *c, int64_t now_us, int64_t wall_us, struct weir_effects *effects);

@@ -202,6 +202,17 @@ static void deleted(struct weir_checkpoint_coordinator *c, const struct weir_eve
     }
 }
 
+/* For a planted bug alone: whoever has no answer cannot know whether the write was applied. */
+void weir_checkpoint_write_unknown(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
+{
+    for (uint32_t i = 0; WEIR_PLANTED(loser_deletes) && i < c->pending_count; i++) {
+        if (c->pending[i]->state != PENDING_RECORD) continue;
+        weir_effect_blob(effects, checkpoint__tag(c, CHECKPOINT_TAG_DELETE, UINT64_MAX),
+            (struct weir_blob_effect){ .operation = WEIR_BLOB_DELETE,
+                .path = weir_arena_string(effects->arena, c->pending[i]->pointer) });
+    }
+}
+
 /* ---------------------------------------------------------------- sweeps */
 
 /* Soon, and again: a task that was told late may still write. After that, now and then. */

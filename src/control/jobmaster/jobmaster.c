@@ -178,6 +178,8 @@ static void on_message(
 
 static void on_record(struct weir_jobmaster *jm, const struct weir_event *event, struct weir_effects *effects)
 {
+    if (event->store.outcome == WEIR_STORE_UNKNOWN && jm->coordinator)
+        weir_checkpoint_write_unknown(jm->coordinator, effects);
     if (!jm->record_ready || !weir_record_on_event(&jm->record, event, effects)) return;
     jm->progress++;
     jm->status_dirty = true;

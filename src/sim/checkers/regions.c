@@ -48,14 +48,28 @@ static void check_finished(struct weir_sim *sim, const struct weir_sim_facts_job
     for (size_t v = 0; job->job && job->job->plan && v < job->job->plan->n_vertices; v++)
         if (job->job->plan->vertices[v]->id == attempt->vertex) vertex = job->job->plan->vertices[v];
     if (!vertex || vertex->sink) return;
+    uint32_t parallelism = vertex->parallelism;
+    for (size_t i = 0; i < deploy->n_overrides; i++)
+        if (deploy->overrides[i]->vertex == vertex->id) parallelism = deploy->overrides[i]->parallelism;
     for (size_t v = 0; v < deploy->n_restore; v++) {
         const Weir__VertexSnapshot *restored = deploy->restore[v];
         for (size_t s = 0; restored->vertex == attempt->vertex && s < restored->n_subtasks; s++)
             if (restored->subtasks[s]->subtask == attempt->subtask && restored->subtasks[s]->finished &&
-                restored->n_subtasks == restored->parallelism)
+                restored->parallelism == parallelism)
                 weir_sim_fail(sim, "H7", "v%u/s%u of %.8s, which had ended in the checkpoint, is run again",
                     attempt->vertex, attempt->subtask, job->hex);
     }
+}
+
+/* 4.1: what a STOP's savepoint holds is committed, and nothing after it is computed. */
+static void check_stopped(
+    struct weir_sim *sim, const struct weir_sim_facts_job *job, const Weir__DeployTasks *deploy)
+{
+    const struct weir_sim_named *newest = weir_sim_facts_named(job, job->newest);
+    if (newest && newest->kind == WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT && !deploy->commit_only &&
+        deploy->run->restored_checkpoint == newest->id)
+        weir_sim_fail(sim, "promise", "%.8s, which savepoint %llu has stopped, runs on", job->hex,
+            (unsigned long long)newest->id);
 }
 
 static void sent(struct weir_sim *sim, void *self, struct weir_sim_process *from, struct weir_sim_process *to,
@@ -69,6 +83,7 @@ static void sent(struct weir_sim *sim, void *self, struct weir_sim_process *from
         if (!weir_attempt_id_from(envelope->deploy->tasks[i]->attempt, &attempt)) continue;
         struct weir_sim_facts_job *job = weir_sim_facts_job(sim, &attempt.job);
         if (job) check_finished(sim, job, envelope->deploy, &attempt);
+        if (job) check_stopped(sim, job, envelope->deploy);
         struct deployed *deployed = find_deployed((struct state *)self, &attempt);
         if (!deployed || (deployed->attempt.epoch && is_older(&run, &deployed->run))) continue;
         *deployed = (struct deployed){ .attempt = attempt, .run = run };
