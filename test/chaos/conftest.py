@@ -1,10 +1,9 @@
 """Shards, fixtures, and the table of rows at the end.
 
-    pytest test/chaos --shard 1/3     every third test, for runs side by side
+    pytest test/chaos --shard N/M     a part, for runs side by side: the first has what needs ZooKeeper, for one quorum will do
 """
 
 import sys
-import zlib
 from pathlib import Path
 
 import pytest
@@ -27,12 +26,17 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    number, count = (int(part) for part in config.getoption("--shard").split("/"))
-    chosen = [item for item in items if (scenarios.LONG or not item.get_closest_marker("long"))
-              # Tests over ZooKeeper stay together: one quorum for all of them.
-              and (zlib.crc32(b"zookeeper" if "zookeeper" in item.nodeid else item.nodeid.encode()) % count == number - 1)]
+    number, count = (int(word) for word in config.getoption("--shard").split("/"))
+    run = [item for item in items if scenarios.LONG or not item.get_closest_marker("long")]
+    over_zookeeper = {item for item in run if "servers" in item.fixturenames or "zookeeper" in item.name}
+    others = [item for item in run if item not in over_zookeeper]
+    chosen = over_zookeeper if number == 1 else set()
+    if count == 1:
+        chosen = set(run)
+    elif number > 1:
+        chosen = set(others[number - 2::count - 1])
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-    items[:] = chosen
+    items[:] = [item for item in items if item in chosen]
 
 
 @pytest.fixture(scope="session")

@@ -201,8 +201,8 @@ class Scenario:
 
     def left_behind(self):
         """What an ended job must not leave."""
-        left = [p for p in (self.directory / "ha").rglob("*") if p.is_file() and re.search(r"/(plans|records/jobs)/", str(p))]
-        left += [p for p in (self.directory / "checkpoints").rglob("*") if p.name != "filler"]
+        left = [p for p in everything_below(self.directory / "ha") if re.search(r"/(plans|records/jobs)/", str(p))]
+        left += [p for p in everything_below(self.directory / "checkpoints") if p.name != "filler"]
         for sink in ("rows_out", "windows_out"):
             left += list((self.directory / sink).glob(".*"))
         return [str(p.relative_to(self.directory)) for p in left]
@@ -212,7 +212,8 @@ class Scenario:
         try:
             self.wait("nothing left behind", lambda: not self.left_behind(), WAIT_SECONDS)
         except TimeoutError:
-            assert not self.left_behind(), "left behind"
+            left = self.left_behind()
+            assert not left, f"left behind: {left}"
         if time.monotonic() - since > 2:
             report(f"the last file was swept after {time.monotonic() - since:.0f} s")
         overview = self.wait("free slots", lambda: (o := self.get("/overview"))["slots-available"] == o["slots-total"] and o)
@@ -227,6 +228,11 @@ class Scenario:
                 for p in self.cluster.processes if p.alive and p.name in before}
         busiest = max(used, key=used.get)
         report(f"idle afterwards: {used[busiest]:.1f}% CPU at most ({busiest})" + (", MORE THAN 1%" if used[busiest] > 1 else ""))
+
+
+def everything_below(directory):
+    """What goes meanwhile is gone."""
+    return [Path(folder, name) for folder, folders, files in os.walk(directory) for name in [*folders, *files]]
 
 
 def threads_of(pid):

@@ -91,7 +91,7 @@ def test_G4_the_leader_is_killed_writing_a_tombstone_over_zookeeper(start, serve
 @pytest.mark.parametrize("side", ["before", "after"])
 def test_G4_the_next_leader_is_killed_claiming_a_record(start, side):
     scenario = start(jobmanagers=3)
-    scenario.run_job(3)
+    scenario.run_job(8)
     before = scenario.tasks()
     for victim in scenario.standbys():
         victim.kill()

@@ -132,7 +132,9 @@ def test_J6_halves_are_parted_while_storage_cannot_be_written(start, network, tm
     try:
         scenario = start(network=network, arguments=["-Dheartbeat.timeout=2 s"])
         scenario.run_job(6, settings="SET 'execution.checkpointing.tolerable-failed-checkpoints' = '1000';\n")
-        subprocess.run(["mount", "-o", "remount,ro", storage], check=True)
+        # Busy while a file is being written there.
+        scenario.wait("an unwritable storage", lambda: not subprocess.run(["mount", "-o", "remount,ro", storage],
+                                                                          capture_output=True).returncode)
         hosts = [p.host for p in scenario.cluster.processes]
         random.Random(6).shuffle(hosts)
         network.part(hosts[:2], hosts[2:])
@@ -438,7 +440,7 @@ def test_G3_a_bridge(start, network):
 
 def test_G5_zookeeper_servers_restart_one_after_another(start, servers):
     scenario = start(arguments=zookeeper(servers, "rolling", 10))
-    scenario.run_job(6)
+    scenario.run_job(15)
     before = scenario.tasks()
     for server in servers.servers:
         server.kill(signal.SIGTERM)

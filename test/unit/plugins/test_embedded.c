@@ -214,6 +214,26 @@ static void half_deleted_is_absent(void **state)
     remove_root();
 }
 
+/* Whoever reads it afterwards goes on where the remover was stopped. */
+static void half_deleted_is_removed_by_the_next_reader(void **state)
+{
+    new_root();
+    uint64_t version;
+    char text[256], path[700];
+    struct weir_error error = { 0 };
+    for (uint64_t v = 0; v < 3; v++) assert_int_equal(write_record(v, "value"), WEIR_HA_OK);
+    snprintf(path, sizeof path, "%s/%020d", record(), 1);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0755), 0); /* no unlink succeeds now */
+    assert_int_equal(embedded_record_delete(record(), 3, &error), WEIR_HA_OK);
+    assert_int_equal(access(record(), F_OK), 0);
+    assert_int_equal(read_record(&version, text), WEIR_HA_NOT_FOUND);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(read_record(&version, text), WEIR_HA_NOT_FOUND);
+    assert_int_not_equal(access(record(), F_OK), 0);
+    remove_root();
+}
+
 static void damage_is_named(void **state)
 {
     new_root();
@@ -391,6 +411,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(a_creator_that_is_overtaken_has_won),
         cmocka_unit_test(deleted_is_absent),
         cmocka_unit_test(half_deleted_is_absent),
+        cmocka_unit_test(half_deleted_is_removed_by_the_next_reader),
         cmocka_unit_test(damage_is_named),
         cmocka_unit_test(a_killed_holder_is_gone_at_once),
         cmocka_unit_test(files_of_the_dead_are_swept),

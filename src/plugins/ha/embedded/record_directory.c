@@ -290,24 +290,29 @@ enum weir_ha_outcome embedded_key_write(const char *directory, uint64_t expected
     return write_version(directory, &birth, expected & NUMBER_MASK, 'V', value, length, reterr);
 }
 
+/* The version that says "deleted" decides; what cannot be removed now reads as absent, and whoever reads it
+ * next goes on here. It goes last: without it an older version would be the highest, and the record there
+ * again. Names are never used twice. */
+static void finish_removal(const char *directory)
+{
+    struct versions versions;
+    char path[PATH_BYTES];
+    if (!list_versions(directory, &versions) || !remove_below(directory, &versions, versions.highest)) return;
+    remove_temporaries(directory, time(NULL));
+    version_path(path, directory, versions.highest);
+    if (!sync_directory(directory) || unlink(path) != 0) return;
+    birth_path(path, directory);
+    unlink(path);
+    (void)rmdir(directory);
+}
+
 static enum weir_ha_outcome delete_version(
     const char *directory, const uint64_t *birth, uint64_t expected, struct weir_error *reterr)
 {
     enum weir_ha_outcome outcome =
         write_version(directory, birth, expected, 'D', (const uint8_t *)"", 0, reterr);
     if (outcome != WEIR_HA_OK) return outcome;
-    /* The version that says so decides; what cannot be removed now reads as absent. It goes last: without it
-     * an older version would be the highest, and the record there again. */
-    struct versions versions;
-    char path[PATH_BYTES];
-    if (!list_versions(directory, &versions) || !remove_below(directory, &versions, versions.highest))
-        return WEIR_HA_OK;
-    remove_temporaries(directory, time(NULL));
-    version_path(path, directory, versions.highest);
-    if (!sync_directory(directory) || unlink(path) != 0) return WEIR_HA_OK;
-    birth_path(path, directory);
-    unlink(path);
-    (void)rmdir(directory);
+    finish_removal(directory);
     return WEIR_HA_OK;
 }
 
@@ -382,6 +387,7 @@ enum weir_ha_outcome embedded_record_read(
         }
         if (deleted) {
             value->length = start;
+            finish_removal(directory); /* its deleter may have died over it */
             return WEIR_HA_NOT_FOUND;
         }
         *ret_version = versions.highest;
