@@ -187,6 +187,24 @@ static bool has_slots(struct weir_jobmaster *jm, const struct graph_region *regi
     return true;
 }
 
+/* On how many TaskManagers its slots are. */
+static uint32_t taskmanagers_of(
+    struct weir_jobmaster *jm, const struct graph_region *region, bool commit_only)
+{
+    uint32_t count = 0;
+    jm->group_mark++;
+    for (uint32_t i = 0; i < region->count; i++) {
+        uint32_t member = jm->graph.members[region->first + i];
+        if (!is_deployed(jm, member, commit_only)) continue;
+        const struct jobmaster_slot *slot = &jm->slots[slots__for(jm, jm->graph.subtasks[member].index)];
+        uint32_t at = taskmanagers__get(jm, slot->slot.node);
+        if (jm->taskmanagers[at]->group_mark == jm->group_mark) continue;
+        jm->taskmanagers[at]->group_mark = jm->group_mark;
+        count++;
+    }
+    return count;
+}
+
 static void place(struct weir_jobmaster *jm, struct graph_region *region, uint32_t at)
 {
     struct graph_subtask *subtask = &jm->graph.subtasks[at];
@@ -233,6 +251,18 @@ static bool deploy_region(struct weir_jobmaster *jm, uint32_t at, struct weir_ef
     bool commit_only = jobmaster__ending(jm) || jobmaster__only_commit(jm);
     if (WEIR_PLANTED(stop_savepoint_runs_on)) commit_only = jobmaster__ending(jm);
     if (!has_slots(jm, region, commit_only)) return false;
+    uint32_t taskmanagers = region->count > JOBMASTER_REGION_TASKMANAGERS_MAX
+                                ? taskmanagers_of(jm, region, commit_only)
+                                : region->count;
+    if (taskmanagers > JOBMASTER_REGION_TASKMANAGERS_MAX) {
+        failover__job(jm,
+            weir_arena_format(effects->arena,
+                "region %u would run on %u TaskManagers, more than %d: give TaskManagers more slots "
+                "(taskmanager.numberOfTaskSlots)",
+                at, taskmanagers, JOBMASTER_REGION_TASKMANAGERS_MAX),
+            effects);
+        return false;
+    }
     if (region->snapshots_told) { /* the coordinator still looks at what the last run ended with */
         jm->tasks_urgent = true;
         jm->progress++;

@@ -21,13 +21,12 @@
 enum { FORWARD = 0, HASH = 1 };
 #define SECOND 1000000LL
 
-enum {
-    WORLD_TASKMANAGERS = 4,
-    WORLD_ATTEMPTS = 16384,
-    WORLD_EVENTS = 1 << 17,
-    WORLD_BLOBS = 512,
-    WORLD_TIMERS = 64
-};
+/* A test may want other sizes. */
+#ifndef WORLD_TASKMANAGERS
+#define WORLD_TASKMANAGERS 4
+#define WORLD_ATTEMPTS     16384
+#endif
+enum { WORLD_EVENTS = 1 << 17, WORLD_BLOBS = 512, WORLD_TIMERS = 64 };
 
 struct world_attempt {
     bool there;
