@@ -1,8 +1,9 @@
 #!/bin/sh
 # ./demo.sh: a cluster on this machine survives kill -9 of its leader and of a TaskManager (examples/failover).
+# ./demo.sh --zookeeper: the same over a ZooKeeper quorum of three, which it starts itself (the Debian package zookeeper).
 # ./demo.sh sql: live SQL over input that nobody made up for it. See README.md.
 #
-# The second one: Debian packages are downloaded (or taken from apt's cache) and unpacked with dpkg into a temporary directory, so that dpkg
+# The last one: Debian packages are downloaded (or taken from apt's cache) and unpacked with dpkg into a temporary directory, so that dpkg
 # writes its real log there. Weir follows that log as it grows, joins it with the machine's package index, and keeps windows, a
 # Top-N and a join up to date. At the end SQLite computes the same over the same bytes, and both must agree.
 # Nothing outside the temporary directory changes.
@@ -10,9 +11,16 @@ set -eu
 cd "$(dirname "$0")"
 here=$(pwd)
 
-which=${1:-failover}
-case $which in failover | sql) ;; *) echo "usage: ./demo.sh [failover|sql]" >&2; exit 2 ;; esac
-[ $# -le 1 ] || { echo "usage: ./demo.sh [failover|sql]" >&2; exit 2; }
+usage="usage: ./demo.sh [failover] [--zookeeper] | ./demo.sh sql"
+which=failover zookeeper=''
+for argument in "$@"; do
+    case $argument in
+    failover | sql) which=$argument ;;
+    --zookeeper) zookeeper=--zookeeper ;;
+    *) echo "$usage" >&2; exit 2 ;;
+    esac
+done
+[ "$which" = failover ] || [ -z "$zookeeper" ] || { echo "$usage" >&2; exit 2; }
 
 rounds=${WEIR_DEMO_ROUNDS:-2}
 wanted="tree hello sl cowsay figlet toilet pv bc dc ed jq libjq1 libonig5 rename dos2unix moreutils ncdu dialog units bsdgames
@@ -30,7 +38,9 @@ if [ ! -x "$weir" ]; then
 fi
 if [ "$which" = failover ]; then
     command -v python3 >/dev/null || tools/deps.sh
-    exec python3 examples/failover/demo.py "$weir" --seconds "${WEIR_DEMO_SECONDS:-40}"
+    [ -z "$zookeeper" ] || [ -f /usr/share/java/zookeeper.jar ] || tools/deps.sh
+    # shellcheck disable=SC2086
+    exec python3 examples/failover/demo.py "$weir" --seconds "${WEIR_DEMO_SECONDS:-40}" $zookeeper
 fi
 for tool in dpkg apt-get apt-cache awk sqlite3; do
     command -v "$tool" >/dev/null || { tools/deps.sh; break; }

@@ -2,12 +2,17 @@
 """A cluster on this machine: two JobManagers, two TaskManagers, one SQL job. The leader is killed with kill -9, then a
 TaskManager. At the end every row is counted: none lost, none doubled, and after the leader's death no task restarted.
 
-    demo.py WEIR [--seconds N]
+    demo.py WEIR [--seconds N] [--zookeeper]
+
+With --zookeeper the JobManagers agree through a quorum of three servers, which is started here and ends with it; else through this
+machine's disk.
 """
 
 import json
+import random
 import re
 import signal
+import socket
 import string
 import subprocess
 import sys
@@ -21,10 +26,72 @@ RATE = 5000
 WINDOW_ROWS = 1000  # 10 s of event time, a row every 10 ms
 
 
+def free_ports(count):
+    """Below the ephemeral range, so that no outgoing connection takes one."""
+    found = []
+    while len(found) < count:
+        port = random.randrange(20000, 30000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in found:
+            found.append(port)
+    return found
+
+
+class Quorum:
+    """Three ZooKeeper servers of the Debian package."""
+
+    CLASSES = "zookeeper.jar:/usr/share/java/slf4j-log4j12.jar:/usr/share/java/log4j-1.2.jar"
+
+    def __init__(self, directory):
+        self.servers, self.ports = [], free_ports(9)
+        names = "".join(f"server.{n + 1}=127.0.0.1:{self.ports[3 + n]}:{self.ports[6 + n]}\n" for n in range(3))
+        for number in range(3):
+            home = directory / f"zookeeper{number + 1}"
+            (home / "data").mkdir(parents=True)
+            (home / "data/myid").write_text(f"{number + 1}\n")
+            (home / "log4j.properties").write_text("log4j.rootLogger=ERROR, OUT\nlog4j.appender.OUT=org.apache.log4j.ConsoleAppender\n"
+                                                   "log4j.appender.OUT.layout=org.apache.log4j.SimpleLayout\n")
+            (home / "zoo.cfg").write_text(f"tickTime=500\ninitLimit=20\nsyncLimit=10\ndataDir={home}/data\n"
+                                          f"clientPort={self.ports[number]}\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n"
+                                          f"4lw.commands.whitelist=srvr\n{names}")
+            with open(home / "log", "wb") as log:
+                self.servers.append(subprocess.Popen(
+                    ["java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{home}:/usr/share/java/{self.CLASSES}",
+                     "org.apache.zookeeper.server.quorum.QuorumPeerMain", str(home / "zoo.cfg")],
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True))
+        self.address = ",".join(f"127.0.0.1:{port}" for port in self.ports[:3])
+
+    def serves(self, port):
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+                connection.sendall(b"srvr")
+                return b"Mode:" in connection.recv(4096)
+        except OSError:
+            return False
+
+    def wait(self):
+        deadline = time.monotonic() + 30
+        while not all(self.serves(port) for port in self.ports[:3]):
+            if time.monotonic() > deadline or any(server.poll() is not None for server in self.servers):
+                sys.exit("the ZooKeeper servers did not start")
+            time.sleep(0.02)
+
+    def stop(self):
+        for server in self.servers:
+            server.kill()
+            server.wait()
+
+
 class Cluster:
-    def __init__(self, weir, directory):
+    def __init__(self, weir, directory, quorum=None):
         self.weir, self.directory, self.running = weir, directory, {}
         self.common = [f"-Dhigh-availability.storageDir={directory}/ha", "-Drest.port=0", "-Drest.bind-port=0"]
+        if quorum:
+            self.common += ["-Dhigh-availability.type=zookeeper", f"-Dhigh-availability.zookeeper.quorum={quorum.address}"]
 
     def start(self, name):
         kind = "jobmanager" if name.startswith("jm") else "taskmanager"
@@ -184,13 +251,21 @@ def run(cluster, watch, directory, seconds):
 
 def main():
     seconds = int(sys.argv[sys.argv.index("--seconds") + 1]) if "--seconds" in sys.argv else 30
+    signal.signal(signal.SIGTERM, lambda *unused: sys.exit(143))  # what was started is stopped
     directory = Path(tempfile.mkdtemp(prefix="weir-demo-"))
-    cluster, watch = Cluster(sys.argv[1], directory), Watch(directory)
+    quorum = Quorum(directory) if "--zookeeper" in sys.argv else None
+    cluster, watch = Cluster(sys.argv[1], directory, quorum), Watch(directory)
     try:
+        if quorum:
+            began = time.monotonic()
+            quorum.wait()
+            print(f"a ZooKeeper quorum of three serves after {time.monotonic() - began:.1f} s")
         rows, restarted, takeover = run(cluster, watch, directory, seconds)
         checked, lost, doubled = judge(directory, rows)
     finally:
         cluster.stop()
+        if quorum:
+            quorum.stop()
     say("What was measured, from outside")
     print(f"{'':28}{'print sink':>14}{'exactly-once sink':>20}")
     for phase, (lines, files) in watch.gaps.items():
