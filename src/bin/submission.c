@@ -5,6 +5,7 @@
 #include "plan/execution_plan.h"
 #include "plugins/plugins.h"
 #include "session/adapter.h"
+#include "session/state_backend.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,7 +192,8 @@ static enum weir_error_code make_message(struct weir_arena *arena,
 {
     Weir__JobSettings *settings;
     Weir__SubmitJob *message = WEIR_PROTO_NEW(arena, Weir__SubmitJob, weir__submit_job);
-    enum weir_error_code code = make_settings(arena, submission, &settings, reterr);
+    enum weir_error_code code = weir_session_state_backend_check(submission->config, reterr);
+    if (!code) code = make_settings(arena, submission, &settings, reterr);
     if (!code) code = make_restore(arena, submission->config, &message->restore, reterr);
     if (!code)
         code = weir_execution_plan_make(arena, weir_os_memory(), id, submission->name, submission->graph,

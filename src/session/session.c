@@ -1,4 +1,5 @@
 #include "session/session.h"
+#include "session/state_backend.h"
 #include "base/assert.h"
 #include "host/local_job.h"
 #include "os/clock.h"
@@ -290,8 +291,10 @@ static enum weir_error_code run_graph(struct statement *s, const struct weir_str
     int64_t parallelism = weir_config_get_integer(config, "parallelism.default", 1);
     int64_t max_parallelism = weir_config_get_integer(config, "pipeline.max-parallelism", -1);
     const struct weir_job_graph *graph;
-    enum weir_error_code code = weir_job_graph_build(&s->arena, stream_graph,
-        (uint32_t)WEIR_MAX(parallelism, (int64_t)1), (uint32_t)WEIR_MAX(max_parallelism, (int64_t)0),
+    enum weir_error_code code = weir_session_state_backend_check(config, reterr);
+    if (code) return code;
+    code = weir_job_graph_build(&s->arena, stream_graph, (uint32_t)WEIR_MAX(parallelism, (int64_t)1),
+        (uint32_t)WEIR_MAX(max_parallelism, (int64_t)0),
         weir_config_get_boolean(config, "pipeline.operator-chaining.enabled", true), &graph, reterr);
     if (code) return code;
     struct weir_local_job_config job_config;
