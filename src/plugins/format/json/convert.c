@@ -269,18 +269,12 @@ static bool convert_array(struct json_scanner *s, struct weir_vector *to, uint32
     if (s->at < s->end && *s->at == ']') {
         s->at++;
     } else {
-        for (;;) {
+        for (bool more = true; more;) {
             weir_vector_reserve_children(to, 1, s->arena);
             uint32_t child = to->child_rows++;
             list.length++;
             if (!json_convert(s, &to->children[0], child)) return false;
-            json_space(s);
-            if (s->at < s->end && *s->at == ',') {
-                s->at++;
-                continue;
-            }
-            if (!json_expect(s, ']')) return false;
-            break;
+            if (!json_more(s, ']', &more)) return false;
         }
     }
     ((struct weir_list *)to->data)[row] = list;
@@ -316,7 +310,7 @@ static bool convert_map(struct json_scanner *s, struct weir_vector *to, uint32_t
         ((struct weir_list *)to->data)[row] = list;
         return true;
     }
-    for (;;) {
+    for (bool more = true; more;) {
         json_space(s);
         if (s->at >= s->end || *s->at != '"') return json_fail(s, "a field name in quotes is expected");
         weir_vector_reserve_children(to, 1, s->arena);
@@ -332,13 +326,7 @@ static bool convert_map(struct json_scanner *s, struct weir_vector *to, uint32_t
             weir_bit_set(to->children[1].validity, target);
         }
         if (!json_convert(s, &to->children[1], target)) return false;
-        json_space(s);
-        if (s->at < s->end && *s->at == ',') {
-            s->at++;
-            continue;
-        }
-        if (!json_expect(s, '}')) return false;
-        break;
+        if (!json_more(s, '}', &more)) return false;
     }
     ((struct weir_list *)to->data)[row] = list;
     return true;
@@ -362,14 +350,12 @@ static bool convert_row(struct json_scanner *s, struct weir_vector *to, uint32_t
     uint64_t seen[(JSON_FIELDS_MAX + 63) / 64];
     memset(seen, 0, weir_validity_words(count) * sizeof *seen);
     json_space(s);
-    bool empty = s->at < s->end && *s->at == '}';
-    if (empty) s->at++;
-    for (uint32_t hint = 0; !empty;) {
-        json_space(s);
-        if (s->at >= s->end || *s->at != '"') return json_fail(s, "a field name in quotes is expected");
+    bool more = s->at >= s->end || *s->at != '}';
+    if (!more) s->at++;
+    for (uint32_t hint = 0; more;) {
         const char *name;
         size_t length;
-        if (!json_scan_string(s, &name, &length)) return false;
+        if (!json_scan_name(s, &name, &length)) return false;
         uint32_t field = count;
         for (uint32_t tried = 0; tried < count; tried++) {
             uint32_t i = hint + tried < count ? hint + tried : hint + tried - count;
@@ -379,7 +365,6 @@ static bool convert_row(struct json_scanner *s, struct weir_vector *to, uint32_t
                 break;
             }
         }
-        if (!json_expect(s, ':')) return false;
         if (field < count) {
             if (to->children[field].validity) weir_bit_set(to->children[field].validity, row);
             weir_bit_set(seen, field);
@@ -388,13 +373,7 @@ static bool convert_row(struct json_scanner *s, struct weir_vector *to, uint32_t
         } else if (!json_skip(s)) {
             return false;
         }
-        json_space(s);
-        if (s->at < s->end && *s->at == ',') {
-            s->at++;
-            continue;
-        }
-        if (!json_expect(s, '}')) return false;
-        break;
+        if (!json_more(s, '}', &more)) return false;
     }
     for (uint32_t i = 0; i < count; i++) {
         if (weir_bit_get(seen, i)) continue;

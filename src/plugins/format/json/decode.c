@@ -32,7 +32,7 @@ static void need(struct weir_arena *arena, struct json_node *node, int32_t colum
     node->more_columns = grown;
 }
 
-static void build_tree(struct json_decoder *d)
+static void build_tree(struct weir_decoder *d)
 {
     struct weir_arena *arena = d->ctx.arena;
     for (uint32_t i = 0; i < d->ctx.column_count; i++) {
@@ -49,10 +49,9 @@ static void build_tree(struct json_decoder *d)
     }
 }
 
-enum weir_error_code json_decoder_init(struct json_decoder *d, const struct weir_format_context *ctx,
+enum weir_error_code json_decoder_init(struct weir_decoder *d, const struct weir_format_context *ctx,
     const char *format_name, struct weir_error *reterr)
 {
-    memset(d, 0, sizeof *d);
     enum weir_error_code code = json_options_read(ctx, format_name, &d->options, reterr);
     if (code) return code;
     d->ctx = *ctx;
@@ -62,12 +61,12 @@ enum weir_error_code json_decoder_init(struct json_decoder *d, const struct weir
     return WEIR_OK;
 }
 
-void json_decoder_done(struct json_decoder *d)
+void json_decoder_free(struct weir_decoder *d)
 {
-    weir_buffer_done(&d->scratch);
+    if (d) weir_buffer_done(&d->scratch);
 }
 
-void json_scanner_begin(struct json_scanner *s, struct json_decoder *d, const char *line, size_t length,
+void json_scanner_begin(struct json_scanner *s, struct weir_decoder *d, const char *line, size_t length,
     struct weir_batch *out, struct weir_error *error)
 {
     *s = (struct json_scanner){ .at = line,
@@ -92,7 +91,7 @@ static void null_subtree(struct json_scanner *s, struct json_node *node, uint32_
 }
 
 static bool decode_object(
-    struct json_scanner *s, struct json_decoder *d, struct json_node *node, uint32_t row);
+    struct json_scanner *s, struct weir_decoder *d, struct json_node *node, uint32_t row);
 
 /* A name that comes twice: the last counts, so what the first left (NULL bits) goes. */
 static void revalidate(struct weir_vector *v, uint32_t row)
@@ -100,7 +99,7 @@ static void revalidate(struct weir_vector *v, uint32_t row)
     if (v->validity) weir_bit_set(v->validity, row);
 }
 
-static bool decode_node(struct json_scanner *s, struct json_decoder *d, struct json_node *node, uint32_t row)
+static bool decode_node(struct json_scanner *s, struct weir_decoder *d, struct json_node *node, uint32_t row)
 {
     json_space(s);
     bool again = node->seen == d->stamp;
@@ -147,13 +146,13 @@ static struct json_node *match_name(struct json_node *node, const char *name, si
 }
 
 static bool decode_object(
-    struct json_scanner *s, struct json_decoder *d, struct json_node *node, uint32_t row)
+    struct json_scanner *s, struct weir_decoder *d, struct json_node *node, uint32_t row)
 {
     s->at++; /* the brace */
     json_space(s);
-    bool empty = s->at < s->end && *s->at == '}';
-    if (empty) s->at++;
-    for (uint32_t hint = 0; !empty;) {
+    bool more = s->at >= s->end || *s->at != '}';
+    if (!more) s->at++;
+    for (uint32_t hint = 0; more;) {
         json_space(s);
         if (s->at >= s->end || *s->at != '"')
             return json_fail(s,
@@ -169,13 +168,7 @@ static bool decode_object(
             return false;
         if (!(child ? decode_node(s, d, child, row) : json_skip(s))) return false;
         s->field = NULL;
-        json_space(s);
-        if (s->at < s->end && *s->at == ',') {
-            s->at++;
-            continue;
-        }
-        if (!json_expect(s, '}')) return false;
-        break;
+        if (!json_more(s, '}', &more)) return false;
     }
     for (uint32_t i = 0; i < node->child_count; i++) {
         struct json_node *child = &node->children[i];
@@ -192,7 +185,7 @@ static void forget_seen(struct json_node *node)
     for (uint32_t i = 0; i < node->child_count; i++) forget_seen(&node->children[i]);
 }
 
-bool json_decode_row(struct json_scanner *s, struct json_decoder *d, uint32_t row)
+bool json_decode_row(struct json_scanner *s, struct weir_decoder *d, uint32_t row)
 {
     if (++d->stamp == 0) {
         forget_seen(&d->root);
@@ -248,10 +241,9 @@ static void accept_rows(struct weir_batch *out, uint32_t rows, uint8_t kind)
     out->row_count += rows;
 }
 
-enum weir_error_code json_decode_lines(const struct json_lines *lines, const char *bytes, size_t length,
-    bool final, struct weir_batch *out, size_t *consumed, struct weir_error *reterr)
+enum weir_error_code json_decode_lines(struct weir_decoder *d, const char *bytes, size_t length, bool final,
+    struct weir_batch *out, size_t *consumed, struct weir_error *reterr)
 {
-    struct json_decoder *d = lines->json;
     struct weir_error error; /* large: not cleared per record, json_fail() sets all of it */
     size_t at = 0, line, used;
     while (out->row_count < WEIR_BATCH_ROWS_MAX && at < WEIR_BATCH_BYTES_MAX * 4) {
@@ -262,7 +254,7 @@ enum weir_error_code json_decode_lines(const struct json_lines *lines, const cha
         *consumed = at;
         if (!is_blank(bytes + at, line)) {
             json_scanner_begin(&s, d, bytes + at, line, out, &error);
-            bool good = lines->record(lines->decoder, &s, &rows, &kind);
+            bool good = d->record(d, &s, &rows, &kind);
             if (!good || rows == 0) forget_rows(out);
             if (good && rows == 0) return WEIR_OK; /* the next batch begins with it */
             if (good) {

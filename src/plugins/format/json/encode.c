@@ -45,7 +45,7 @@ static void encode_base64(const uint8_t *bytes, size_t length, struct weir_buffe
 }
 
 static void encode_decimal(
-    const struct json_encoder *e, const struct weir_type *type, weir_int128 value, struct weir_buffer *to)
+    const struct weir_encoder *e, const struct weir_type *type, weir_int128 value, struct weir_buffer *to)
 {
     char text[WEIR_DECIMAL_TEXT_BYTES_MAX];
     if (e->options.decimals_plain) {
@@ -72,7 +72,7 @@ static void encode_decimal(
 }
 
 static void encode_timestamp(
-    const struct json_encoder *e, const struct weir_vector *v, uint32_t at, struct weir_buffer *to)
+    const struct weir_encoder *e, const struct weir_vector *v, uint32_t at, struct weir_buffer *to)
 {
     struct weir_civil civil = weir_type_is_wide_timestamp(v->type)
                                   ? weir_civil_from_ns(((const weir_int128 *)v->data)[at])
@@ -99,7 +99,7 @@ static void encode_double(double value, bool is_float, struct weir_buffer *to)
         encode_string(text, length, to);
 }
 
-static bool encode_map(const struct json_encoder *e, const struct weir_vector *v, uint32_t at,
+static bool encode_map(const struct weir_encoder *e, const struct weir_vector *v, uint32_t at,
     struct weir_buffer *to, struct weir_error *reterr)
 {
     struct weir_list list = ((const struct weir_list *)v->data)[at];
@@ -131,7 +131,7 @@ static bool encode_map(const struct json_encoder *e, const struct weir_vector *v
     return true;
 }
 
-static bool encode_fields(const struct json_encoder *e, const struct weir_vector *columns,
+static bool encode_fields(const struct weir_encoder *e, const struct weir_vector *columns,
     const char *const *names, uint32_t count, uint32_t row, struct weir_buffer *to, struct weir_error *reterr)
 {
     weir_buffer_append_byte(to, '{');
@@ -148,7 +148,7 @@ static bool encode_fields(const struct json_encoder *e, const struct weir_vector
     return true;
 }
 
-static bool encode_array(const struct json_encoder *e, const struct weir_vector *v, uint32_t at,
+static bool encode_array(const struct weir_encoder *e, const struct weir_vector *v, uint32_t at,
     struct weir_buffer *to, struct weir_error *reterr)
 {
     struct weir_list list = ((const struct weir_list *)v->data)[at];
@@ -161,7 +161,7 @@ static bool encode_array(const struct json_encoder *e, const struct weir_vector 
     return true;
 }
 
-bool json_encode_value(const struct json_encoder *e, const struct weir_vector *vector, uint32_t row,
+bool json_encode_value(const struct weir_encoder *e, const struct weir_vector *vector, uint32_t row,
     struct weir_buffer *to, struct weir_error *reterr)
 {
     if (weir_vector_is_null(vector, row)) {
@@ -232,16 +232,17 @@ bool json_encode_value(const struct json_encoder *e, const struct weir_vector *v
     return true;
 }
 
-bool json_encode_row(const struct json_encoder *e, const struct weir_batch *in, uint32_t row,
+bool json_encode_row(const struct weir_encoder *e, const struct weir_batch *in, uint32_t row,
     struct weir_buffer *to, struct weir_error *reterr)
 {
     return encode_fields(e, in->columns, e->ctx.schema_names, e->ctx.schema_count, row, to, reterr);
 }
 
-enum weir_error_code json_encoder_init(struct json_encoder *e, const struct weir_format_context *ctx,
-    const char *format_name, struct weir_error *reterr)
+enum weir_error_code json_encoder_new(const struct weir_format_context *ctx, const char *format_name,
+    struct weir_encoder **ret, struct weir_error *reterr)
 {
-    memset(e, 0, sizeof *e);
+    struct weir_encoder *e = WEIR_ARENA_NEW(ctx->arena, struct weir_encoder);
     e->ctx = *ctx;
+    *ret = e;
     return json_options_read(ctx, format_name, &e->options, reterr);
 }

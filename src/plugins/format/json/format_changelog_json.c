@@ -5,13 +5,6 @@
 #include "plugins/format/json/json.h"
 #include <string.h>
 
-struct weir_decoder {
-    struct json_decoder json;
-};
-struct weir_encoder {
-    struct json_encoder json;
-};
-
 static const struct weir_option_definition options[] = {
     { .key = "fail-on-missing-field",
         .type = "Boolean",
@@ -46,18 +39,6 @@ static enum weir_error_code describe(const struct weir_format_context *ctx, bool
     return WEIR_OK;
 }
 
-static enum weir_error_code decoder_new(
-    const struct weir_format_context *ctx, struct weir_decoder **ret, struct weir_error *reterr)
-{
-    *ret = WEIR_ARENA_NEW(ctx->arena, struct weir_decoder);
-    return json_decoder_init(&(*ret)->json, ctx, "changelog-json", reterr);
-}
-
-static void decoder_free(struct weir_decoder *decoder)
-{
-    if (decoder) json_decoder_done(&decoder->json);
-}
-
 static bool read_op(struct json_scanner *s, uint8_t *kind)
 {
     json_space(s);
@@ -75,19 +56,16 @@ static bool read_op(struct json_scanner *s, uint8_t *kind)
         s, "\"op\" is '%.*s': expected +I, -U, +U or -D", (int)WEIR_MIN(length, (size_t)20), text);
 }
 
-static bool decode_change(struct json_decoder *d, struct json_scanner *s, uint32_t row, uint8_t *kind)
+static bool decode_change(struct weir_decoder *d, struct json_scanner *s, uint32_t row, uint8_t *kind)
 {
     bool has_op = false, has_data = false;
     if (!json_expect(s, '{')) return false;
-    for (;;) {
-        json_space(s);
-        if (s->at >= s->end || *s->at != '"') return json_fail(s, "a field name in quotes is expected");
+    for (bool more = true; more;) {
         const char *name;
         size_t length;
-        if (!json_scan_string(s, &name, &length)) return false;
+        if (!json_scan_name(s, &name, &length)) return false;
         bool is_op = length == 2 && memcmp(name, "op", 2) == 0,
              is_data = length == 4 && memcmp(name, "data", 4) == 0;
-        if (!json_expect(s, ':')) return false;
         if (is_op) {
             if (!read_op(s, kind)) return false;
             has_op = true;
@@ -97,13 +75,7 @@ static bool decode_change(struct json_decoder *d, struct json_scanner *s, uint32
         } else if (!json_skip(s)) {
             return false;
         }
-        json_space(s);
-        if (s->at < s->end && *s->at == ',') {
-            s->at++;
-            continue;
-        }
-        if (!json_expect(s, '}')) return false;
-        break;
+        if (!json_more(s, '}', &more)) return false;
     }
     json_space(s);
     if (s->at != s->end) return json_fail(s, "text behind the object");
@@ -116,28 +88,28 @@ static bool decode_record(struct weir_decoder *decoder, struct json_scanner *s, 
 {
     uint32_t row = s->out->row_count;
     *kind = WEIR_ROW_INSERT;
-    if (!decode_change(&decoder->json, s, row, kind)) return false;
+    if (!decode_change(decoder, s, row, kind)) return false;
     /* An upsert source may say +I or +U for the same thing. */
     uint32_t same = *kind == WEIR_ROW_INSERT ? WEIR_KIND_BIT_I | WEIR_KIND_BIT_UA : 1u << *kind;
-    if (!(decoder->json.options.kinds & same))
+    if (!(decoder->options.kinds & same))
         return json_fail(
             s, "a %s in a source whose changelog-mode does not have it", weir_row_kind_text(*kind));
     *rows = *kind != WEIR_ROW_UPDATE_BEFORE || row + 1 < WEIR_BATCH_ROWS_MAX || row == 0;
     return true;
 }
 
-static enum weir_error_code decode(struct weir_decoder *decoder, const char *bytes, size_t length, bool final,
-    struct weir_batch *out, size_t *consumed, struct weir_error *reterr)
+static enum weir_error_code decoder_new(
+    const struct weir_format_context *ctx, struct weir_decoder **ret, struct weir_error *reterr)
 {
-    struct json_lines lines = { decoder, &decoder->json, decode_record };
-    return json_decode_lines(&lines, bytes, length, final, out, consumed, reterr);
+    *ret = WEIR_ARENA_NEW(ctx->arena, struct weir_decoder);
+    (*ret)->record = decode_record;
+    return json_decoder_init(*ret, ctx, "changelog-json", reterr);
 }
 
 static enum weir_error_code encoder_new(
     const struct weir_format_context *ctx, struct weir_encoder **ret, struct weir_error *reterr)
 {
-    *ret = WEIR_ARENA_NEW(ctx->arena, struct weir_encoder);
-    return json_encoder_init(&(*ret)->json, ctx, "changelog-json", reterr);
+    return json_encoder_new(ctx, "changelog-json", ret, reterr);
 }
 
 static enum weir_error_code encode(struct weir_encoder *encoder, const struct weir_batch *in,
@@ -147,7 +119,7 @@ static enum weir_error_code encode(struct weir_encoder *encoder, const struct we
     for (uint32_t i = 0; i < count; i++) {
         uint32_t row = weir_batch_row(in, i);
         weir_buffer_format(to, "{\"op\":\"%s\",\"data\":", weir_row_kind_text(weir_batch_kind(in, row)));
-        if (!json_encode_row(&encoder->json, in, row, to, reterr)) return WEIR_E_DATA;
+        if (!json_encode_row(encoder, in, row, to, reterr)) return WEIR_E_DATA;
         weir_buffer_append(to, "}\n", 2);
     }
     return WEIR_OK;
@@ -163,8 +135,8 @@ const struct weir_format weir_format_changelog_json = {
     .accepted_kinds = 15,
     .describe = describe,
     .decoder_new = decoder_new,
-    .decode = decode,
-    .decoder_free = decoder_free,
+    .decode = json_decode_lines,
+    .decoder_free = json_decoder_free,
     .encoder_new = encoder_new,
     .encode = encode,
 };

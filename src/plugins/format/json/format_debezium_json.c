@@ -42,13 +42,10 @@ struct envelope_column {
     uint32_t column;
 };
 
-struct weir_decoder {
-    struct json_decoder json;
+struct debezium_decoder {
+    struct weir_decoder json;
     struct envelope_column *envelope_columns;
     uint32_t envelope_column_count;
-};
-struct weir_encoder {
-    struct json_encoder json;
 };
 
 /* Where the parts of one record begin; NULL: absent. */
@@ -84,28 +81,6 @@ static enum weir_error_code describe(const struct weir_format_context *ctx, bool
 
 /* --- decoding --- */
 
-static enum weir_error_code decoder_new(
-    const struct weir_format_context *ctx, struct weir_decoder **ret, struct weir_error *reterr)
-{
-    struct weir_decoder *decoder = WEIR_ARENA_NEW(ctx->arena, struct weir_decoder);
-    *ret = decoder;
-    decoder->envelope_columns = WEIR_ARENA_ARRAY(ctx->arena, struct envelope_column, ctx->column_count + 1);
-    for (uint32_t c = 0; c < ctx->column_count; c++) {
-        const char *key = ctx->columns[c].metadata;
-        for (uint32_t k = 0; key && k < ENVELOPE_KEY_COUNT; k++) {
-            if (strcmp(key, metadata[k].key) == 0)
-                decoder->envelope_columns[decoder->envelope_column_count++] =
-                    (struct envelope_column){ (enum envelope_key)k, c };
-        }
-    }
-    return json_decoder_init(&decoder->json, ctx, "debezium-json", reterr);
-}
-
-static void decoder_free(struct weir_decoder *decoder)
-{
-    if (decoder) json_decoder_done(&decoder->json);
-}
-
 struct member {
     const char *name;
     const char **at;
@@ -121,25 +96,17 @@ static bool find_members(struct json_scanner *s, const struct member *members, u
         s->at++;
         return true;
     }
-    for (;;) {
-        json_space(s);
-        if (s->at >= s->end || *s->at != '"') return json_fail(s, "a field name in quotes is expected");
+    for (bool more = true; more;) {
         const char *name;
         size_t length;
-        if (!json_scan_string(s, &name, &length)) return false;
+        if (!json_scan_name(s, &name, &length)) return false;
         uint32_t m = 0;
         while (m < count && (strncmp(members[m].name, name, length) != 0 || members[m].name[length])) m++;
-        if (!json_expect(s, ':')) return false;
         json_space(s);
         if (m < count) *members[m].at = s->at;
-        if (!json_skip(s)) return false;
-        json_space(s);
-        if (s->at < s->end && *s->at == ',') {
-            s->at++;
-            continue;
-        }
-        return json_expect(s, '}');
+        if (!json_skip(s) || !json_more(s, '}', &more)) return false;
     }
+    return true;
 }
 
 static bool is_null(const struct json_scanner *s, const char *value)
@@ -147,7 +114,7 @@ static bool is_null(const struct json_scanner *s, const char *value)
     return !value || (s->end - value >= 4 && memcmp(value, "null", 4) == 0);
 }
 
-static bool read_envelope(struct json_scanner *s, const struct json_decoder *d, struct envelope *e)
+static bool read_envelope(struct json_scanner *s, const struct weir_decoder *d, struct envelope *e)
 {
     const struct member wrapping[] = { { "schema", &e->schema }, { "payload", &e->payload } };
     const struct member own[] = { { "before", &e->before }, { "after", &e->after }, { "op", &e->op },
@@ -187,7 +154,7 @@ static bool read_op(struct json_scanner *s, const struct envelope *e, char *op)
 }
 
 static bool decode_image(
-    struct json_scanner *s, struct json_decoder *d, const char *at, const char *name, char op, uint32_t row)
+    struct json_scanner *s, struct weir_decoder *d, const char *at, const char *name, char op, uint32_t row)
 {
     const char *what = op == 'u' ? "an update" : op == 'd' ? "a delete" : "an insert";
     if (is_null(s, at)) {
@@ -228,7 +195,7 @@ static bool put_value(struct json_scanner *s, const char *at, struct weir_vector
 }
 
 static bool put_metadata(
-    struct json_scanner *s, struct weir_decoder *decoder, const struct envelope *e, uint32_t row)
+    struct json_scanner *s, const struct debezium_decoder *decoder, const struct envelope *e, uint32_t row)
 {
     const char *database = NULL, *schema = NULL, *table = NULL, *ts_ms = NULL;
     const struct member members[] = { { "db", &database }, { "schema", &schema }, { "table", &table },
@@ -257,9 +224,9 @@ static bool put_metadata(
 }
 
 /* The row or the two rows of one record; none: the batch has no room for both. */
-static bool decode_record(struct weir_decoder *decoder, struct json_scanner *s, uint32_t *rows, uint8_t *kind)
+static bool decode_record(struct weir_decoder *d, struct json_scanner *s, uint32_t *rows, uint8_t *kind)
 {
-    struct json_decoder *d = &decoder->json;
+    const struct debezium_decoder *decoder = (const struct debezium_decoder *)d;
     struct envelope e = { 0 };
     char op = 0;
     uint32_t row = s->out->row_count;
@@ -275,11 +242,22 @@ static bool decode_record(struct weir_decoder *decoder, struct json_scanner *s, 
     return true;
 }
 
-static enum weir_error_code decode(struct weir_decoder *decoder, const char *bytes, size_t length, bool final,
-    struct weir_batch *out, size_t *consumed, struct weir_error *reterr)
+static enum weir_error_code decoder_new(
+    const struct weir_format_context *ctx, struct weir_decoder **ret, struct weir_error *reterr)
 {
-    struct json_lines lines = { decoder, &decoder->json, decode_record };
-    return json_decode_lines(&lines, bytes, length, final, out, consumed, reterr);
+    struct debezium_decoder *decoder = WEIR_ARENA_NEW(ctx->arena, struct debezium_decoder);
+    *ret = &decoder->json;
+    decoder->json.record = decode_record;
+    decoder->envelope_columns = WEIR_ARENA_ARRAY(ctx->arena, struct envelope_column, ctx->column_count + 1);
+    for (uint32_t c = 0; c < ctx->column_count; c++) {
+        const char *key = ctx->columns[c].metadata;
+        for (uint32_t k = 0; key && k < ENVELOPE_KEY_COUNT; k++) {
+            if (strcmp(key, metadata[k].key) == 0)
+                decoder->envelope_columns[decoder->envelope_column_count++] =
+                    (struct envelope_column){ (enum envelope_key)k, c };
+        }
+    }
+    return json_decoder_init(&decoder->json, ctx, "debezium-json", reterr);
 }
 
 /* --- encoding --- */
@@ -287,15 +265,14 @@ static enum weir_error_code decode(struct weir_decoder *decoder, const char *byt
 static enum weir_error_code encoder_new(
     const struct weir_format_context *ctx, struct weir_encoder **ret, struct weir_error *reterr)
 {
-    *ret = WEIR_ARENA_NEW(ctx->arena, struct weir_encoder);
-    return json_encoder_init(&(*ret)->json, ctx, "debezium-json", reterr);
+    return json_encoder_new(ctx, "debezium-json", ret, reterr);
 }
 
 /* Each half of an update is a record of its own: the sink cannot know that both arrive together. */
 static enum weir_error_code encode(struct weir_encoder *encoder, const struct weir_batch *in,
     struct weir_buffer *to, struct weir_error *reterr)
 {
-    bool without_nulls = encoder->json.options.ignore_null_fields;
+    bool without_nulls = encoder->options.ignore_null_fields;
     uint32_t count = weir_batch_selected(in);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t row = weir_batch_row(in, i);
@@ -304,7 +281,7 @@ static enum weir_error_code encode(struct weir_encoder *encoder, const struct we
         weir_buffer_append_text(to, gone            ? "{\"before\":"
                                     : without_nulls ? "{\"after\":"
                                                     : "{\"before\":null,\"after\":");
-        if (!json_encode_row(&encoder->json, in, row, to, reterr)) return WEIR_E_DATA;
+        if (!json_encode_row(encoder, in, row, to, reterr)) return WEIR_E_DATA;
         if (gone && !without_nulls) weir_buffer_append_text(to, ",\"after\":null");
         weir_buffer_append_text(to, gone ? ",\"op\":\"d\"}\n" : ",\"op\":\"c\"}\n");
     }
@@ -323,8 +300,8 @@ const struct weir_format weir_format_debezium_json = {
     .metadata_count = WEIR_ARRAY_COUNT(metadata),
     .describe = describe,
     .decoder_new = decoder_new,
-    .decode = decode,
-    .decoder_free = decoder_free,
+    .decode = json_decode_lines,
+    .decoder_free = json_decoder_free,
     .encoder_new = encoder_new,
     .encode = encode,
 };

@@ -1,13 +1,6 @@
 /* Format json: one object per line. */
 #include "plugins/format/json/json.h"
 
-struct weir_decoder {
-    struct json_decoder json;
-};
-struct weir_encoder {
-    struct json_encoder json;
-};
-
 static const struct weir_option_definition options[] = {
     { .key = "fail-on-missing-field",
         .type = "Boolean",
@@ -32,39 +25,27 @@ static enum weir_error_code describe(const struct weir_format_context *ctx, bool
     return json_check(ctx, "json", &read, reterr);
 }
 
-static enum weir_error_code decoder_new(
-    const struct weir_format_context *ctx, struct weir_decoder **ret, struct weir_error *reterr)
-{
-    *ret = WEIR_ARENA_NEW(ctx->arena, struct weir_decoder);
-    return json_decoder_init(&(*ret)->json, ctx, "json", reterr);
-}
-
-static void decoder_free(struct weir_decoder *decoder)
-{
-    if (decoder) json_decoder_done(&decoder->json);
-}
-
 static bool decode_record(struct weir_decoder *decoder, struct json_scanner *s, uint32_t *rows, uint8_t *kind)
 {
-    if (!json_decode_row(s, &decoder->json, s->out->row_count)) return false;
+    if (!json_decode_row(s, decoder, s->out->row_count)) return false;
     json_space(s);
     *rows = 1;
     *kind = WEIR_ROW_INSERT;
     return s->at == s->end || json_fail(s, "text behind the object");
 }
 
-static enum weir_error_code decode(struct weir_decoder *decoder, const char *bytes, size_t length, bool final,
-    struct weir_batch *out, size_t *consumed, struct weir_error *reterr)
+static enum weir_error_code decoder_new(
+    const struct weir_format_context *ctx, struct weir_decoder **ret, struct weir_error *reterr)
 {
-    struct json_lines lines = { decoder, &decoder->json, decode_record };
-    return json_decode_lines(&lines, bytes, length, final, out, consumed, reterr);
+    *ret = WEIR_ARENA_NEW(ctx->arena, struct weir_decoder);
+    (*ret)->record = decode_record;
+    return json_decoder_init(*ret, ctx, "json", reterr);
 }
 
 static enum weir_error_code encoder_new(
     const struct weir_format_context *ctx, struct weir_encoder **ret, struct weir_error *reterr)
 {
-    *ret = WEIR_ARENA_NEW(ctx->arena, struct weir_encoder);
-    return json_encoder_init(&(*ret)->json, ctx, "json", reterr);
+    return json_encoder_new(ctx, "json", ret, reterr);
 }
 
 static enum weir_error_code encode(struct weir_encoder *encoder, const struct weir_batch *in,
@@ -72,7 +53,7 @@ static enum weir_error_code encode(struct weir_encoder *encoder, const struct we
 {
     uint32_t count = weir_batch_selected(in);
     for (uint32_t i = 0; i < count; i++) {
-        if (!json_encode_row(&encoder->json, in, weir_batch_row(in, i), to, reterr)) return WEIR_E_DATA;
+        if (!json_encode_row(encoder, in, weir_batch_row(in, i), to, reterr)) return WEIR_E_DATA;
         weir_buffer_append_byte(to, '\n');
     }
     return WEIR_OK;
@@ -88,8 +69,8 @@ const struct weir_format weir_format_json = {
     .accepted_kinds = WEIR_KIND_BIT_I,
     .describe = describe,
     .decoder_new = decoder_new,
-    .decode = decode,
-    .decoder_free = decoder_free,
+    .decode = json_decode_lines,
+    .decoder_free = json_decoder_free,
     .encoder_new = encoder_new,
     .encode = encode,
 };

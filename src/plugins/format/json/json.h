@@ -66,9 +66,20 @@ static inline void json_space(struct json_scanner *s)
 /* All return false after an error. */
 bool json_fail(struct json_scanner *s, const char *format, ...) WEIR_PRINTF(2, 3);
 bool json_expect(struct json_scanner *s, char c);
+/* Behind a value in an array or an object: whether a comma and more follow; else it is closed. */
+static inline bool json_more(struct json_scanner *s, char close, bool *more)
+{
+    json_space(s);
+    *more = s->at < s->end && *s->at == ',';
+    if (!*more) return json_expect(s, close);
+    s->at++;
+    return true;
+}
 /* At a quote: reads the string; *data is in the text when it has no escapes, else in scratch. Invalid UTF-8
  * is an error. */
 bool json_scan_string(struct json_scanner *s, const char **data, size_t *length);
+/* Up to the colon behind the name of a field. */
+bool json_scan_name(struct json_scanner *s, const char **data, size_t *length);
 bool json_skip(struct json_scanner *s); /* any value */
 /* At a value: its raw text (numbers, literals, or nested). */
 bool json_raw(struct json_scanner *s, const char **data, size_t *length);
@@ -77,43 +88,40 @@ bool json_raw(struct json_scanner *s, const char **data, size_t *length);
 bool json_convert(struct json_scanner *s, struct weir_vector *to, uint32_t row);
 
 /* --- decode.c --- */
-struct json_decoder {
+struct weir_decoder {
+    /* What a format makes of one line: rows from s->out->row_count on, *rows of them: 1, or 2 of an update;
+     * kind is that of the first. *rows 0 and true: there is no room for it in the batch. */
+    bool (*record)(struct weir_decoder *d, struct json_scanner *s, uint32_t *rows, uint8_t *kind);
     struct json_options options;
     struct weir_format_context ctx; /* copied */
     struct json_node root;          /* parts of the row */
     struct weir_buffer scratch;
     uint32_t stamp;
 };
-enum weir_error_code json_decoder_init(struct json_decoder *d, const struct weir_format_context *ctx,
+enum weir_error_code json_decoder_init(struct weir_decoder *d, const struct weir_format_context *ctx,
     const char *format_name, struct weir_error *reterr);
-void json_decoder_done(struct json_decoder *d);
-void json_scanner_begin(struct json_scanner *s, struct json_decoder *d, const char *line, size_t length,
+/* A format's decoder_free(). */
+void json_decoder_free(struct weir_decoder *d);
+void json_scanner_begin(struct json_scanner *s, struct weir_decoder *d, const char *line, size_t length,
     struct weir_batch *out, struct weir_error *error);
 /* At '{': the object's fields into row of out; what is missing becomes NULL (or an error). */
-bool json_decode_row(struct json_scanner *s, struct json_decoder *d, uint32_t row);
-/* How a format reads its records. record() decodes one into the rows from s->out->row_count on: *rows 1, or 2
- * of an update; kind is that of the first. *rows 0 and true: there is no room for it in the batch. */
-struct json_lines {
-    struct weir_decoder *decoder;
-    struct json_decoder *json;
-    bool (*record)(struct weir_decoder *decoder, struct json_scanner *s, uint32_t *rows, uint8_t *kind);
-};
+bool json_decode_row(struct json_scanner *s, struct weir_decoder *d, uint32_t row);
 /* A format's decode(): a record a line, blank ones passed over; bad ones too, and counted, if so wished. */
-enum weir_error_code json_decode_lines(const struct json_lines *lines, const char *bytes, size_t length,
-    bool final, struct weir_batch *out, size_t *consumed, struct weir_error *reterr);
+enum weir_error_code json_decode_lines(struct weir_decoder *d, const char *bytes, size_t length, bool final,
+    struct weir_batch *out, size_t *consumed, struct weir_error *reterr);
 
 /* --- encode.c --- */
-struct json_encoder {
+struct weir_encoder {
     struct json_options options;
     struct weir_format_context ctx;
     const struct weir_type *row_type;
 };
-bool json_encode_value(const struct json_encoder *e, const struct weir_vector *v, uint32_t row,
+bool json_encode_value(const struct weir_encoder *e, const struct weir_vector *v, uint32_t row,
     struct weir_buffer *to, struct weir_error *reterr);
-bool json_encode_row(const struct json_encoder *e, const struct weir_batch *in, uint32_t row,
+bool json_encode_row(const struct weir_encoder *e, const struct weir_batch *in, uint32_t row,
     struct weir_buffer *to, struct weir_error *reterr);
-enum weir_error_code json_encoder_init(struct json_encoder *e, const struct weir_format_context *ctx,
-    const char *format_name, struct weir_error *reterr);
+enum weir_error_code json_encoder_new(const struct weir_format_context *ctx, const char *format_name,
+    struct weir_encoder **ret, struct weir_error *reterr);
 /* For describe(): options and types. */
 enum weir_error_code json_check(const struct weir_format_context *ctx, const char *format_name,
     struct json_options *ret, struct weir_error *reterr);

@@ -205,6 +205,13 @@ static bool is_scalar_end(char c)
     return c == ',' || c == '}' || c == ']' || c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+bool json_scan_name(struct json_scanner *s, const char **data, size_t *length)
+{
+    json_space(s);
+    if (s->at >= s->end || *s->at != '"') return json_fail(s, "a field name in quotes is expected");
+    return json_scan_string(s, data, length) && json_expect(s, ':');
+}
+
 bool json_skip(struct json_scanner *s)
 {
     json_space(s);
