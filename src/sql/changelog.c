@@ -229,6 +229,21 @@ static bool visit_rank(struct weir_planning *planning, struct weir_physical *nod
     return visit_inputs(planning, node, WEIR_UPDATE_BEFORE_AND_AFTER);
 }
 
+/* Pass-through nodes provide what their inputs do. */
+static bool forwards(const struct weir_physical *node)
+{
+    switch (node->kind) {
+    case WEIR_PHYSICAL_CALC:
+    case WEIR_PHYSICAL_WATERMARK:
+    case WEIR_PHYSICAL_EXPAND:
+    case WEIR_PHYSICAL_WINDOW_TVF:
+    case WEIR_PHYSICAL_EXCHANGE:
+    case WEIR_PHYSICAL_ENFORCER:
+    case WEIR_PHYSICAL_UNION: return true;
+    default: return false;
+    }
+}
+
 static bool decide_update(
     struct weir_planning *planning, struct weir_physical *node, enum weir_update_kind required)
 {
@@ -247,19 +262,15 @@ static bool decide_update(
         if (required == WEIR_UPDATE_ONLY_AFTER && filters_beyond_key(planning, node)) return false;
         fits = visit_inputs(planning, node, required);
         break;
-    case WEIR_PHYSICAL_WATERMARK:
-    case WEIR_PHYSICAL_EXPAND:
-    case WEIR_PHYSICAL_WINDOW_TVF:
-    case WEIR_PHYSICAL_EXCHANGE:
-    case WEIR_PHYSICAL_ENFORCER:
-    case WEIR_PHYSICAL_UNION: fits = visit_inputs(planning, node, required); break;
     case WEIR_PHYSICAL_JOIN: fits = visit_join(planning, node, required); break;
     case WEIR_PHYSICAL_RANK:
     case WEIR_PHYSICAL_SORT_LIMIT: fits = visit_rank(planning, node); break;
     case WEIR_PHYSICAL_CHANGELOG_NORMALIZE:
         fits = visit_inputs(planning, node, WEIR_UPDATE_ONLY_AFTER);
         break;
-    default: fits = visit_inputs(planning, node, WEIR_UPDATE_BEFORE_AND_AFTER); break;
+    default:
+        fits = visit_inputs(planning, node, forwards(node) ? required : WEIR_UPDATE_BEFORE_AND_AFTER);
+        break;
     }
     node->update_kind = (uint8_t)provided;
     return fits;
@@ -283,21 +294,6 @@ static bool visit_update(
     node->update_fits[required] = fits;
     node->update_asked = (uint8_t)required;
     return fits;
-}
-
-/* Pass-through nodes provide what their inputs do. */
-static bool forwards(const struct weir_physical *node)
-{
-    switch (node->kind) {
-    case WEIR_PHYSICAL_CALC:
-    case WEIR_PHYSICAL_WATERMARK:
-    case WEIR_PHYSICAL_EXPAND:
-    case WEIR_PHYSICAL_WINDOW_TVF:
-    case WEIR_PHYSICAL_EXCHANGE:
-    case WEIR_PHYSICAL_ENFORCER:
-    case WEIR_PHYSICAL_UNION: return true;
-    default: return false;
-    }
 }
 
 /* Finds consumers that need -U of a node that was last asked to give none. Such a node is asked anew, with
@@ -404,13 +400,7 @@ static bool decide_delete(
         if (required == WEIR_DELETE_BY_KEY && filters_beyond_key(planning, node)) return false;
         fits = delete_inputs(planning, node, required);
         break;
-    case WEIR_PHYSICAL_WATERMARK:
-    case WEIR_PHYSICAL_EXPAND:
-    case WEIR_PHYSICAL_WINDOW_TVF:
-    case WEIR_PHYSICAL_EXCHANGE:
-    case WEIR_PHYSICAL_ENFORCER:
-    case WEIR_PHYSICAL_DROP_UPDATE_BEFORE:
-    case WEIR_PHYSICAL_UNION: fits = delete_inputs(planning, node, required); break;
+    case WEIR_PHYSICAL_DROP_UPDATE_BEFORE: fits = delete_inputs(planning, node, required); break;
     case WEIR_PHYSICAL_JOIN: fits = join_delete(planning, node, required); break;
     case WEIR_PHYSICAL_CHANGELOG_NORMALIZE:
         node->skipped =
@@ -419,7 +409,7 @@ static bool decide_delete(
             fits = delete_inputs(planning, node, WEIR_DELETE_BY_KEY) ||
                    delete_inputs(planning, node, WEIR_DELETE_FULL);
         break;
-    default: fits = delete_inputs(planning, node, WEIR_DELETE_FULL); break;
+    default: fits = delete_inputs(planning, node, forwards(node) ? required : WEIR_DELETE_FULL); break;
     }
     /* What just passes is what came. */
     if (forwards(node) && node->input_count && provided != WEIR_DELETE_NONE)

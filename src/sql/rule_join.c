@@ -84,6 +84,19 @@ static struct weir_expr *literal_of(
     return NULL;
 }
 
+/* Whether a column of the left side (of so many columns) must equal one of the right: which, each of its
+ * side. */
+static bool equal_columns(const struct weir_expr *conjunct, uint32_t left, uint32_t columns[2])
+{
+    if (!weir_expr_is_call(conjunct, "=")) return false;
+    const struct weir_expr *a = conjunct->arguments[0], *b = conjunct->arguments[1];
+    if (a->kind != WEIR_EXPR_COLUMN || b->kind != WEIR_EXPR_COLUMN) return false;
+    if ((a->column < left) == (b->column < left)) return false;
+    columns[0] = WEIR_MIN(a->column, b->column);
+    columns[1] = WEIR_MAX(a->column, b->column) - left;
+    return true;
+}
+
 static struct weir_rel *transitive(struct weir_planning *planning, struct weir_rel *rel)
 {
     if (rel->kind != WEIR_REL_JOIN || !rel->join.condition || rel->join.type > WEIR_JOIN_RIGHT) return NULL;
@@ -92,12 +105,8 @@ static struct weir_rel *transitive(struct weir_planning *planning, struct weir_r
     uint32_t count = weir_expr_conjuncts(planning->arena, rel->join.condition, &conjuncts);
     struct weir_rel *result = NULL;
     for (uint32_t i = 0; i < count; i++) {
-        if (!weir_expr_is_call(conjuncts[i], "=")) continue;
-        const struct weir_expr *a = conjuncts[i]->arguments[0], *b = conjuncts[i]->arguments[1];
-        if (a->kind != WEIR_EXPR_COLUMN || b->kind != WEIR_EXPR_COLUMN ||
-            (a->column < left) == (b->column < left))
-            continue;
-        uint32_t columns[2] = { WEIR_MIN(a->column, b->column), WEIR_MAX(a->column, b->column) - left };
+        uint32_t columns[2];
+        if (!equal_columns(conjuncts[i], left, columns)) continue;
         struct weir_expr *literals[2] = { literal_of(planning, rel->inputs[0], columns[0]),
             literal_of(planning, rel->inputs[1], columns[1]) };
         for (uint32_t side = 0; side < 2; side++) {
@@ -152,12 +161,8 @@ static struct weir_rel *not_null(struct weir_planning *planning, struct weir_rel
     uint32_t count = weir_expr_conjuncts(planning->arena, rel->join.condition, &conjuncts);
     struct weir_rel *result = NULL;
     for (uint32_t i = 0; i < count; i++) {
-        if (!weir_expr_is_call(conjuncts[i], "=")) continue;
-        const struct weir_expr *a = conjuncts[i]->arguments[0], *b = conjuncts[i]->arguments[1];
-        if (a->kind != WEIR_EXPR_COLUMN || b->kind != WEIR_EXPR_COLUMN ||
-            (a->column < left) == (b->column < left))
-            continue;
-        uint32_t columns[2] = { WEIR_MIN(a->column, b->column), WEIR_MAX(a->column, b->column) - left };
+        uint32_t columns[2];
+        if (!equal_columns(conjuncts[i], left, columns)) continue;
         for (uint32_t side = 0; side < 2; side++) {
             const struct weir_rel *input = (result ? result : rel)->inputs[side];
             /* Only where the filter costs no state of its own: in front of changelogs it changes what updates
