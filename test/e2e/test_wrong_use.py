@@ -115,6 +115,7 @@ def test_strangers_are_refused_and_named(start, first, said):
 def test_a_message_of_a_newer_version_is_refused_and_named(start):
     """Field 1 of an envelope is its version; a process of a newer one may say hello in the same way."""
     cluster = start(jobmanagers=1, taskmanagers=1)
+    cluster.wait('the TaskManager', lambda: cluster.get('/overview')['taskmanagers'] == 1, weir_module.WAIT_SECONDS)
     envelope = b'\x08\x63' + b'\x12\x07default' + b'\x1a\x04tm-x' + b'\x20\x4d'
     with socket.create_connection(('127.0.0.1', rpc_port(cluster.jobmanagers[0]))) as stranger:
         stranger.sendall(hello('default', 'tm-x') + struct.pack('<I', len(envelope)) + envelope)
