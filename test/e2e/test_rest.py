@@ -168,6 +168,85 @@ def test_clients_that_say_nothing_hinder_nobody(running):
             connection.close()
 
 
+def raw(port, data, wait=True):
+    """What comes back for these bytes; nothing when more of them are waited for."""
+    with socket.create_connection(('127.0.0.1', port), timeout=10) as connection:
+        try:
+            connection.sendall(data)
+            connection.settimeout(10 if wait else 1)
+            return connection.recv(65536)
+        except (ConnectionResetError, BrokenPipeError, socket.timeout):
+            return b''
+
+
+def test_requests_that_make_no_sense_are_answered_and_hurt_nobody(running):
+    port = running.ports[0]
+    for data, status in [
+            (b'BREW /overview HTTP/1.1\r\nHost: x\r\n\r\n', 405), (b'BREW /nowhere HTTP/1.1\r\nHost: x\r\n\r\n', 405),
+            (b'OPTIONS /overview HTTP/1.1\r\nHost: x\r\n\r\n', 405),
+            (b'GET /' + b'x' * 20000 + b' HTTP/1.1\r\nHost: x\r\n\r\n', 404),
+            (b'GET /' + b'x' * 70000 + b' HTTP/1.1\r\nHost: x\r\n\r\n', (414, 431)),
+            (b'GET /overview HTTP/1.1\r\nHost: x\r\nX: ' + b'y' * 70000 + b'\r\n\r\n', 431),
+            (b'GET /overview HTTP/1.1\r\n' + b'A: b\r\n' * 9000 + b'\r\n', 431),
+            (b'GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n', 404),
+            (b'GET /jobmanager/logs/..%2f..%2fetc%2fpasswd HTTP/1.1\r\nHost: x\r\n\r\n', 404),
+            (b'GET /jobs/%00%ff HTTP/1.1\r\nHost: x\r\n\r\n', 400),
+            (b'GET /' + b'a/' * 500 + b' HTTP/1.1\r\nHost: x\r\n\r\n', 404),
+            (b'GET /jobs?' + b'&'.join(b'a%d=1' % i for i in range(300)) + b' HTTP/1.1\r\nHost: x\r\n\r\n', 400),
+            (b'POST /jobs/%s/stop HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n' % NO_JOB.encode(), 400),
+            (b'POST /jobs/%s/stop HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n'
+             % NO_JOB.encode(), (400, 413)),
+            (b'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03' + b'\x00' * 200 + b'\r\n\r\n', (0, 400)),
+            (b'\r\n' * 1000 + b'nonsense\r\n\r\n', (0, 400))]:
+        answer = raw(port, data, status != (0, 400))
+        got = int(answer.split()[1]) if answer.startswith(b'HTTP/1.') else 0
+        assert got in (status if isinstance(status, tuple) else (status,)), (data[:60], answer[:200])
+    # A body whose length nobody has announced is read to its limit and no further.
+    chunk = b'10000\r\n' + b' ' * 0x10000 + b'\r\n'
+    head = b'POST /jobs/%s/stop HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n' % NO_JOB.encode()
+    assert b' 413 ' in raw(port, head + chunk * 24 + b'0\r\n\r\n').split(b'\r\n')[0]
+    assert running.get('/overview')['taskmanagers'] == 1
+
+
+def test_clients_that_drip_make_room_for_others(running):
+    """More of them than there are places, each sending a byte now and then: everybody else is served."""
+    port, slow = running.ports[0], []
+    try:
+        for i in range(700):
+            connection = socket.create_connection(('127.0.0.1', port), timeout=10)
+            connection.sendall(b'GET /overview HTTP/1.1\r\nHost: x\r\nX: ' if i % 2 else
+                               b'POST /weir/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n')
+            slow.append(connection)
+        for _ in range(3):
+            for connection in slow:
+                try:
+                    connection.send(b'a')
+                except OSError:
+                    pass  # it had to make room
+            began = time.monotonic()
+            assert running.get('/overview')['slots-total'] == 4 and running.get('/ha')['leading']
+            assert time.monotonic() - began < 5
+    finally:
+        for connection in slow:
+            connection.close()
+    assert running.get('/overview')['slots-total'] == 4
+
+
+def test_clients_that_do_not_read_hinder_nobody(running):
+    deaf = []
+    for _ in range(50):
+        connection = socket.create_connection(('127.0.0.1', running.ports[0]), timeout=10)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.sendall(b'GET /config HTTP/1.1\r\nHost: x\r\n\r\n' * 200)
+        deaf.append(connection)
+    try:
+        assert running.get('/overview')['slots-total'] == 4
+        assert running.get('/ha')['leading']
+    finally:
+        for connection in deaf:
+            connection.close()
+
+
 def test_a_job_by_its_pages(running):
     job = running.submit('-D', 'execution.checkpointing.interval=200ms', port=running.ports[1])
     shown = running.get('/v1/jobs/' + job, running.ports[1])

@@ -17,6 +17,21 @@ enum {
     REST_RETRY_MS = 20
 };
 
+/* A client's connection. The HTTP library's thread owns it. */
+struct rest_connection {
+    struct rest_connection *next, **at;
+    struct rest_connections *all;
+    int fd;
+    bool served; /* its request has been read whole, and is not answered yet */
+};
+
+/* Oldest first: by when a request was last expected of it. */
+struct rest_connections {
+    struct weir_memory *memory;
+    struct rest_connection *first, **last;
+    uint32_t count;
+};
+
 enum rest_method { REST_GET, REST_POST, REST_PUT, REST_PATCH, REST_DELETE, REST_METHODS };
 /* LOCAL: this process knows. LEADER: who leads does. */
 enum rest_lane { REST_LOCAL, REST_LEADER, REST_LANES };
@@ -37,6 +52,7 @@ struct rest_request {
     uint32_t parameter_count;
     struct rest_pair arguments[REST_ARGUMENTS_MAX]; /* behind the '?' */
     uint32_t argument_count;
+    bool too_many_arguments;
     struct weir_buffer body;
     const char *content_type;
     bool proxied; /* a standby has sent it: it is not sent on */
@@ -96,8 +112,9 @@ struct weir_rest_server {
     int64_t started_ms;
     int listener, metrics_listener; /* -1: none */
     struct MHD_Daemon *daemon, *metrics_daemon;
-    pthread_mutex_t mutex; /* guards what follows */
-    _Atomic bool stopping; /* read without the lock where late is early enough */
+    struct rest_connections connections[2]; /* of each daemon */
+    pthread_mutex_t mutex;                  /* guards what follows */
+    _Atomic bool stopping;                  /* read without the lock where late is early enough */
     struct weir_control_loop *loop;
     weir_node node;
     struct rest_lane_queue lanes[REST_LANES];
@@ -110,6 +127,14 @@ struct weir_rest_server {
 /* --- server.c --- */
 void rest__lock(struct weir_rest_server *server);
 void rest__unlock(struct weir_rest_server *server);
+
+/* --- connections.c: who is slow makes room for others --- */
+void rest__connections_init(struct rest_connections *connections, struct weir_memory *memory);
+/* For the HTTP library: a connection came, or has ended. owner: a struct rest_connections. */
+void rest__on_connection(
+    void *owner, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode code);
+/* Its request was read whole; is answered. */
+void rest__connection_served(struct MHD_Connection *connection, bool served);
 
 /* --- workers.c --- */
 void rest__lanes_init(struct weir_rest_server *server);

@@ -97,7 +97,10 @@ static bool parse_method(const char *text, enum rest_method *ret)
 static enum MHD_Result add_argument(void *owner, enum MHD_ValueKind kind, const char *name, const char *value)
 {
     struct rest_request *request = owner;
-    if (request->argument_count == REST_ARGUMENTS_MAX) return MHD_NO;
+    if (request->argument_count == REST_ARGUMENTS_MAX) {
+        request->too_many_arguments = true;
+        return MHD_NO;
+    }
     request->arguments[request->argument_count++] =
         (struct rest_pair){ weir_arena_string(&request->arena, name),
             weir_arena_string(&request->arena, value ? value : "") };
@@ -137,6 +140,7 @@ static void free_request(struct rest_request *request)
 static void on_completed(
     void *owner, struct MHD_Connection *connection, void **request, enum MHD_RequestTerminationCode code)
 {
+    rest__connection_served(connection, false);
     if (*request) free_request(*request);
     *request = NULL;
 }
@@ -160,13 +164,20 @@ static enum MHD_Result send_answer(struct rest_request *request)
 static void begin_request(struct rest_request *request, const char *method)
 {
     bool other_method = false;
-    if (parse_method(method, &request->method)) request->route = rest__find_route(request, &other_method);
+    bool known = parse_method(method, &request->method);
+    if (known) request->route = rest__find_route(request, &other_method);
+    if (!known) other_method = true;
     if (!request->route) {
         if (other_method)
             rest__fail(
                 request, MHD_HTTP_METHOD_NOT_ALLOWED, "Method not allowed: %s %s", method, request->url);
         else
             rest__fail(request, MHD_HTTP_NOT_FOUND, "Not found: %s", request->url);
+    }
+    if (request->too_many_arguments) {
+        request->route = NULL;
+        rest__fail(
+            request, MHD_HTTP_BAD_REQUEST, "The request has more than %d parameters.", REST_ARGUMENTS_MAX);
     }
     bool submission = request->route && strcmp(request->route->pattern, "/weir/jobs") == 0;
     size_t bytes_max = submission ? WEIR_REST_BODY_BYTES_MAX : WEIR_REST_SMALL_BODY_BYTES_MAX;
@@ -196,6 +207,7 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
         *length = 0;
         return MHD_YES;
     }
+    rest__connection_served(connection, true);
     if (request->body.overflowed) rest__fail(request, MHD_HTTP_CONTENT_TOO_LARGE, "The request is too long.");
     if (request->status) return send_answer(request);
     request->stage = REST_WAITING;
@@ -230,6 +242,13 @@ static enum MHD_Result on_metrics_request(void *owner, struct MHD_Connection *co
         owner, connection, known ? "/metrics" : "/none", method, version, bytes, length, request_at);
 }
 
+/* A NUL would end a name before its end is seen: it stays as it was written. */
+static size_t unescape(void *owner, struct MHD_Connection *connection, char *text)
+{
+    for (char *at = text; (at = strstr(at, "%00")); at++) *at = '?';
+    return MHD_http_unescape(text);
+}
+
 static enum weir_error_code start_daemon(struct weir_rest_server *server, int listener, bool metrics,
     struct MHD_Daemon **ret, struct weir_error *reterr)
 {
@@ -237,7 +256,9 @@ static enum weir_error_code start_daemon(struct weir_rest_server *server, int li
         NULL, metrics ? on_metrics_request : on_request, server, MHD_OPTION_LISTEN_SOCKET, listener,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)WEIR_REST_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)WEIR_REST_CONNECTION_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_BYTES_MAX, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+        (size_t)CONNECTION_BYTES_MAX, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+        MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_CONNECTION, rest__on_connection,
+        &server->connections[metrics], MHD_OPTION_END);
     if (*ret) return WEIR_OK;
     return weir_os_error_set(reterr, errno, "the HTTP endpoint of %s cannot be started", server->host);
 }
@@ -286,6 +307,7 @@ enum weir_error_code weir_rest_server_new(
     pthread_mutex_init(&server->mutex, NULL);
     copy_texts(server, config);
     rest__lanes_init(server);
+    for (uint32_t i = 0; i < 2; i++) rest__connections_init(&server->connections[i], server->memory);
     enum weir_error_code code = start_rest(server, reterr);
     if (!code) code = start_metrics(server, reterr);
     if (code) {
