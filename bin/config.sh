@@ -28,17 +28,22 @@ read_hosts() {
 }
 
 is_local() {
-    case $1 in localhost | 127.* | "$host") return 0 ;; *) return 1 ;; esac
+    case $1 in localhost | 127.0.0.1 | ::1 | "$host") return 0 ;; *) return 1 ;; esac
 }
 
-# on_host HOST COMMAND...: here, or over ssh.
+# on_host HOST COMMAND...: here, or over ssh, with the same configuration. What it prints is printed here.
 on_host() {
     where=$1
     shift
     if is_local "$where"; then
         "$@"
-    else
-        # shellcheck disable=SC2086,SC2029
-        ssh -n $WEIR_SSH_OPTS "$where" "nohup /bin/sh -l $* </dev/null >/dev/null 2>&1 &"
+        return
     fi
+    command="WEIR_CONF_DIR='$WEIR_CONF_DIR'"
+    for word in "$@"; do command="$command '$word'"; done
+    # shellcheck disable=SC2086,SC2029
+    ssh -n $WEIR_SSH_OPTS "$where" "$command" || {
+        echo "$0: could not run $1 on host $where over ssh" >&2
+        return 1
+    }
 }

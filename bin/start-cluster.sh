@@ -16,4 +16,10 @@ else
         on_host "$where" "$bin/jobmanager.sh" start "$where" "${port#:}"
     done
 fi
-for worker in $workers; do on_host "$worker" "$bin/taskmanager.sh" start; done
+for worker in $workers; do
+    if is_local "$worker"; then
+        "$bin/taskmanager.sh" start
+    else # the other hosts reach it by the name that it has here
+        on_host "$worker" "$bin/taskmanager.sh" start "-Dtaskmanager.host=$worker"
+    fi
+done

@@ -17,7 +17,7 @@ tzdata
 tests="
 ccache clang-14 clang-format-14 libclang-rt-14-dev llvm-14 libcmocka-dev
 sqlite3 libsqlite3-dev postgresql python3 python3-pytest git
-zookeeper default-jre-headless
+zookeeper default-jre-headless openssh-server openssh-client iproute2 nftables
 "
 
 mode=install

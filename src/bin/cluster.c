@@ -6,6 +6,7 @@
 #include "os/file.h"
 #include "os/log.h"
 #include "os/memory.h"
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,12 @@ const char *cluster_address(const char *text, const char *otherwise)
 {
     if (!text || !*text) return otherwise;
     return strcmp(text, "localhost") == 0 ? "127.0.0.1" : text;
+}
+
+const char *cluster_bind_address(const char *configured, const char *host)
+{
+    struct in_addr address;
+    return cluster_address(configured, inet_pton(AF_INET, host, &address) == 1 ? host : "0.0.0.0");
 }
 
 bool cluster_ports(const char *text, uint16_t *ret_first, uint16_t *ret_last, struct weir_error *reterr)

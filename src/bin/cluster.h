@@ -24,6 +24,9 @@ bool cluster_setup_init(struct cluster_setup *setup, const struct weir_config *c
 void cluster_setup_done(struct cluster_setup *setup);
 /* "localhost" and nothing: 127.0.0.1. */
 const char *cluster_address(const char *text, const char *otherwise);
+/* Where to listen: what is configured, else where others reach this process; for a name on every interface,
+ * for what it resolves to here may be the loopback one. */
+const char *cluster_bind_address(const char *configured, const char *host);
 /* "50000-50025" or "50000". */
 bool cluster_ports(const char *text, uint16_t *ret_first, uint16_t *ret_last, struct weir_error *reterr);
 /* -D arguments and nothing else, or NULL after a usage error was printed; *ret_code is the exit code then. */

@@ -40,8 +40,8 @@ static bool fill_config(struct cluster_setup *setup, struct weir_control_loop_co
         .memory = weir_os_memory(),
         .cluster = setup->cluster,
         .host = cluster_address(address, "127.0.0.1"),
-        .bind_address =
-            cluster_address(weir_config_get_text(config, "jobmanager.bind-host", NULL), "127.0.0.1"),
+        .bind_address = cluster_bind_address(weir_config_get_text(config, "jobmanager.bind-host", NULL),
+            cluster_address(address, "127.0.0.1")),
         .options = &setup->options,
         .ha = setup->ha,
         .ha_directory = setup->ha_directory,
@@ -67,7 +67,8 @@ static bool start_rest(struct cluster_setup *setup, const char *host, struct wei
                             ? weir_config_get_text(config, "rest.bind-port", port)
                             : port;
     struct weir_rest_server_config rest = { .memory = weir_os_memory(),
-        .bind_address = cluster_address(weir_config_get_text(config, "rest.bind-address", NULL), "127.0.0.1"),
+        .bind_address = cluster_bind_address(
+            weir_config_get_text(config, "rest.bind-address", NULL), cluster_address(address, host)),
         .host = cluster_address(address, host),
         .config = config,
         .version = WEIR_VERSION,

@@ -193,7 +193,7 @@ static int run(struct taskmanager *manager)
     const struct weir_config *config = manager->setup.config;
     const char *host = cluster_address(weir_config_get_text(config, "taskmanager.host", NULL), "127.0.0.1");
     const char *bind =
-        cluster_address(weir_config_get_text(config, "taskmanager.bind-host", NULL), "127.0.0.1");
+        cluster_bind_address(weir_config_get_text(config, "taskmanager.bind-host", NULL), host);
     manager->incarnation = cluster_incarnation();
     manager->slot_count =
         (uint32_t)WEIR_MAX(weir_config_get_integer(config, "taskmanager.numberOfTaskSlots", 1), (int64_t)1);
