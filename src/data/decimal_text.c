@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "data/decimal.h"
 #include "data/number.h"
+#include "data/number_internal.h"
 #include <string.h>
 
 size_t weir_decimal_print(weir_int128 value, uint32_t scale, char *to)
@@ -97,24 +98,12 @@ static bool parse_short(
 {
     if (length == 0 || length > 19 || precision > 18) return false;
     size_t at = text[0] == '-' || text[0] == '+';
-    uint32_t behind = 0, digits = 0;
-    int64_t sum = 0;
-    bool point = false;
-    for (; at < length; at++) {
-        uint32_t digit = (uint32_t)(unsigned char)text[at] - '0';
-        if (digit <= 9) {
-            sum = sum * 10 + digit;
-            digits++;
-            behind += point;
-        } else if (text[at] == '.' && !point) {
-            point = true;
-        } else {
-            return false;
-        }
-    }
-    if (digits == 0 || digits > 18) return false;
+    struct weir_plain_number number;
+    if (!weir_plain_number_scan(text + at, length - at, &number) || number.count > 18) return false;
+    uint32_t behind = number.behind;
+    int64_t sum = (int64_t)number.digits;
     if (behind <= scale) {
-        if (digits + scale - behind > 18) return false;
+        if (number.count + scale - behind > 18) return false;
         sum *= weir_decimal_power_64[scale - behind];
     } else {
         int64_t unit = weir_decimal_power_64[behind - scale];

@@ -5,6 +5,7 @@
  */
 #include "base/assert.h"
 #include "data/number.h"
+#include "data/number_internal.h"
 #include "data/number_powers.h"
 #include <string.h>
 
@@ -308,23 +309,10 @@ static bool parse_plain(const char *text, size_t length, double *value)
 {
     if (length == 0 || length > 18) return false;
     size_t at = text[0] == '-';
-    uint64_t sum = 0;
-    uint32_t behind = 0, digits = 0;
-    bool point = false;
-    for (; at < length; at++) {
-        uint32_t digit = (uint32_t)(unsigned char)text[at] - '0';
-        if (digit <= 9) {
-            sum = sum * 10 + digit;
-            digits++;
-            behind += point;
-        } else if (text[at] == '.' && !point) {
-            point = true;
-        } else {
-            return false;
-        }
-    }
-    if (digits == 0 || sum > UINT64_C(1) << 53) return false;
-    double found = (double)sum / exact_powers[behind];
+    struct weir_plain_number number;
+    if (!weir_plain_number_scan(text + at, length - at, &number)) return false;
+    if (number.digits > UINT64_C(1) << 53) return false;
+    double found = (double)number.digits / exact_powers[number.behind];
     *value = text[0] == '-' ? -found : found;
     return true;
 }
