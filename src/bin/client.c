@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { CONNECT_TIMEOUT_MS = 2000, REQUEST_TIMEOUT_MS = 12000, PAUSE_MS = 50, STORE_WAIT_MS = 3000 };
 
@@ -299,11 +300,31 @@ struct weir_config *client_open(const struct client_arguments *arguments, struct
         load_config((char *const *)arguments->definitions, arguments->definition_count, false);
     if (!config) return NULL;
     struct weir_error error = { 0 };
+    const char *target =
+        arguments->target ? arguments->target : weir_config_get_text(config, "execution.target", "remote");
+    const char *manager = arguments->manager ? arguments->manager : "";
+    if (strcmp(manager, "yarn-cluster") == 0) target = manager; /* where the target used to be named */
+    if (client_check_target(target, &error)) {
+        client_failed("%s", error.message);
+        weir_config_free(config);
+        return NULL;
+    }
     if (client_init(client, config, arguments->manager, &error)) return config;
     client_failed("%s", error.message);
     client_done(client);
     weir_config_free(config);
     return NULL;
+}
+
+enum weir_error_code client_check_target(const char *target, struct weir_error *reterr)
+{
+    static const char *const known[] = { "remote", "standalone", "local", "embedded" };
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(known); i++)
+        if (strcasecmp(target, known[i]) == 0) return WEIR_OK;
+    return weir_error_set(reterr, WEIR_E_UNSUPPORTED,
+        "execution.target: %s is not implemented; this build submits to a standalone cluster (remote) or "
+        "runs in its own process (local)",
+        target);
 }
 
 bool client_check_job(const char *text)

@@ -36,6 +36,8 @@ struct client_response {
 bool client_init(
     struct client *client, const struct weir_config *config, const char *manager, struct weir_error *reterr);
 void client_done(struct client *client);
+/* execution.target, or what stands for it: what this build has is in WEIR_OK, the rest is refused by name. */
+enum weir_error_code client_check_target(const char *target, struct weir_error *reterr);
 /* Tries every address, and again while nobody leads. Any answer of a JobManager is OK, see status and error.
  */
 enum weir_error_code client_request(struct client *client, const char *method, const char *path,

@@ -163,6 +163,25 @@ static void copy_options(struct cluster_setup *setup)
     }
 }
 
+/* A directory of another file system would become one of that name on this disk. */
+static bool check_directories(const struct weir_config *config)
+{
+    static const char *const keys[] = { "high-availability.storageDir", "execution.checkpointing.dir",
+        "execution.checkpointing.savepoint-dir" };
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(keys); i++) {
+        const char *path = weir_config_get_text(config, keys[i], "");
+        const char *colon = strstr(path, "://");
+        if (!colon || strncmp(path, "file://", 7) == 0) continue;
+        struct weir_error error = { 0 };
+        weir_error_set(&error, WEIR_E_UNSUPPORTED,
+            "%s: the file system of %s is not implemented: %.*s; this build has file", keys[i], path,
+            (int)(colon - path), path);
+        print_error(&error);
+        return false;
+    }
+    return true;
+}
+
 bool cluster_setup_init(struct cluster_setup *setup, const struct weir_config *config)
 {
     *setup = (struct cluster_setup){ .config = config };
@@ -172,7 +191,7 @@ bool cluster_setup_init(struct cluster_setup *setup, const struct weir_config *c
         print_error(&error);
         return false;
     }
-    if (!choose_driver(setup)) return false;
+    if (!choose_driver(setup) || !check_directories(config)) return false;
     setup->ha = weir_faults_ha(setup->ha);
     const char *cluster = weir_config_get_text(config, "high-availability.cluster-id", "/default");
     while (*cluster == '/') cluster++;

@@ -223,8 +223,9 @@ int verb_sql(int argument_count, char **arguments)
     const char *target = weir_config_get_text(config, "execution.target", "local");
     bool remote = strcmp(target, "remote") == 0 || strcmp(target, "standalone") == 0;
     struct client client;
+    struct weir_error error = { 0 };
+    if (code == 0 && client_check_target(target, &error)) code = print_error(&error);
     if (code == 0 && remote) {
-        struct weir_error error = { 0 };
         if (!client_init(&client, config, NULL, &error)) code = print_error(&error);
     }
     if (code == 0) {
