@@ -304,6 +304,65 @@ static void a_wiped_store_does_not_let_epochs_fall_back(void **state)
     world_free(w);
 }
 
+static const char *only_leadership(struct world *w)
+{
+    const char *found = NULL;
+    for (uint32_t i = 0; i < w->store.count; i++) {
+        if (strncmp(w->store.entries[i].key, "leaderships/", 12) != 0 || !w->store.entries[i].version)
+            continue;
+        assert_null(found);
+        found = w->store.entries[i].key;
+    }
+    assert_non_null(found);
+    return weir_arena_string(&w->arena, found);
+}
+
+static void a_takeover_ends_one_leadership_and_begins_another(void **state)
+{
+    struct world *w = world_new(true);
+    start(w, 0);
+    struct jm *b = start(w, 1);
+    const char *first = only_leadership(w);
+    ha_delete(&w->store, candidate_of(0));
+    live(w, b, 3);
+    assert_true(b->leads);
+    assert_string_not_equal(only_leadership(w), first);
+    world_free(w);
+}
+
+static void who_finds_its_leadership_gone_takes_another(void **state)
+{
+    struct world *w = world_new(true);
+    struct jm *a = start(w, 0);
+    const char *first = only_leadership(w);
+    ha_delete(&w->store, first);
+    live(w, a, 2);
+    assert_true(a->leads);
+    assert_int_equal(a->epoch, 2);
+    assert_int_equal(a->grants, 1);
+    assert_string_not_equal(only_leadership(w), first);
+    world_free(w);
+}
+
+static void a_late_claim_does_not_meet_its_version_again_in_a_wiped_store(void **state)
+{
+    struct world *w = world_new(true);
+    start(w, 0);
+    struct jm *b = start(w, 1), *c = start(w, 2);
+    ha_delete(&w->store, candidate_of(0));
+    struct weir_effect claim = held_claim(w, b);
+    answer_unknown(w, b, &claim);
+    /* The record is made anew, and has the version that the claim expects; the leaderships were not all
+     * wiped. */
+    ha_delete(&w->store, "leader");
+    live(w, c, 3);
+    assert_true(c->leads);
+    assert_int_equal(ha_get(&w->store, "leader")->version, 1);
+    assert_int_not_equal(ha_apply(&w->store, &claim, &w->arena).store.outcome, WEIR_STORE_OK);
+    only_leadership(w);
+    world_free(w);
+}
+
 static void without_a_leader_record_jobs_know_epochs(void **state)
 {
     for (int transactions = 0; transactions < 2; transactions++) {
@@ -475,6 +534,9 @@ int main(void)
         cmocka_unit_test(damage_is_no_epoch),
         cmocka_unit_test(a_deposed_leader_does_not_go_above_its_successor),
         cmocka_unit_test(a_wiped_store_does_not_let_epochs_fall_back),
+        cmocka_unit_test(a_takeover_ends_one_leadership_and_begins_another),
+        cmocka_unit_test(who_finds_its_leadership_gone_takes_another),
+        cmocka_unit_test(a_late_claim_does_not_meet_its_version_again_in_a_wiped_store),
         cmocka_unit_test(without_a_leader_record_jobs_know_epochs),
         cmocka_unit_test(a_record_that_was_set_back_is_written_over_by_who_leads),
         cmocka_unit_test(a_record_of_a_newer_version_is_left_alone),
