@@ -299,6 +299,12 @@ static enum weir_error_code run_graph(struct statement *s, const struct weir_str
     if (code) return code;
     struct weir_local_job_config job_config;
     fill_job(s, graph, &job_config);
+    const char *claim = weir_config_get_text(config, "execution.state-recovery.claim-mode", "NO_CLAIM");
+    if (job_config.restore_path && strcasecmp(claim, "NO_CLAIM") != 0)
+        return weir_error_set(reterr, WEIR_E_UNSUPPORTED,
+            "execution.state-recovery.claim-mode: %s is not implemented for a job that runs in this process; "
+            "expected NO_CLAIM, or a cluster",
+            claim);
     struct reader reader = { PTHREAD_MUTEX_INITIALIZER, result };
     if (result) {
         job_config.on_rows = on_rows;

@@ -101,6 +101,15 @@ def test_the_claim_mode_legacy_is_refused(start):
     assert done.returncode == 1 and re.search('NO_CLAIM', done.stdout + done.stderr)
 
 
+def test_only_a_cluster_claims(weir):
+    for mode in ('CLAIM', 'LEGACY'):
+        result = weir.run("""CREATE TABLE s (id BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '1');
+CREATE TABLE t (id BIGINT) WITH ('connector' = 'blackhole');
+INSERT INTO t SELECT id FROM s;""", **{'execution.state-recovery.path': weir.path('nowhere'),
+                                       'execution.state-recovery.claim-mode': mode})
+        assert result.code == 1 and f'{mode} is not implemented' in result.err and 'NO_CLAIM' in result.err, result.both
+
+
 def test_a_job_that_ends_leaves_nothing_uncommitted(start):
     """A TaskManager dies and its subtasks are not restored before the job is cancelled."""
     cluster = start(jobmanagers=1, taskmanagers=2, slots=2)
