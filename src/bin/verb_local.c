@@ -135,23 +135,36 @@ static void tidy_up(struct local *local)
     if (local->directory.length) (void)weir_directory_remove(weir_buffer_text(&local->directory), &error);
 }
 
-int verb_local(int argument_count, char **arguments)
+static bool prepare(struct local *local, int argument_count, char **arguments, int *ret_code)
 {
-    struct local *local = weir_memory_allocate_zeroed(weir_os_memory(), sizeof *local);
-    int code = 1;
-    local->client_code = -1;
-    weir_buffer_init(&local->directory, weir_os_memory(), PATH_BYTES);
-    if (!parse(local, argument_count, arguments, &code)) return code;
+    *ret_code = 1;
+    if (!parse(local, argument_count, arguments, ret_code)) return false;
     if (local->script && !weir_file_exists(local->script)) {
         struct weir_error error = { 0 };
         weir_error_set(&error, WEIR_E_NOT_FOUND, "the script %s does not exist", local->script);
-        return print_error(&error);
+        print_error(&error);
+        return false;
     }
     local->config = load_config(local->definitions, local->definition_count, true);
-    if (!local->config) return 1;
+    if (!local->config) return false;
     if (!weir_config_is_set(local->config, "weir.log.level"))
         weir_log_level_set(local->script ? WEIR_LOG_WARN : WEIR_LOG_INFO);
-    if (!set_defaults(local)) return 1;
+    return set_defaults(local);
+}
+
+int verb_local(int argument_count, char **arguments)
+{
+    struct local *local = weir_memory_allocate_zeroed(weir_os_memory(), sizeof *local);
+    int code;
+    local->client_code = -1;
+    weir_buffer_init(&local->directory, weir_os_memory(), PATH_BYTES);
+    if (!prepare(local, argument_count, arguments, &code)) {
+        tidy_up(local);
+        weir_config_free(local->config);
+        weir_buffer_done(&local->directory);
+        weir_memory_release(weir_os_memory(), local, sizeof *local);
+        return code;
+    }
     struct cluster_ready ready = { on_ready, local };
     code = jobmanager_run(local->config, 0, NULL, &ready);
     if (!code) code = local->taskmanager_code;

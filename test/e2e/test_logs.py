@@ -31,8 +31,10 @@ def test_who_leads_why_and_what_tasks_were_told(start):  # noqa: F811
                                                    f'(job {job})'))
     for taskmanager in cluster.taskmanagers:
         assert said(taskmanager, 'weir.taskexecutor', 'INFO', 'Follows leader', f'of epoch {epoch}')
-    victim = cluster.taskmanagers[0]
-    assert len(said(victim, 'weir.task', 'INFO', ' is deployed (attempt 1 of epoch', f'job {job}')) > 0
+    deployed = {t: said(t, 'weir.task', 'INFO', ' is deployed (attempt 1 of epoch', f'job {job}')
+                for t in cluster.taskmanagers}
+    assert sum(map(len, deployed.values())) == 6
+    victim = max(deployed, key=lambda t: len(deployed[t]))
     victim.kill()
     cluster.wait('the job again', lambda: subtasks(cluster, job))
     cluster.wait('the reason', lambda: said(leader, 'weir.resourcemanager', 'WARN', 'is lost: ') and
@@ -40,7 +42,7 @@ def test_who_leads_why_and_what_tasks_were_told(start):  # noqa: F811
     assert said(leader, 'weir.dispatcher', 'WARN', f'({job}) switched from state RUNNING to RESTARTING. Reason: ')
     cluster.wait('its end', lambda: said(leader, 'weir.dispatcher', 'INFO',
                                          f'({job}) switched from state RESTARTING to RUNNING'))
-    survivor = cluster.taskmanagers[1]
+    survivor = next(t for t in cluster.taskmanagers if t is not victim)
     cluster.wait('its tasks', lambda: said(survivor, 'weir.task', 'INFO', ' runs (attempt', f'of epoch {epoch}'))
     base.cancel(cluster, job)
     cluster.wait('their end', lambda: said(survivor, 'weir.task', 'INFO', ' is told to cancel', f'job {job}') and
