@@ -3,7 +3,8 @@
  * with one const struct weir_ha_driver and a line in plugins.def.
  *
  * The store: keys ("leader", "jobs/<hex>") hold small values with a version that grows by 1 with every SET. A
- * new key starts at 1; without transactions, at one that this key never had, even when the store was wiped. What a driver must promise, and its conformance suite (test/ha) checks:
+ * new key starts at 1; without transactions, at one that this key never had, even when the store was wiped.
+ * What a driver must promise, and its conformance suite (test/ha) checks:
  * - A request is applied whole or not at all; a driver without transactions refuses requests of several
  * operations.
  * - READ and LIST see every write that was confirmed, by anybody, before they were asked.

@@ -19,8 +19,8 @@ enum {
     JOBMASTER_EFFECTS_PER_STEP = 1024, /* of ours; the coordinator adds its own */
     /* That one region may run on: it is deployed in one step, with one message each. */
     JOBMASTER_REGION_TASKMANAGERS_MAX = 1024,
-    JOBMASTER_REQUESTS_MAX = 64,       /* clients that wait for a write to be confirmed */
-    JOBMASTER_SAVEPOINTS_MAX = 16,     /* remembered in the record */
+    JOBMASTER_REQUESTS_MAX = 64,   /* clients that wait for a write to be confirmed */
+    JOBMASTER_SAVEPOINTS_MAX = 16, /* remembered in the record */
     JOBMASTER_OVERRIDES_MAX = 1000,
     JOBMASTER_FLOORS_MAX = 256, /* in the record; more become one for all regions */
     JOBMASTER_STRAYS_MAX = 200000,
