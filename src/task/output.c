@@ -5,6 +5,9 @@
 /* Up to so many channels a look at every row for each costs less than sorting the rows. */
 enum { PICKED_CHANNELS_MAX = 8 };
 
+/* Heaps that a batch under construction may refer to before it is sent, and their bytes. */
+enum { HEAPS_MAX = 16, HEAP_BYTES_MAX = 4 << 20 };
+
 /* One number is hashed again in less time than its hash takes from one core's cache to another's. */
 static bool is_dear_to_hash(const struct weir_output_edge *edge)
 {
@@ -82,6 +85,16 @@ static void send_building(struct weir_output_edge *edge, uint32_t c)
     weir_channel_push(edge->channels[c], (struct weir_element){ .kind = WEIR_ELEMENT_BATCH, .batch = batch });
 }
 
+/* Long strings are not waited for: their heaps stay while the batch refers to them, and it may have to go
+ * into one frame. */
+static bool is_heavy(const struct weir_batch *batch)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < batch->heap_count; i++) bytes += batch->heaps[i]->bytes;
+    for (uint32_t i = 0; i < batch->heap.block_count; i++) bytes += batch->heap.blocks[i]->bytes;
+    return batch->heap_count >= HEAPS_MAX || bytes >= HEAP_BYTES_MAX;
+}
+
 /* Appends rows to channel c's batch under construction, in pieces that keep -U with +U. */
 static void append(struct weir_output_edge *edge, uint32_t c, const struct weir_batch *from,
     const uint32_t *rows, uint32_t count)
@@ -98,10 +111,8 @@ static void append(struct weir_output_edge *edge, uint32_t c, const struct weir_
         }
         if (piece) weir_batch_append(to, from, rows + done, piece);
         done += piece;
-        if (done < count || to->row_count == WEIR_BATCH_ROWS_MAX) send_building(edge, c);
+        if (done < count || to->row_count == WEIR_BATCH_ROWS_MAX || is_heavy(to)) send_building(edge, c);
     }
-    if (edge->building[c] && edge->building[c]->row_count >= WEIR_OUTPUT_COALESCE_ROWS)
-        send_building(edge, c);
 }
 
 /* The rows that count, as row numbers. */

@@ -1,7 +1,8 @@
 /*
  * Output: where a chain's rows go: for each outgoing edge the channels to all consumer subtasks, with a batch
  * under construction per channel. Rows are copied (views of strings, not bytes) out of the lent batch; small
- * pieces are coalesced until WEIR_OUTPUT_COALESCE_ROWS or until flush.
+ * pieces are coalesced until a batch is full or until flush, which comes when the subtask has nothing else to
+ * do or a moment has passed: full batches cost half the wake-ups of half full ones.
  *
  * Credits: weir_output_has_room() is asked before every step of the chain. It keeps WEIR_OUTPUT_RESERVE
  * elements of room per channel: one batch may complete the batch under construction and fill another, and a
@@ -17,7 +18,7 @@
 #include "plan/job_graph.h"
 #include "task/channel.h"
 
-enum { WEIR_OUTPUT_RESERVE = 5, WEIR_OUTPUT_COALESCE_ROWS = 256 };
+enum { WEIR_OUTPUT_RESERVE = 5 };
 
 struct weir_output_edge {
     enum weir_exchange exchange;

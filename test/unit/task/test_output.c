@@ -309,6 +309,40 @@ static void small_pieces_wait_for_a_flush(void **state)
     end(&f);
 }
 
+/* A batch under construction is not filled with rows whose strings are long. */
+static void long_strings_are_sent_soon(void **state)
+{
+    enum { BYTES = 600 << 10 };
+    struct fixture f;
+    static char text[BYTES];
+    uint32_t sent = 0, largest = 0;
+    begin(&f, WEIR_EXCHANGE_GLOBAL, 1);
+    const struct weir_type *string = weir_type_of(WEIR_TYPE_VARCHAR);
+    struct weir_channel *channel = weir_channel_new(&f.memory.base, &string, 1);
+    struct weir_batch batch;
+    f.edge.channels = &channel;
+    weir_batch_init(&batch, &string, 1, &f.memory.base);
+    for (int i = 0; i < 30; i++) {
+        weir_batch_reset(&batch);
+        batch.row_count = 1;
+        ((struct weir_string *)batch.columns[0].data)[0] = weir_heap_writer_string(&batch.heap, text, BYTES);
+        weir_output_write(&f.output, &batch);
+        for (const struct weir_element *element; (element = weir_channel_peek(channel));) {
+            struct weir_batch *got = element->batch;
+            weir_channel_pop(channel);
+            sent += got->row_count;
+            largest = WEIR_MAX(largest, got->row_count);
+            weir_channel_give_back(channel, got);
+        }
+    }
+    assert_true(sent >= 20);
+    assert_in_range(largest, 2, 10);
+    weir_output_flush(&f.output);
+    weir_batch_done(&batch);
+    weir_channel_free(channel);
+    end(&f);
+}
+
 static void only_selected_rows_are_sent(void **state)
 {
     struct fixture f;
@@ -340,6 +374,7 @@ int main(void)
         cmocka_unit_test(closed_consumers_need_no_room),
         cmocka_unit_test(past_the_budget_of_a_channel_only_empty_ones_take_more),
         cmocka_unit_test(small_pieces_wait_for_a_flush),
+        cmocka_unit_test(long_strings_are_sent_soon),
         cmocka_unit_test(only_selected_rows_are_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
