@@ -52,7 +52,9 @@ static struct record_memory describe(const char *key, const Weir__JobRecord *rec
         .target = record->target ? record->target->kind : WEIR__TARGET_KIND__TARGET_RUN,
         .savepoints = record->n_savepoints,
         .status = record->status };
-    strncpy(memory.key, key, sizeof memory.key - 1);
+    size_t length = strnlen(key, sizeof memory.key - 1);
+    memcpy(memory.key, key, length);
+    memory.key[length] = 0;
     return memory;
 }
 

@@ -1,4 +1,5 @@
-/* Preloaded into a process: a wall clock that is off, by what the file CLOCK_FILE says: "OFFSET_SECONDS RATE\n". Monotonic time stays true. */
+/* Preloaded into a process: a wall clock that is off, by what the file CLOCK_FILE says: "OFFSET_SECONDS
+ * RATE\n". Monotonic time stays true. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,7 +30,8 @@ static double wall_seconds(void)
 
 int clock_gettime(clockid_t clock, struct timespec *ret)
 {
-    if (clock != CLOCK_REALTIME && clock != CLOCK_REALTIME_COARSE) return (int)syscall(SYS_clock_gettime, clock, ret);
+    if (clock != CLOCK_REALTIME && clock != CLOCK_REALTIME_COARSE)
+        return (int)syscall(SYS_clock_gettime, clock, ret);
     double now = wall_seconds();
     ret->tv_sec = (time_t)now;
     ret->tv_nsec = (long)((now - (double)ret->tv_sec) * 1e9);

@@ -173,8 +173,10 @@ def check_options(root, files):
         return []
     options = dict(OPTION.findall(read(root, table)))
     code = "".join(read(root, file) for file in ours(files, (".c", ".h", ".cc"), ("src/",)))
+    scripts = "".join(read(root, file) for file in ours(files, (".sh",), ("bin/",)))
     faults = [f"{table}: '{key}' says it is used, but nobody reads it" for key, status in options.items()
-              if status == "ACTIVE" and '"' + key.split("<")[0].rstrip(".") not in code]
+              if status == "ACTIVE" and '"' + key.split("<")[0].rstrip(".") not in code
+              and f"config_value {key} " not in scripts]
     for key in sorted(set(KEY_READ.findall(code))):
         if key not in options:
             faults.append(f"'{key}' is read, but is not in {table}")
