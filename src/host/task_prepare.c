@@ -390,7 +390,7 @@ static enum weir_error_code prepare(struct host_task *task, struct weir_error *r
     fill_config(task, &config);
     struct weir_subtask_restore restore;
     struct weir_snapshot_reader *reader = NULL;
-    int64_t since_ns = weir_clock_monotonic_ns();
+    int64_t since_ns = weir_clock_monotonic_ns(), cpu_ns = weir_clock_thread_cpu_ns();
     enum weir_error_code code = WEIR_OK;
     if (region->run.restored_checkpoint) {
         code = open_restore(task, &reader, &restore, reterr);
@@ -404,6 +404,7 @@ static enum weir_error_code prepare(struct host_task *task, struct weir_error *r
     if (reader) task->restored = weir_snapshot_reader_statistics(reader);
     weir_snapshot_reader_free(reader);
     task->restored_in_ms = (weir_clock_monotonic_ns() - since_ns) / 1000000;
+    task->restored_cpu_ms = (weir_clock_thread_cpu_ns() - cpu_ns) / 1000000;
     if (code) host_task_unlink(task, false);
     return code;
 }

@@ -172,11 +172,11 @@ static void tell_restored(struct host_task *task)
     all->bytes_restored_storage += restored->bytes_storage;
     weir_log(WEIR_LOG_INFO, LOGGER,
         "%s (%u/%u) restored checkpoint %llu: %llu bytes from local copies, %llu from storage; %u copies "
-        "refused; in %lld ms",
+        "refused; in %lld ms, %lld ms of CPU",
         task->vertex->name, task->attempt.subtask + 1, task->vertex->parallelism,
         (unsigned long long)task->region->run.restored_checkpoint, (unsigned long long)restored->bytes_local,
         (unsigned long long)restored->bytes_storage, restored->copies_refused,
-        (long long)task->restored_in_ms);
+        (long long)task->restored_in_ms, (long long)task->restored_cpu_ms);
 }
 
 static void task_prepared(void *argument)

@@ -74,7 +74,7 @@ struct host_task {
     uint32_t input_count, output_count, links_needed;
     struct weir_error prepare_error;
     struct weir_snapshot_reader_statistics restored;
-    int64_t restored_in_ms;
+    int64_t restored_in_ms, restored_cpu_ms;
 
     /* Control thread. */
     enum host_task_state state;

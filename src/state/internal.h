@@ -156,6 +156,7 @@ struct weir_table *weir_table_new(struct family *family, int64_t partition);
 void weir_table_free(struct weir_table *table);
 void weir_table_directory_release(struct weir_table *table);
 void weir_table_rebuild(struct weir_table *table, uint64_t rows_min);
+void weir_directory_place(struct weir_table *table, uint64_t hash, weir_row_ref ref); /* there is room */
 void weir_directory_enter(struct weir_table *table, uint64_t hash, weir_row_ref ref);
 void weir_row_strings_free(struct weir_table *table, uint8_t *row);
 

@@ -384,7 +384,7 @@ static bool expect_pages(struct weir_state *state, struct page_list *list, uint3
 /* There is room for them in the directory: their places, far apart, are fetched ahead. */
 static void enter_page(struct weir_table *table, uint32_t key_group, uint32_t index)
 {
-    enum { AHEAD = 16 };
+    enum { AHEAD = 24 };
     const struct page *page = table_group(table, key_group)->rows.pages[index];
     const size_t stride = table->family->stride;
     for (uint32_t slot = 0; slot < page->used; slot++) {
@@ -393,7 +393,7 @@ static void enter_page(struct weir_table *table, uint32_t key_group, uint32_t in
             __builtin_prefetch(&table->directory[row_hash(row + AHEAD * stride) & table->directory_mask], 1);
         if (!row_live(row)) continue;
         if (table->family->indexed)
-            weir_directory_enter(table, row_hash(row), make_ref(key_group, index, slot));
+            weir_directory_place(table, row_hash(row), make_ref(key_group, index, slot));
         table->live++;
     }
 }

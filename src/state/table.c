@@ -241,6 +241,12 @@ void weir_table_rebuild(struct weir_table *table, uint64_t rows_min)
     table->entries = table->live;
 }
 
+void weir_directory_place(struct weir_table *table, uint64_t hash, weir_row_ref ref)
+{
+    directory_place(table->directory, table->directory_mask, hash, ref);
+    table->entries++;
+}
+
 void weir_directory_enter(struct weir_table *table, uint64_t hash, weir_row_ref ref)
 {
     if (!table->directory || (table->entries + 1) * 5 > (table->directory_mask + 1) * 3) {
