@@ -23,7 +23,7 @@ struct weir_sim_history weir_sim_history_draw(uint64_t seed, uint32_t workload)
 {
     struct weir_sim_random random = weir_sim_random_make(seed, WEIR_SIM_STREAM_WORKLOAD);
     struct weir_sim_history history = { .seed = seed, .workload = workload };
-    uint32_t drawn = (uint32_t)weir_sim_random_below(&random, weir_sim_workload_count());
+    uint32_t drawn = (uint32_t)weir_sim_random_below(&random, weir_sim_workload_count() - 1);
     if (workload >= weir_sim_workload_count()) history.workload = drawn;
     /* Swarm: some histories have few kinds of faults and many of each, others a little of everything. */
     uint32_t scale = (uint32_t)weir_sim_random_range(&random, 200, 1400);

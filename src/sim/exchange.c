@@ -7,7 +7,7 @@
  * is due after a random delay, never before the one ahead of it. Credit: the pipe never holds more than the
  * consumer's channel has room for.
  */
-enum { PIPE_MAX = WEIR_CHANNEL_ELEMENTS, BATCH_BYTES_MAX = 64 << 20, PARTITIONS_MAX = 64 };
+enum { PIPE_MAX = WEIR_CHANNEL_ELEMENTS, BATCH_BYTES_MAX = 64 << 20, PARTITIONS_MAX = 1024 };
 
 struct piped {
     struct weir_element element;

@@ -232,6 +232,7 @@ static void env_execute(struct weir_env *env, const struct weir_effect *effect)
     case WEIR_EFFECT_STORE_WATCH: weir_sim_store_watch(process, effect->text); break;
     case WEIR_EFFECT_BLOB: weir_sim_blob_execute(process, effect); break;
     case WEIR_EFFECT_TASK: weir_sim_process_task(process, &effect->task); break;
+    case WEIR_EFFECT_WORKER: weir_sim_worker_execute(process, effect); break;
     case WEIR_EFFECT_LOG: trace_log(process, effect); break;
     case WEIR_EFFECT_EXIT:
         weir_sim_trace(process->sim, process, "exits with %d: %s", effect->exit_code, effect->text);
@@ -408,6 +409,7 @@ void weir_sim_process_kill(struct weir_sim_process *process, const char *why, bo
     weir_sim_network_process_ended(&sim->network, process->index, silently);
     weir_sim_store_process_ended(&sim->store, process);
     if (!silently) tell_same_host(process);
+    if (process->worker) weir_sim_worker_ended(process);
     if (process->restart_wanted && !process->shut_down)
         weir_sim_process_start(process, weir_sim_random_scale(&sim->process_random, 20000, 3000000));
 }

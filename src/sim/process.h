@@ -72,6 +72,10 @@ struct weir_sim_process {
     uint32_t deferred_count, deferred_capacity;
     bool restart_wanted; /* comes back by itself when killed */
     bool shut_down;      /* ended on purpose */
+    /* A TaskManager that a JobManager starts: sim/workers.c. */
+    bool worker, claimed;
+    uint32_t parent, parent_start;
+    int64_t ended_us;
     /* Steps while time stood still: a machine that never ends its turn is a defect. */
     int64_t standing_us;
     uint64_t steps_standing;
@@ -105,6 +109,9 @@ static inline bool weir_sim_process_is_up(const struct weir_sim_process *process
 
 /* sim/blob.c: carries out WEIR_EFFECT_BLOB. */
 void weir_sim_blob_execute(struct weir_sim_process *process, const struct weir_effect *effect);
+/* sim/workers.c: carries out WEIR_EFFECT_WORKER. */
+void weir_sim_worker_execute(struct weir_sim_process *process, const struct weir_effect *effect);
+void weir_sim_worker_ended(struct weir_sim_process *worker);
 /* sim/runtime.c: the data plane of a TaskManager. */
 void weir_sim_process_task(struct weir_sim_process *process, const struct weir_task_effect *effect);
 void weir_sim_process_runtime_start(struct weir_sim_process *process);

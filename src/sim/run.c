@@ -138,11 +138,30 @@ static uint32_t host_of(const struct weir_sim *sim, bool jobmanager, uint32_t in
     return jobmanager ? index : 4 + index;
 }
 
+/* Of the TaskManagers only the first is there from the beginning: JobManagers start the others when slots are
+ * missing, in as many places as there may be at once and some to spare. */
+static void add_workers(struct weir_sim *sim)
+{
+    struct weir_sim_knobs *knobs = &sim->knobs;
+    for (uint32_t i = 0; i < 2 * knobs->taskmanager_count + 2; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "spare-%u", i + 1);
+        struct weir_sim_process *process =
+            weir_sim_process_add(sim, WEIR_SIM_TASKMANAGER, name, host_of(sim, false, i % 4), &actor_program);
+        process->slots = knobs->slots_per_taskmanager;
+        process->worker = true;
+        process->restart_wanted = false;
+    }
+    knobs->control.workers_wanted_max = knobs->taskmanager_count;
+    knobs->control.worker_recovery_us = 1000000;
+}
+
 static void add_processes(struct weir_sim *sim, struct weir_sim_random *random)
 {
     struct weir_sim_knobs *knobs = &sim->knobs;
     const char **peers = WEIR_ARENA_ARRAY(&sim->arena, const char *, knobs->jobmanager_count);
-    for (uint32_t i = 0; i < knobs->jobmanager_count + knobs->taskmanager_count; i++) {
+    uint32_t there = weir_sim_has(sim, WEIR_SIM_workers) ? 1 : knobs->taskmanager_count;
+    for (uint32_t i = 0; i < knobs->jobmanager_count + there; i++) {
         bool jobmanager = i < knobs->jobmanager_count;
         uint32_t index = jobmanager ? i : i - knobs->jobmanager_count;
         char name[32];
@@ -158,6 +177,7 @@ static void add_processes(struct weir_sim *sim, struct weir_sim_random *random)
         weir_sim_process_start(process, late ? weir_sim_random_range(random, 1000000, 10000000)
                                              : weir_sim_random_range(random, 0, 50000));
     }
+    if (weir_sim_has(sim, WEIR_SIM_workers)) add_workers(sim);
     knobs->control.peers = peers;
     knobs->control.peer_count = knobs->jobmanager_count;
 }
@@ -168,6 +188,7 @@ static void give_slots(struct weir_sim *sim)
     uint32_t wanted = 4 * sim->clients->job_count, left = sim->knobs.taskmanager_count - 1;
     uint32_t slots = WEIR_MAX(sim->knobs.slots_per_taskmanager, (wanted + left - 1) / left);
     for (uint32_t i = 0; i < sim->process_count; i++) sim->processes[i].slots = slots;
+    sim->knobs.control.slots_per_worker = slots;
 }
 
 static void make_cluster(struct weir_sim *sim)

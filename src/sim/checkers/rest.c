@@ -15,7 +15,8 @@ static bool at_rest(struct weir_sim *sim, void *self, const char **reason)
     struct weir_sim_clients *clients = sim->clients;
     *reason = state->reason;
     for (uint32_t i = 0; i < sim->process_count; i++) {
-        if (sim->processes[i].state == WEIR_SIM_RUNNING) continue;
+        bool may_be_away = sim->processes[i].worker && sim->processes[i].state == WEIR_SIM_DOWN;
+        if (sim->processes[i].state == WEIR_SIM_RUNNING || may_be_away) continue;
         snprintf(state->reason, sizeof state->reason, "%s does not run", sim->processes[i].name);
         return false;
     }
