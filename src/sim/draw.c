@@ -105,6 +105,8 @@ static void draw_job(struct weir_sim *sim, struct weir_sim_random *random, struc
         job->settings.restart_strategy = WEIR__RESTART_STRATEGY__RESTART_FIXED_DELAY;
         job->settings.restart_attempts_max = 60;
         job->settings.final_commit_timeout_ms = 20000;
+    } else if (weir_sim_has(sim, WEIR_SIM_damage)) {
+        job->settings.checkpoint_retained = 3; /* there is something to fall back to */
     }
     if (weir_sim_has(sim, WEIR_SIM_unbounded_jobs) && strcmp(job->template->name, "splits") != 0 &&
         strcmp(job->template->name, "uneven") != 0 && weir_sim_random_permille(random, 700)) {

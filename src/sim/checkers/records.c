@@ -97,6 +97,10 @@ static void stored(struct weir_sim *sim, void *self, struct weir_sim_process *wr
     const struct weir_sim_facts_job *job =
         weir_job_id_from(&record->job, &id) ? weir_sim_facts_job(sim, &id) : NULL;
     if (!job || !job->damaged) check_checkpoints(sim, key, old, record);
+    if (job && job->damaged && job->job && job->job->settings.exactly_once_sinks && old &&
+        newest(record) < newest(old) && record->status == WEIR__RECORD_STATUS__RECORD_ACTIVE)
+        weir_sim_fail(sim, "H9", "%s, whose sinks are exactly-once, falls back from checkpoint %llu to %llu",
+            key, (unsigned long long)newest(old), (unsigned long long)newest(record));
     if (old) check_change(sim, writer, key, old, record);
 }
 
