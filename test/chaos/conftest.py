@@ -1,6 +1,7 @@
 """Shards, fixtures, and the table of rows at the end.
 
-    pytest test/chaos --shard N/M     a part, for runs side by side: the first has what needs ZooKeeper, for one quorum will do
+    pytest test/chaos --shard N/M     a part, for runs side by side: the first two have what needs ZooKeeper,
+                                      for each part that does starts a quorum
 """
 
 import sys
@@ -28,13 +29,14 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(config, items):
     number, count = (int(word) for word in config.getoption("--shard").split("/"))
     run = [item for item in items if scenarios.LONG or not item.get_closest_marker("long")]
-    over_zookeeper = {item for item in run if "servers" in item.fixturenames or "zookeeper" in item.name}
+    over_zookeeper = [item for item in run if "servers" in item.fixturenames or "zookeeper" in item.name]
     others = [item for item in run if item not in over_zookeeper]
-    chosen = over_zookeeper if number == 1 else set()
-    if count == 1:
-        chosen = set(run)
-    elif number > 1:
-        chosen = set(others[number - 2::count - 1])
+    if count < 3:
+        chosen = run[number - 1::count]
+    elif number < 3:
+        chosen = over_zookeeper[number - 1::2]
+    else:
+        chosen = others[number - 3::count - 2]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = [item for item in items if item in chosen]
 
