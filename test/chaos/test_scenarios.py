@@ -90,7 +90,7 @@ def test_J3_kills_in_a_row(start):
 
 def test_J4_all_jobmanagers_are_killed_again_and_again(start, store):
     scenario = start(arguments=store)
-    scenario.run_job(seconds(4, 40))
+    scenario.run_job(seconds(8, 40))
     before = scenario.tasks()
     for _ in range(seconds(4, 40)):
         for process in scenario.cluster.jobmanagers:
