@@ -95,7 +95,7 @@ struct fixture {
     struct repeater operators[LEVELS_MAX];
     struct weir_operator_metrics metrics[LEVELS_MAX];
     struct weir_batch in;
-    int64_t seen[4096]; /* rows as they are, watermarks plus a million, barriers plus two */
+    int64_t seen[16384]; /* rows as they are, watermarks plus a million, barriers plus two */
     uint32_t seen_count;
 };
 
@@ -185,7 +185,7 @@ static void a_full_output_stops_the_chain_and_loses_nothing(void **state)
     struct fixture f;
     begin(&f, 2);
     f.operators[1].times = 400;
-    fill(&f, 10);
+    fill(&f, 40);
     uint32_t blocked = 0;
     weir_chain_start(&f.chain, 0, WEIR_CHAIN_PROCESS, 0, &f.in, 0);
     for (enum weir_chain_result result; (result = weir_chain_run(&f.chain)) != WEIR_CHAIN_DONE;) {
@@ -196,7 +196,7 @@ static void a_full_output_stops_the_chain_and_loses_nothing(void **state)
     }
     finish(&f);
     assert_true(blocked > 0);
-    assert_int_equal(f.seen_count, 4000);
+    assert_int_equal(f.seen_count, 16000);
     for (uint32_t i = 0; i < f.seen_count; i++) assert_int_equal(f.seen[i], i / 400);
     end(&f);
 }
