@@ -170,6 +170,9 @@ static void on_ended(struct weir_taskexecutor *executor, struct te__attempt *att
     const struct weir_task_event *task, struct weir_effects *effects)
 {
     if (attempt->final_snapshot || te__state_is_terminal(attempt->state)) return;
+    /* It ended while the cancel was on its way: its task is torn down all the same and would never commit.
+     * CANCELED follows. */
+    if (attempt->state == STATE(CANCELING)) return;
     if (!task->snapshot) {
         keep_error(executor, attempt, "it ended without a final snapshot");
         te__attempt_set_state(executor, attempt, STATE(FAILED));

@@ -340,6 +340,20 @@ static void cancellation_is_answered_by_what_became_of_it(void **state)
     end(&bench);
 }
 
+static void who_is_being_canceled_does_not_end(void **state)
+{
+    struct bench bench;
+    start_led(&bench);
+    Weir__AttemptId id = run_one(&bench);
+    cancel(&bench, id);
+    bench_expect(&bench, "!cancel(v0s0.1) >jm-1:task_state(v0s0.1:CANCELING)");
+    task(&bench, id, WEIR_TASK_ENDED, 0, 0); /* its final snapshot was being written */
+    bench_expect(&bench, "");
+    task(&bench, id, WEIR_TASK_CANCELED, 0, 0);
+    bench_expect(&bench, ">jm-1:task_state(v0s0.1:CANCELED)");
+    end(&bench);
+}
+
 static void what_ended_stays_until_it_is_forgotten(void **state)
 {
     struct bench bench;
@@ -772,6 +786,7 @@ int main(void)
         cmocka_unit_test(deployments_may_be_repeated),
         cmocka_unit_test(a_slot_has_one_job_and_one_attempt_of_a_vertex),
         cmocka_unit_test(cancellation_is_answered_by_what_became_of_it),
+        cmocka_unit_test(who_is_being_canceled_does_not_end),
         cmocka_unit_test(what_ended_stays_until_it_is_forgotten),
         cmocka_unit_test(past_its_maximum_no_attempt_is_taken),
         cmocka_unit_test(acknowledgements_wait_for_their_leader),
