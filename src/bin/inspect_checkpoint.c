@@ -179,6 +179,8 @@ static enum weir_error_code read_metadata(struct inspection *inspection, struct 
     code = read_whole(inspection, inspection->pointer, LOCAL_METADATA_BYTES_MAX, &bytes, reterr);
     static const char local[] = "weir-checkpoint ";
     if (code) return code;
+    if (bytes.length == 0)
+        return weir_error_set(reterr, WEIR_E_STATE, "'%s' is damaged: it is empty", inspection->pointer);
     if (bytes.length >= strlen(local) && memcmp(bytes.data, local, strlen(local)) == 0)
         code = read_local(inspection, &bytes, reterr);
     else

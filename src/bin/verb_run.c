@@ -20,6 +20,7 @@ enum { SCRIPT_BYTES_MAX = 256 << 20, JOBS_MAX = 256 };
 struct run {
     const char *parallelism, *savepoint, *claim_mode;
     bool detached, allow_non_restored, cancel_on_exit, only_plan;
+    bool shown; /* a plan, or rows of a statement that is no job */
     struct weir_config *config;
     struct client client;
     char jobs[JOBS_MAX][33];
@@ -55,6 +56,7 @@ static enum weir_error_code on_submit(
         weir_buffer_init(&text, weir_os_memory(), SCRIPT_BYTES_MAX);
         enum weir_error_code code = weir_job_graph_build(&arena, submission->graph, submission->parallelism,
             submission->max_parallelism, submission->chaining, &graph, reterr);
+        run->shown = true;
         if (!code) {
             weir_job_graph_print_json(graph, &text);
             printf("----------------------- Execution Plan -----------------------\n%s\n"
@@ -79,7 +81,9 @@ static enum weir_error_code on_submit(
 /* What a statement answers that is no job: rows are shown, confirmations are not. */
 static bool on_write(void *owner, const char *bytes, size_t length, bool to_stderr)
 {
+    struct run *run = owner;
     if (length >= 6 && memcmp(bytes, "[INFO]", 6) == 0) return true;
+    run->shown = true;
     return write_all(to_stderr ? STDERR_FILENO : STDOUT_FILENO, bytes, length);
 }
 
@@ -88,7 +92,7 @@ static bool on_interrupted(void *owner)
     return weir_os_stop_requested();
 }
 
-static int run_statements(struct run *run, bool remote, const struct weir_buffer *text)
+static int run_statements(struct run *run, bool remote, const char *path, const struct weir_buffer *text)
 {
     const struct weir_session_config session_config = { .memory = weir_os_memory(),
         .config = run->config,
@@ -112,6 +116,11 @@ static int run_statements(struct run *run, bool remote, const struct weir_buffer
         if (weir_os_stop_requested()) code = 128 + weir_os_stop_signal();
     }
     weir_session_free(session);
+    /* A mistake, and one that nobody would see: nothing is running afterwards. */
+    if (code == 0 && remote && run->job_count == 0 && !run->shown)
+        code = client_failed("The script didn't contain a job: expected an INSERT INTO, an EXECUTE STATEMENT "
+                             "SET or a query in %s",
+            path);
     return code;
 }
 
@@ -120,8 +129,9 @@ static int run_file(struct run *run, bool remote, const char *path)
     struct weir_buffer text;
     weir_buffer_init(&text, weir_os_memory(), SCRIPT_BYTES_MAX);
     struct weir_error error = { 0 };
-    int code = weir_file_read(path, SCRIPT_BYTES_MAX, &text, &error) ? client_failed("%s", error.message)
-                                                                     : run_statements(run, remote, &text);
+    int code = weir_file_read(path, SCRIPT_BYTES_MAX, &text, &error)
+                   ? client_failed("%s", error.message)
+                   : run_statements(run, remote, path, &text);
     weir_buffer_done(&text);
     return code;
 }

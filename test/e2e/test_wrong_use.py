@@ -184,3 +184,18 @@ def test_a_relative_path_is_the_clients(stopped):
                           cwd=savepoint.parent)
     job = re.search('JobID ([0-9a-f]{32})', done.stdout).group(1)
     cluster.wait('a checkpoint', lambda: completed(cluster, job) > 0, weir_module.WAIT_SECONDS)
+
+
+@pytest.mark.parametrize('script', ['', '-- nothing\n', "CREATE TABLE t (a INT) WITH ('connector' = 'blackhole');\n"])
+@pytest.mark.parametrize('verb', ['run', 'local'])
+def test_a_script_without_a_job(tmp_path, verb, script):
+    path = tmp_path / 'script.sql'
+    path.write_text(script)
+    text = refused(tmp_path, verb, str(path))
+    assert "The script didn't contain a job" in text and str(path) in text
+
+
+def test_an_empty_metadata_file(tmp_path):
+    (tmp_path / '_metadata').write_bytes(b'')
+    text = refused(tmp_path, 'checkpoint', 'inspect', str(tmp_path))
+    assert 'is damaged: it is empty' in text
