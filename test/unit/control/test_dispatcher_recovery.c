@@ -1,0 +1,398 @@
+/* What a dispatcher does of itself: recovery of all jobs, their removal, sweeping, the end of the cluster. */
+#include "dispatcher_world.h"
+
+static void all_jobs_are_recovered_and_a_bad_one_hurts_no_other(void **state)
+{
+    struct world *w = world_new(true);
+    for (uint32_t i = 1; i <= 5; i++) create_record(w, i, 4, WEIR__RECORD_STATUS__RECORD_ACTIVE);
+    struct weir_job_id bad = job_id(3), foreign = job_id(9), other = job_id(8);
+    ha_put(&w->store, job_key(&bad), "\xff\xff", 2);
+    put_bytes(w, job_key(&foreign), &record_of(w, &other, 4, 40)->base); /* of another job */
+    uint64_t version = ha_get(&w->store, job_key(&bad))->version;
+    grant(w, 5);
+    assert_int_equal(w->recovered, 1);
+    assert_int_equal(w->started_count, 4);
+    list(w);
+    assert_int_equal(w->reply->n_jobs, 6);
+    uint32_t failed = 0;
+    for (size_t i = 0; i < w->reply->n_jobs; i++) {
+        if (w->reply->jobs[i]->state != WEIR__JOB_STATE__JOB_FAILED) continue;
+        assert_true(w->reply->jobs[i]->error[0] != 0);
+        failed++;
+    }
+    assert_int_equal(failed, 2);
+    assert_int_equal(ha_get(&w->store, job_key(&bad))->version, version);
+    assert_true(answered(w, cancel(w, 3), WEIR__REPLY_CODE__REPLY_CONFLICT));
+    assert_true(answered(w, submit(w, 3), WEIR__REPLY_CODE__REPLY_CONFLICT));
+    world_free(w);
+}
+
+static void a_thousand_jobs_are_read_at_once(void **state)
+{
+    struct world *w = world_new(true);
+    for (uint32_t i = 1; i <= 1400; i++) create_record(w, i, 4, WEIR__RECORD_STATUS__RECORD_ACTIVE);
+    grant(w, 5);
+    assert_int_equal(w->recovered, 1);
+    assert_int_equal(w->started_count, 1400);
+    local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_SUSPENDED });
+    assert_int_equal(w->suspended_count, 1400);
+    local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_REVOKED });
+    assert_int_equal(w->stopped_count, 1400);
+    world_free(w);
+}
+
+static void a_store_that_does_not_answer_is_asked_again(void **state)
+{
+    struct world *w = world_new(true);
+    create_record(w, 1, 4, WEIR__RECORD_STATUS__RECORD_ACTIVE);
+    w->hold = true;
+    grant(w, 5);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(w->held_count, 1);
+        struct weir_event event = { .kind = WEIR_EVENT_STORE_DONE, .tag = w->held[0].tag };
+        event.store.outcome = i % 2 ? WEIR_STORE_UNKNOWN : WEIR_STORE_UNAVAILABLE;
+        w->held_count = 0;
+        step(w, event);
+        assert_int_equal(w->recovered, 0);
+        timer(w, DISPATCHER_TAG_RECOVERY_RETRY, NULL);
+    }
+    w->hold = false;
+    while (w->held_count) answer_one(w);
+    assert_int_equal(w->recovered, 1);
+    assert_int_equal(w->started_count, 1);
+    world_free(w);
+}
+
+static void a_record_of_a_larger_epoch_waits_for_one_above_it(void **state)
+{
+    struct world *w = world_new(true);
+    create_record(w, 1, 4, WEIR__RECORD_STATUS__RECORD_ACTIVE);
+    struct weir_job_id id = job_id(2);
+    put_bytes(w, job_key(&id), &record_of(w, &id, 30, 77)->base);
+    grant(w, 5);
+    assert_int_equal(w->recovered, 0);
+    assert_int_equal(w->started_count, 0);
+    assert_int_equal(w->epoch_seen, 30);
+    w->identity.epoch = 31;
+    local(w,
+        (struct weir_local_message){ .kind = WEIR_LOCAL_EPOCH, .epoch = 31, .leader_version = lead(w, 31) });
+    assert_int_equal(w->recovered, 1);
+    assert_int_equal(w->started_count, 2);
+    world_free(w);
+}
+
+static void an_impossible_epoch_fails_its_job_alone(void **state)
+{
+    struct world *w = world_new(true);
+    create_record(w, 1, 4, WEIR__RECORD_STATUS__RECORD_ACTIVE);
+    struct weir_job_id id = job_id(2);
+    put_bytes(w, job_key(&id), &record_of(w, &id, UINT64_MAX, 77)->base);
+    grant(w, 5);
+    assert_int_equal(w->recovered, 1);
+    assert_int_equal(w->started_count, 1);
+    world_free(w);
+}
+
+static void a_fenced_job_is_read_again_while_this_one_leads(void **state)
+{
+    struct world *w = leading(true);
+    run_to_the_end(w, 1);
+    struct weir_job_id id = job_id(1);
+    put_bytes(w, job_key(&id), &record_of(w, &id, 8, 77)->base);
+    local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_JOB_FENCED, .job = id });
+    assert_int_equal(w->stopped_count, 1);
+    timer(w, DISPATCHER_TAG_JOB_TIMER, &id);
+    assert_int_equal(w->epoch_seen, 8);
+    assert_int_equal(w->started_count, 1);
+    local(
+        w, (struct weir_local_message){ .kind = WEIR_LOCAL_EPOCH, .epoch = 9, .leader_version = lead(w, 9) });
+    timer(w, DISPATCHER_TAG_JOB_TIMER, &id);
+    assert_int_equal(w->started_count, 2);
+    world_free(w);
+}
+
+static void without_transactions_only_what_the_index_names_exists(void **state)
+{
+    struct world *w = leading(false);
+    run_to_the_end(w, 1);
+    run_to_the_end(w, 2);
+    struct weir_job_id stray = job_id(3);
+    char key[96];
+    snprintf(
+        key, sizeof key, "%s-3-1", job_key(&stray)); /* created by one that died before the index named it */
+    put_bytes(w, key, &record_of(w, &stray, 3, 30)->base);
+    snprintf(key, sizeof key, "%s-99-1",
+        job_key(&stray)); /* and by one of a later epoch, which is not ours to judge */
+    put_bytes(w, key, &record_of(w, &stray, 99, 30)->base);
+    local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_REVOKED });
+    uint32_t started = w->started_count;
+    grant(w, 6);
+    assert_int_equal(w->recovered, 2);
+    assert_int_equal(w->started_count - started, 2);
+    struct ha_entry *entry = ha_get(&w->store, "index");
+    ProtobufCMessage *index = NULL;
+    assert_int_equal(weir_proto_decode(&weir__job_index__descriptor, &w->arena, entry->value, entry->length,
+                         65536, &index, NULL),
+        WEIR_OK);
+    assert_int_equal(((Weir__JobIndex *)index)->epoch, 6); /* first of all it carries our epoch */
+    timer(w, DISPATCHER_TAG_HOUSEKEEPING, NULL);
+    assert_non_null(ha_get(&w->store, key));
+    snprintf(key, sizeof key, "%s-3-1", job_key(&stray));
+    assert_null(ha_get(&w->store, key)); /* swept */
+    world_free(w);
+}
+
+/* ---------------------------------------------------------------- ends */
+
+static void a_finished_job_leaves_a_tombstone_that_refuses_its_id(void **state)
+{
+    for (int transactions = 0; transactions < 2; transactions++) {
+        struct world *w = leading(transactions);
+        struct weir_job_id id = job_id(1);
+        run_to_the_end(w, 1);
+        finish(w, 1);
+        assert_int_equal(w->stopped_count, 1);
+        assert_null(ha_get(&w->store, job_key(&id)));
+        if (transactions) assert_non_null(ha_get(&w->store, tombstone_key(&id)));
+        assert_true(answered(w, submit(w, 1), WEIR__REPLY_CODE__REPLY_CONFLICT));
+        list(w);
+        assert_int_equal(w->reply->n_jobs, 1);
+        assert_int_equal(w->reply->jobs[0]->state, WEIR__JOB_STATE__JOB_FINISHED);
+        /* The next leader refuses it, too. */
+        local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_REVOKED });
+        grant(w, 6);
+        assert_true(answered(w, submit(w, 1), WEIR__REPLY_CODE__REPLY_CONFLICT));
+        assert_int_equal(w->started_count, 1);
+        world_free(w);
+    }
+}
+
+static void a_clean_record_that_is_found_gets_its_tombstone(void **state)
+{
+    struct world *w = world_new(true);
+    struct weir_job_id id = job_id(1);
+    create_record(w, 1, 4, WEIR__RECORD_STATUS__RECORD_TERMINAL_CLEAN);
+    create_record(w, 2, 4, WEIR__RECORD_STATUS__RECORD_TERMINAL_DIRTY);
+    grant(w, 5);
+    assert_int_equal(w->started_count, 1); /* the dirty one is cleaned on by its JobMaster */
+    assert_null(ha_get(&w->store, job_key(&id)));
+    assert_non_null(ha_get(&w->store, tombstone_key(&id)));
+    world_free(w);
+}
+
+static void a_removal_of_unknown_outcome_is_looked_at_again(void **state)
+{
+    for (int applied = 0; applied < 2; applied++) {
+        struct world *w = leading(true);
+        struct weir_job_id id = job_id(1);
+        run_to_the_end(w, 1);
+        w->hold = true;
+        finish(w, 1);
+        answer_one(w); /* read */
+        assert_int_equal(w->held_count, 1);
+        struct weir_effect removal = w->held[0];
+        w->held_count = 0;
+        if (applied) ha_apply(&w->store, &removal, &w->arena);
+        struct weir_event event = { .kind = WEIR_EVENT_STORE_DONE, .tag = removal.tag };
+        event.store.outcome = WEIR_STORE_UNKNOWN;
+        step(w, event);
+        timer(w, DISPATCHER_TAG_JOB_TIMER, &id);
+        w->hold = false;
+        while (w->held_count) answer_one(w);
+        assert_null(ha_get(&w->store, job_key(&id)));
+        assert_non_null(ha_get(&w->store, tombstone_key(&id)));
+        assert_true(answered(w, submit(w, 1), WEIR__REPLY_CODE__REPLY_CONFLICT));
+        world_free(w);
+    }
+}
+
+static void a_deposed_leader_removes_nothing(void **state)
+{
+    struct world *w = leading(true);
+    struct weir_job_id id = job_id(1);
+    run_to_the_end(w, 1);
+    lead(w, 77); /* somebody else leads */
+    finish(w, 1);
+    assert_non_null(ha_get(&w->store, job_key(&id)));
+    assert_null(ha_get(&w->store, tombstone_key(&id)));
+    world_free(w);
+}
+
+static void a_leader_whose_leadership_was_wiped_removes_nothing(void **state)
+{
+    struct world *w = leading(true);
+    struct weir_job_id id = job_id(1);
+    run_to_the_end(w, 1);
+    ha_delete(&w->store,
+        weir_leadership_key(&w->arena, 5, 50)); /* and another's leader record has come to our version */
+    finish(w, 1);
+    assert_non_null(ha_get(&w->store, job_key(&id)));
+    world_free(w);
+}
+
+static void a_record_that_is_not_clean_is_cleaned_again(void **state)
+{
+    struct world *w = leading(true);
+    struct weir_job_id id = job_id(1);
+    run_to_the_end(w, 1);
+    create_record(w, 1, 5, WEIR__RECORD_STATUS__RECORD_TERMINAL_DIRTY); /* the store was set back */
+    local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_JOB_CLEAN, .job = id });
+    assert_int_equal(w->started_count, 2);
+    assert_non_null(ha_get(&w->store, job_key(&id)));
+    world_free(w);
+}
+
+static void tombstones_are_kept_for_an_hour_and_none_is_dropped(void **state)
+{
+    struct world *w = leading(true);
+    w->options.tombstones_max = 3;
+    for (uint32_t i = 1; i <= 3; i++) {
+        run_to_the_end(w, i);
+        finish(w, i);
+    }
+    assert_true(answered(w, submit(w, 4), WEIR__REPLY_CODE__REPLY_TOO_MANY));
+    w->now_us += INT64_C(3500) * SECOND;
+    timer(w, DISPATCHER_TAG_HOUSEKEEPING, NULL);
+    assert_true(answered(w, submit(w, 4), WEIR__REPLY_CODE__REPLY_TOO_MANY));
+    w->now_us += INT64_C(200) * SECOND;
+    timer(w, DISPATCHER_TAG_HOUSEKEEPING, NULL);
+    struct weir_job_id id = job_id(1);
+    assert_null(ha_get(&w->store, tombstone_key(&id)));
+    submit(w, 4);
+    tell_status(w, 4, WEIR__JOB_STATE__JOB_RUNNING);
+    list(w);
+    assert_int_equal(w->reply->n_jobs, 1);
+    world_free(w);
+}
+
+static void plans_that_nothing_names_are_swept(void **state)
+{
+    struct world *w = leading(true);
+    run_to_the_end(w, 1);
+    submit(w, 2); /* goes on */
+    struct weir_job_id id = job_id(7);
+    char hex[WEIR_JOB_ID_TEXT_BYTES];
+    weir_job_id_print(&id, hex);
+    snprintf(w->blobs[10], sizeof w->blobs[10], "/s/plans/%s-e3-1", hex);
+    snprintf(w->blobs[11], sizeof w->blobs[11], "/s/plans/%s-e5-9", hex);
+    snprintf(w->blobs[12], sizeof w->blobs[12], "/s/plans/%s-e6-1", hex); /* of a newer leader */
+    snprintf(w->blobs[13], sizeof w->blobs[13], "/s/plans/README");
+    snprintf(w->blobs[14], sizeof w->blobs[14], "/s/plans/%s-e5-8.tmp-1a", hex); /* its writer has died */
+    snprintf(w->blobs[15], sizeof w->blobs[15], "%s.tmp-1a", w->blobs[0]);       /* beside a job that runs */
+    snprintf(w->blobs[16], sizeof w->blobs[16], "%s.tmp-1a", w->blobs[1]);       /* may be on its way */
+    struct weir_job_id running = job_id(1);
+    weir_job_id_print(&running, hex);
+    snprintf(w->blobs[17], sizeof w->blobs[17], "/s/plans/%s-e5-77", hex); /* an earlier try of it */
+    timer(w, DISPATCHER_TAG_HOUSEKEEPING, NULL);
+    assert_int_equal(w->blobs[10][0], 0);
+    assert_int_equal(w->blobs[11][0], 0);
+    assert_int_not_equal(w->blobs[12][0], 0);
+    assert_int_not_equal(w->blobs[13][0], 0);
+    assert_int_equal(w->blobs[14][0], 0);
+    assert_int_equal(w->blobs[15][0], 0);
+    assert_int_not_equal(w->blobs[16][0], 0);
+    assert_int_equal(w->blobs[17][0], 0);
+    assert_int_equal(blob_count(w), 5);
+    world_free(w);
+}
+
+static uint64_t collect(struct world *w, bool dry_run)
+{
+    Weir__Envelope envelope;
+    weir__envelope__init(&envelope);
+    Weir__CollectGarbage body;
+    weir__collect_garbage__init(&body);
+    body.dry_run = dry_run;
+    envelope.body_case = WEIR__ENVELOPE__BODY_COLLECT_GARBAGE;
+    envelope.collect_garbage = &body;
+    return message(w, &envelope);
+}
+
+static void garbage_is_told_and_deleted_when_asked(void **state)
+{
+    for (int transactions = 0; transactions < 2; transactions++) {
+        struct world *w = leading(transactions);
+        run_to_the_end(w, 1);
+        char hex[WEIR_JOB_ID_TEXT_BYTES];
+        struct weir_job_id stranger = job_id(77);
+        weir_job_id_print(&stranger, hex);
+        snprintf(w->blobs[20], sizeof w->blobs[20], "/s/plans/%s-e3-1", hex);
+        snprintf(w->blobs[21], sizeof w->blobs[21], "/s/plans/%s-e9-1", hex); /* a newer leader's */
+        uint32_t before = blob_count(w);
+        assert_true(answered(w, collect(w, true), WEIR__REPLY_CODE__REPLY_OK));
+        assert_non_null(w->reply->garbage);
+        assert_int_equal(w->reply->garbage->n_items, 1);
+        assert_string_equal(w->reply->garbage->items[0]->path, w->blobs[20]);
+        assert_false(w->reply->garbage->deleted);
+        assert_int_equal(blob_count(w), before);
+        assert_true(answered(w, collect(w, false), WEIR__REPLY_CODE__REPLY_OK));
+        assert_int_equal(w->reply->garbage->n_items, 1);
+        assert_true(w->reply->garbage->deleted);
+        assert_int_equal(w->blobs[20][0], 0);
+        assert_int_equal(blob_count(w), before - 1);
+        assert_true(answered(w, collect(w, false), WEIR__REPLY_CODE__REPLY_OK));
+        assert_int_equal(w->reply->garbage->n_items, 0);
+        w->blobs_fail = true;
+        assert_true(answered(w, collect(w, false), WEIR__REPLY_CODE__REPLY_UNAVAILABLE));
+        w->blobs_fail = false;
+        local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_REVOKED });
+        assert_true(answered(w, collect(w, false), WEIR__REPLY_CODE__REPLY_NOT_LEADER));
+        world_free(w);
+    }
+}
+
+static void the_cluster_ends_when_its_jobs_have(void **state)
+{
+    struct world *w = leading(true);
+    run_to_the_end(w, 1);
+    Weir__Envelope envelope;
+    weir__envelope__init(&envelope);
+    Weir__ShutdownCluster body;
+    weir__shutdown_cluster__init(&body);
+    envelope.body_case = WEIR__ENVELOPE__BODY_SHUTDOWN;
+    envelope.shutdown = &body;
+    assert_true(answered(w, message(w, &envelope), WEIR__REPLY_CODE__REPLY_OK));
+    assert_int_equal(w->client_count, 1); /* cancelled */
+    assert_true(answered(w, submit(w, 2), WEIR__REPLY_CODE__REPLY_CONFLICT));
+    assert_int_equal(w->shutdowns, 0);
+    finish(w, 1);
+    assert_int_equal(w->shutdowns, 1);
+    world_free(w);
+}
+
+static void an_application_ends_with_its_job(void **state)
+{
+    struct world *w = leading(true);
+    w->options.application_mode = true;
+    run_to_the_end(w, 1);
+    assert_true(answered(w, submit(w, 2), WEIR__REPLY_CODE__REPLY_CONFLICT));
+    assert_true(answered(w, submit(w, 1), WEIR__REPLY_CODE__REPLY_OK));
+    finish(w, 1);
+    assert_int_equal(w->shutdowns, 1);
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_jobs_are_recovered_and_a_bad_one_hurts_no_other),
+        cmocka_unit_test(a_thousand_jobs_are_read_at_once),
+        cmocka_unit_test(a_store_that_does_not_answer_is_asked_again),
+        cmocka_unit_test(a_record_of_a_larger_epoch_waits_for_one_above_it),
+        cmocka_unit_test(an_impossible_epoch_fails_its_job_alone),
+        cmocka_unit_test(a_fenced_job_is_read_again_while_this_one_leads),
+        cmocka_unit_test(without_transactions_only_what_the_index_names_exists),
+        cmocka_unit_test(a_finished_job_leaves_a_tombstone_that_refuses_its_id),
+        cmocka_unit_test(a_clean_record_that_is_found_gets_its_tombstone),
+        cmocka_unit_test(a_removal_of_unknown_outcome_is_looked_at_again),
+        cmocka_unit_test(a_deposed_leader_removes_nothing),
+        cmocka_unit_test(a_leader_whose_leadership_was_wiped_removes_nothing),
+        cmocka_unit_test(a_record_that_is_not_clean_is_cleaned_again),
+        cmocka_unit_test(tombstones_are_kept_for_an_hour_and_none_is_dropped),
+        cmocka_unit_test(plans_that_nothing_names_are_swept),
+        cmocka_unit_test(garbage_is_told_and_deleted_when_asked),
+        cmocka_unit_test(the_cluster_ends_when_its_jobs_have),
+        cmocka_unit_test(an_application_ends_with_its_job),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
