@@ -126,10 +126,9 @@ static void send_to(struct weir_jobmaster *jm, struct graph_region *region, uint
         WEIR__ENVELOPE__BODY_DEPLOY, message);
 }
 
-/* One message for each TaskManager that gets something of the region. */
-static void send_region(struct weir_jobmaster *jm, struct graph_region *region, struct weir_effects *effects)
+static Weir__DeployTasks *make_common(
+    struct weir_jobmaster *jm, struct graph_region *region, struct weir_arena *arena)
 {
-    struct weir_arena *arena = effects->arena;
     Weir__DeployTasks *common = WEIR_PROTO_NEW(arena, Weir__DeployTasks, weir__deploy_tasks);
     common->job = weir_job_id_to(arena, &jm->job);
     common->run = weir_run_to(arena, &region->run);
@@ -139,7 +138,14 @@ static void send_region(struct weir_jobmaster *jm, struct graph_region *region, 
     common->members = make_members(jm, region, arena);
     common->n_members = region->count;
     common->commit_only = region->commit_only;
+    return common;
+}
 
+/* One message for each TaskManager that gets something of the region. */
+static void send_region(struct weir_jobmaster *jm, struct graph_region *region, struct weir_effects *effects)
+{
+    struct weir_arena *arena = effects->arena;
+    const Weir__DeployTasks *common = make_common(jm, region, arena);
     const uint32_t *members = &jm->graph.members[region->first];
     uint32_t *grouped = WEIR_ARENA_ARRAY(arena, uint32_t, region->count);
     uint32_t *used = WEIR_ARENA_ARRAY(arena, uint32_t, region->count);
@@ -334,6 +340,49 @@ void deploy__advance(struct weir_jobmaster *jm, struct weir_effects *effects)
     jm->scan = false;
 }
 
+/* ---------------------------------------------------------------- deploying what did not arrive */
+
+/* What it was to restore is still what it would restore now, and nothing has been asked of it since. */
+static bool may_send_again(
+    const struct weir_jobmaster *jm, const struct graph_region *region, const struct weir_effects *effects)
+{
+    return region->state == REGION_DEPLOYING && jobmaster__settled(jm) && !jobmaster__full(effects) &&
+           region->run.restored_checkpoint == jobmaster__restore_point(jm);
+}
+
+/* A TaskManager keeps an attempt until it is told to forget it, and nothing of a connection arrives after the
+ * next one is there. So an attempt of which nothing was ever heard, and which a report does not name, was
+ * never received, nor will it be: the same one may go again. */
+void deploy__send_again(struct weir_jobmaster *jm, uint32_t taskmanager, struct weir_effects *effects)
+{
+    if (jm->start != START_DONE || !jm->graph.region_counts[REGION_DEPLOYING]) return;
+    bool found = false;
+    for (uint32_t r = 0; r < jm->graph.region_count; r++) {
+        struct graph_region *region = &jm->graph.regions[r];
+        if (!may_send_again(jm, region, effects)) continue;
+        uint32_t *again = WEIR_ARENA_ARRAY(effects->arena, uint32_t, region->count), count = 0;
+        for (uint32_t i = 0; i < region->count; i++) {
+            uint32_t at = jm->graph.members[region->first + i];
+            struct graph_subtask *subtask = &jm->graph.subtasks[at];
+            if (subtask->state != STATE(DEPLOYING) || subtask->taskmanager != taskmanager ||
+                subtask->report_mark == jm->report_mark)
+                continue;
+            subtask->report_mark = jm->report_mark;
+            again[count++] = at;
+        }
+        if (!count) continue;
+        if (!found) {
+            const char *failed = NULL;
+            deploy__find_restored(jm, weir_checkpoint_newest(jm->coordinator, &failed));
+            found = true;
+        }
+        weir_effect_log(effects, WEIR_CONTROL_INFO,
+            "job %s: region %u: %u tasks that TaskManager %s has not received are sent to it again",
+            jm->plan->name, r, count, weir_nodes_name(jm->nodes, jm->taskmanagers[taskmanager]->node));
+        send_to(jm, region, taskmanager, again, count, make_common(jm, region, effects->arena), effects);
+    }
+}
+
 /* ---------------------------------------------------------------- cancelling */
 
 static void cancel_member(struct weir_jobmaster *jm, uint32_t at)
@@ -428,6 +477,15 @@ static void ended(struct weir_jobmaster *jm, uint32_t at, const Weir__AttemptRep
     jm->tasks_dirty = true;
 }
 
+/* Its region was cancelled and is deployed again, or not at all: it was forgotten then, but that may not have
+ * arrived. */
+static bool end_is_void(const struct weir_jobmaster *jm, const struct graph_subtask *subtask)
+{
+    enum region_state state = jm->graph.regions[subtask->region].state;
+    return (state == REGION_CANCELLING || state == REGION_WAITING || state == REGION_STOPPED) &&
+           !jobmaster__ending(jm);
+}
+
 void deploy__attempt_says(struct weir_jobmaster *jm, uint32_t taskmanager, const Weir__AttemptReport *report,
     struct weir_effects *effects)
 {
@@ -447,8 +505,9 @@ void deploy__attempt_says(struct weir_jobmaster *jm, uint32_t taskmanager, const
         if (subtask->state == STATE(CANCELING) && weir_execution_state_is_alive(report->state) &&
             report->state != STATE(CANCELING))
             taskmanagers__cancel(jm, taskmanager, &attempt);
-        if (weir_execution_state_is_terminal(report->state) && subtask->state != STATE(FINISHED) &&
-            weir_execution_state_is_terminal(subtask->state))
+        if (weir_execution_state_is_terminal(report->state) &&
+            weir_execution_state_is_terminal(subtask->state) &&
+            (subtask->state != STATE(FINISHED) || end_is_void(jm, subtask)))
             taskmanagers__forget(jm, taskmanager, &attempt);
         return;
     }

@@ -295,6 +295,9 @@ void slots__free(struct weir_jobmaster *jm);
 
 /* deploy.c */
 void deploy__advance(struct weir_jobmaster *jm, struct weir_effects *effects);
+/* After a report that names none of them (jm->report_mark): deployments to that TaskManager that were lost
+ * with their connection go again, under the same attempts. */
+void deploy__send_again(struct weir_jobmaster *jm, uint32_t taskmanager, struct weir_effects *effects);
 /* Asks every attempt of the region to end; STOPPED follows when finish, else WAITING. */
 void deploy__cancel_region(struct weir_jobmaster *jm, uint32_t region, bool finish);
 void deploy__state_update(

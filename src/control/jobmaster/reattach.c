@@ -116,9 +116,11 @@ void reattach__says(struct weir_jobmaster *jm, uint32_t taskmanager, const Weir_
     deploy__attempt_says(jm, taskmanager, report, effects);
 }
 
-/* What we think runs there and the report does not name, is lost. */
+/* What we think runs there and the report does not name, is lost. What was sent and never arrived has not run
+ * anywhere: it is sent once more, and nothing has failed. */
 static void find_missing(struct weir_jobmaster *jm, uint32_t taskmanager, struct weir_effects *effects)
 {
+    if (jm->graph_ready) deploy__send_again(jm, taskmanager, effects);
     for (uint32_t i = 0; jm->graph_ready && i < jm->graph.subtask_count; i++) {
         struct graph_subtask *subtask = &jm->graph.subtasks[i];
         if (subtask->taskmanager != taskmanager || subtask->report_mark == jm->report_mark) continue;

@@ -90,6 +90,8 @@ struct world {
     uint32_t held_count;
     bool blobs_fail; /* reads: ERROR */
     uint32_t refuse_deployments;
+    uint32_t lose_deployments; /* messages, with their connections */
+    bool lose_forgets;
     uint64_t peers_are_old; /* reports name incarnations that are so much older */
     bool hold_running;      /* deployed tasks stay INITIALIZING */
     bool state_unreadable;  /* what fails says so (H9) */
@@ -536,6 +538,11 @@ static inline void world_send(struct world *w, const struct weir_effect *effect)
     struct world_taskmanager *tm = world_taskmanager(w, effect->node);
     assert_non_null(tm);
     if (!tm->up) return;
+    if (w->lose_forgets && envelope->body_case == WEIR__ENVELOPE__BODY_FORGET) return;
+    if (w->lose_deployments && envelope->body_case == WEIR__ENVELOPE__BODY_DEPLOY) {
+        w->lose_deployments--;
+        return;
+    }
     switch (envelope->body_case) {
     case WEIR__ENVELOPE__BODY_DEPLOY: world_deploy(w, tm, envelope->deploy); return;
     case WEIR__ENVELOPE__BODY_CANCEL_TASKS: world_cancel(w, tm, envelope->cancel_tasks); return;

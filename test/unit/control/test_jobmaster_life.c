@@ -335,6 +335,64 @@ static uint32_t runs_at(uint32_t subtask)
 }
 
 /* Their local snapshots are there. */
+/* It is reported without: it never ran, so nothing has failed, and the same attempts may come once more. */
+static void a_deployment_that_was_lost_on_its_way_goes_again(void **state)
+{
+    world_init(&w, 2, 1);
+    world_vertex(&w, 1, 2, 0, 0);
+    world_vertex(&w, 2, 2, 1, HASH);
+    w.plan->settings->restart_strategy = WEIR__RESTART_STRATEGY__RESTART_NONE;
+    w.lose_deployments = 1;
+    world_submit(&w);
+    assert_int_equal(w.deployed, 2);
+    for (uint32_t t = 0; t < 2; t++) world_report(&w, &w.taskmanagers[t]);
+    world_run(&w);
+    assert_null(w.result);
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_int_equal(w.deployed, 4);
+    assert_int_equal(w.canceled, 0);
+    assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 4);
+    for (uint32_t s = 0; s < 2; s++) assert_int_equal(world_find(&w, 2, s, NULL)->id.number, 1);
+    world_wait(&w, 2 * SECOND);
+    assert_true(world_newest(&w) > 0);
+    world_done(&w);
+}
+
+static void what_a_report_leaves_out_after_it_ran_has_failed(void **state)
+{
+    one_region();
+    world_submit(&w);
+    struct world_taskmanager *tm = NULL;
+    world_find(&w, 1, 1, &tm)->there = false;
+    uint32_t before = w.deployed;
+    world_report(&w, tm);
+    world_wait(&w, SECOND);
+    assert_int_equal(w.deployed, before + 4);
+    assert_int_equal(weir_jobmaster_failovers(w.jm), 1);
+    world_done(&w);
+}
+
+/* H10: its region was cancelled, and the word to forget it was lost with its connection. */
+static void what_ended_before_its_region_failed_is_forgotten_in_the_end(void **state)
+{
+    one_region();
+    world_submit(&w);
+    struct world_taskmanager *tm = NULL;
+    const struct world_attempt *ended = world_find(&w, 1, 0, &tm);
+    world_finish(&w, 1, 0);
+    world_run(&w);
+    w.lose_forgets = true;
+    world_fail(&w, 2, 0, "x");
+    world_run(&w);
+    w.lose_forgets = false;
+    assert_true(ended->there);
+    world_report(&w, tm); /* the connection is back before the region is deployed again */
+    world_wait(&w, SECOND);
+    assert_false(ended->there);
+    assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 4);
+    world_done(&w);
+}
+
 static void subtasks_go_back_to_where_they_ran(void **state)
 {
     world_init(&w, 3, 1);
@@ -420,6 +478,9 @@ int main(void)
         cmocka_unit_test(no_region_changes_while_a_write_is_unsettled),
         cmocka_unit_test(a_slot_that_refuses_is_given_back),
         cmocka_unit_test(a_lost_taskmanager_takes_its_region_along),
+        cmocka_unit_test(a_deployment_that_was_lost_on_its_way_goes_again),
+        cmocka_unit_test(what_a_report_leaves_out_after_it_ran_has_failed),
+        cmocka_unit_test(what_ended_before_its_region_failed_is_forgotten_in_the_end),
         cmocka_unit_test(subtasks_go_back_to_where_they_ran),
         cmocka_unit_test(a_stop_takes_a_savepoint_and_finishes),
         cmocka_unit_test(a_taskmanager_lost_after_a_stops_savepoint_only_commits),
