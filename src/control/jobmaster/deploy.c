@@ -292,10 +292,11 @@ static bool may_deploy(const struct weir_jobmaster *jm)
 {
     if (jm->start != START_DONE || !jm->graph_ready || jm->keep_all) return false;
     if (!jm->graph.region_counts[REGION_WAITING] || jm->end > END_COMMITTING) return false;
-    /* H8: while the store is out of reach, or a write is unsettled, nobody knows which checkpoint is newest.
-     */
+    /* H8: while a write is unsettled, nobody knows which checkpoint is newest; past the session, whether
+     * somebody else leads. Before that a store that is out of reach changes neither: attempts are numbered
+     * under our own epoch, and a region that needs a floor waits for its write. */
     if (WEIR_PLANTED(failover_while_unsettled)) return true;
-    return !jm->suspended && jobmaster__settled(jm);
+    return !jm->identity->waits && jobmaster__settled(jm);
 }
 
 /* A job that has waited too long for slots has failed: the restart strategy decides what comes next. */

@@ -160,6 +160,7 @@ void leader__suspend(struct weir_leader *leader, const char *reason, struct weir
 {
     if (leader->state != LEADER_LEADING) return;
     leader->suspended = leader->identity->suspended = true;
+    if (!leader->session_timeout_us) leader->identity->waits = true; /* nobody knows how long it is safe */
     weir_effect_log(effects, WEIR_CONTROL_WARN, "leadership is suspended: %s", reason);
     tell(leader, (struct weir_local_message){ .kind = WEIR_LOCAL_SUSPENDED, .reason = reason }, effects);
 }

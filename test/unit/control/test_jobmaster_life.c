@@ -295,6 +295,72 @@ static void no_region_changes_while_a_write_is_unsettled(void **state)
     world_done(&w);
 }
 
+static void suspend(bool suspended)
+{
+    struct weir_local_message message = { .kind = suspended ? WEIR_LOCAL_SUSPENDED : WEIR_LOCAL_RESUMED };
+    w.identity.suspended = suspended;
+    world_local(&w, &message);
+    world_run(&w);
+}
+
+/* H8: a pause of what the store decides, not of failovers. */
+static void without_the_store_a_failed_task_is_deployed_again(void **state)
+{
+    two_regions();
+    world_submit(&w);
+    world_wait(&w, 1500000);
+    uint64_t newest = world_newest(&w);
+    suspend(true);
+    uint32_t before = w.deployed;
+    world_fail(&w, 1, 0, "x");
+    world_wait(&w, 5 * SECOND);
+    assert_int_equal(w.deployed, before + 2);
+    assert_int_equal(world_find(&w, 1, 0, NULL)->run.restored_checkpoint, newest);
+    assert_int_equal(world_newest(&w), newest);
+    suspend(false);
+    world_wait(&w, 3 * SECOND);
+    assert_int_equal(w.deployed, before + 2);
+    assert_true(world_newest(&w) > newest);
+    world_done(&w);
+}
+
+/* What may live on out of sight needs a floor in the record, so the store. */
+static void without_the_store_a_lost_taskmanager_is_waited_for(void **state)
+{
+    world_init(&w, 3, 1);
+    world_vertex(&w, 1, 2, 0, 0);
+    world_vertex(&w, 2, 2, 1, FORWARD);
+    world_submit(&w);
+    world_wait(&w, 1500000);
+    suspend(true);
+    uint32_t before = w.deployed;
+    world_kill(&w, 0);
+    world_wait(&w, 5 * SECOND);
+    assert_int_equal(w.deployed, before);
+    suspend(false);
+    world_wait(&w, SECOND);
+    assert_int_equal(w.deployed, before + 2);
+    world_done(&w);
+}
+
+static void past_the_session_nothing_is_deployed(void **state)
+{
+    two_regions();
+    world_submit(&w);
+    world_wait(&w, 1500000);
+    suspend(true);
+    w.identity.waits = true;
+    uint32_t before = w.deployed;
+    world_fail(&w, 1, 0, "x");
+    world_wait(&w, 5 * SECOND);
+    assert_int_equal(w.deployed, before);
+    w.identity.waits = false;
+    suspend(false);
+    world_wait(&w, SECOND);
+    assert_int_equal(w.deployed, before + 2);
+    world_done(&w);
+}
+
 static void a_slot_that_refuses_is_given_back(void **state)
 {
     world_init(&w, 1, 1);
@@ -476,6 +542,9 @@ int main(void)
         cmocka_unit_test(a_failed_job_redeploys_its_sinks_to_commit),
         cmocka_unit_test(state_that_cannot_be_read_fails_the_job_and_is_kept),
         cmocka_unit_test(no_region_changes_while_a_write_is_unsettled),
+        cmocka_unit_test(without_the_store_a_failed_task_is_deployed_again),
+        cmocka_unit_test(without_the_store_a_lost_taskmanager_is_waited_for),
+        cmocka_unit_test(past_the_session_nothing_is_deployed),
         cmocka_unit_test(a_slot_that_refuses_is_given_back),
         cmocka_unit_test(a_lost_taskmanager_takes_its_region_along),
         cmocka_unit_test(a_deployment_that_was_lost_on_its_way_goes_again),
