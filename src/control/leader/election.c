@@ -156,6 +156,7 @@ static void read_candidates(struct weir_leader *leader, const struct weir_store_
     const size_t prefix = sizeof CANDIDATES; /* with the slash */
     leader->own_present = leader->own_blocked = leader->holder_present = leader->holder_name_present = false;
     leader->own_stale_version = 0;
+    leader->looks++;
     for (uint32_t i = 0; i < store->entry_count; i++) {
         const struct weir_store_entry *entry = &store->entries[i];
         if (strlen(entry->key) <= prefix) continue;
@@ -173,6 +174,8 @@ static void read_candidates(struct weir_leader *leader, const struct weir_store_
         }
         if (strcmp(name, leader->identity->name) != 0) {
             if (!node) continue;
+            weir_node candidate = weir_nodes_intern(leader->nodes, name);
+            if (candidate) leader__peer(leader, candidate)->listed_look = leader->looks;
             leader__dial(leader, name, node->rpc_address, effects);
             /* Its presence was removed with the takeover: it has come back. Without transactions it may be
              * left over. */
@@ -189,6 +192,7 @@ static void read_candidates(struct weir_leader *leader, const struct weir_store_
         }
     }
     leader->presence_due = !leader->own_present && !leader->own_blocked;
+    leader__hang_up_gone(leader, effects);
 }
 
 /* H1: what the store and its jobs know of epochs when there is no leader record. */
@@ -364,8 +368,11 @@ static uint64_t next_epoch(const struct weir_leader *leader)
     return known + 1;
 }
 
-static const char *reason_text(enum leader_reason reason)
+static const char *reason_text(struct weir_leader *leader, enum leader_reason reason)
 {
+    bool told = leader->record && leader->holder &&
+                leader__peer(leader, leader->holder)->stepped_down == leader->record->holder->incarnation;
+    if (told && reason != LEADER_REASON_OWN) return "the leader was told to end";
     switch (reason) {
     case LEADER_REASON_FIRST: return "no leader was recorded";
     case LEADER_REASON_OWN: return "the leader lost its session and took over again";
@@ -397,7 +404,7 @@ static void add_failover(struct weir_leader *leader, Weir__LeaderRecord *record,
     Weir__Failover *failover = WEIR_PROTO_NEW(arena, Weir__Failover, weir__failover);
     failover->at_ms = wall_us / 1000;
     failover->epoch = record->epoch;
-    failover->reason = weir_arena_string(arena, reason_text(reason));
+    failover->reason = weir_arena_string(arena, reason_text(leader, reason));
     int64_t since_us = 0;
     if (leader->holder && leader->holder != leader->identity->self)
         since_us = leader__peer(leader, leader->holder)->heard_us;
@@ -527,7 +534,7 @@ static void ask_claim(struct weir_leader *leader, enum leader_reason reason, int
         count += change_leadership(leader, record->epoch, operations + count, arena);
     }
     weir_effect_log(effects, WEIR_CONTROL_INFO, "wants to lead with epoch %llu: %s",
-        (unsigned long long)record->epoch, reason_text(reason));
+        (unsigned long long)record->epoch, reason_text(leader, reason));
     leader__set_state(leader, LEADER_CLAIMING);
     leader->epoch_claimed = record->epoch;
     leader->claim_reason = reason;

@@ -12,7 +12,8 @@ enum {
     LEADER_SUSPECTED_MAX = 4,
     LEADER_ARENA_BYTES = 2048,
     LEADER_GREETED_BYTES = 512,
-    LEADER_PEERS_MAX = 64,                     /* JobManagers that are dialled */
+    LEADER_PEERS_MAX = 64,                     /* JobManagers that are dialled at a time */
+    LEADER_STANDBYS_MAX = 16,                  /* that TaskManagers are told of */
     LEADER_REQUEST_LOST_US = 10 * 1000 * 1000, /* past this no answer is expected any more */
     LEADER_LEADERSHIPS_MAX = 2,                /* that one claim ends */
     LEADER_REPAIR_LOOKS = 10                   /* a damaged record is written anew when it was met so often */
@@ -61,10 +62,15 @@ struct leader_peer {
      * none. */
     uint64_t lost_incarnation;
     int64_t lost_us;
-    uint64_t announced_epoch; /* on this connection */
-    uint32_t up_index;        /* 1 + place in up[]; 0: no connection */
-    bool jobmanager, dialled;
-    Weir__Node *greeted; /* JobManagers: as it greeted; in greeted_arena */
+    uint64_t announced_epoch;    /* on this connection */
+    uint32_t announced_standbys; /* on this connection: standbys_version */
+    uint32_t up_index;           /* 1 + place in up[]; 0: no connection */
+    bool jobmanager;
+    bool dialled, configured; /* configured ones are dialled for ever */
+    uint64_t dialled_address; /* hash of it */
+    uint64_t listed_look;     /* the newest one that found it among the candidates */
+    uint64_t stepped_down;    /* the incarnation that has said so */
+    Weir__Node *greeted;      /* JobManagers: as it greeted; in greeted_arena */
     struct weir_arena greeted_arena;
 };
 
@@ -145,7 +151,8 @@ struct weir_leader {
     uint32_t peer_capacity;
     weir_node *up;
     uint32_t up_count, up_capacity;
-    uint32_t dialled_count;
+    uint32_t dialled_count, standbys_version;
+    uint64_t looks;
     uint32_t beat_cursor;
     bool beating;
 };
@@ -187,6 +194,13 @@ struct leader_peer *leader__peer(struct weir_leader *leader, weir_node node);
 void leader__dial_configured(struct weir_leader *leader, struct weir_effects *effects);
 void leader__dial(
     struct weir_leader *leader, const char *name, const char *address, struct weir_effects *effects);
+/* Whoever of the two dials by rule. */
+void leader__connect(
+    struct weir_leader *leader, weir_node node, const char *address, struct weir_effects *effects);
+/* After a look at the candidates: JobManagers that are gone are not dialled any more. */
+void leader__hang_up_gone(struct weir_leader *leader, struct weir_effects *effects);
+/* To standbys: this process ends because it was told to. */
+void leader__step_down(struct weir_leader *leader, struct weir_effects *effects);
 void leader__peer_up(struct weir_leader *leader, weir_node node, uint64_t incarnation, int64_t now_us);
 void leader__peer_down(struct weir_leader *leader, weir_node node, int64_t now_us);
 void leader__greet(struct weir_leader *leader, weir_node node, struct weir_effects *effects);

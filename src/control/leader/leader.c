@@ -233,12 +233,9 @@ static void check_deafness(struct weir_leader *leader, int64_t now_us, struct we
     if (leader->state != LEADER_STANDBY || !leader->holder || !leader->record->holder->rpc_address[0]) return;
     struct leader_peer *peer = leader__peer(leader, leader->holder);
     if (!peer->up_index || now_us - peer->heard_us <= leader->options->heartbeat_timeout_us) return;
-    struct weir_effect *effect = weir_effect_add(effects, WEIR_EFFECT_DISCONNECT);
-    effect->node = leader->holder;
+    weir_effect_add(effects, WEIR_EFFECT_DISCONNECT)->node = leader->holder;
     leader__peer_down(leader, leader->holder, now_us);
-    effect = weir_effect_add(effects, WEIR_EFFECT_CONNECT);
-    effect->node = leader->holder;
-    effect->text = weir_arena_string(effects->arena, leader->record->holder->rpc_address);
+    leader__connect(leader, leader->holder, leader->record->holder->rpc_address, effects);
 }
 
 static void on_timer(struct weir_leader *leader, const struct weir_event *event, struct weir_effects *effects)
@@ -283,6 +280,7 @@ static void on_message(
     }
     case WEIR__ENVELOPE__BODY_LEADER_ANNOUNCEMENT:
         peer->jobmanager = true;
+        if (envelope->leader_announcement->steps_down) peer->stepped_down = event->from_incarnation;
         if (!leader->record || envelope->leader_announcement->epoch > leader->record->epoch)
             leader->look_due = true;
         leader__epoch_seen(
@@ -309,10 +307,12 @@ static void on_local(struct weir_leader *leader, const struct weir_event *event,
     }
 }
 
-/* Told to end with no standby to lead on: the workers of the resource driver would serve nobody. */
-static void on_stop(const struct weir_leader *leader, struct weir_effects *effects)
+/* Told to end: standbys learn that nothing was wrong. With no standby to lead on, the workers of the resource
+ * driver would serve nobody. */
+static void on_stop(struct weir_leader *leader, struct weir_effects *effects)
 {
     if (leader->state != LEADER_LEADING) return;
+    leader__step_down(leader, effects);
     for (uint32_t i = 0; i < leader->up_count; i++)
         if (leader->peers[leader->up[i]].greeted) return;
     struct weir_local_message message = { .kind = WEIR_LOCAL_END_WORKERS };

@@ -36,6 +36,7 @@ void leader__peer_greeted(struct weir_leader *leader, weir_node node, const Weir
         weir_arena_reset(&peer->greeted_arena);
     }
     peer->greeted = WEIR_PROTO_COPY(&peer->greeted_arena, greeted);
+    leader->standbys_version++; /* TaskManagers hear of it with the next beat */
 }
 
 void leader__peers_done(struct weir_leader *leader)
@@ -46,12 +47,23 @@ void leader__peers_done(struct weir_leader *leader)
     weir_memory_release(leader->memory, leader->up, sizeof *leader->up * leader->up_capacity);
 }
 
-static void connect(
+static uint64_t hash_of(const char *text)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (; *text; text++) hash = (hash ^ (uint8_t)*text) * 0x100000001b3u;
+    return hash;
+}
+
+void leader__connect(
     struct weir_leader *leader, weir_node node, const char *address, struct weir_effects *effects)
 {
+    struct leader_peer *peer = leader__peer(leader, node);
+    if (!peer->dialled) leader->dialled_count++;
+    peer->dialled = true;
+    peer->dialled_address = hash_of(address);
     struct weir_effect *effect = weir_effect_add(effects, WEIR_EFFECT_CONNECT);
     effect->node = node;
-    effect->text = address;
+    effect->text = weir_arena_string(effects->arena, address);
 }
 
 /* Of two JobManagers the one with the lower name dials: one connection for a pair. */
@@ -62,11 +74,25 @@ void leader__dial(
     if (!node || node == leader->identity->self) return;
     struct leader_peer *peer = leader__peer(leader, node);
     peer->jobmanager = true;
-    if (peer->dialled || !address[0] || strcmp(leader->identity->name, name) > 0) return;
-    if (leader->dialled_count == LEADER_PEERS_MAX) return;
-    leader->dialled_count++;
-    peer->dialled = true;
-    connect(leader, node, weir_arena_string(effects->arena, address), effects);
+    if (!address[0] || strcmp(leader->identity->name, name) > 0) return;
+    if (peer->dialled && peer->dialled_address == hash_of(address)) return;
+    if (!peer->dialled && leader->dialled_count >= LEADER_PEERS_MAX) return;
+    leader__connect(leader, node, address, effects);
+}
+
+/* Every restart on a port of its own is another name: without this they would be dialled for ever, and soon
+ * nobody new any more. */
+void leader__hang_up_gone(struct weir_leader *leader, struct weir_effects *effects)
+{
+    for (weir_node node = 1; leader->dialled_count && node < leader->peer_capacity; node++) {
+        struct leader_peer *peer = &leader->peers[node];
+        if (!peer->dialled || peer->configured || peer->up_index || node == leader->holder ||
+            peer->listed_look == leader->looks)
+            continue;
+        peer->dialled = false;
+        leader->dialled_count--;
+        weir_effect_add(effects, WEIR_EFFECT_DISCONNECT)->node = node;
+    }
 }
 
 void leader__dial_configured(struct weir_leader *leader, struct weir_effects *effects)
@@ -74,8 +100,10 @@ void leader__dial_configured(struct weir_leader *leader, struct weir_effects *ef
     for (uint32_t i = 0; i < leader->options->peer_count; i++) {
         const char *text = leader->options->peers[i], *equals = strchr(text, '=');
         if (!equals) continue;
-        leader__dial(
-            leader, weir_arena_copy(effects->arena, text, (size_t)(equals - text)), equals + 1, effects);
+        const char *name = weir_arena_copy(effects->arena, text, (size_t)(equals - text));
+        weir_node node = weir_nodes_intern(leader->nodes, name);
+        if (node) leader__peer(leader, node)->configured = true;
+        leader__dial(leader, name, equals + 1, effects);
     }
 }
 
@@ -86,6 +114,7 @@ void leader__peer_up(struct weir_leader *leader, weir_node node, uint64_t incarn
     peer->heard_us = now_us;
     peer->broken_us = 0;
     peer->announced_epoch = 0;
+    peer->announced_standbys = 0;
     if (peer->up_index) return;
     if (leader->up_count == leader->up_capacity)
         leader->up =
@@ -129,15 +158,46 @@ void leader__greet(struct weir_leader *leader, weir_node node, struct weir_effec
     send(leader, node, WEIR__ENVELOPE__BODY_GREETING, greeting, effects);
 }
 
+static Weir__LeaderAnnouncement *make_announcement(const struct weir_leader *leader, struct weir_arena *arena)
+{
+    Weir__LeaderAnnouncement *announcement =
+        WEIR_PROTO_NEW(arena, Weir__LeaderAnnouncement, weir__leader_announcement);
+    announcement->epoch = leader->identity->epoch;
+    announcement->leader = weir_identity_node(leader->identity, arena);
+    return announcement;
+}
+
+static void add_standbys(
+    const struct weir_leader *leader, Weir__LeaderAnnouncement *announcement, struct weir_arena *arena)
+{
+    announcement->standbys = WEIR_ARENA_ARRAY(arena, Weir__Node *, LEADER_STANDBYS_MAX);
+    for (uint32_t i = 0; i < leader->up_count && announcement->n_standbys < LEADER_STANDBYS_MAX; i++) {
+        const struct leader_peer *peer = &leader->peers[leader->up[i]];
+        if (peer->greeted) announcement->standbys[announcement->n_standbys++] = peer->greeted;
+    }
+}
+
+void leader__step_down(struct weir_leader *leader, struct weir_effects *effects)
+{
+    for (uint32_t i = 0; i < leader->up_count; i++) {
+        weir_node node = leader->up[i];
+        if (!leader->peers[node].jobmanager) continue;
+        Weir__LeaderAnnouncement *announcement = make_announcement(leader, effects->arena);
+        announcement->steps_down = true;
+        send(leader, node, WEIR__ENVELOPE__BODY_LEADER_ANNOUNCEMENT, announcement, effects);
+    }
+}
+
 void leader__announce(struct weir_leader *leader, weir_node node, struct weir_effects *effects)
 {
     struct leader_peer *peer = leader__peer(leader, node);
-    if (leader->state != LEADER_LEADING || peer->announced_epoch == leader->identity->epoch) return;
+    bool standbys_known = peer->jobmanager || peer->announced_standbys == leader->standbys_version;
+    if (leader->state != LEADER_LEADING) return;
+    if (peer->announced_epoch == leader->identity->epoch && standbys_known) return;
     peer->announced_epoch = leader->identity->epoch;
-    Weir__LeaderAnnouncement *announcement =
-        WEIR_PROTO_NEW(effects->arena, Weir__LeaderAnnouncement, weir__leader_announcement);
-    announcement->epoch = leader->identity->epoch;
-    announcement->leader = weir_identity_node(leader->identity, effects->arena);
+    peer->announced_standbys = leader->standbys_version;
+    Weir__LeaderAnnouncement *announcement = make_announcement(leader, effects->arena);
+    if (!peer->jobmanager) add_standbys(leader, announcement, effects->arena);
     send(leader, node, WEIR__ENVELOPE__BODY_LEADER_ANNOUNCEMENT, announcement, effects);
 }
 

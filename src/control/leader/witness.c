@@ -125,11 +125,8 @@ void leader__on_connection(
     case WEIR_CONNECTION_RESET:
         leader__peer_down(leader, event->from, event->now_us);
         /* Whoever of us two dials: the question is whether somebody listens there. */
-        if (leader->record && event->from == leader->holder && leader->record->holder->rpc_address[0]) {
-            struct weir_effect *effect = weir_effect_add(effects, WEIR_EFFECT_CONNECT);
-            effect->node = event->from;
-            effect->text = weir_arena_string(effects->arena, leader->record->holder->rpc_address);
-        }
+        if (leader->record && event->from == leader->holder && leader->record->holder->rpc_address[0])
+            leader__connect(leader, event->from, leader->record->holder->rpc_address, effects);
         break;
     case WEIR_CONNECTION_REFUSED: on_refused(leader, event); break;
     case WEIR_CONNECTION_TIMEOUT:

@@ -3,8 +3,7 @@
 #include "control/taskexecutor/internal.h"
 #include <string.h>
 
-/* ---------------------------------------------------------------- connections
- */
+/* ---------------------------------------------------------------- connections */
 
 struct te__connection *te__connection_find(struct weir_taskexecutor *executor, weir_node node)
 {
@@ -13,28 +12,39 @@ struct te__connection *te__connection_find(struct weir_taskexecutor *executor, w
     return NULL;
 }
 
-/* JobManagers that are gone make room: every restart on a port of its own is
- * another name. */
-static struct te__connection *room_for_connection(struct weir_taskexecutor *executor)
+/* It is not dialled any more. */
+static void hang_up(
+    struct weir_taskexecutor *executor, struct te__connection *connection, struct weir_effects *effects)
+{
+    if (connection->address) weir_effect_add(effects, WEIR_EFFECT_DISCONNECT)->node = connection->node;
+    te__text_free(executor->memory, connection->address);
+    connection->address = NULL;
+}
+
+/* JobManagers that are gone make room: every restart on a port of its own is another name. */
+static struct te__connection *room_for_connection(
+    struct weir_taskexecutor *executor, struct weir_effects *effects)
 {
     if (executor->connection_count < TE__CONNECTIONS_MAX)
         return &executor->connections[executor->connection_count++];
     for (uint32_t i = 0; i < TE__CONNECTIONS_MAX; i++) {
-        struct te__connection *connection = &executor->connections[i];
-        if (connection->up || connection->node == executor->identity->leader) continue;
-        te__text_free(executor->memory, connection->address);
+        struct te__connection *connection =
+            &executor->connections[executor->connection_next++ % TE__CONNECTIONS_MAX];
+        if (connection->up || connection->configured || connection->node == executor->identity->leader)
+            continue;
+        hang_up(executor, connection, effects);
         return connection;
     }
     return NULL;
 }
 
 struct te__connection *te__connection_add(
-    struct weir_taskexecutor *executor, weir_node node, const char *address)
+    struct weir_taskexecutor *executor, weir_node node, const char *address, struct weir_effects *effects)
 {
     struct te__connection *connection = te__connection_find(executor, node);
     if (!node || node == executor->identity->self) return NULL;
     if (!connection) {
-        connection = room_for_connection(executor);
+        connection = room_for_connection(executor, effects);
         if (!connection) return NULL;
         *connection = (struct te__connection){ .node = node };
     }
@@ -43,6 +53,20 @@ struct te__connection *te__connection_add(
         connection->address = te__text_copy(executor->memory, address);
     }
     return connection;
+}
+
+static void dial(
+    struct weir_taskexecutor *executor, const char *name, const char *address, struct weir_effects *effects)
+{
+    if (!address[0]) return;
+    weir_node node = weir_nodes_intern(executor->nodes, name);
+    struct te__connection *known = te__connection_find(executor, node);
+    if (known && known->address && strcmp(known->address, address) == 0) return;
+    struct te__connection *connection = te__connection_add(executor, node, address, effects);
+    if (!connection) return;
+    struct weir_effect *effect = weir_effect_add(effects, WEIR_EFFECT_CONNECT);
+    effect->node = node;
+    effect->text = weir_arena_string(effects->arena, connection->address);
 }
 
 void te__greet(struct weir_taskexecutor *executor, weir_node node, struct weir_effects *effects)
@@ -95,6 +119,10 @@ void te__on_announcement(
         te__report_start(executor);
     else if (!same)
         te__greet(executor, event->from, effects); /* H1: it learns that it is not the newest */
+    if (announcement->epoch != identity->epoch || event->from != identity->leader) return;
+    /* Whoever leads next is connected already, whatever happens before the store is asked again. */
+    for (size_t i = 0; i < announcement->n_standbys && i < TE__CONNECTIONS_MAX / 2; i++)
+        dial(executor, announcement->standbys[i]->name, announcement->standbys[i]->rpc_address, effects);
 }
 
 /* ---------------------------------------------------------------- silence */
@@ -184,8 +212,7 @@ void te__on_tick_follow(
     te__redial_deaf(executor, event->now_us, effects);
 }
 
-/* ---------------------------------------------------------------- the second
- * witness */
+/* ---------------------------------------------------------------- the second witness */
 
 void te__tell_lost(struct weir_taskexecutor *executor, weir_node standby, struct weir_effects *effects)
 {
@@ -208,7 +235,7 @@ static void on_up(
     struct weir_taskexecutor *executor, const struct weir_event *event, struct weir_effects *effects)
 {
     const struct weir_identity *identity = executor->identity;
-    struct te__connection *connection = te__connection_add(executor, event->from, NULL);
+    struct te__connection *connection = te__connection_add(executor, event->from, NULL, effects);
     if (!connection) return;
     connection->up = true;
     connection->reset = false;
@@ -244,8 +271,7 @@ void te__on_connection(
         te__leader_is_lost(executor, effects);
 }
 
-/* ---------------------------------------------------------------- retrieval
- * from the store */
+/* ---------------------------------------------------------------- retrieval from the store */
 
 void te__store_poll(struct weir_taskexecutor *executor, int64_t now_us, struct weir_effects *effects)
 {
@@ -260,20 +286,6 @@ void te__store_poll(struct weir_taskexecutor *executor, int64_t now_us, struct w
     weir_effect_store(effects, tag, &read, 1);
 }
 
-static void dial(
-    struct weir_taskexecutor *executor, const char *name, const char *address, struct weir_effects *effects)
-{
-    if (!address[0]) return;
-    weir_node node = weir_nodes_intern(executor->nodes, name);
-    struct te__connection *known = te__connection_find(executor, node);
-    if (known && known->address && strcmp(known->address, address) == 0) return;
-    struct te__connection *connection = te__connection_add(executor, node, address);
-    if (!connection) return;
-    struct weir_effect *effect = weir_effect_add(effects, WEIR_EFFECT_CONNECT);
-    effect->node = node;
-    effect->text = weir_arena_string(effects->arena, connection->address);
-}
-
 /* Only where the leader is to be found: it is believed by its own announcement.
  */
 static void on_record(
@@ -281,6 +293,7 @@ static void on_record(
 {
     Weir__LeaderRecord *record = NULL;
     if (weir_leader_record_decode(effects->arena, entry->value, entry->length, &record, NULL)) return;
+    executor->recorded = weir_nodes_intern(executor->nodes, record->holder->name);
     dial(executor, record->holder->name, record->holder->rpc_address, effects);
 }
 
@@ -297,9 +310,23 @@ static void ask_candidates(struct weir_taskexecutor *executor, int64_t now_us, s
     weir_effect_store(effects, tag, &list, 1);
 }
 
+/* Who is neither there nor connected: its name does not come again, when it was of a port. */
+static void hang_up_gone(struct weir_taskexecutor *executor, struct weir_effects *effects)
+{
+    for (uint32_t i = executor->connection_count; i-- > 0;) {
+        struct te__connection *connection = &executor->connections[i];
+        if (connection->up || connection->configured || connection->listed) continue;
+        if (connection->node == executor->identity->leader || connection->node == executor->recorded)
+            continue;
+        hang_up(executor, connection, effects);
+        *connection = executor->connections[--executor->connection_count];
+    }
+}
+
 static void on_candidates(
     struct weir_taskexecutor *executor, const struct weir_store_event *store, struct weir_effects *effects)
 {
+    for (uint32_t i = 0; i < executor->connection_count; i++) executor->connections[i].listed = false;
     for (uint32_t i = 0; i < store->entry_count && i < TE__CONNECTIONS_MAX / 2; i++) {
         const struct weir_store_entry *entry = &store->entries[i];
         ProtobufCMessage *message = NULL;
@@ -308,7 +335,11 @@ static void on_candidates(
             continue;
         const Weir__Node *node = (const Weir__Node *)message;
         dial(executor, node->name, node->rpc_address, effects);
+        struct te__connection *connection =
+            te__connection_find(executor, weir_nodes_find(executor->nodes, node->name));
+        if (connection) connection->listed = true;
     }
+    hang_up_gone(executor, effects);
 }
 
 void te__on_store(

@@ -95,8 +95,9 @@ struct te__slot {
 /* A JobManager, or what may be one. */
 struct te__connection {
     weir_node node;
-    char *address;  /* owned; NULL: not ours to dial */
-    bool up, reset; /* reset: it was up and broke */
+    char *address;           /* owned; NULL: not ours to dial */
+    bool up, reset;          /* reset: it was up and broke */
+    bool configured, listed; /* listed: by the newest look at the candidates */
     uint64_t incarnation;
     int64_t up_since_us;
     int64_t redialed_us;
@@ -120,15 +121,16 @@ struct weir_taskexecutor {
     struct te__attempt *buckets[TE__BUCKETS];
     struct te__attempt *queue_first, *queue_last; /* with effects due */
     struct te__connection connections[TE__CONNECTIONS_MAX];
-    uint32_t connection_count;
-    int64_t last_tick_us, silence_us; /* silence: by ticks of its own loop */
-    int64_t searched_us;              /* no leader was ever met: for so long, counted in the same way */
+    uint32_t connection_count, connection_next; /* next: the first to make room */
+    int64_t last_tick_us, silence_us;           /* silence: by ticks of its own loop */
+    int64_t searched_us; /* no leader was ever met: for so long, counted in the same way */
     bool search_told;
     bool ticked, silent, grace_over;
     bool reported;          /* on this connection, under this epoch */
     bool reporting;         /* held acknowledgements go out, then the report */
     uint32_t report_cursor; /* attempts whose acknowledgements are out */
     bool leader_lost;       /* told to standbys */
+    weir_node recorded;     /* the leader that the store named last */
     struct te__local_snapshot *local_snapshots;
     uint32_t local_snapshot_count, local_snapshot_capacity;
     /* store */
@@ -235,7 +237,7 @@ void te__local_snapshots_forget(
 struct te__connection *te__connection_find(struct weir_taskexecutor *executor, weir_node node);
 /* address NULL: it dials us. NULL: too many. */
 struct te__connection *te__connection_add(
-    struct weir_taskexecutor *executor, weir_node node, const char *address);
+    struct weir_taskexecutor *executor, weir_node node, const char *address, struct weir_effects *effects);
 void te__on_announcement(
     struct weir_taskexecutor *executor, const struct weir_event *event, struct weir_effects *effects);
 void te__on_heard(struct weir_taskexecutor *executor); /* something came from the adopted leader */

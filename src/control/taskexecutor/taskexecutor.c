@@ -43,8 +43,9 @@ static void dial_peer(struct weir_taskexecutor *executor, const char *peer, stru
     if (!equals) return;
     char *name = weir_arena_copy(effects->arena, peer, (size_t)(equals - peer));
     weir_node node = weir_nodes_intern(executor->nodes, name);
-    struct te__connection *connection = te__connection_add(executor, node, equals + 1);
+    struct te__connection *connection = te__connection_add(executor, node, equals + 1, effects);
     if (!connection) return;
+    connection->configured = true;
     struct weir_effect *effect = weir_effect_add(effects, WEIR_EFFECT_CONNECT);
     effect->node = node;
     effect->text = weir_arena_string(effects->arena, connection->address);

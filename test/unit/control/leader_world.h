@@ -26,7 +26,10 @@ struct jm {
     uint64_t retrieved_epoch;
     /* what it sent last */
     uint64_t announced_epoch, greeted_epoch;
-    uint32_t beats, connects;
+    uint32_t beats, connects, disconnects;
+    uint32_t announced_standbys; /* how many, in the newest announcement to a TaskManager */
+    char announced_standby[32];  /* the last of them */
+    bool stepped_down;           /* told to a standby */
     bool exited;
     uint32_t requests;
 };
@@ -93,6 +96,18 @@ static UNUSED struct weir_effect kept(struct world *w, const struct weir_effect 
     return copy;
 }
 
+static UNUSED void note_announcement(struct jm *jm, const Weir__LeaderAnnouncement *announcement)
+{
+    jm->announced_epoch = announcement->epoch;
+    jm->stepped_down |= announcement->steps_down;
+    if (announcement->steps_down) return;
+    jm->announced_standbys = (uint32_t)announcement->n_standbys;
+    jm->announced_standby[0] = '\0';
+    for (size_t i = 0; i < announcement->n_standbys; i++)
+        snprintf(jm->announced_standby, sizeof jm->announced_standby, "%s",
+            announcement->standbys[i]->rpc_address);
+}
+
 static UNUSED void carry_out(struct world *w, struct jm *jm, const struct weir_effect *effect)
 {
     switch (effect->kind) {
@@ -101,12 +116,13 @@ static UNUSED void carry_out(struct world *w, struct jm *jm, const struct weir_e
         break;
     case WEIR_EFFECT_SEND:
         if (effect->envelope->body_case == WEIR__ENVELOPE__BODY_LEADER_ANNOUNCEMENT)
-            jm->announced_epoch = effect->envelope->leader_announcement->epoch;
+            note_announcement(jm, effect->envelope->leader_announcement);
         if (effect->envelope->body_case == WEIR__ENVELOPE__BODY_GREETING)
             jm->greeted_epoch = effect->envelope->greeting->epoch;
         if (effect->envelope->body_case == WEIR__ENVELOPE__BODY_HEARTBEAT) jm->beats++;
         break;
     case WEIR_EFFECT_CONNECT: jm->connects++; break;
+    case WEIR_EFFECT_DISCONNECT: jm->disconnects++; break;
     case WEIR_EFFECT_EXIT: jm->exited = true; break;
     case WEIR_EFFECT_STORE:
         jm->requests++;
@@ -279,6 +295,52 @@ static UNUSED void greeting(struct world *w, struct jm *jm, const char *name, ui
     struct weir_event event = { .kind = WEIR_EVENT_MESSAGE,
         .from = weir_nodes_intern(&jm->nodes, name),
         .from_incarnation = from_incarnation,
+        .envelope = &envelope };
+    step(w, jm, event);
+}
+
+/* A JobManager says who it is. */
+static UNUSED void greets(struct world *w, struct jm *jm, const char *name, const char *address,
+    uint64_t incarnation, Weir__NodeRole role)
+{
+    Weir__Envelope envelope;
+    weir__envelope__init(&envelope);
+    Weir__Greeting body;
+    weir__greeting__init(&body);
+    Weir__Node node;
+    weir__node__init(&node);
+    node.name = (char *)name;
+    node.rpc_address = (char *)address;
+    node.incarnation = incarnation;
+    body.node = &node;
+    body.role = role;
+    envelope.body_case = WEIR__ENVELOPE__BODY_GREETING;
+    envelope.greeting = &body;
+    struct weir_event event = { .kind = WEIR_EVENT_MESSAGE,
+        .from = weir_nodes_intern(&jm->nodes, name),
+        .from_incarnation = incarnation,
+        .envelope = &envelope };
+    step(w, jm, event);
+}
+
+static UNUSED void steps_down(struct world *w, struct jm *jm, uint32_t from)
+{
+    Weir__Envelope envelope;
+    weir__envelope__init(&envelope);
+    Weir__LeaderAnnouncement body;
+    weir__leader_announcement__init(&body);
+    Weir__Node node;
+    weir__node__init(&node);
+    node.name = (char *)names[from];
+    node.incarnation = 100 + from;
+    body.leader = &node;
+    body.epoch = record_of(w)->epoch;
+    body.steps_down = true;
+    envelope.body_case = WEIR__ENVELOPE__BODY_LEADER_ANNOUNCEMENT;
+    envelope.leader_announcement = &body;
+    struct weir_event event = { .kind = WEIR_EVENT_MESSAGE,
+        .from = weir_nodes_intern(&jm->nodes, names[from]),
+        .from_incarnation = 100 + from,
         .envelope = &envelope };
     step(w, jm, event);
 }

@@ -515,6 +515,110 @@ static void a_lower_name_dials(void **state)
     world_free(w);
 }
 
+static void present(struct world *w, const char *name, const char *address, uint64_t incarnation)
+{
+    char key[64];
+    uint8_t bytes[128];
+    Weir__Node node;
+    weir__node__init(&node);
+    node.name = (char *)name;
+    node.rpc_address = (char *)address;
+    node.incarnation = incarnation;
+    snprintf(key, sizeof key, "candidates/%s", name);
+    ha_put(&w->store, key, bytes, weir__node__pack(&node, bytes));
+}
+
+/* Each restart on a port of its own is another name. */
+static void standbys_that_are_gone_make_room_for_new_ones(void **state)
+{
+    struct world *w = world_new(true);
+    struct jm *a = start(w, 0);
+    uint32_t before = a->connects;
+    for (uint32_t i = 0; i < 3 * LEADER_PEERS_MAX; i++) {
+        char name[32], key[64];
+        snprintf(name, sizeof name, "jm-host:%u", 40000 + i);
+        snprintf(key, sizeof key, "candidates/%s", name);
+        present(w, name, name + 3, 1000 + i);
+        live(w, a, 1);
+        ha_delete(&w->store, key);
+        live(w, a, 1);
+    }
+    assert_int_equal(a->connects, before + 3 * LEADER_PEERS_MAX);
+    assert_int_equal(a->disconnects, 3 * LEADER_PEERS_MAX);
+    world_free(w);
+}
+
+static void who_is_connected_or_configured_is_kept(void **state)
+{
+    struct world *w = world_new(true);
+    struct jm *a = start(w, 0);
+    present(w, "jm-9", "h9:1", 900);
+    live(w, a, 1);
+    connection(w, a, "jm-9", 900, WEIR_CONNECTION_UP);
+    ha_delete(&w->store, "candidates/jm-9"); /* out of contact with the store alone */
+    live(w, a, 3);
+    assert_int_equal(a->disconnects, 0);
+    connection(w, a, "jm-9", 0, WEIR_CONNECTION_RESET);
+    live(w, a, 1);
+    assert_int_equal(a->disconnects, 1);
+    world_free(w);
+}
+
+static void a_standby_at_another_address_is_dialled_there(void **state)
+{
+    struct world *w = world_new(true);
+    struct jm *a = start(w, 0);
+    uint32_t before = a->connects;
+    present(w, "jm-9", "h9:1", 900);
+    live(w, a, 2);
+    assert_int_equal(a->connects, before + 1);
+    present(w, "jm-9", "h9:2", 901);
+    live(w, a, 2);
+    assert_int_equal(a->connects, before + 2);
+    world_free(w);
+}
+
+static void taskmanagers_hear_of_a_standby_with_the_next_beat(void **state)
+{
+    struct world *w = world_new(true);
+    struct jm *a = start(w, 0);
+    connection(w, a, "tm-1", 7, WEIR_CONNECTION_UP);
+    assert_int_equal(a->announced_standbys, 0);
+    connection(w, a, "jm-2", 101, WEIR_CONNECTION_UP);
+    greets(w, a, "jm-2", "h2:1", 101, WEIR__NODE_ROLE__NODE_JOBMANAGER);
+    timer(w, a, LEADER_TAG_BEAT);
+    assert_int_equal(a->announced_standbys, 1);
+    assert_string_equal(a->announced_standby, "h2:1");
+    a->announced_epoch = 0;
+    timer(w, a, LEADER_TAG_BEAT);
+    assert_int_equal(a->announced_epoch, 0); /* once */
+    connection(w, a, "jm-2", 0, WEIR_CONNECTION_RESET);
+    connection(w, a, "tm-2", 8, WEIR_CONNECTION_UP);
+    assert_int_equal(a->announced_epoch, 1);
+    assert_int_equal(a->announced_standbys, 0);
+    world_free(w);
+}
+
+static void a_leader_that_was_told_to_end_is_no_lost_session(void **state)
+{
+    struct world *w = world_new(true);
+    struct jm *a = start(w, 0), *b = start(w, 1);
+    connection(w, a, "jm-2", 101, WEIR_CONNECTION_UP);
+    greets(w, a, "jm-2", "h2:1", 101, WEIR__NODE_ROLE__NODE_JOBMANAGER);
+    step(w, a, (struct weir_event){ .kind = WEIR_EVENT_STOP });
+    assert_true(a->stepped_down);
+    connection(w, b, "jm-1", 100, WEIR_CONNECTION_UP);
+    steps_down(w, b, 0);
+    live(w, b, 2);
+    assert_false(b->leads); /* it still leads: nothing is decided by what it says */
+    ha_delete(&w->store, candidate_of(0));
+    live(w, b, 2);
+    assert_true(b->leads);
+    Weir__LeaderRecord *record = record_of(w);
+    assert_string_equal(record->failovers[0]->reason, "the leader was told to end");
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -546,6 +650,11 @@ int main(void)
         cmocka_unit_test(the_end_of_the_cluster_ends_standbys_and_not_a_new_start),
         cmocka_unit_test(the_failover_history_keeps_the_newest),
         cmocka_unit_test(a_lower_name_dials),
+        cmocka_unit_test(standbys_that_are_gone_make_room_for_new_ones),
+        cmocka_unit_test(who_is_connected_or_configured_is_kept),
+        cmocka_unit_test(a_standby_at_another_address_is_dialled_there),
+        cmocka_unit_test(taskmanagers_hear_of_a_standby_with_the_next_beat),
+        cmocka_unit_test(a_leader_that_was_told_to_end_is_no_lost_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -230,6 +230,47 @@ static void a_stale_leader_learns_that_it_is_one(void **state)
     end(&bench);
 }
 
+static void announce_standby(struct bench *bench, const char *standby, const char *address)
+{
+    Weir__LeaderAnnouncement announcement = WEIR__LEADER_ANNOUNCEMENT__INIT;
+    Weir__Node node = WEIR__NODE__INIT, other = WEIR__NODE__INIT, *standbys = &other;
+    node.name = (char *)"jm-1";
+    node.incarnation = 11;
+    other.name = (char *)standby;
+    other.rpc_address = (char *)address;
+    announcement.epoch = 5;
+    announcement.leader = &node;
+    announcement.standbys = &standbys;
+    announcement.n_standbys = 1;
+    bench_message(bench, "jm-1", 11, WEIR__ENVELOPE__BODY_LEADER_ANNOUNCEMENT, &announcement);
+}
+
+static void standbys_that_the_leader_names_are_dialled(void **state)
+{
+    struct bench bench;
+    start_led(&bench);
+    announce_standby(&bench, "jm-7", "g:1");
+    bench_expect(&bench, "connect jm-7=g:1");
+    announce_standby(&bench, "jm-7", "g:1"); /* known */
+    bench_expect(&bench, "");
+    announce_standby(&bench, "jm-7", "g:2");
+    bench_expect(&bench, "connect jm-7=g:2");
+    /* However many there were: who is gone is not dialled for ever. */
+    int gone = 0;
+    for (uint32_t i = 0; i < 100; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "jm-host:%u", 40000 + i);
+        bench_forget(&bench);
+        announce_standby(&bench, name, name + 3);
+        gone += strstr(bench.text, "disconnect jm-7") != NULL;
+    }
+    assert_int_equal(gone, 1);
+    assert_non_null(strstr(bench.text, "disconnect jm-host:400"));
+    assert_non_null(strstr(bench.text, "connect jm-host:40099=host:40099"));
+    bench_forget(&bench);
+    end(&bench);
+}
+
 static void nobody_announces_another(void **state)
 {
     struct bench bench;
@@ -736,6 +777,17 @@ static void the_store_tells_where_the_leader_is(void **state)
     done.tag.number = 3;
     bench_run(&bench, &done);
     bench_expect(&bench, "");
+    /* The standby is gone, and its name with it. */
+    bench.now_us += 5000000;
+    bench_timer(&bench, WEIR_ROLE_TASKEXECUTOR, TICK);
+    bench_expect(&bench, "watch leader read leader");
+    done.tag.number = 4;
+    bench_run(&bench, &done);
+    bench_expect(&bench, "read candidates");
+    done.tag.number = 5;
+    done.store.entry_count = 0;
+    bench_run(&bench, &done);
+    bench_expect(&bench, "disconnect jm-8");
     end(&bench);
 }
 
@@ -779,6 +831,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_reports_when_it_adopts_and_never_by_itself),
         cmocka_unit_test(a_stale_leader_learns_that_it_is_one),
+        cmocka_unit_test(standbys_that_the_leader_names_are_dialled),
         cmocka_unit_test(nobody_announces_another),
         cmocka_unit_test(standbys_hear_that_the_leaders_process_is_gone),
         cmocka_unit_test(another_incarnation_at_the_leaders_address_is_a_lost_leader),
