@@ -57,6 +57,17 @@ static enum weir_ha_outcome write_record(uint64_t expected, const char *text)
     return embedded_record_write(record(), expected, (const uint8_t *)text, strlen(text), &version, &error);
 }
 
+/* As one of several at once, which they are not here. */
+static enum weir_ha_outcome write_shared(uint64_t expected, const char *text)
+{
+    struct embedded_write write = {
+        .directory = record(), .expected = expected, .value = (const uint8_t *)text, .length = strlen(text)
+    };
+    struct weir_error error = { 0 };
+    embedded_keys_write(root, &write, 1, &error);
+    return write.outcome;
+}
+
 /* --- compare-and-set --- */
 
 /* This program again, as a process of its own: <program> --race <directory> <racer>. Appends a line for each
@@ -74,7 +85,8 @@ static int race(const char *directory, const char *racer)
         if (outcome != WEIR_HA_OK && outcome != WEIR_HA_NOT_FOUND) return 3;
         char next[64];
         snprintf(next, sizeof next, "%d from %s", atoi(outcome == WEIR_HA_OK ? text : "0") + 1, racer);
-        if (write_record(version, next) != WEIR_HA_OK) continue;
+        bool shared = version && atoi(racer) % 2;
+        if ((shared ? write_shared : write_record)(version, next) != WEIR_HA_OK) continue;
         fprintf(wins, "%llu\n", (unsigned long long)version + 1);
         won++;
     }
@@ -231,6 +243,150 @@ static void half_deleted_is_removed_by_the_next_reader(void **state)
     assert_int_equal(rmdir(path), 0);
     assert_int_equal(read_record(&version, text), WEIR_HA_NOT_FOUND);
     assert_int_not_equal(access(record(), F_OK), 0);
+    remove_root();
+}
+
+/* --- several at once --- */
+
+enum { KEYS = 3 };
+
+static const char *key(uint32_t i)
+{
+    static char paths[KEYS + 1][600];
+    snprintf(paths[i], sizeof paths[i], "%s/key%u", root, i);
+    return paths[i];
+}
+
+static uint64_t make_key(uint32_t i)
+{
+    uint64_t version;
+    assert_int_equal(embedded_key_write(key(i), 0, (const uint8_t *)"first", 5, &version, NULL), WEIR_HA_OK);
+    return version;
+}
+
+static void assert_key(uint32_t i, uint64_t version, const char *text)
+{
+    struct weir_buffer value;
+    uint64_t found;
+    weir_buffer_init(&value, weir_test_memory_shared(), 1 << 20);
+    assert_int_equal(embedded_key_read(key(i), &value, &found, NULL), WEIR_HA_OK);
+    assert_true(found == version);
+    assert_int_equal(value.length, strlen(text));
+    assert_memory_equal(value.data, text, value.length);
+    weir_buffer_done(&value);
+}
+
+/* The key's newest file. */
+static const char *newest(uint32_t i, uint64_t version, struct stat *ret)
+{
+    static char path[700];
+    snprintf(path, sizeof path, "%s/%020llu", key(i), (unsigned long long)(version & 0xffffffff));
+    assert_int_equal(stat(path, ret), 0);
+    return path;
+}
+
+static void write_all(struct embedded_write writes[KEYS], const uint64_t versions[KEYS])
+{
+    static const char *const texts[KEYS] = { "nought", "", "the second" };
+    struct weir_error error = { 0 };
+    for (uint32_t i = 0; i < KEYS; i++)
+        writes[i] = (struct embedded_write){ .directory = key(i),
+            .expected = versions[i],
+            .value = (const uint8_t *)texts[i],
+            .length = strlen(texts[i]) };
+    embedded_keys_write(root, writes, KEYS, &error);
+}
+
+static void several_are_written_with_one_file(void **state)
+{
+    new_root();
+    uint64_t versions[KEYS];
+    struct embedded_write writes[KEYS];
+    struct stat status[KEYS];
+    for (uint32_t i = 0; i < KEYS; i++) versions[i] = make_key(i);
+    write_all(writes, versions);
+    for (uint32_t i = 0; i < KEYS; i++) {
+        assert_int_equal(writes[i].outcome, WEIR_HA_OK);
+        assert_true(writes[i].version == versions[i] + 1);
+        newest(i, writes[i].version, &status[i]);
+        assert_int_equal(status[i].st_ino, status[0].st_ino);
+        assert_int_equal(status[i].st_nlink, KEYS);
+        assert_int_equal(status[i].st_mode & 0777, 0444); /* readers need not sync it */
+    }
+    assert_key(0, versions[0] + 1, "nought");
+    assert_key(1, versions[1] + 1, "");
+    assert_key(2, versions[2] + 1, "the second");
+    /* Written alone again, and again together; old ones go. */
+    assert_int_equal(
+        embedded_key_write(key(1), versions[1] + 1, (const uint8_t *)"alone", 5, &versions[1], NULL),
+        WEIR_HA_OK);
+    versions[0]++, versions[2]++;
+    for (uint32_t n = 0; n < WEIR_RECORD_VERSIONS_KEPT; n++) {
+        write_all(writes, versions);
+        for (uint32_t i = 0; i < KEYS; i++) versions[i] = writes[i].version;
+    }
+    assert_key(1, versions[1], "");
+    assert_int_not_equal(access(newest(0, versions[0], &status[0]), F_OK), -1);
+    char first[700];
+    snprintf(first, sizeof first, "%s/%020d", key(0), 1);
+    assert_int_equal(access(first, F_OK), -1);
+    remove_root();
+}
+
+static void of_several_each_wins_or_loses_alone(void **state)
+{
+    new_root();
+    uint64_t versions[KEYS] = { make_key(0), make_key(1) };
+    versions[2] = versions[0]; /* of a key that is not there */
+    uint64_t stale = versions[1];
+    assert_int_equal(
+        embedded_key_write(key(1), stale, (const uint8_t *)"faster", 6, &versions[1], NULL), WEIR_HA_OK);
+    struct embedded_write writes[KEYS];
+    write_all(writes, (uint64_t[KEYS]){ versions[0], stale, versions[2] });
+    assert_int_equal(writes[0].outcome, WEIR_HA_OK);
+    assert_int_equal(writes[1].outcome, WEIR_HA_CONFLICT);
+    assert_int_equal(writes[2].outcome, WEIR_HA_NOT_FOUND);
+    assert_key(0, versions[0] + 1, "nought");
+    assert_key(1, versions[1], "faster");
+    /* Made anew since: of another birth. */
+    assert_int_equal(weir_directory_remove(key(0), NULL), WEIR_OK);
+    uint64_t anew = make_key(0);
+    assert_true(anew != versions[0]);
+    write_all(writes, (uint64_t[KEYS]){ versions[0], versions[1], versions[2] });
+    assert_int_equal(writes[0].outcome, WEIR_HA_CONFLICT);
+    assert_int_equal(writes[1].outcome, WEIR_HA_OK);
+    assert_key(0, anew, "first");
+    remove_root();
+}
+
+static void damage_of_a_shared_file_is_named(void **state)
+{
+    new_root();
+    uint64_t versions[KEYS];
+    struct embedded_write writes[KEYS];
+    struct stat status;
+    for (uint32_t i = 0; i < KEYS; i++) versions[i] = make_key(i);
+    write_all(writes, versions);
+    const char *path = newest(2, writes[2].version, &status);
+    assert_int_equal(chmod(path, 0644), 0);
+    for (off_t at = 0; at < status.st_size; at++) {
+        int descriptor = open(path, O_RDWR | O_CLOEXEC);
+        uint8_t byte, flipped;
+        assert_int_equal(pread(descriptor, &byte, 1, at), 1);
+        flipped = byte ^ 0x20;
+        assert_int_equal(pwrite(descriptor, &flipped, 1, at), 1);
+        struct weir_buffer value;
+        uint64_t found;
+        struct weir_error error = { 0 };
+        weir_buffer_init(&value, weir_test_memory_shared(), 1 << 20);
+        enum weir_ha_outcome outcome = embedded_key_read(key(2), &value, &found, &error);
+        bool read = outcome == WEIR_HA_OK && value.length == 10 && !memcmp(value.data, "the second", 10);
+        assert_true(read || outcome == WEIR_HA_UNAVAILABLE); /* never anything else */
+        if (!read) assert_non_null(strstr(error.message, path));
+        weir_buffer_done(&value);
+        assert_int_equal(pwrite(descriptor, &byte, 1, at), 1);
+        close(descriptor);
+    }
     remove_root();
 }
 
@@ -412,6 +568,9 @@ int main(int count, char **arguments)
         cmocka_unit_test(deleted_is_absent),
         cmocka_unit_test(half_deleted_is_absent),
         cmocka_unit_test(half_deleted_is_removed_by_the_next_reader),
+        cmocka_unit_test(several_are_written_with_one_file),
+        cmocka_unit_test(of_several_each_wins_or_loses_alone),
+        cmocka_unit_test(damage_of_a_shared_file_is_named),
         cmocka_unit_test(damage_is_named),
         cmocka_unit_test(a_killed_holder_is_gone_at_once),
         cmocka_unit_test(files_of_the_dead_are_swept),

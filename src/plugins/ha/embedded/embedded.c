@@ -23,6 +23,7 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 enum {
     PATH_BYTES = 4096,
@@ -30,20 +31,29 @@ enum {
     WATCHES_MAX = 4096,
     CANDIDATES_MAX = 32,
     ENTRIES_MAX = 16384,
-    WORKERS = 4,
+    WORKERS_MAX = 8, /* started when there is work for them */
+    WRITES_AT_ONCE_MAX = EMBEDDED_WRITES_MAX,
     LOOK_AHEAD_MAX = 256, /* requests looked at for one that may go now */
     LEASE_CHECK_MS = 100,
     LEASE_DEFAULT_MS = 3000
 };
 #define CANDIDATES "candidates/"
 #define RECORDS    "jobs/"
+#define EVERYTHING "records" /* the directory of all that is not ephemeral */
 
 struct request {
     struct request *next;
     uint64_t number;
     struct weir_ha_operation operation;
     char *key;
+    uint64_t key_hash;
     uint8_t *value;
+};
+
+/* What a worker carries out at a time: one request, or writes of as many jobs' records. */
+struct batch {
+    struct request *requests[WRITES_AT_ONCE_MAX];
+    uint32_t count;
 };
 
 struct ephemeral {
@@ -70,14 +80,14 @@ struct weir_ha_session {
     struct weir_ha_config config;
     char root[PATH_BYTES];
     uint64_t lease_ns;
-    pthread_t workers[WORKERS], watcher;
-    uint32_t workers_started;
+    pthread_t workers[WORKERS_MAX], watcher;
+    uint32_t workers_started; /* the loop's */
     bool watcher_started;
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t condition;
     struct request *first, **last;
-    const struct request *under_way[WORKERS];
-    uint32_t under_way_count;
+    const struct request *under_way[WORKERS_MAX * WRITES_AT_ONCE_MAX];
+    uint32_t queued_count, under_way_count, idle_workers;
     bool closing;
     struct watch *watches;
     uint32_t watch_count;
@@ -181,7 +191,7 @@ static void key_path(const struct weir_ha_session *session, const char *key, cha
     if (is_ephemeral(key))
         snprintf(path, PATH_BYTES, "%.3800s/candidates", session->root);
     else
-        snprintf(path, PATH_BYTES, "%.3800s/records/%.255s", session->root, key);
+        snprintf(path, PATH_BYTES, "%.3800s/" EVERYTHING "/%.255s", session->root, key);
 }
 
 /* --- the worker --- */
@@ -369,61 +379,127 @@ static bool is_of_one_job(const struct request *request)
     return strncmp(request->key, RECORDS, sizeof RECORDS - 1) == 0;
 }
 
+static bool is_same_key(const struct request *one, const struct request *other)
+{
+    return one->key_hash == other->key_hash && strcmp(one->key, other->key) == 0;
+}
+
 /* Whether it may go beside what is under way. */
 static bool may_go(const struct weir_ha_session *session, const struct request *request)
 {
+    if (session->under_way_count && !is_of_one_job(request)) return false;
     for (uint32_t i = 0; i < session->under_way_count; i++) {
         const struct request *other = session->under_way[i];
-        if (!is_of_one_job(request) || !is_of_one_job(other) || strcmp(request->key, other->key) == 0)
-            return false;
+        if (!is_of_one_job(other) || is_same_key(request, other)) return false;
     }
     return true;
 }
 
-/* The first request that may go now, taken from the queue; one that may not holds up those behind it, unless
- * all of them are of jobs of their own. With the mutex held. */
-static struct request *take_request(struct weir_ha_session *session)
+/* A write of a job's record that is there: several may share a file. */
+static bool may_share(const struct request *request)
 {
-    struct request **at = &session->first, *request;
-    for (uint32_t i = 0; i < LOOK_AHEAD_MAX && (request = *at); i++, at = &request->next) {
-        if (at != &session->first && !is_of_one_job(request)) return NULL;
-        if (may_go(session, request)) break;
-        if (!is_of_one_job(request)) return NULL;
-    }
-    if (!(request = *at) || !may_go(session, request)) return NULL;
+    return request->operation.kind == WEIR_HA_SET && request->operation.version && is_of_one_job(request) &&
+           key_is_valid(request->key);
+}
+
+static void take(struct weir_ha_session *session, struct request **at, struct batch *batch)
+{
+    struct request *request = *at;
     *at = request->next;
     if (!*at) session->last = at;
+    session->queued_count--;
     session->under_way[session->under_way_count++] = request;
-    return request;
+    batch->requests[batch->count++] = request;
 }
 
-static void end_request(struct weir_ha_session *session, struct request *request)
+/* The first request that may go now, taken from the queue, and writes that can be shared with it; one that
+ * may not go holds up those behind it, unless all of them are of jobs of their own. With the mutex held. */
+static bool take_batch(struct weir_ha_session *session, struct batch *batch)
+{
+    uint32_t most = WEIR_MIN(session->queued_count / WORKERS_MAX + 1, (uint32_t)WRITES_AT_ONCE_MAX);
+    struct request **at = &session->first, *request;
+    batch->count = 0;
+    for (uint32_t i = 0; i < LOOK_AHEAD_MAX && batch->count < most && (request = *at); i++) {
+        if (at != &session->first && !is_of_one_job(request)) break;
+        if (batch->count && !may_share(request)) break; /* those behind it may be of its job */
+        if (may_go(session, request)) {
+            take(session, at, batch);
+            if (!may_share(request)) break;
+        } else {
+            if (!is_of_one_job(request)) break;
+            at = &request->next;
+        }
+    }
+    return batch->count;
+}
+
+static void end_batch(struct weir_ha_session *session, struct batch *batch)
 {
     pthread_mutex_lock(&session->mutex);
-    uint32_t i = 0;
-    while (session->under_way[i] != request) i++;
-    session->under_way[i] = session->under_way[--session->under_way_count];
-    if (session->first) pthread_cond_broadcast(&session->condition);
+    for (uint32_t done = 0; done < batch->count; done++) {
+        uint32_t i = 0;
+        while (session->under_way[i] != batch->requests[done]) i++;
+        session->under_way[i] = session->under_way[--session->under_way_count];
+    }
     pthread_mutex_unlock(&session->mutex);
-    free_request(session, request);
+    for (uint32_t i = 0; i < batch->count; i++) free_request(session, batch->requests[i]);
 }
 
+static void write_shared(
+    struct weir_ha_session *session, const struct batch *batch, struct message *messages[WRITES_AT_ONCE_MAX])
+{
+    struct embedded_write writes[WRITES_AT_ONCE_MAX];
+    struct weir_error error = { 0 };
+    char path[PATH_BYTES];
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const struct request *request = batch->requests[i];
+        key_path(session, request->key, path);
+        writes[i] = (struct embedded_write){ .directory = weir_arena_string(&messages[i]->arena, path),
+            .expected = request->operation.version,
+            .value = request->value,
+            .length = request->operation.length };
+    }
+    snprintf(path, sizeof path, "%.3800s/" EVERYTHING, session->root);
+    embedded_keys_write(path, writes, batch->count, &error);
+    for (uint32_t i = 0; i < batch->count; i++) {
+        messages[i]->outcome = writes[i].outcome;
+        if (writes[i].outcome == WEIR_HA_OK)
+            add_entry(messages[i], batch->requests[i]->key, true, writes[i].version, NULL);
+    }
+}
+
+static void carry_out_batch(struct weir_ha_session *session, const struct batch *batch)
+{
+    struct message *messages[WRITES_AT_ONCE_MAX];
+    for (uint32_t i = 0; i < batch->count; i++) {
+        messages[i] = new_message(session, MESSAGE_DONE, batch->requests[i]->key);
+        messages[i]->request = batch->requests[i]->number;
+    }
+    struct weir_error error = { 0 };
+    if (batch->count == 1)
+        messages[0]->outcome = carry_out(session, batch->requests[0], messages[0], &error);
+    else
+        write_shared(session, batch, messages);
+    for (uint32_t i = 0; i < batch->count; i++) post(messages[i]);
+}
+
+/* Whoever has taken something wakes another one when there is more. */
 static void *worker_main(void *argument)
 {
     struct weir_ha_session *session = argument;
     for (;;) {
-        struct request *request;
+        struct batch batch;
         pthread_mutex_lock(&session->mutex);
-        while (!(request = take_request(session)) && !(session->closing && !session->first))
+        session->idle_workers++;
+        while (!take_batch(session, &batch) && !(session->closing && !session->first))
             pthread_cond_wait(&session->condition, &session->mutex);
+        session->idle_workers--;
+        if (!batch.count || (session->first && session->idle_workers))
+            pthread_cond_signal(&session->condition);
         pthread_mutex_unlock(&session->mutex);
-        if (!request) return NULL;
-        struct message *message = new_message(session, MESSAGE_DONE, request->key);
-        struct weir_error error = { 0 };
-        message->request = request->number;
-        message->outcome = carry_out(session, request, message, &error);
-        post(message);
-        end_request(session, request);
+        if (!batch.count) return NULL;
+        carry_out_batch(session, &batch);
+        end_batch(session, &batch);
     }
 }
 
@@ -674,6 +750,12 @@ static enum weir_error_code open_descriptors(struct weir_ha_session *session, st
     return WEIR_OK;
 }
 
+static void start_worker(struct weir_ha_session *session)
+{
+    session->workers_started +=
+        pthread_create(&session->workers[session->workers_started], NULL, worker_main, session) == 0;
+}
+
 static void embedded_close(struct weir_ha_session *session);
 
 static enum weir_error_code embedded_open(
@@ -697,15 +779,14 @@ static enum weir_error_code embedded_open(
     char path[PATH_BYTES];
     key_path(session, CANDIDATES, path);
     enum weir_error_code code = weir_directory_create(path, reterr);
-    snprintf(path, sizeof path, "%.3800s/records", session->root);
+    snprintf(path, sizeof path, "%.3800s/" EVERYTHING, session->root);
     if (!code) code = weir_directory_create(path, reterr);
+    if (!code) embedded_keys_sweep(path);
     if (!code) code = refuse_network(session->root, reterr);
     if (!code) code = check_machine(session->root, reterr);
     if (!code) code = open_descriptors(session, reterr);
     if (!code) {
-        while (session->workers_started < WORKERS &&
-               pthread_create(&session->workers[session->workers_started], NULL, worker_main, session) == 0)
-            session->workers_started++;
+        start_worker(session);
         session->watcher_started = pthread_create(&session->watcher, NULL, watcher_main, session) == 0;
         if (!session->workers_started || !session->watcher_started)
             code = weir_error_set(reterr, WEIR_E_IO, "cannot start the threads of the embedded HA driver");
@@ -732,13 +813,17 @@ static void embedded_submit(struct weir_ha_session *session, uint64_t number,
     request->key = memcpy(weir_memory_allocate(memory, key_bytes), operations[0].key, key_bytes);
     request->value = weir_memory_allocate(memory, operations[0].length + 1);
     if (operations[0].length) memcpy(request->value, operations[0].value, operations[0].length);
+    request->key_hash = XXH3_64bits(request->key, key_bytes);
     request->operation.key = request->key;
     request->operation.value = request->value;
     pthread_mutex_lock(&session->mutex);
     *session->last = request;
     session->last = &request->next;
-    pthread_cond_broadcast(&session->condition);
+    session->queued_count++;
+    bool more_workers = session->queued_count > WORKERS_MAX && session->workers_started < WORKERS_MAX;
+    pthread_cond_signal(&session->condition);
     pthread_mutex_unlock(&session->mutex);
+    if (more_workers) start_worker(session);
 }
 
 static void embedded_watch(struct weir_ha_session *session, const char *key)

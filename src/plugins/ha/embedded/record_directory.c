@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "record_directory.h"
+#include "base/assert.h"
 #include "os/file.h"
 #include <dirent.h>
 #include <errno.h>
@@ -16,10 +17,15 @@
 
 /*
  * A version's file: "WEIRREC1", u8 kind (V value, D deleted), 7 bytes zero, u64 length, u64 XXH3 of the
- * value, value. Little-endian.
+ * value, value. Or, with a name in each of several records: "WEIRRECS", u64 count, u64 XXH3 of the table,
+ * 8 bytes zero, the table (u64 XXH3 of the directory's name, u64 version, u64 offset, u64 length, u64 XXH3 of
+ * the value), values. Little-endian.
  */
 enum {
     HEADER_BYTES = 32,
+    SHARED_ENTRY_BYTES = 40,
+    MODE_LINKED = 0644, /* its names may be lost yet */
+    MODE_SYNCED = 0444, /* every directory that names it was synced */
     PATH_BYTES = 4096,
     READ_TRIES_MAX = 100,
     TEMPORARIES_SWEPT_EVERY = 64,
@@ -27,7 +33,7 @@ enum {
     BIRTH_BYTES = 8
 };
 #define NUMBER_MASK UINT64_C(0xffffffff)
-static const char magic[8] = "WEIRREC1";
+static const char magic[8] = "WEIRREC1", shared_magic[8] = "WEIRRECS";
 
 static void version_path(char path[PATH_BYTES], const char *directory, uint64_t version)
 {
@@ -66,8 +72,25 @@ static uint64_t get_u64(const uint8_t *from)
     return value;
 }
 
-/* A synced file under a name that nobody else has. */
-static bool write_temporary(
+/* A file under a name that nobody else has, to be written; -1: cannot. */
+static int open_temporary(const char *path)
+{
+    return open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, MODE_LINKED);
+}
+
+/* Closes it and takes it away when it is not good. The descriptor, or -1. */
+static int finish_temporary(const char *path, int descriptor, bool good, struct weir_error *reterr)
+{
+    if (good) return descriptor;
+    weir_os_error_set(reterr, errno, "cannot write %s", path);
+    if (descriptor < 0) return -1;
+    close(descriptor);
+    unlink(path);
+    return -1;
+}
+
+/* A synced file under a name that nobody else has, open. -1: it cannot be written. */
+static int write_temporary(
     const char *path, char kind, const uint8_t *value, size_t length, struct weir_error *reterr)
 {
     uint8_t header[HEADER_BYTES] = { 0 };
@@ -75,13 +98,10 @@ static bool write_temporary(
     header[8] = (uint8_t)kind;
     put_u64(header + 16, length);
     put_u64(header + 24, XXH3_64bits(value, length));
-    int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    int descriptor = open_temporary(path);
     bool good = descriptor >= 0 && write_whole(descriptor, header, sizeof header) &&
                 write_whole(descriptor, value, length) && fsync(descriptor) == 0;
-    if (!good) weir_os_error_set(reterr, errno, "cannot write %s", path);
-    if (descriptor >= 0) close(descriptor);
-    if (!good) unlink(path);
-    return good;
+    return finish_temporary(path, descriptor, good, reterr);
 }
 
 struct versions {
@@ -119,11 +139,10 @@ static bool remove_below(const char *directory, const struct versions *versions,
     return true;
 }
 
-static void prune(const char *directory)
+static void prune(const char *directory, const struct versions *versions)
 {
-    struct versions versions;
-    if (list_versions(directory, &versions) && versions.highest >= WEIR_RECORD_VERSIONS_KEPT)
-        remove_below(directory, &versions, versions.highest - WEIR_RECORD_VERSIONS_KEPT + 1);
+    if (versions->highest >= WEIR_RECORD_VERSIONS_KEPT)
+        remove_below(directory, versions, versions->highest - WEIR_RECORD_VERSIONS_KEPT + 1);
 }
 
 /* What writers that died left behind. Only those that nobody can be writing any more. */
@@ -165,18 +184,17 @@ static void temporary_path(char path[PATH_BYTES], const char *directory)
  * never vanishes before the older ones: so it had not been pruned when fewer than that are above it now. Its
  * predecessor is gone when the record was deleted.
  */
-static bool is_successor(const char *directory, uint64_t expected)
+static bool is_successor(const char *directory, uint64_t expected, struct versions *ret)
 {
-    struct versions versions;
     char before[PATH_BYTES];
     version_path(before, directory, expected);
     if (expected && access(before, F_OK) != 0) return false;
-    return list_versions(directory, &versions) && versions.highest < expected + 1 + WEIR_RECORD_VERSIONS_KEPT;
+    return list_versions(directory, ret) && ret->highest < expected + 1 + WEIR_RECORD_VERSIONS_KEPT;
 }
 
-/* Decides by link(). */
-static enum weir_ha_outcome link_version(
-    const char *directory, const char *temporary, uint64_t expected, struct weir_error *reterr)
+/* Decides by link(). Won: the directory is to be synced yet. */
+static enum weir_ha_outcome link_version(const char *directory, const char *temporary, uint64_t expected,
+    struct versions *ret, struct weir_error *reterr)
 {
     char path[PATH_BYTES];
     version_path(path, directory, expected + 1);
@@ -186,15 +204,22 @@ static enum weir_ha_outcome link_version(
         weir_os_error_set(reterr, errno, "cannot link %s", path);
         return WEIR_HA_UNAVAILABLE;
     }
-    if (!is_successor(directory, expected)) {
-        unlink(path);
-        return WEIR_HA_CONFLICT;
-    }
-    if (!sync_directory(directory)) {
-        weir_os_error_set(reterr, errno, "cannot sync %s", directory);
-        return WEIR_HA_UNKNOWN;
-    }
-    return WEIR_HA_OK;
+    if (is_successor(directory, expected, ret)) return WEIR_HA_OK;
+    unlink(path);
+    return WEIR_HA_CONFLICT;
+}
+
+static enum weir_ha_outcome sync_link(const char *directory, struct weir_error *reterr)
+{
+    if (sync_directory(directory)) return WEIR_HA_OK;
+    weir_os_error_set(reterr, errno, "cannot sync %s", directory);
+    return WEIR_HA_UNKNOWN;
+}
+
+/* Whoever reads it needs not sync any more. Only a hint: lost, it is synced again. */
+static void mark_synced(int descriptor)
+{
+    (void)!fchmod(descriptor, MODE_SYNCED);
 }
 
 /* ---------------------------------------------------------------- births */
@@ -242,15 +267,17 @@ static enum weir_ha_outcome write_version(const char *directory, const uint64_t 
 {
     char temporary[PATH_BYTES];
     temporary_path(temporary, directory);
-    if (!write_temporary(temporary, kind, value, length, reterr))
-        return access(directory, F_OK) == 0 ? WEIR_HA_UNAVAILABLE : WEIR_HA_NOT_FOUND;
-    if (birth && birth_of(directory) != *birth) {
-        unlink(temporary);
-        return WEIR_HA_CONFLICT;
-    }
-    enum weir_ha_outcome outcome = link_version(directory, temporary, expected, reterr);
+    int descriptor = write_temporary(temporary, kind, value, length, reterr);
+    if (descriptor < 0) return access(directory, F_OK) == 0 ? WEIR_HA_UNAVAILABLE : WEIR_HA_NOT_FOUND;
+    struct versions versions;
+    enum weir_ha_outcome outcome = WEIR_HA_CONFLICT;
+    if (!birth || birth_of(directory) == *birth)
+        outcome = link_version(directory, temporary, expected, &versions, reterr);
+    if (outcome == WEIR_HA_OK) outcome = sync_link(directory, reterr);
+    if (outcome == WEIR_HA_OK) mark_synced(descriptor);
+    close(descriptor);
     unlink(temporary);
-    if (outcome == WEIR_HA_OK) prune(directory);
+    if (outcome == WEIR_HA_OK) prune(directory, &versions);
     if (outcome == WEIR_HA_OK && expected % TEMPORARIES_SWEPT_EVERY == 0)
         remove_temporaries(directory, time(NULL) - TEMPORARY_SECONDS_MAX);
     return outcome;
@@ -290,6 +317,83 @@ enum weir_ha_outcome embedded_key_write(const char *directory, uint64_t expected
     return write_version(directory, &birth, expected & NUMBER_MASK, 'V', value, length, reterr);
 }
 
+/* ---------------------------------------------------------------- several at once */
+
+static uint64_t name_hash(const char *directory)
+{
+    const char *slash = strrchr(directory, '/');
+    const char *name = slash ? slash + 1 : directory;
+    return XXH3_64bits(name, strlen(name));
+}
+
+/* As write_temporary(), with the values of all. */
+static int write_shared(
+    const char *path, const struct embedded_write *writes, uint32_t count, struct weir_error *reterr)
+{
+    uint8_t head[HEADER_BYTES + EMBEDDED_WRITES_MAX * SHARED_ENTRY_BYTES] = { 0 };
+    size_t head_bytes = HEADER_BYTES + (size_t)count * SHARED_ENTRY_BYTES, offset = head_bytes;
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t *entry = head + HEADER_BYTES + (size_t)i * SHARED_ENTRY_BYTES;
+        put_u64(entry, name_hash(writes[i].directory));
+        put_u64(entry + 8, (writes[i].expected & NUMBER_MASK) + 1);
+        put_u64(entry + 16, offset);
+        put_u64(entry + 24, writes[i].length);
+        put_u64(entry + 32, XXH3_64bits(writes[i].value, writes[i].length));
+        offset += writes[i].length;
+    }
+    memcpy(head, shared_magic, sizeof shared_magic);
+    put_u64(head + 8, count);
+    put_u64(head + 16, XXH3_64bits(head + HEADER_BYTES, head_bytes - HEADER_BYTES));
+    int descriptor = open_temporary(path);
+    bool good = descriptor >= 0 && write_whole(descriptor, head, head_bytes);
+    for (uint32_t i = 0; good && i < count; i++)
+        good = write_whole(descriptor, writes[i].value, writes[i].length);
+    good = good && fsync(descriptor) == 0;
+    return finish_temporary(path, descriptor, good, reterr);
+}
+
+void embedded_keys_write(
+    const char *parent, struct embedded_write *writes, uint32_t count, struct weir_error *reterr)
+{
+    WEIR_ASSERT(count <= EMBEDDED_WRITES_MAX);
+    char temporary[PATH_BYTES];
+    temporary_path(temporary, parent);
+    int descriptor = write_shared(temporary, writes, count, reterr);
+    struct versions versions[EMBEDDED_WRITES_MAX];
+    for (uint32_t i = 0; i < count; i++) {
+        struct embedded_write *write = &writes[i];
+        uint64_t birth = write->expected & ~NUMBER_MASK, number = write->expected & NUMBER_MASK;
+        write->version = birth | (number + 1);
+        if (access(write->directory, F_OK) != 0)
+            write->outcome = WEIR_HA_NOT_FOUND;
+        else if (descriptor < 0)
+            write->outcome = WEIR_HA_UNAVAILABLE;
+        else if (birth_of(write->directory) != birth)
+            write->outcome = WEIR_HA_CONFLICT;
+        else
+            write->outcome = link_version(write->directory, temporary, number, &versions[i], reterr);
+    }
+    bool all_synced = true;
+    for (uint32_t i = 0; i < count; i++) {
+        if (writes[i].outcome != WEIR_HA_OK) continue;
+        writes[i].outcome = sync_link(writes[i].directory, reterr);
+        all_synced = all_synced && writes[i].outcome == WEIR_HA_OK;
+    }
+    if (descriptor < 0) return;
+    if (all_synced) mark_synced(descriptor);
+    close(descriptor);
+    unlink(temporary);
+    for (uint32_t i = 0; i < count; i++)
+        if (writes[i].outcome == WEIR_HA_OK) prune(writes[i].directory, &versions[i]);
+}
+
+void embedded_keys_sweep(const char *parent)
+{
+    remove_temporaries(parent, time(NULL) - TEMPORARY_SECONDS_MAX);
+}
+
+/* ---------------------------------------------------------------- deleting */
+
 /* The version that says "deleted" decides; what cannot be removed now reads as absent, and whoever reads it
  * next goes on here. It goes last: without it an older version would be the highest, and the record there
  * again. Names are never used twice. */
@@ -328,37 +432,85 @@ enum weir_ha_outcome embedded_key_delete(const char *directory, uint64_t expecte
     return delete_version(directory, &birth, expected & NUMBER_MASK, reterr);
 }
 
+/* ---------------------------------------------------------------- reading */
+
+/* Where a value lies in its file. */
+struct extent {
+    uint64_t offset, length, hash;
+    bool deleted, synced;
+};
+
+static bool read_at(int descriptor, void *to, size_t length, uint64_t offset)
+{
+    for (size_t have = 0; have < length;) {
+        ssize_t got = pread(descriptor, (char *)to + have, length - have, (off_t)(offset + have));
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return false;
+        have += (size_t)got;
+    }
+    return true;
+}
+
+/* In a file that several records have. */
+static bool find_shared(int descriptor, const uint8_t header[HEADER_BYTES], const char *directory,
+    uint64_t version, struct extent *ret)
+{
+    uint8_t table[EMBEDDED_WRITES_MAX * SHARED_ENTRY_BYTES];
+    uint64_t count = get_u64(header + 8), name = name_hash(directory);
+    if (count > EMBEDDED_WRITES_MAX) return false;
+    size_t bytes = (size_t)count * SHARED_ENTRY_BYTES;
+    if (!read_at(descriptor, table, bytes, HEADER_BYTES) || XXH3_64bits(table, bytes) != get_u64(header + 16))
+        return false;
+    for (const uint8_t *entry = table; entry < table + bytes; entry += SHARED_ENTRY_BYTES) {
+        if (get_u64(entry) != name || get_u64(entry + 8) != version) continue;
+        ret->offset = get_u64(entry + 16);
+        ret->length = get_u64(entry + 24);
+        ret->hash = get_u64(entry + 32);
+        return true;
+    }
+    return false;
+}
+
+static bool find_value(int descriptor, const char *directory, uint64_t version, struct extent *ret)
+{
+    uint8_t header[HEADER_BYTES];
+    struct stat status;
+    *ret = (struct extent){ 0 };
+    if (fstat(descriptor, &status) != 0 || !read_at(descriptor, header, sizeof header, 0)) return false;
+    ret->synced = !(status.st_mode & S_IWUSR);
+    if (memcmp(header, shared_magic, sizeof shared_magic) == 0)
+        return find_shared(descriptor, header, directory, version, ret);
+    ret->offset = HEADER_BYTES;
+    ret->length = get_u64(header + 16);
+    ret->hash = get_u64(header + 24);
+    ret->deleted = header[8] == 'D';
+    return memcmp(header, magic, sizeof magic) == 0;
+}
+
 /* OK, NOT_FOUND (it vanished: list again), or UNAVAILABLE. */
-static enum weir_ha_outcome read_version(
-    const char *path, struct weir_buffer *value, bool *ret_deleted, struct weir_error *reterr)
+static enum weir_ha_outcome read_version(const char *directory, uint64_t version, struct weir_buffer *value,
+    struct extent *ret, struct weir_error *reterr)
 {
     size_t start = value->length;
+    char path[PATH_BYTES];
+    version_path(path, directory, version);
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) {
         if (errno == ENOENT) return WEIR_HA_NOT_FOUND;
         weir_os_error_set(reterr, errno, "cannot open %s", path);
         return WEIR_HA_UNAVAILABLE;
     }
-    uint8_t header[HEADER_BYTES];
-    ssize_t got = read(descriptor, header, sizeof header);
-    uint64_t length = got == HEADER_BYTES ? get_u64(header + 16) : 0;
-    bool good =
-        got == HEADER_BYTES && memcmp(header, magic, sizeof magic) == 0 && length <= WEIR_HA_VALUE_BYTES_MAX;
-    char *to = good ? weir_buffer_reserve(value, length + 1) : NULL;
-    for (uint64_t have = 0; to && good && have < length;) {
-        got = read(descriptor, to + have, length - have);
-        if (got < 0 && errno == EINTR) continue;
-        good = got > 0;
-        have += good ? (uint64_t)got : 0;
-    }
+    bool good = find_value(descriptor, directory, version, ret) && ret->length <= WEIR_HA_VALUE_BYTES_MAX;
+    char *to = good ? weir_buffer_reserve(value, ret->length + 1) : NULL;
+    good =
+        to && read_at(descriptor, to, ret->length, ret->offset) && XXH3_64bits(to, ret->length) == ret->hash;
     close(descriptor);
-    if (!to || !good || XXH3_64bits(to, length) != get_u64(header + 24)) {
+    if (!good) {
         value->length = start;
         weir_error_set(reterr, WEIR_E_STATE, "%s is damaged: its length or checksum is wrong", path);
         return WEIR_HA_UNAVAILABLE;
     }
-    value->length = start + length;
-    *ret_deleted = header[8] == 'D';
+    value->length = start + ret->length;
     return WEIR_HA_OK;
 }
 
@@ -374,18 +526,19 @@ enum weir_ha_outcome embedded_record_read(
             return WEIR_HA_UNAVAILABLE;
         }
         if (!versions.count) return WEIR_HA_NOT_FOUND; /* being created, or removed */
-        char path[PATH_BYTES];
-        version_path(path, directory, versions.highest);
-        bool deleted = false;
-        enum weir_ha_outcome outcome = read_version(path, value, &deleted, reterr);
+        struct extent extent;
+        enum weir_ha_outcome outcome = read_version(directory, versions.highest, value, &extent, reterr);
         if (outcome == WEIR_HA_NOT_FOUND) continue;
         if (outcome != WEIR_HA_OK) return outcome;
-        if (!sync_directory(directory)) {
-            if (errno == ENOENT) continue;
+        if (!extent.synced && !sync_directory(directory)) {
+            if (errno == ENOENT) {
+                value->length = start;
+                continue;
+            }
             weir_os_error_set(reterr, errno, "cannot sync %s", directory);
             return WEIR_HA_UNAVAILABLE;
         }
-        if (deleted) {
+        if (extent.deleted) {
             value->length = start;
             finish_removal(directory); /* its deleter may have died over it */
             return WEIR_HA_NOT_FOUND;
