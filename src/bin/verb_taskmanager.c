@@ -19,6 +19,9 @@
 #include <strings.h>
 #include <unistd.h>
 
+/* Longer than it takes to send the tasks of a failed region back. */
+enum { STATE_MEMORY_KEPT_MS = 10000 };
+
 struct taskmanager {
     struct cluster_setup setup;
     char name[256];
@@ -52,7 +55,9 @@ static bool set_budgets(struct taskmanager *manager)
         return false;
     }
     const struct weir_memory_sizes *sizes = &manager->sizes;
-    if (sizes->limited) weir_os_memory()->limit_bytes = (size_t)weir_memory_sizes_allocated_bytes_max(sizes);
+    size_t most = (size_t)weir_memory_sizes_allocated_bytes_max(sizes);
+    if (sizes->limited) weir_os_memory()->limit_bytes = most;
+    weir_os_memory_keep_blocks(sizes->limited ? most : weir_os_physical_bytes() / 2, STATE_MEMORY_KEPT_MS);
     weir_memory_child_init(&manager->network, weir_os_memory(), (size_t)sizes->network_bytes);
     if (sizes->limited)
         weir_log(WEIR_LOG_INFO, "weir.taskmanager",

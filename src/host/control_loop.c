@@ -4,6 +4,7 @@
 #include "host/timers.h"
 #include "os/clock.h"
 #include "os/log.h"
+#include "os/memory.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -702,6 +703,7 @@ static void on_stop_descriptor(uv_poll_t *poll, int status, int events)
 static void on_beat(uv_timer_t *timer)
 {
     struct weir_control_loop *loop = timer->data;
+    weir_os_memory_give_back();
     if (loop->ha && loop->config.ha->beat) loop->config.ha->beat(loop->ha);
 }
 

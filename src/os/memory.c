@@ -5,58 +5,84 @@
 #include <unistd.h>
 
 #ifdef WEIR_OS_JEMALLOC
+#include "os/clock.h"
+#include "os/memory_blocks.h"
 #include <jemalloc/jemalloc.h>
-#include <sys/mman.h>
 
 /* Few arenas: slot threads work out of arenas and pages of their own, so that contention is rare and idle
  * memory counts. */
 const char *malloc_conf = "narenas:4,dirty_decay_ms:3000,muzzy_decay_ms:0,metadata_thp:disabled";
 
-enum { HUGE_PAGE_BYTES = 2 << 20, HUGE_BLOCK_BYTES_MIN = 2 << 20 };
+static _Atomic size_t keep_bytes_max; /* in use and kept together; 0: nothing is kept */
+static _Atomic int64_t keep_ns;
+
+static size_t may_be_kept(const struct weir_memory *memory)
+{
+    size_t most = atomic_load_explicit(&keep_bytes_max, memory_order_relaxed);
+    size_t used = atomic_load_explicit(&memory->used_bytes, memory_order_relaxed);
+    return most > used ? most - used : 0;
+}
 
 /* Large blocks are what state lies in and is looked up by at random: in huge pages, where the kernel has
  * them, few address translations are missed and few faults are taken. */
-static void *map_block(size_t bytes)
+static void *allocate_block(struct weir_memory *memory, size_t bytes, size_t alignment)
 {
-    size_t wanted = (bytes + 4095) & ~(size_t)4095, mapped = wanted + HUGE_PAGE_BYTES;
-    char *start = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (start == MAP_FAILED) return NULL;
-    size_t before = -(uintptr_t)start & (HUGE_PAGE_BYTES - 1);
-    if (before) munmap(start, before);
-    if (HUGE_PAGE_BYTES > before) munmap(start + before + wanted, HUGE_PAGE_BYTES - before);
-    (void)madvise(start + before, wanted, MADV_HUGEPAGE); /* advice: without it all works as well */
-    return start + before;
+    bool is_large = bytes >= WEIR_BLOCK_BYTES_MIN;
+    void *pointer = is_large ? weir_os_block_take(bytes) : mallocx(bytes, MALLOCX_ALIGN(alignment));
+    if (weir_os_blocks_kept_bytes()) weir_os_blocks_shrink(may_be_kept(memory));
+    return pointer;
 }
 
-static void *allocate_block(size_t bytes, size_t alignment)
+static void release_block(struct weir_memory *memory, void *pointer, size_t bytes, size_t alignment)
 {
-    return bytes >= HUGE_BLOCK_BYTES_MIN ? map_block(bytes) : mallocx(bytes, MALLOCX_ALIGN(alignment));
-}
-
-static void release_block(void *pointer, size_t bytes, size_t alignment)
-{
-    if (bytes >= HUGE_BLOCK_BYTES_MIN)
-        munmap(pointer, (bytes + 4095) & ~(size_t)4095);
+    if (bytes >= WEIR_BLOCK_BYTES_MIN)
+        weir_os_block_release(pointer, bytes, may_be_kept(memory));
     else
         sdallocx(pointer, bytes, MALLOCX_ALIGN(alignment));
 }
+
+void weir_os_memory_keep_blocks(size_t bytes_max, int64_t kept_ms)
+{
+    atomic_store(&keep_ns, kept_ms * 1000000);
+    atomic_store(&keep_bytes_max, bytes_max);
+}
+
+void weir_os_memory_give_back(void)
+{
+    if (weir_os_blocks_kept_bytes()) weir_os_blocks_expire(weir_clock_monotonic_ns() - atomic_load(&keep_ns));
+}
+
+size_t weir_os_memory_kept_bytes(void)
+{
+    return weir_os_blocks_kept_bytes();
+}
 #else
-static void *allocate_block(size_t bytes, size_t alignment)
+static void *allocate_block(struct weir_memory *memory, size_t bytes, size_t alignment)
 {
     void *pointer = NULL;
     return posix_memalign(&pointer, alignment < sizeof(void *) ? sizeof(void *) : alignment, bytes) ? NULL
                                                                                                     : pointer;
 }
 
-static void release_block(void *pointer, size_t bytes, size_t alignment)
+static void release_block(struct weir_memory *memory, void *pointer, size_t bytes, size_t alignment)
 {
     free(pointer);
+}
+
+/* Whoever uses what was released is to be found out. */
+void weir_os_memory_keep_blocks(size_t bytes_max, int64_t kept_ms) {}
+
+void weir_os_memory_give_back(void) {}
+
+size_t weir_os_memory_kept_bytes(void)
+{
+    return 0;
 }
 #endif
 
 static void *os_allocate(struct weir_memory *memory, size_t bytes, size_t alignment)
 {
-    void *pointer = allocate_block(bytes, alignment);
+    void *pointer = allocate_block(memory, bytes, alignment);
     if (pointer) return pointer;
     char line[128];
     int length = snprintf(line, sizeof line, "weir: out of memory: %zu bytes wanted, %zu in use\n", bytes,
@@ -67,7 +93,7 @@ static void *os_allocate(struct weir_memory *memory, size_t bytes, size_t alignm
 
 static void os_release(struct weir_memory *memory, void *pointer, size_t bytes, size_t alignment)
 {
-    release_block(pointer, bytes, alignment);
+    release_block(memory, pointer, bytes, alignment);
 }
 
 struct weir_memory *weir_os_memory(void)

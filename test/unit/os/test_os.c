@@ -37,6 +37,38 @@ static void memory_is_aligned_and_counted(void **state)
     assert_true(weir_os_processors() >= 1);
 }
 
+/* In a sanitizer build nothing is kept. */
+static void large_blocks_stay_for_a_while(void **state)
+{
+    struct weir_memory *memory = weir_os_memory();
+    const size_t bytes = 2 << 20, most = atomic_load(&memory->used_bytes) + 3 * bytes;
+    char *blocks[4];
+    weir_os_memory_keep_blocks(most, 0);
+    for (size_t i = 0; i < 4; i++) memset(blocks[i] = weir_memory_allocate(memory, bytes), (int)i, bytes);
+    for (size_t i = 0; i < 4; i++) weir_memory_release(memory, blocks[i], bytes);
+    size_t kept = weir_os_memory_kept_bytes();
+    assert_true(kept == 0 || kept == 3 * bytes);
+    char *again = weir_memory_allocate(memory, bytes);
+    assert_true(kept == 0 || again == blocks[3]);
+    assert_int_equal(weir_os_memory_kept_bytes(), kept ? 2 * bytes : 0);
+    char *odd = weir_memory_allocate(memory, bytes + 1); /* of no size that is kept: room is made for it */
+    assert_true(odd[0] == 0 && odd[bytes] == 0);
+    assert_true(weir_os_memory_kept_bytes() < bytes);
+    weir_memory_release(memory, odd, bytes + 1);
+    assert_true(kept == 0 || weir_os_memory_kept_bytes() >= bytes + 1);
+    weir_memory_release(memory, again, bytes);
+    weir_os_memory_give_back(); /* kept for no time at all */
+    assert_int_equal(weir_os_memory_kept_bytes(), 0);
+    weir_os_memory_keep_blocks(most, 3600000);
+    weir_memory_release(memory, weir_memory_allocate(memory, bytes), bytes);
+    kept = weir_os_memory_kept_bytes();
+    weir_os_memory_give_back();
+    assert_int_equal(weir_os_memory_kept_bytes(), kept);
+    weir_os_memory_keep_blocks(0, 0); /* and one that comes back from now on is not kept */
+    weir_memory_release(memory, weir_memory_allocate(memory, 9 * bytes), 9 * bytes);
+    assert_int_equal(weir_os_memory_kept_bytes(), 0);
+}
+
 static void clocks_go_forward(void **state)
 {
     int64_t monotonic = weir_clock_monotonic_ns(), wall = weir_clock_epoch_ms();
@@ -191,6 +223,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_aligned_and_counted),
+        cmocka_unit_test(large_blocks_stay_for_a_while),
         cmocka_unit_test(clocks_go_forward),
         cmocka_unit_test_setup_teardown(files_are_written_whole_and_read_back, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(a_file_may_fill_its_buffer, folder_make, folder_remove),
