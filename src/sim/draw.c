@@ -14,16 +14,40 @@ static const uint32_t chances[] = {
     (UINT64_C(1) << WEIR_SIM_pause_leader | UINT64_C(1) << WEIR_SIM_slow_clocks | \
         UINT64_C(1) << WEIR_SIM_store_stale | UINT64_C(1) << WEIR_SIM_slow_network)
 
+/* Other faults would only hide what these make rare enough. */
+#define GENERATIONS_FEATURES                                                                   \
+    (UINT64_C(1) << WEIR_SIM_hide_taskmanager | UINT64_C(1) << WEIR_SIM_slow_tasks |           \
+        UINT64_C(1) << WEIR_SIM_store_stale | UINT64_C(1) << WEIR_SIM_late_submission |        \
+        UINT64_C(1) << WEIR_SIM_no_store_at_taskmanagers | UINT64_C(1) << WEIR_SIM_stop_jobs | \
+        UINT64_C(1) << WEIR_SIM_rescale_jobs)
+
+static bool is_called(uint32_t workload, const char *name)
+{
+    return strcmp(weir_sim_workloads[workload].name, name) == 0;
+}
+
 static bool is_silence(uint32_t workload)
 {
-    return strcmp(weir_sim_workloads[workload].name, "silence") == 0;
+    return is_called(workload, "silence");
+}
+
+/* Workloads that came later have a share of their own, so that all other seeds mean what they meant. */
+enum { WORKLOADS_FIRST = 24, WORKLOADS_NEVER = 1, LATER_ONE_IN = 10 };
+
+static uint32_t draw_workload(uint64_t seed, struct weir_sim_random *random)
+{
+    uint32_t drawn = (uint32_t)weir_sim_random_below(random, WORKLOADS_FIRST);
+    uint64_t later = weir_sim_mix(seed ^ UINT64_C(0x6c61746572));
+    uint32_t first = WORKLOADS_FIRST + WORKLOADS_NEVER;
+    if (later % LATER_ONE_IN) return drawn;
+    return first + (uint32_t)(later / LATER_ONE_IN % (weir_sim_workload_count() - first));
 }
 
 struct weir_sim_history weir_sim_history_draw(uint64_t seed, uint32_t workload)
 {
     struct weir_sim_random random = weir_sim_random_make(seed, WEIR_SIM_STREAM_WORKLOAD);
     struct weir_sim_history history = { .seed = seed, .workload = workload };
-    uint32_t drawn = (uint32_t)weir_sim_random_below(&random, weir_sim_workload_count() - 1);
+    uint32_t drawn = draw_workload(seed, &random);
     if (workload >= weir_sim_workload_count()) history.workload = drawn;
     /* Swarm: some histories have few kinds of faults and many of each, others a little of everything. */
     uint32_t scale = (uint32_t)weir_sim_random_range(&random, 200, 1400);
@@ -32,7 +56,8 @@ struct weir_sim_history weir_sim_history_draw(uint64_t seed, uint32_t workload)
             history.features |= UINT64_C(1) << i;
     history.features |= weir_sim_workloads[history.workload].features;
     if (is_silence(history.workload)) history.features &= SILENCE_FEATURES;
-    if (strcmp(weir_sim_workloads[history.workload].name, "quiet") == 0) history.features = 0;
+    if (is_called(history.workload, "generations")) history.features &= GENERATIONS_FEATURES;
+    if (is_called(history.workload, "quiet")) history.features = 0;
     return history;
 }
 
@@ -129,6 +154,8 @@ static void draw_job(struct weir_sim *sim, struct weir_sim_random *random, struc
     parameters->batch = weir_sim_random_range(random, 4, 32);
     parameters->seed = weir_sim_random_next(random) >> 40;
     parameters->parallelism = small ? 1 : (uint32_t)weir_sim_random_range(random, 1, 4);
+    if (weir_sim_has(sim, WEIR_SIM_hide_taskmanager) && parameters->parallelism < 2)
+        parameters->parallelism = 3;
     parameters->max_parallelism = 8;
     parameters->settings = &job->settings;
     struct weir_error error = { 0 };

@@ -244,6 +244,98 @@ static void fault_double(struct weir_sim *sim, struct weir_sim_random *random)
             .process = WEIR_SIM_PROCESS_NONE });
 }
 
+/* --- a leader that sees other TaskManagers than the one before --- */
+
+static void hide(struct weir_sim *sim, uint32_t taskmanager, uint32_t jobmanager, int64_t for_us)
+{
+    block(sim, taskmanager, jobmanager, for_us);
+    block(sim, jobmanager, taskmanager, for_us);
+}
+
+struct hiding {
+    uint32_t leader, first, other;
+    int64_t since_us, lost_us, for_us;
+};
+
+static void hiding_later(
+    struct weir_sim *sim, weir_sim_function function, const struct hiding *hiding, int64_t after_us)
+{
+    struct hiding *copy = (struct hiding *)weir_sim_payload(&sim->scheduler, sizeof *copy);
+    *copy = *hiding;
+    weir_sim_schedule(&sim->scheduler, (struct weir_sim_item){ .at_us = weir_sim_now(sim) + after_us,
+                                           .function = function,
+                                           .owner = sim,
+                                           .process = WEIR_SIM_PROCESS_NONE,
+                                           .payload = copy,
+                                           .payload_bytes = sizeof *copy });
+}
+
+static void hidden_leader_dies(void *owner, void *payload, uint64_t number)
+{
+    struct weir_sim *sim = (struct weir_sim *)owner;
+    const struct hiding *hiding = (const struct hiding *)payload;
+    if (sim->faults_on)
+        weir_sim_process_kill(&sim->processes[hiding->leader], "killed, a TaskManager is hidden", false);
+}
+
+static void hide_other(void *owner, void *payload, uint64_t number)
+{
+    struct weir_sim *sim = (struct weir_sim *)owner;
+    const struct hiding *hiding = (const struct hiding *)payload;
+    if (!sim->faults_on) return;
+    /* Best is one where tasks of the first one are now. */
+    uint32_t other = hiding->other;
+    for (uint32_t n = 1; n <= sim->process_count; n++) {
+        uint32_t at = (hiding->other + n) % sim->process_count;
+        if (at != hiding->first && sim->processes[at].deployed_us > hiding->since_us) other = at;
+    }
+    weir_sim_trace(sim, &sim->processes[other], "is hidden from all JobManagers");
+    for (uint32_t i = 0; i < sim->process_count; i++)
+        if (sim->processes[i].kind == WEIR_SIM_JOBMANAGER) hide(sim, other, i, hiding->for_us);
+    hiding_later(sim, hidden_leader_dies, hiding, hiding->for_us / 4);
+}
+
+static void hide_first(void *owner, void *payload, uint64_t number)
+{
+    struct weir_sim *sim = (struct weir_sim *)owner;
+    struct hiding hiding = *(const struct hiding *)payload;
+    const struct weir_sim_process *leader = weir_sim_leader(sim);
+    if (!sim->faults_on || !leader) return;
+    sim->result->faults++;
+    weir_sim_cover(sim, WEIR_SIM_COVER_FAULT, weir_sim_feature_name(WEIR_SIM_hide_taskmanager));
+    /* Best is one whose runs are not the first that a judge of regions meets. */
+    uint32_t drawn = hiding.first, most = 0;
+    for (uint32_t i = 0; i < sim->process_count; i++) {
+        const struct weir_sim_process *process = &sim->processes[(drawn + i) % sim->process_count];
+        uint32_t count = (uint32_t)__builtin_popcount(process->other_subtasks & ~process->first_subtasks);
+        if (count <= most) continue;
+        hiding.first = process->index;
+        most = count;
+    }
+    hiding.leader = leader->index;
+    hiding.since_us = weir_sim_now(sim);
+    weir_sim_trace(sim, &sim->processes[hiding.first], "is hidden from %s", leader->name);
+    hide(sim, hiding.first, leader->index, hiding.lost_us + hiding.for_us / 4);
+    hiding_later(sim, hide_other, &hiding, hiding.lost_us);
+}
+
+/* Long enough to be lost: what ran there is deployed elsewhere. Whoever leads next sees it again, and not all
+ * of what came after it. At the end of jobs, for who has ended outlives its peers. */
+static void plan_hiding(struct weir_sim *sim)
+{
+    struct weir_sim_random *random = &sim->faults->random[WEIR_SIM_hide_taskmanager];
+    const struct weir_sim_process *first = pick(sim, random, WEIR_SIM_TASKMANAGER),
+                                  *other = pick(sim, random, WEIR_SIM_TASKMANAGER);
+    struct hiding hiding = { .first = first->index,
+        .other = other->index,
+        .lost_us = sim->knobs.control.heartbeat_timeout_us + weir_sim_random_scale(random, 10000, 1000000),
+        .for_us = weir_sim_random_range(random, 400000, 10000000) };
+    int64_t before_us = weir_sim_random_range(random, 0, sim->knobs.control.heartbeat_timeout_us);
+    if (!sim->clients->job_count) return;
+    const struct weir_sim_job_parameters *job = &sim->clients->jobs[0].parameters;
+    hiding_later(sim, hide_first, &hiding, job->rows * 1000000 / job->rate - before_us);
+}
+
 /* Some fault of this feature happens now. False: it is none that happens at moments. */
 static bool happen(struct weir_sim *sim, enum weir_sim_feature feature, struct weir_sim_random *random)
 {
@@ -382,6 +474,7 @@ void weir_sim_faults_start(struct weir_sim *sim)
             happens_at_moments((enum weir_sim_feature)feature))
             next_fault(sim, NULL, feature);
     }
+    if (weir_sim_has(sim, WEIR_SIM_hide_taskmanager)) plan_hiding(sim);
 }
 
 void weir_sim_faults_stop(struct weir_sim *sim)

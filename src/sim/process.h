@@ -60,6 +60,10 @@ struct weir_sim_process {
     struct weir_sim_runtime *runtime;
     bool runtime_scheduled;
     int64_t runtime_wake_us;
+    /* For faults that aim: when it last got a task; of which jobs, by index, it ever got a subtask 0,
+     * another. */
+    int64_t deployed_us;
+    uint32_t first_subtasks, other_subtasks;
     struct weir_sim_random random;
     /* clocks */
     int64_t started_us, monotonic_base_us, rate_ppm, wall_offset_us;

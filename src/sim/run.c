@@ -111,6 +111,7 @@ static void draw_knobs(struct weir_sim *sim, struct weir_sim_random *random)
     knobs->jobmanager_count = (uint32_t)weir_sim_random_range(random, 2, 3);
     knobs->taskmanager_count = (uint32_t)weir_sim_random_range(random, 2, 4);
     knobs->slots_per_taskmanager = (uint32_t)weir_sim_random_range(random, 2, 4);
+    if (weir_sim_has(sim, WEIR_SIM_hide_taskmanager)) knobs->taskmanager_count = 4;
     knobs->fault_phase_us = weir_sim_random_range(random, 12000000, 25000000);
     knobs->fault_gap_us = weir_sim_random_scale(random, 1500000, 12000000);
     knobs->rest_bound_us = 120000000;
@@ -195,7 +196,7 @@ static void make_cluster(struct weir_sim *sim)
 {
     struct weir_sim_random random = weir_sim_stream(sim, WEIR_SIM_STREAM_KNOBS);
     draw_knobs(sim, &random);
-    bool embedded = weir_sim_random_permille(&random, 300);
+    bool embedded = weir_sim_random_permille(&random, 300) && !weir_sim_has(sim, WEIR_SIM_hide_taskmanager);
     weir_sim_store_init(&sim->store, sim, embedded ? WEIR_SIM_STORE_EMBEDDED : WEIR_SIM_STORE_ZOOKEEPER);
     weir_sim_checkers_start(sim);
     add_processes(sim, &random);

@@ -1,7 +1,7 @@
 /* The data plane of a simulated TaskManager, driven: when it runs, and where its words go. */
 #include "sim/task_runtime.h"
 #include "control/planted.h"
-#include "sim/world.h"
+#include "sim/workload.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -68,6 +68,16 @@ static void schedule_run(struct weir_sim_process *process, int64_t at_us)
     weir_sim_process_schedule(process, at_us, run, 0, NULL, 0);
 }
 
+static void note_deployed(struct weir_sim_process *process, const struct weir_attempt_id *attempt)
+{
+    struct weir_sim *sim = process->sim;
+    const struct weir_sim_job *job = weir_sim_job_find(sim, &attempt->job);
+    process->deployed_us = weir_sim_now(sim);
+    if (!job) return;
+    uint32_t bit = UINT32_C(1) << (job - sim->clients->jobs);
+    *(attempt->subtask ? &process->other_subtasks : &process->first_subtasks) |= bit;
+}
+
 void weir_sim_process_task(struct weir_sim_process *process, const struct weir_task_effect *effect)
 {
     struct weir_sim *sim = process->sim;
@@ -78,6 +88,7 @@ void weir_sim_process_task(struct weir_sim_process *process, const struct weir_t
     weir_sim_cover(sim, WEIR_SIM_COVER_EFFECT, task_actions[effect->action]);
     WEIR_SIM_CHECK(sim, task_effect, process, effect);
     if (!process->runtime) return;
+    if (effect->action == WEIR_TASK_DEPLOY) note_deployed(process, &effect->attempt);
     weir_sim_runtime_execute(process->runtime, effect);
     schedule_run(process, weir_sim_now(sim) + 50);
 }

@@ -56,9 +56,11 @@ const struct weir_sim_workload weir_sim_workloads[] = {
         { "uneven", NULL }, F(crash_taskmanager) | F(crash_leader) | F(task_failures), 0 },
     { "unsettled", "answers of the store are lost while TaskManagers die", 1, 2, { NULL },
         F(store_unknown) | F(store_late) | F(store_cut) | F(crash_taskmanager) | F(task_failures), 0 },
-    /* The last one is never drawn: it is asked for by its name. */
+    /* From here on: see weir_sim_history_draw(). */
     { "workers", "JobManagers start TaskManagers, and both die", 1, 3, { NULL },
         F(workers) | F(crash_taskmanager) | F(crash_leader) | F(break_connections) | F(pause), 0 },
+    { "generations", "leaders that see other TaskManagers than the one before, and other runs of a region", 3,
+        4, { "windows", "rows", "two-regions", NULL }, F(hide_taskmanager) | F(slow_tasks), 280 },
 };
 
 uint32_t weir_sim_workload_count(void)

@@ -11,6 +11,7 @@ struct state {
     struct deployed {
         struct weir_attempt_id attempt; /* its epoch 0: free */
         struct weir_run run;
+        bool had_ended;       /* in what it was to restore */
     } deployed[DEPLOYED_MAX]; /* open addressing by job, vertex, subtask: the newest run that was sent */
 };
 
@@ -72,6 +73,16 @@ static void check_stopped(
             (unsigned long long)newest->id);
 }
 
+static bool had_ended(const Weir__DeployTasks *deploy, const struct weir_attempt_id *attempt)
+{
+    for (size_t v = 0; v < deploy->n_restore; v++)
+        for (size_t s = 0;
+             deploy->restore[v]->vertex == attempt->vertex && s < deploy->restore[v]->n_subtasks; s++)
+            if (deploy->restore[v]->subtasks[s]->subtask == attempt->subtask)
+                return deploy->restore[v]->subtasks[s]->finished;
+    return false;
+}
+
 static void sent(struct weir_sim *sim, void *self, struct weir_sim_process *from, struct weir_sim_process *to,
     const Weir__Envelope *envelope, bool lost)
 {
@@ -86,7 +97,9 @@ static void sent(struct weir_sim *sim, void *self, struct weir_sim_process *from
         if (job) check_stopped(sim, job, envelope->deploy);
         struct deployed *deployed = find_deployed((struct state *)self, &attempt);
         if (!deployed || (deployed->attempt.epoch && is_older(&run, &deployed->run))) continue;
-        *deployed = (struct deployed){ .attempt = attempt, .run = run };
+        *deployed = (struct deployed){
+            .attempt = attempt, .run = run, .had_ended = had_ended(envelope->deploy, &attempt)
+        };
     }
 }
 
@@ -148,6 +161,8 @@ static void check_newest(struct weir_sim *sim, const struct weir_sim_facts_job *
     };
     const struct deployed *deployed = find_deployed(state_of(sim), &attempt);
     if (!deployed || !deployed->attempt.epoch || !is_older(run, &deployed->run)) return;
+    /* Who had ended is deployed again to commit alone: its end is what it was. */
+    if (snapshot->finished && deployed->had_ended) return;
     weir_sim_fail(sim, "H13",
         "checkpoint %llu of %.8s holds v%u/s%u of run %llu.%llu; run %llu.%llu has followed it",
         (unsigned long long)checkpoint, job->hex, snapshot->vertex, snapshot->subtask,
@@ -166,10 +181,9 @@ void weir_sim_regions_check(struct weir_sim *sim, const struct weir_sim_facts_jo
         for (size_t s = 0; s < vertex->n_subtasks; s++) {
             const Weir__SubtaskSnapshot *snapshot = vertex->subtasks[s];
             struct weir_run run, other;
-            if (snapshot->finished || snapshot->subtask >= vertex->parallelism ||
-                !weir_run_from(snapshot->run, &run))
-                continue;
+            if (snapshot->subtask >= vertex->parallelism || !weir_run_from(snapshot->run, &run)) continue;
             check_newest(sim, job, checkpoint, snapshot, &run);
+            if (snapshot->finished) continue;
             uint32_t region = root_of(&sets, (uint32_t)base + snapshot->subtask);
             if (!first_of[region]) first_of[region] = snapshot;
             weir_run_from(first_of[region]->run, &other);
