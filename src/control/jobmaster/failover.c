@@ -21,6 +21,9 @@ static void fill_failure(
 
 void failover__note(struct weir_jobmaster *jm, uint32_t subtask, const char *reason)
 {
+    if (!jm->exceptions) /* a thousand jobs never fail */
+        jm->exceptions =
+            weir_memory_allocate_zeroed(jm->memory, sizeof *jm->exceptions * WEIR_JOBMASTER_EXCEPTIONS_MAX);
     struct weir_jobmaster_exception *exception =
         &jm->exceptions[jm->exception_count++ % WEIR_JOBMASTER_EXCEPTIONS_MAX];
     exception->concurrent_count = 0;

@@ -195,7 +195,7 @@ struct weir_jobmaster {
     uint64_t failovers;
     uint64_t unreadable_checkpoint; /* H9: the one that a task could not restore, since then */
     int64_t unreadable_since_us;
-    struct weir_jobmaster_exception exceptions[WEIR_JOBMASTER_EXCEPTIONS_MAX];
+    struct weir_jobmaster_exception *exceptions; /* WEIR_JOBMASTER_EXCEPTIONS_MAX, from the first one on */
     uint32_t exception_count;        /* ever; a ring */
     const char *coordinator_failure; /* callback: to be acted on */
     char coordinator_failure_text[JOBMASTER_TEXT_BYTES_MAX];

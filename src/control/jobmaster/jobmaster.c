@@ -116,6 +116,8 @@ void weir_jobmaster_free(struct weir_jobmaster *jm)
     weir_arena_done(&jm->graph_arenas[0]);
     weir_arena_done(&jm->graph_arenas[1]);
     weir_arena_done(&jm->outbox_arena);
+    weir_memory_release(
+        jm->memory, jm->exceptions, sizeof *jm->exceptions * WEIR_JOBMASTER_EXCEPTIONS_MAX);
     weir_memory_release(jm->memory, jm, sizeof *jm);
 }
 
