@@ -38,6 +38,7 @@ uint64_t cluster_incarnation(void);
 struct cluster_ready {
     void (*call)(void *owner, struct weir_control_loop *loop, const char *rest_address);
     void *owner;
+    bool application; /* the cluster runs one job and ends with it */
 };
 /* A JobManager or TaskManager until it is stopped, on the calling thread; the exit code. arguments: for
  * processes that a JobManager starts. */

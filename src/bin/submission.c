@@ -1,4 +1,5 @@
 #include "submission.h"
+#include "control/ids.h"
 #include "os/clock.h"
 #include "os/memory.h"
 #include "os/process.h"
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 enum { POLL_FIRST_MS = 20, POLL_LAST_MS = 500 };
+#define FIXED_JOB_ID "$internal.pipeline.job-id"
 
 /* ---------------------------------------------------------------- settings */
 
@@ -213,7 +215,10 @@ enum weir_error_code submission_send(struct client *client, const struct weir_se
     char job[33], struct weir_error *reterr)
 {
     uint8_t id[16];
+    struct weir_job_id fixed;
     while (getrandom(id, sizeof id, 0) != sizeof id) continue;
+    if (weir_job_id_parse(weir_config_get_text(submission->config, FIXED_JOB_ID, ""), &fixed))
+        memcpy(id, fixed.bytes, sizeof id);
     for (int i = 0; i < 16; i++) snprintf(job + 2 * i, 3, "%02x", id[i]);
     struct weir_arena arena;
     struct weir_buffer bytes;

@@ -83,6 +83,15 @@ static bool start_rest(struct cluster_setup *setup, const char *host, struct wei
     return false;
 }
 
+static void set_application(struct cluster_setup *setup)
+{
+    const char *job = weir_config_get_text(setup->config, "$internal.pipeline.job-id", "");
+    setup->options.application_mode = true;
+    setup->options.outlives_application =
+        !weir_config_get_boolean(setup->config, "execution.shutdown-on-application-finish", true);
+    (void)weir_job_id_parse(job, &setup->options.application); /* else the cluster chooses */
+}
+
 static int run(
     struct cluster_setup *setup, int argument_count, char **arguments, const struct cluster_ready *ready)
 {
@@ -90,6 +99,7 @@ static int run(
     struct weir_rest_server *rest = NULL;
     struct workers workers;
     struct weir_error storage = { 0 };
+    if (ready->application) set_application(setup);
     if (!store_reader_storage_agrees(setup, &storage)) return print_error(&storage);
     if (!set_budget(setup->config) || !workers_configure(&workers, setup) || !fill_config(setup, &config) ||
         !start_rest(setup, config.host, &rest))
@@ -135,7 +145,7 @@ int verb_jobmanager(int argument_count, char **arguments)
     int code;
     struct weir_config *config = cluster_config("jobmanager", argument_count, arguments, &code);
     if (!config) return code;
-    code = jobmanager_run(config, argument_count, arguments, &(struct cluster_ready){ NULL, NULL });
+    code = jobmanager_run(config, argument_count, arguments, &(struct cluster_ready){ .call = NULL });
     weir_config_free(config);
     return code;
 }

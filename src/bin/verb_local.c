@@ -165,7 +165,7 @@ int verb_local(int argument_count, char **arguments)
         weir_memory_release(weir_os_memory(), local, sizeof *local);
         return code;
     }
-    struct cluster_ready ready = { on_ready, local };
+    struct cluster_ready ready = { .call = on_ready, .owner = local };
     code = jobmanager_run(local->config, 0, NULL, &ready);
     if (!code) code = local->taskmanager_code;
     /* Interrupted, the client may have seen the REST endpoint go before it saw the signal. */

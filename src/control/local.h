@@ -9,7 +9,7 @@ enum weir_local_kind {
     WEIR_LOCAL_CONTINUE, /* the machine itself asked for it with effects->more */
 
     /* leader -> dispatcher, resourcemanager (which pass on what their own need) */
-    WEIR_LOCAL_GRANTED, /* epoch, leader_version: this process leads */
+    WEIR_LOCAL_GRANTED, /* epoch, leader_version, job: this process leads; job: the id of an application */
     WEIR_LOCAL_REVOKED, /* it does not any more: forget everything, answer nothing */
     WEIR_LOCAL_EPOCH, /* H1: a larger epoch was met; the leader record was rewritten: epoch, leader_version */
     WEIR_LOCAL_SUSPENDED, /* H8: the store is out of reach: confirm nothing, complete nothing */
@@ -47,8 +47,8 @@ enum weir_local_kind {
 
     /* any -> leader */
     WEIR_LOCAL_EPOCH_SEEN, /* epoch, incarnation: larger than ours, or ours under another incarnation (H1) */
-    /* dispatcher -> leader: all jobs have ended and no more are wanted: the leader record says so, all exit
-     */
+    /* dispatcher -> leader: all jobs have ended and no more are wanted: the leader record says so, all exit.
+     * result: of the application, or NULL */
     WEIR_LOCAL_SHUTDOWN,
     /* dispatcher, leader -> resourcemanager: nobody leads this cluster on: what its driver started ends, too
      */

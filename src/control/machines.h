@@ -32,8 +32,10 @@ struct weir_control_options {
     const char *storage_directory; /* high-availability.storageDir/<cluster> */
     const char *const *peers; /* JobManagers: "name=address", as configured or learned; standbys connect */
     uint32_t peer_count;
-    bool application_mode;        /* one job; the cluster ends with it */
-    bool evenly_spread_out_slots; /* cluster.evenly-spread-out-slots */
+    bool application_mode;          /* one job; the cluster ends with it */
+    struct weir_job_id application; /* its id; zero: the one that the leader record names */
+    bool outlives_application;      /* execution.shutdown-on-application-finish: false */
+    bool evenly_spread_out_slots;   /* cluster.evenly-spread-out-slots */
 };
 
 struct weir_machine_config {

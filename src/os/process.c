@@ -60,6 +60,15 @@ int weir_os_stop_signal(void)
     return atomic_load(&stop_signal);
 }
 
+void weir_os_stop(void)
+{
+    int before = 0;
+    uint64_t one = 1;
+    if (!atomic_compare_exchange_strong(&stop_signal, &before, SIGTERM)) return;
+    ssize_t written = write(atomic_load(&stop_descriptor), &one, sizeof one);
+    (void)written;
+}
+
 int weir_os_stop_descriptor(void)
 {
     return atomic_load(&stop_descriptor);

@@ -17,6 +17,7 @@ void weir_os_assert_hook_install(void);
  */
 void weir_os_signals_install(void);
 bool weir_os_stop_requested(void);
+void weir_os_stop(void);           /* as SIGTERM would; nothing when it was asked for already. Any thread. */
 int weir_os_stop_signal(void);     /* the signal's number, 0 before there was one */
 int weir_os_stop_descriptor(void); /* readable once stopping was asked for: for poll(); -1 before install */
 void weir_os_stop_clear(void);     /* a prompt goes on after a statement was interrupted */

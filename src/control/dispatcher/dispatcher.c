@@ -111,6 +111,9 @@ static void on_granted(
     dispatcher->epoch = event->local->epoch;
     dispatcher->leader_version = event->local->leader_version;
     dispatcher->suspended = dispatcher->shutting_down = dispatcher->shutdown_told = false;
+    const struct weir_control_options *options = dispatcher->options;
+    bool named = !options->application_mode || !weir_job_id_is_zero(&options->application);
+    dispatcher->application = named ? options->application : event->local->job;
     dispatcher->waits_for_epoch = false;
     dispatcher->recovery_tries = dispatcher->recovery_pending = 0;
     dispatcher->names = 0;

@@ -159,6 +159,7 @@ struct weir_dispatcher {
     uint32_t recovery_pending; /* jobs whose record is being read */
     bool waits_for_epoch, recovery_listed;
 
+    struct weir_job_id application; /* the only job of an application cluster; zero: a session cluster */
     struct dispatcher_table jobs, tombstones;
     struct dispatcher_tombstone **tombstone_queue; /* oldest first: a ring */
     uint32_t queue_first, queue_count, queue_capacity;

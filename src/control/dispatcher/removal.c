@@ -247,19 +247,33 @@ void dispatcher__on_pruned(struct weir_dispatcher *dispatcher, const struct weir
 
 /* ---------------------------------------------------------------- the end of the cluster */
 
+static const Weir__JobResult *result_of(
+    const struct dispatcher_tombstone *tombstone, struct weir_arena *arena)
+{
+    ProtobufCMessage *message;
+    struct weir_error error;
+    if (weir_proto_decode(&weir__tombstone__descriptor, arena, tombstone->bytes, tombstone->length,
+            WEIR_RECORD_BYTES_MAX, &message, &error))
+        return NULL;
+    return ((Weir__Tombstone *)message)->result;
+}
+
 /* Ends when nothing is left but what cannot be read. */
 void dispatcher__check_end(struct weir_dispatcher *dispatcher, struct weir_effects *effects)
 {
     if (dispatcher->state != DISPATCHER_SERVING || dispatcher->shutdown_told) return;
-    bool ended =
-        dispatcher->shutting_down || (dispatcher->options->application_mode && dispatcher->tombstones.count);
-    if (!ended) return;
+    const struct dispatcher_tombstone *application =
+        dispatcher->options->application_mode && !dispatcher->options->outlives_application
+            ? dispatcher__table_find(&dispatcher->tombstones, &dispatcher->application)
+            : NULL;
+    if (!dispatcher->shutting_down && !application) return;
     for (uint32_t i = 0; i < dispatcher->jobs.capacity; i++) {
         const struct dispatcher_job *job = (const struct dispatcher_job *)dispatcher->jobs.slots[i];
         if (job && job->state != DISPATCHER_JOB_UNREADABLE) return;
     }
     dispatcher->shutdown_told = true;
-    struct weir_local_message message = { .kind = WEIR_LOCAL_SHUTDOWN };
+    struct weir_local_message message = { .kind = WEIR_LOCAL_SHUTDOWN,
+        .result = application ? result_of(application, effects->arena) : NULL };
     weir_effect_local(effects, WEIR_ROLE_LEADER, NULL, &message);
     message.kind = WEIR_LOCAL_END_WORKERS;
     weir_effect_local(effects, WEIR_ROLE_RESOURCEMANAGER, NULL, &message);

@@ -66,8 +66,8 @@ static bool known(struct weir_dispatcher *dispatcher, const struct weir_job_id *
 }
 
 /* NULL: within the limits. */
-static const char *limit_reached(
-    struct weir_dispatcher *dispatcher, Weir__ReplyCode *ret, struct weir_arena *arena)
+static const char *limit_reached(struct weir_dispatcher *dispatcher, const struct weir_job_id *id,
+    Weir__ReplyCode *ret, struct weir_arena *arena)
 {
     const struct weir_control_options *options = dispatcher->options;
     *ret = WEIR__REPLY_CODE__REPLY_TOO_MANY;
@@ -85,9 +85,11 @@ static const char *limit_reached(
             dispatcher->tombstones.count);
     *ret = WEIR__REPLY_CODE__REPLY_CONFLICT;
     if (dispatcher->shutting_down) return "the cluster is ending";
-    if (options->application_mode && (dispatcher->jobs.count || dispatcher->tombstones.count))
-        return "this cluster runs one application and has it already";
-    return NULL;
+    const struct weir_job_id *application = &dispatcher->application;
+    if (!options->application_mode || weir_job_id_equal(application, id)) return NULL;
+    char text[WEIR_JOB_ID_TEXT_BYTES];
+    return weir_arena_format(arena, "this cluster runs one application, with JobID %s, and no other job",
+        weir_job_id_print(application, text));
 }
 
 /* Also makes the bytes that go to storage. NULL: fine. */
@@ -132,7 +134,7 @@ void dispatcher__submit(
     const uint8_t *bytes = NULL;
     size_t length = 0;
     const char *fault = check_plan(dispatcher, submit, &bytes, &length, effects->arena);
-    if (!fault) fault = limit_reached(dispatcher, &code, effects->arena);
+    if (!fault) fault = limit_reached(dispatcher, &id, &code, effects->arena);
     if (fault) {
         dispatcher__reply(event->from, request, code, fault, effects);
         return;

@@ -238,11 +238,26 @@ static void read_leaderships(struct weir_leader *leader, const struct weir_store
     }
 }
 
-static void end_process(struct weir_leader *leader, struct weir_effects *effects, const char *text)
+/* The exit codes are Flink's: who supervises the process learns how its application has ended. */
+static void end_process(struct weir_leader *leader, struct weir_effects *effects)
 {
+    enum { APPLICATION_FAILED = 1443 & 0xff };
     leader->ended = true;
     struct weir_effect *effect = weir_effect_add(effects, WEIR_EFFECT_EXIT);
-    effect->text = text;
+    effect->text = "the cluster has ended";
+    switch (leader->record->application_state) {
+    case WEIR__JOB_STATE__JOB_FINISHED:
+        effect->text = "the application has finished: the cluster ends";
+        break;
+    case WEIR__JOB_STATE__JOB_CANCELED:
+        effect->text = "the application was canceled: the cluster ends";
+        break;
+    case WEIR__JOB_STATE__JOB_FAILED:
+        effect->text = "the application has failed: the cluster ends";
+        effect->exit_code = APPLICATION_FAILED;
+        break;
+    default: break;
+    }
 }
 
 /* A leader has looked at its record. */
@@ -257,7 +272,7 @@ static void look_as_leader(struct weir_leader *leader, int64_t now_us, struct we
         } else if (leader->leadership_gone) {
             leader->raise_due = true; /* H1: wiped, too; nothing that we write would pass */
         }
-        if (leader->record->shut_down) end_process(leader, effects, "the cluster has ended");
+        if (leader->record->shut_down) end_process(leader, effects);
         leader__resume(leader, effects);
         return;
     }
@@ -290,7 +305,7 @@ static void look_as_follower(struct weir_leader *leader, int64_t now_us, struct 
         return;
     }
     if (leader->record && leader->record->shut_down && leader->was_open) {
-        end_process(leader, effects, "the cluster has ended");
+        end_process(leader, effects);
         return;
     }
     if (WEIR_PLANTED(takeover_unchecked) && leader->state == LEADER_CLAIMING) return;
@@ -311,7 +326,9 @@ static void after_look(struct weir_leader *leader, int64_t now_us, struct weir_e
         look_as_leader(leader, now_us, effects);
     else
         look_as_follower(leader, now_us, effects);
-    if (leader->record && !leader->record->shut_down) leader->was_open = true;
+    if (!leader->record || leader->record->shut_down) return;
+    leader->was_open = true;
+    (void)weir_job_id_from(&leader->record->application, &leader->application);
 }
 
 static void ask_record(struct weir_leader *leader, int64_t now_us, struct weir_effects *effects)
@@ -384,9 +401,23 @@ static const char *reason_text(struct weir_leader *leader, enum leader_reason re
     return "?";
 }
 
+/* One for as long as the cluster is open, whoever leads; kept through a wiped store. Epoch and incarnation
+ * never come together again. */
+static void name_application(struct weir_leader *leader, Weir__LeaderRecord *record, struct weir_arena *arena)
+{
+    const struct weir_identity *identity = leader->identity;
+    struct weir_job_id *id = &leader->application;
+    if (weir_job_id_is_zero(id)) {
+        for (uint32_t i = 0; i < 8; i++) {
+            id->bytes[i] = (uint8_t)(record->epoch >> (56 - 8 * i));
+            id->bytes[8 + i] = (uint8_t)(identity->incarnation >> (56 - 8 * i));
+        }
+    }
+    record->application = weir_job_id_to(arena, id);
+}
+
 /* The record's content with this process as its holder; fields of newer versions survive. */
-static Weir__LeaderRecord *own_record(
-    const struct weir_leader *leader, uint64_t epoch, struct weir_arena *arena)
+static Weir__LeaderRecord *own_record(struct weir_leader *leader, uint64_t epoch, struct weir_arena *arena)
 {
     Weir__LeaderRecord *record = leader->record
                                      ? WEIR_PROTO_COPY(arena, leader->record)
@@ -395,6 +426,8 @@ static Weir__LeaderRecord *own_record(
     record->epoch = epoch;
     record->holder = weir_identity_node(leader->identity, arena);
     record->shut_down = false;
+    record->application_state = WEIR__JOB_STATE__JOB_STATE_UNSPECIFIED;
+    name_application(leader, record, arena);
     return record;
 }
 
@@ -561,6 +594,7 @@ static void ask_rewrite(struct weir_leader *leader, int64_t now_us, struct weir_
     if (record->n_failovers && !record->failovers[record->n_failovers - 1]->takeover_ms)
         record->failovers[record->n_failovers - 1]->takeover_ms = leader->takeover_ms;
     record->shut_down = leader->shutdown_due;
+    record->application_state = leader->application_state;
     leader->alive_count = 0; /* should it not be written: their presence shows it again */
     struct weir_store_operation operations[WEIR_STORE_OPERATIONS_MAX];
     uint32_t count = 0;
@@ -644,6 +678,8 @@ static void adopt_written(struct weir_leader *leader, uint64_t epoch, uint64_t v
     leader->record->holder = weir_identity_node(leader->identity, arena);
     leader->record->n_suspected = 0; /* as written: the next look, which is due, reads it */
     leader->record->shut_down = leader->shutdown_due;
+    leader->record->application_state = leader->application_state;
+    leader->record->application = weir_job_id_to(arena, &leader->application);
     leader->holder = leader->identity->self;
     leader->record_found = true;
     leader->record_version = leader->led_version = version;
@@ -690,7 +726,7 @@ static void on_rewrite(
     adopt_written(leader, epoch, store->entries[store->entry_count - 1].version);
     leader->raise_due = false;
     leader__rewritten(leader, epoch, event->now_us, effects);
-    if (leader->record->shut_down) end_process(leader, effects, "the cluster has ended");
+    if (leader->record->shut_down) end_process(leader, effects);
 }
 
 static void on_looked(struct weir_leader *leader, const struct weir_event *event, enum leader_request request,

@@ -146,6 +146,8 @@ struct weir_leader {
 
     /* the end of the cluster */
     bool shutdown_due, ended, was_open; /* was_open: a record without the mark was seen in this life */
+    Weir__JobState application_state;   /* how it has ended, with shutdown_due */
+    struct weir_job_id application;     /* of an open record; zero: none was seen */
 
     struct leader_peer *peers; /* by node */
     uint32_t peer_capacity;

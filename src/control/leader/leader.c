@@ -101,7 +101,8 @@ void leader__grant(struct weir_leader *leader, int64_t now_us, struct weir_effec
         (struct weir_local_message){ .kind = WEIR_LOCAL_GRANTED,
             .epoch = identity->epoch,
             .incarnation = identity->incarnation,
-            .leader_version = leader->record_version },
+            .leader_version = leader->record_version,
+            .job = leader->application },
         effects);
     leader__retrieved(leader, effects);
     leader__beat_all(leader, now_us, effects);
@@ -122,6 +123,7 @@ void leader__revoke(
     leader->identity->leader_incarnation = 0;
     leader->identity->suspended = leader->suspended = leader->identity->waits = false;
     leader->raise_due = leader->shutdown_due = leader->beating = false;
+    leader->application_state = WEIR__JOB_STATE__JOB_STATE_UNSPECIFIED;
     leader->alive_count = 0;
     leader->told_holder = 0;
     leader->told_epoch = 0;
@@ -301,7 +303,10 @@ static void on_local(struct weir_leader *leader, const struct weir_event *event,
     case WEIR_LOCAL_EPOCH_SEEN: leader__epoch_seen(leader, local->epoch, local->incarnation); break;
     case WEIR_LOCAL_JOB_FENCED: leader->look_due = true; break;
     case WEIR_LOCAL_SHUTDOWN:
-        if (leader->state == LEADER_LEADING) leader->shutdown_due = true;
+        if (leader->state != LEADER_LEADING) break;
+        leader->shutdown_due = true;
+        leader->application_state =
+            local->result ? local->result->state : WEIR__JOB_STATE__JOB_STATE_UNSPECIFIED;
         break;
     default: break;
     }

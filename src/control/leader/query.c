@@ -33,6 +33,8 @@ void leader__on_query(
     if (summary->leader) summary->epoch = summary->leads ? leader->identity->epoch : leader->record->epoch;
     summary->self = weir_identity_node(leader->identity, arena);
     add_standbys(leader, summary, arena);
+    if (!weir_job_id_is_zero(&leader->application))
+        summary->application = weir_job_id_to(arena, &leader->application);
     if (leader->record) {
         summary->failovers = leader->record->failovers;
         summary->n_failovers = leader->record->n_failovers;

@@ -50,10 +50,14 @@ void rest__get_ha(struct rest_request *request)
                 (json_int_t)failover->detection_ms, "takeover-ms", (json_int_t)failover->takeover_ms,
                 "tasks-restarted", (json_int_t)failover->tasks_restarted));
     }
+    struct weir_job_id application;
+    char text[WEIR_JOB_ID_TEXT_BYTES] = "";
+    if (weir_job_id_from(&summary->application, &application)) weir_job_id_print(&application, text);
     rest__answer(request, MHD_HTTP_OK,
-        json_pack("{s:s,s:I,s:s,s:b,s:b,s:o,s:o}", "leader", rest_address(summary->leader), "epoch",
+        json_pack("{s:s,s:I,s:s,s:b,s:b,s:o,s:o,s:s?}", "leader", rest_address(summary->leader), "epoch",
             (json_int_t)summary->epoch, "self", rest_address(summary->self), "leading", (int)summary->leads,
-            "suspended", (int)summary->suspended, "standbys", standbys, "failovers", failovers));
+            "suspended", (int)summary->suspended, "standbys", standbys, "failovers", failovers, "application",
+            text[0] ? text : NULL));
 }
 
 /* ---------------------------------------------------------------- TaskManagers */

@@ -36,6 +36,8 @@ struct world {
     uint64_t started_version;
     uint64_t epoch_seen;
     uint32_t shutdowns;
+    Weir__JobState ended_with; /* of the application */
+    struct weir_job_id application;
     bool timer_set;
 };
 
@@ -132,7 +134,11 @@ static UNUSED void note_local(struct world *w, const struct weir_effect *effect)
     case WEIR_LOCAL_CLIENT: w->client_count++; break;
     case WEIR_LOCAL_SUSPENDED: w->suspended_count++; break;
     case WEIR_LOCAL_RESUMED: w->resumed_count++; break;
-    case WEIR_LOCAL_SHUTDOWN: w->shutdowns++; break;
+    case WEIR_LOCAL_SHUTDOWN:
+        w->shutdowns++;
+        w->ended_with =
+            effect->local->result ? effect->local->result->state : WEIR__JOB_STATE__JOB_STATE_UNSPECIFIED;
+        break;
     default: break;
     }
 }
@@ -231,6 +237,7 @@ static UNUSED void grant(struct world *w, uint64_t epoch)
     local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_GRANTED,
                  .epoch = epoch,
                  .incarnation = 50,
+                 .job = w->application,
                  .leader_version = lead(w, epoch) });
 }
 

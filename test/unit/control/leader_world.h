@@ -31,6 +31,8 @@ struct jm {
     char announced_standby[32];  /* the last of them */
     bool stepped_down;           /* told to a standby */
     bool exited;
+    int exit_code;
+    struct weir_job_id application;
     uint32_t requests;
 };
 
@@ -55,6 +57,7 @@ static UNUSED void note_local(struct jm *jm, const struct weir_local_message *lo
 {
     switch (local->kind) {
     case WEIR_LOCAL_GRANTED:
+        jm->application = local->job;
         assert_false(jm->leads);
         jm->leads = true;
         jm->grants++;
@@ -123,7 +126,10 @@ static UNUSED void carry_out(struct world *w, struct jm *jm, const struct weir_e
         break;
     case WEIR_EFFECT_CONNECT: jm->connects++; break;
     case WEIR_EFFECT_DISCONNECT: jm->disconnects++; break;
-    case WEIR_EFFECT_EXIT: jm->exited = true; break;
+    case WEIR_EFFECT_EXIT:
+        jm->exited = true;
+        jm->exit_code = effect->exit_code;
+        break;
     case WEIR_EFFECT_STORE:
         jm->requests++;
         assert_true(jm->held_count < HELD_MAX);

@@ -362,13 +362,38 @@ static void the_cluster_ends_when_its_jobs_have(void **state)
 
 static void an_application_ends_with_its_job(void **state)
 {
-    struct world *w = leading(true);
-    w->options.application_mode = true;
-    run_to_the_end(w, 1);
-    assert_true(answered(w, submit(w, 2), WEIR__REPLY_CODE__REPLY_CONFLICT));
-    assert_true(answered(w, submit(w, 1), WEIR__REPLY_CODE__REPLY_OK));
-    finish(w, 1);
+    struct world *w;
+    for (int outlives = 0; outlives < 2; outlives++) {
+        w = world_new(true);
+        w->options.application_mode = true;
+        w->options.application = job_id(1);
+        w->options.outlives_application = outlives;
+        create_record(
+            w, 7, 4, WEIR__RECORD_STATUS__RECORD_TERMINAL_CLEAN); /* leaves a tombstone, and no more */
+        grant(w, 5);
+        assert_true(answered(w, submit(w, 2), WEIR__REPLY_CODE__REPLY_CONFLICT));
+        assert_non_null(strstr(w->reply->text, "one application"));
+        run_to_the_end(w, 1);
+        assert_true(answered(w, submit(w, 2), WEIR__REPLY_CODE__REPLY_CONFLICT));
+        assert_true(answered(w, submit(w, 1), WEIR__REPLY_CODE__REPLY_OK));
+        assert_int_equal(w->shutdowns, 0);
+        finish(w, 1);
+        assert_int_equal(w->shutdowns, !outlives);
+        assert_int_equal(w->ended_with, outlives ? 0 : WEIR__JOB_STATE__JOB_FINISHED);
+        assert_true(answered(w, submit(w, 1), WEIR__REPLY_CODE__REPLY_CONFLICT));
+        world_free(w);
+    }
+}
+
+static void an_application_that_has_ended_is_not_run_by_the_next_leader(void **state)
+{
+    struct world *w = world_new(true);
+    w->options.application_mode = true; /* its id is what the leader record says */
+    create_record(w, 1, 4, WEIR__RECORD_STATUS__RECORD_TERMINAL_CLEAN);
+    w->application = job_id(1);
+    grant(w, 5);
     assert_int_equal(w->shutdowns, 1);
+    assert_int_equal(w->started_count, 0);
     world_free(w);
 }
 
@@ -393,6 +418,7 @@ int main(void)
         cmocka_unit_test(garbage_is_told_and_deleted_when_asked),
         cmocka_unit_test(the_cluster_ends_when_its_jobs_have),
         cmocka_unit_test(an_application_ends_with_its_job),
+        cmocka_unit_test(an_application_that_has_ended_is_not_run_by_the_next_leader),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

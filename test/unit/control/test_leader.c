@@ -470,6 +470,40 @@ static void every_connection_hears_a_beat_though_they_are_many(void **state)
     world_free(w);
 }
 
+static void an_application_has_one_id_until_it_has_ended(void **state)
+{
+    struct world *w = world_new(true);
+    struct jm *a = start(w, 0), *b = start(w, 1);
+    struct weir_job_id first = a->application;
+    assert_false(weir_job_id_is_zero(&first));
+    ha_delete(&w->store, "leader"); /* wiped */
+    live(w, a, 2);
+    assert_true(a->leads);
+    struct weir_job_id stored;
+    assert_true(weir_job_id_from(&record_of(w)->application, &stored));
+    assert_true(weir_job_id_equal(&stored, &first));
+    live(w, b, 1);
+    lose(w, b, 0, NULL);
+    ha_delete(&w->store, candidate_of(0));
+    live(w, b, 30);
+    assert_true(b->leads);
+    assert_true(weir_job_id_equal(&b->application, &first));
+    Weir__JobResult result;
+    weir__job_result__init(&result);
+    result.state = WEIR__JOB_STATE__JOB_FAILED;
+    struct weir_local_message shutdown = { .kind = WEIR_LOCAL_SHUTDOWN, .result = &result };
+    step(w, b, (struct weir_event){ .kind = WEIR_EVENT_LOCAL, .local = &shutdown });
+    assert_true(b->exited);
+    assert_int_equal(b->exit_code, 1443 % 256);
+    ha_delete(&w->store, candidate_of(1));
+    struct jm *c = start(w, 2);
+    live(w, c, 1);
+    assert_true(c->leads && !c->exited);
+    assert_false(weir_job_id_is_zero(&c->application));
+    assert_false(weir_job_id_equal(&c->application, &first));
+    world_free(w);
+}
+
 static void the_end_of_the_cluster_ends_standbys_and_not_a_new_start(void **state)
 {
     struct world *w = world_new(true);
@@ -647,6 +681,7 @@ int main(void)
         cmocka_unit_test(a_damaged_record_is_mended),
         cmocka_unit_test(announcements_and_greetings_go_to_every_connection),
         cmocka_unit_test(every_connection_hears_a_beat_though_they_are_many),
+        cmocka_unit_test(an_application_has_one_id_until_it_has_ended),
         cmocka_unit_test(the_end_of_the_cluster_ends_standbys_and_not_a_new_start),
         cmocka_unit_test(the_failover_history_keeps_the_newest),
         cmocka_unit_test(a_lower_name_dials),
