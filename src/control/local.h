@@ -9,12 +9,15 @@ enum weir_local_kind {
     WEIR_LOCAL_CONTINUE, /* the machine itself asked for it with effects->more */
 
     /* leader -> dispatcher, resourcemanager (which pass on what their own need) */
-    WEIR_LOCAL_GRANTED, /* epoch, leader_version, job: this process leads; job: the id of an application */
+    /* epoch, leader_version, known_since_us, job: this process leads; job: the id of an application */
+    WEIR_LOCAL_GRANTED,
     WEIR_LOCAL_REVOKED, /* it does not any more: forget everything, answer nothing */
     WEIR_LOCAL_EPOCH, /* H1: a larger epoch was met; the leader record was rewritten: epoch, leader_version */
     WEIR_LOCAL_SUSPENDED, /* H8: the store is out of reach: confirm nothing, complete nothing */
     WEIR_LOCAL_RESUMED,
     WEIR_LOCAL_RETRIEVED, /* node, epoch: who leads now, 0 when nobody; to standbys, too */
+    /* leader -> resourcemanager, of standbys, too: node, incarnation, address: a TaskManager is connected */
+    WEIR_LOCAL_TASKMANAGER_GREETED,
     /* dispatcher -> resourcemanager: every job of the store has its JobMaster; attempts of any other are
        cancelled */
     WEIR_LOCAL_RECOVERED,
@@ -41,6 +44,10 @@ enum weir_local_kind {
     WEIR_LOCAL_TASKMANAGER_LOST, /* node, incarnation, reason */
     WEIR_LOCAL_REPORT, /* node, incarnation, report: what a TaskManager that registered runs of this job,
                           maybe nothing */
+
+    /* Every TaskManager that could be known of has reported or is gone: what none has reported runs nowhere.
+     * After all their REPORTs; once for a leadership and job. */
+    WEIR_LOCAL_ALL_REPORTED,
 
     /* actor -> resourcemanager: its JobMaster is gone, and with it what it wanted and held: job */
     WEIR_LOCAL_JOB_STOPPED,
@@ -69,6 +76,10 @@ struct weir_local_message {
     uint64_t
         leader_version; /* store version of the leader record: CHECKed with creations and deletions (4.1) */
     weir_node node;
+    /* GRANTED: among the candidates since then, where TaskManagers look for whom to connect with; own clock
+     */
+    int64_t known_since_us;
+    const char *address;
     const char *reason;
     const Weir__JobDetails *details; /* JOB_TERMINAL: as it ended; NULL: not known any more */
     union {

@@ -126,6 +126,16 @@ static void send_to(struct weir_jobmaster *jm, struct graph_region *region, uint
         WEIR__ENVELOPE__BODY_DEPLOY, message);
 }
 
+/* One that an older checkpoint has followed, in a failover, names files that no other checkpoint does. */
+static uint64_t newest_savepoint(const Weir__JobRecord *record)
+{
+    uint64_t newest = 0;
+    for (size_t i = 0; i < record->n_savepoints; i++)
+        if (record->savepoints[i]->state == WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED)
+            newest = WEIR_MAX(newest, record->savepoints[i]->checkpoint);
+    return newest;
+}
+
 static Weir__DeployTasks *make_common(
     struct weir_jobmaster *jm, struct graph_region *region, struct weir_arena *arena)
 {
@@ -138,6 +148,7 @@ static Weir__DeployTasks *make_common(
     common->members = make_members(jm, region, arena);
     common->n_members = region->count;
     common->commit_only = region->commit_only;
+    common->savepoint = newest_savepoint(jm->record.confirmed);
     return common;
 }
 

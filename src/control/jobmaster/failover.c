@@ -170,7 +170,7 @@ void failover__taskmanager_lost(
     lost->lost = true;
     lost->registered = false;
     jm->progress++;
-    jm->scan = true;
+    jm->scan = jm->reattach_scan = true;
     lost->report_count = 0;
     weir_arena_reset(&lost->report_arena);
     taskmanagers__drop_strays_of(jm, taskmanager, UINT64_MAX);

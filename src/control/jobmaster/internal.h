@@ -196,13 +196,14 @@ struct weir_jobmaster {
     uint64_t unreadable_checkpoint; /* H9: the one that a task could not restore, since then */
     int64_t unreadable_since_us;
     struct weir_jobmaster_exception *exceptions; /* WEIR_JOBMASTER_EXCEPTIONS_MAX, from the first one on */
-    uint32_t exception_count;        /* ever; a ring */
-    const char *coordinator_failure; /* callback: to be acted on */
+    uint32_t exception_count;                    /* ever; a ring */
+    const char *coordinator_failure;             /* callback: to be acted on */
     char coordinator_failure_text[JOBMASTER_TEXT_BYTES_MAX];
 
     /* re-attachment */
     int64_t reattach_deadline_us;
     bool reattach_scan;   /* something was reported or lost */
+    bool all_reported;    /* whatever could be waited for has been: what is missing runs nowhere in sight */
     uint64_t report_mark; /* the report being applied */
 
     /* requests */

@@ -116,8 +116,7 @@ void weir_jobmaster_free(struct weir_jobmaster *jm)
     weir_arena_done(&jm->graph_arenas[0]);
     weir_arena_done(&jm->graph_arenas[1]);
     weir_arena_done(&jm->outbox_arena);
-    weir_memory_release(
-        jm->memory, jm->exceptions, sizeof *jm->exceptions * WEIR_JOBMASTER_EXCEPTIONS_MAX);
+    weir_memory_release(jm->memory, jm->exceptions, sizeof *jm->exceptions * WEIR_JOBMASTER_EXCEPTIONS_MAX);
     weir_memory_release(jm->memory, jm, sizeof *jm);
 }
 
@@ -152,6 +151,10 @@ static void on_local(struct weir_jobmaster *jm, const struct weir_event *event, 
         failover__taskmanager_lost(jm, taskmanager, message->reason, effects);
         return;
     }
+    case WEIR_LOCAL_ALL_REPORTED:
+        jm->all_reported = jm->reattach_scan = true;
+        jm->progress++;
+        return;
     case WEIR_LOCAL_SUSPENDED: on_suspended(jm, true, effects); return;
     case WEIR_LOCAL_RESUMED: on_suspended(jm, false, effects); return;
     case WEIR_LOCAL_EPOCH:

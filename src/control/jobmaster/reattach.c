@@ -320,7 +320,10 @@ static struct verdict judge(struct weir_jobmaster *jm, const struct graph_region
     bool all_known;
     verdict.lost = judge_peers(jm, region, &all_known, effects);
     if (verdict.lost || !verdict.missing) return verdict;
-    if (all_known) verdict.lost = "a TaskManager reported without a subtask of it";
+    if (all_known)
+        verdict.lost = "a TaskManager reported without a subtask of it";
+    else if (jm->all_reported)
+        verdict.lost = "none of the TaskManagers that are there runs all of it";
     if (jm->now_us >= jm->reattach_deadline_us) verdict.lost = "it was not reported in time";
     return verdict;
 }

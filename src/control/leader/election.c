@@ -52,6 +52,7 @@ void leader__session_over(struct weir_leader *leader)
 {
     leader->request = LEADER_REQUEST_NONE;
     leader->own_present = leader->own_blocked = false;
+    leader->known_since_us = INT64_MAX;
     leader->own_stale_version = 0;
     leader->looked = leader->jobs_looked = false;
     leader->look_due = leader->presence_due = true;
@@ -192,6 +193,7 @@ static void read_candidates(struct weir_leader *leader, const struct weir_store_
         }
     }
     leader->presence_due = !leader->own_present && !leader->own_blocked;
+    leader->known_since_us = leader->own_present ? WEIR_MIN(leader->known_since_us, now_us) : INT64_MAX;
     leader__hang_up_gone(leader, effects);
 }
 

@@ -105,6 +105,7 @@ struct weir_leader {
     bool holder_present, holder_name_present;
     uint64_t holder_candidate_version;
     bool own_present, own_blocked, presence_due;
+    int64_t known_since_us;     /* own_present since then; INT64_MAX: it is not */
     uint64_t own_stale_version; /* of an older incarnation's presence under our name */
 
     /* leaderships (H1), of stores with transactions: the record names the one that stands, or they are listed

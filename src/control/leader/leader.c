@@ -31,6 +31,7 @@ struct weir_leader *weir_leader_new(const struct weir_machine_config *config)
     leader->options = config->options;
     leader->random = config->random_seed | 1;
     leader->look_due = leader->presence_due = true;
+    leader->known_since_us = INT64_MAX;
     weir_arena_init(&leader->record_arena, config->memory);
     leader->record_arena.block_bytes = LEADER_ARENA_BYTES;
     return leader;
@@ -102,7 +103,8 @@ void leader__grant(struct weir_leader *leader, int64_t now_us, struct weir_effec
             .epoch = identity->epoch,
             .incarnation = identity->incarnation,
             .leader_version = leader->record_version,
-            .job = leader->application },
+            .job = leader->application,
+            .known_since_us = leader->known_since_us },
         effects);
     leader__retrieved(leader, effects);
     leader__beat_all(leader, now_us, effects);
@@ -260,6 +262,19 @@ static void on_timer(struct weir_leader *leader, const struct weir_event *event,
     }
 }
 
+/* Of standbys, too: who is there before it leads is waited for when it does. */
+static void tell_greeted(
+    struct weir_leader *leader, const struct weir_event *event, struct weir_effects *effects)
+{
+    const Weir__Node *node = event->envelope->greeting->node;
+    struct weir_local_message message = { .kind = WEIR_LOCAL_TASKMANAGER_GREETED,
+        .from = WEIR_ROLE_LEADER,
+        .node = event->from,
+        .incarnation = event->from_incarnation,
+        .address = weir_arena_string(effects->arena, node ? node->rpc_address : "") };
+    weir_effect_local(effects, WEIR_ROLE_RESOURCEMANAGER, NULL, &message);
+}
+
 static void on_message(
     struct weir_leader *leader, const struct weir_event *event, struct weir_effects *effects)
 {
@@ -275,6 +290,8 @@ static void on_message(
         bool jobmanager = envelope->greeting->role == WEIR__NODE_ROLE__NODE_JOBMANAGER;
         peer->jobmanager = jobmanager;
         if (jobmanager) leader__peer_greeted(leader, event->from, envelope->greeting->node);
+        if (envelope->greeting->role == WEIR__NODE_ROLE__NODE_TASKMANAGER)
+            tell_greeted(leader, event, effects);
         leader__lives(
             leader, weir_nodes_name(leader->nodes, event->from), event->from_incarnation, event->now_us);
         leader__epoch_seen(leader, envelope->greeting->epoch, envelope->greeting->leader_incarnation);

@@ -11,7 +11,8 @@ enum {
     RM__STEP_EFFECTS_MAX = 2000, /* then the step is continued; one TaskManager adds at most 2 x its slots */
     RM__SUPERSEDED_MAX = 8,
     RM__WORKERS_MAX = 4096,
-    RM__STARTS_PER_STEP_MAX = 64
+    RM__STARTS_PER_STEP_MAX = 64,
+    RM__KNOWN_AFTER_POLLS = 6 /* of the store: TaskManagers list the candidates at every fifth */
 };
 #define RM__PROBE_DELAY_US         (20 * 1000LL)   /* after a reset, before we dial ourselves */
 #define RM__SLOT_BLOCKED_US        (1000 * 1000LL) /* after a refused deployment */
@@ -46,7 +47,13 @@ struct rm__taskmanager {
     uint32_t index;
     bool up; /* connected */
     uint64_t connection_incarnation;
-    bool reset;          /* it broke and did not come back yet */
+    bool reset;      /* it broke and did not come back yet */
+    int64_t down_us; /* when */
+    /* Whether or not this process led then: the newest incarnation that has connected, 0: none has; and
+     * whether its process is known to be gone. */
+    uint64_t greeted;
+    bool gone;
+    bool dialled;        /* by us, who only want to know */
     int64_t probe_at_us; /* INT64_MAX: no probe is due */
     bool registered, stopping;
     uint64_t incarnation; /* that registered */
@@ -101,6 +108,12 @@ struct weir_resourcemanager {
     struct weir_identity *identity;
     const struct weir_control_options *options;
     bool leading;
+    /* A new leader waits until all whom it knows of have reported or are gone (await.c); it knows all when
+     * TaskManagers have been able to find it for long enough. */
+    bool awaiting, all_reported;
+    bool telling_all_reported;
+    uint32_t await_cursor, telling_all_reported_cursor; /* nobody before await_cursor is waited for */
+    int64_t known_since_us;
     bool recovering, recovered; /* attempts of jobs that did not register are being, were ended */
     uint32_t recovering_cursor;
     uint64_t epoch;
@@ -189,6 +202,12 @@ void rm__allocate(struct weir_resourcemanager *rm);
 
 /* --- taskmanagers.c --- */
 struct rm__taskmanager *rm__taskmanager_find(struct weir_resourcemanager *rm, weir_node node);
+struct rm__taskmanager *rm__taskmanager_get(struct weir_resourcemanager *rm, weir_node node);
+void rm__taskmanager_set_address(
+    struct weir_resourcemanager *rm, struct rm__taskmanager *taskmanager, const char *rpc_address);
+/* Dials it, in a moment: whether anybody listens there decides. */
+void rm__taskmanager_probe(struct weir_resourcemanager *rm, struct rm__taskmanager *taskmanager,
+    int64_t at_us, struct weir_effects *effects);
 void rm__taskmanagers_free(struct weir_resourcemanager *rm);
 void rm__taskmanagers_forget(struct weir_resourcemanager *rm); /* all registrations */
 void rm__on_report(
@@ -205,6 +224,19 @@ void rm__taskmanager_lose(struct weir_resourcemanager *rm, struct rm__taskmanage
     const char *reason, struct weir_effects *effects);
 /* Deafness, blocked slots, idleness. False: there is more than fits into this step. */
 bool rm__scan(struct weir_resourcemanager *rm, struct weir_effects *effects);
+
+/* --- await.c --- */
+void rm__await_begin(
+    struct weir_resourcemanager *rm, const struct weir_local_message *granted, struct weir_effects *effects);
+void rm__await_end(struct weir_resourcemanager *rm, struct weir_effects *effects);
+void rm__on_greeted(struct weir_resourcemanager *rm, const struct weir_local_message *message);
+/* It is, or may be, alive: it is waited for again. */
+void rm__await(struct weir_resourcemanager *rm, const struct rm__taskmanager *taskmanager);
+bool rm__is_awaited(const struct weir_resourcemanager *rm, const struct rm__taskmanager *taskmanager);
+/* Tells jobs when nobody is waited for any more. False: there is more than fits into this step. */
+bool rm__tell_all_reported(struct weir_resourcemanager *rm, struct weir_effects *effects);
+void rm__tell_job_all_reported(
+    const struct weir_resourcemanager *rm, const struct rm__job *job, struct weir_effects *effects);
 
 /* --- query.c --- */
 void rm__on_query(

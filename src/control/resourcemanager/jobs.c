@@ -249,6 +249,7 @@ bool rm__tell_new_job(struct weir_resourcemanager *rm, struct weir_effects *effe
         taskmanager->group = NULL;
     }
     rm->telling_job = 0;
+    if (rm->all_reported) rm__tell_job_all_reported(rm, job, effects);
     return true;
 }
 

@@ -28,6 +28,7 @@ static void forget(struct weir_resourcemanager *rm)
     rm__jobs_clear(rm);
     rm__workers_clear(rm);
     rm->recovered = rm->recovering = rm->scanning = false;
+    rm->awaiting = rm->all_reported = rm->telling_all_reported = false;
 }
 
 static void set_tick(const struct weir_resourcemanager *rm, struct weir_effects *effects)
@@ -45,6 +46,7 @@ static void on_granted(
     rm->epoch = message->epoch;
     rm->ticked = false;
     rm__workers_recover(rm);
+    rm__await_begin(rm, message, effects);
     set_tick(rm, effects);
 }
 
@@ -86,9 +88,11 @@ static void on_local(
     struct weir_resourcemanager *rm, const struct weir_local_message *message, struct weir_effects *effects)
 {
     if (message->kind == WEIR_LOCAL_GRANTED) on_granted(rm, message, effects);
+    if (message->kind == WEIR_LOCAL_TASKMANAGER_GREETED) rm__on_greeted(rm, message);
     if (!rm->leading) return;
     switch (message->kind) {
     case WEIR_LOCAL_REVOKED:
+        rm__await_end(rm, effects);
         forget(rm);
         rm->leading = false;
         set_tick(rm, effects);
@@ -133,11 +137,11 @@ static void on_timer(
     }
 }
 
-/* What a step has to say, in this order: who is there, what is gone, who holds what. */
+/* What a step has to say, in this order: who is there, that these are all, what is gone, who holds what. */
 static void finish(struct weir_resourcemanager *rm, struct weir_effects *effects)
 {
-    if (!rm__tell_new_job(rm, effects) || !rm__tell_report(rm, effects) || !rm__scan(rm, effects) ||
-        !rm__on_recovered(rm, effects)) {
+    if (!rm__tell_new_job(rm, effects) || !rm__tell_report(rm, effects) ||
+        !rm__tell_all_reported(rm, effects) || !rm__scan(rm, effects) || !rm__on_recovered(rm, effects)) {
         effects->more = true;
         return;
     }

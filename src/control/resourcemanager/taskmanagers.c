@@ -26,7 +26,7 @@ struct rm__taskmanager *rm__taskmanager_find(struct weir_resourcemanager *rm, we
     return at ? rm->taskmanagers[at - 1] : NULL;
 }
 
-static struct rm__taskmanager *get(struct weir_resourcemanager *rm, weir_node node)
+struct rm__taskmanager *rm__taskmanager_get(struct weir_resourcemanager *rm, weir_node node)
 {
     struct rm__taskmanager *taskmanager = rm__taskmanager_find(rm, node);
     if (taskmanager) return taskmanager;
@@ -152,10 +152,19 @@ static bool is_superseded(const struct rm__taskmanager *taskmanager, uint64_t in
     return false;
 }
 
-static void set_probe(struct weir_resourcemanager *rm, struct weir_effects *effects)
+void rm__taskmanager_set_address(
+    struct weir_resourcemanager *rm, struct rm__taskmanager *taskmanager, const char *rpc_address)
 {
+    text_set(rm->memory, &taskmanager->rpc_address, rpc_address);
+}
+
+void rm__taskmanager_probe(struct weir_resourcemanager *rm, struct rm__taskmanager *taskmanager,
+    int64_t at_us, struct weir_effects *effects)
+{
+    if (!taskmanager->rpc_address || !taskmanager->rpc_address[0]) return;
+    taskmanager->probe_at_us = at_us;
     struct weir_tag tag = { .role = WEIR_ROLE_RESOURCEMANAGER, .kind = RM__TAG_PROBE };
-    weir_effect_timer(effects, tag, rm->now_us + RM__PROBE_DELAY_US);
+    weir_effect_timer(effects, tag, at_us);
 }
 
 static void on_up(struct weir_resourcemanager *rm, struct rm__taskmanager *taskmanager, uint64_t incarnation,
@@ -163,8 +172,10 @@ static void on_up(struct weir_resourcemanager *rm, struct rm__taskmanager *taskm
 {
     taskmanager->up = true;
     taskmanager->connection_incarnation = incarnation;
-    taskmanager->reset = false;
+    taskmanager->reset = taskmanager->gone = taskmanager->dialled = false;
     taskmanager->probe_at_us = INT64_MAX;
+    taskmanager->greeted = incarnation;
+    rm__await(rm, taskmanager);
     if (!taskmanager->registered || taskmanager->incarnation == incarnation) return;
     if (is_superseded(taskmanager, incarnation)) return;
     rm__taskmanager_lose(rm, taskmanager, "another process of its name has connected", effects);
@@ -182,11 +193,13 @@ void rm__on_connection(
     taskmanager->up = false;
     if (event->connection == WEIR_CONNECTION_RESET) {
         taskmanager->reset = true;
-        if (!taskmanager->registered || !taskmanager->rpc_address || !taskmanager->rpc_address[0]) return;
-        taskmanager->probe_at_us = rm->now_us + RM__PROBE_DELAY_US;
-        set_probe(rm, effects);
+        taskmanager->down_us = rm->now_us;
+        if (taskmanager->registered || (rm->awaiting && rm__is_awaited(rm, taskmanager)))
+            rm__taskmanager_probe(rm, taskmanager, rm->now_us + RM__PROBE_DELAY_US, effects);
     } else if (event->connection == WEIR_CONNECTION_REFUSED && taskmanager->reset) {
         if (WEIR_PLANTED(taskmanager_never_lost)) return;
+        taskmanager->gone = true;
+        taskmanager->dialled = false;
         rm__taskmanager_lose(
             rm, taskmanager, "its connection broke and nobody listens at its address", effects);
         weir_effect_add(effects, WEIR_EFFECT_DISCONNECT)->node = taskmanager->node; /* it dials us */
@@ -205,7 +218,8 @@ void rm__on_probe(struct weir_resourcemanager *rm, struct weir_effects *effects)
             continue;
         }
         taskmanager->probe_at_us = INT64_MAX;
-        if (taskmanager->up || !taskmanager->registered) continue;
+        if (taskmanager->up || !(taskmanager->registered || rm__is_awaited(rm, taskmanager))) continue;
+        taskmanager->dialled = true;
         struct weir_effect *effect = weir_effect_add(effects, WEIR_EFFECT_CONNECT);
         effect->node = taskmanager->node;
         effect->text = weir_arena_string(effects->arena, taskmanager->rpc_address);
@@ -218,7 +232,9 @@ void rm__on_process_died(
     struct weir_resourcemanager *rm, const struct weir_event *event, struct weir_effects *effects)
 {
     struct rm__taskmanager *taskmanager = rm__taskmanager_find(rm, event->from);
-    if (taskmanager && taskmanager->registered && taskmanager->incarnation == event->from_incarnation)
+    if (!taskmanager) return;
+    if (taskmanager->greeted == event->from_incarnation) taskmanager->gone = true;
+    if (taskmanager->registered && taskmanager->incarnation == event->from_incarnation)
         rm__taskmanager_lose(rm, taskmanager, "its process has died", effects);
 }
 
@@ -456,10 +472,11 @@ void rm__on_report(
     const Weir__TaskManagerReport *report = event->envelope->report;
     uint64_t incarnation = event->from_incarnation;
     if (strcmp(report->node->name, weir_nodes_name(rm->nodes, event->from)) != 0) return;
-    struct rm__taskmanager *taskmanager = get(rm, event->from);
+    struct rm__taskmanager *taskmanager = rm__taskmanager_get(rm, event->from);
     taskmanager->up = true;
-    taskmanager->reset = false;
+    taskmanager->reset = taskmanager->gone = false;
     taskmanager->probe_at_us = INT64_MAX;
+    taskmanager->greeted = incarnation;
     if (is_superseded(taskmanager, incarnation)) {
         answer(taskmanager, "another TaskManager of this name was started later", effects);
         return;

@@ -196,6 +196,8 @@ static inline void bench_note_local(struct bench *bench, const struct weir_effec
     } else if (message->kind == WEIR_LOCAL_TASKMANAGER_LOST) {
         bench_note(bench, "lost %s.%llu", weir_nodes_name(&bench->nodes, message->node),
             (unsigned long long)message->incarnation);
+    } else if (message->kind == WEIR_LOCAL_ALL_REPORTED) {
+        bench_note(bench, "all");
     } else {
         bench_note(bench, "local %d", (int)message->kind);
     }

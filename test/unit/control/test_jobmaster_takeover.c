@@ -118,6 +118,77 @@ static void a_silent_taskmanager_is_waited_for(void **state)
     world_done(&w);
 }
 
+static void all_reported(void)
+{
+    struct weir_local_message message = { .kind = WEIR_LOCAL_ALL_REPORTED };
+    world_local(&w, &message);
+    world_run(&w);
+}
+
+static void who_is_nowhere_in_sight_is_not_waited_for(void **state)
+{
+    one_region();
+    struct world_taskmanager *tm = NULL;
+    world_find(&w, 1, 1, &tm);
+    tm->up = false;
+    world_takeover(&w);
+    world_wait(&w, SECOND);
+    assert_int_equal(w.state, JOB(RECONCILING));
+    all_reported();
+    assert_int_equal(w.deployed, 4);
+    assert_int_equal(w.state, JOB(RUNNING));
+    /* It was merely out of sight: the floor in the record keeps it out, here and under any later leader. */
+    assert_int_equal(world_record(&w)->n_run_floors, 1);
+    uint32_t canceled = w.canceled;
+    tm->up = true;
+    world_report(&w, tm);
+    world_wait(&w, SECOND);
+    assert_int_equal(w.canceled, canceled + 2);
+    assert_int_equal(w.deployed, 4);
+    world_done(&w);
+}
+
+static void a_job_of_which_nobody_runs_a_part_is_deployed(void **state)
+{
+    one_region();
+    for (uint32_t t = 0; t < 2; t++) w.taskmanagers[t].attempt_count = 0;
+    w.taskmanagers[2].attempt_count = 0;
+    world_takeover(&w);
+    assert_int_equal(w.deployed, 0);
+    all_reported();
+    assert_int_equal(w.deployed, 4);
+    world_done(&w);
+}
+
+static void all_that_is_reported_is_attached_all_the_same(void **state)
+{
+    two_regions();
+    world_takeover(&w);
+    all_reported();
+    assert_int_equal(w.deployed, 0);
+    assert_int_equal(w.state, JOB(RUNNING));
+    world_done(&w);
+}
+
+/* While another one is waited for: the third has named it as a peer. */
+static void who_is_lost_after_its_report_takes_its_region_along_at_once(void **state)
+{
+    world_init(&w, 4, 1);
+    world_vertex(&w, 1, 3, 0, 0);
+    world_vertex(&w, 2, 3, 1, HASH);
+    world_submit(&w);
+    struct world_taskmanager *silent = NULL, *lost = NULL;
+    world_find(&w, 1, 2, &silent);
+    world_find(&w, 1, 1, &lost);
+    silent->up = false;
+    world_takeover(&w);
+    assert_int_equal(w.state, JOB(RECONCILING));
+    world_kill(&w, (uint32_t)(lost - w.taskmanagers));
+    world_run(&w);
+    assert_int_equal(w.state, JOB(RESTARTING));
+    world_done(&w);
+}
+
 static void past_the_timeout_it_is_not_waited_for(void **state)
 {
     one_region();
@@ -373,6 +444,10 @@ int main(void)
         cmocka_unit_test(a_run_that_the_newest_checkpoint_does_not_name_is_not_attached),
         cmocka_unit_test(a_restoring_task_is_not_attached),
         cmocka_unit_test(a_silent_taskmanager_is_waited_for),
+        cmocka_unit_test(who_is_nowhere_in_sight_is_not_waited_for),
+        cmocka_unit_test(a_job_of_which_nobody_runs_a_part_is_deployed),
+        cmocka_unit_test(all_that_is_reported_is_attached_all_the_same),
+        cmocka_unit_test(who_is_lost_after_its_report_takes_its_region_along_at_once),
         cmocka_unit_test(past_the_timeout_it_is_not_waited_for),
         cmocka_unit_test(a_peer_that_was_started_anew_is_no_peer),
         cmocka_unit_test(a_run_that_was_replaced_out_of_sight_is_not_attached),

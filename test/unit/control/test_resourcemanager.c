@@ -723,6 +723,148 @@ static void ten_thousand_slots_and_a_thousand_jobs_take_no_quadratic_time(void *
     end(&bench);
 }
 
+/* ---------------------------------------------------------------- whom a new leader waits for */
+
+enum { PATIENCE_US = 10000000, POLL_US = 1000000 };
+
+static void greet(struct bench *bench, const char *name, uint64_t incarnation)
+{
+    bench_connection(bench, name, incarnation, WEIR_CONNECTION_UP);
+    struct weir_local_message message = local_of(WEIR_LOCAL_TASKMANAGER_GREETED, 0);
+    message.node = bench_node(bench, name);
+    message.incarnation = incarnation;
+    message.address = "there:1";
+    local(bench, &message);
+}
+
+/* Leads since now; a candidate for so long; tm-1 and tm-2 were connected before, job 1 is there. */
+static void take_over(struct bench *bench, int64_t known_us)
+{
+    start_idle(bench);
+    bench->options.reattach_timeout_us = PATIENCE_US;
+    bench->now_us = 100 * POLL_US;
+    greet(bench, "tm-1", 1);
+    greet(bench, "tm-2", 2);
+    bench_expect(bench, "");
+    struct weir_local_message message = local_of(WEIR_LOCAL_GRANTED, 0);
+    message.epoch = 5;
+    message.known_since_us = bench->now_us - known_us;
+    local(bench, &message);
+    recovered(bench);
+    require(bench, 1, 0);
+    bench_expect(bench, "@1:slots[]");
+}
+
+static void jobs_hear_when_all_have_reported(void **state)
+{
+    struct bench bench;
+    take_over(&bench, 6 * POLL_US);
+    report(&bench, "tm-1", 1, 1, NULL, 0);
+    bench_expect(&bench, ">tm-1:report_accepted @1:report tm-1");
+    report(&bench, "tm-2", 2, 1, NULL, 0);
+    bench_expect(&bench, ">tm-2:report_accepted @1:report tm-2 @1:all");
+    require(&bench, 2, 0);
+    bench_expect(&bench, "@2:report tm-1 @2:report tm-2 @2:all @2:slots[]");
+    ticks(&bench, 3); /* once */
+    report(&bench, "tm-3", 3, 1, NULL, 0);
+    bench_expect(&bench, ">tm-3:report_accepted @1:report tm-3 @2:report tm-3");
+    end(&bench);
+}
+
+static void who_died_with_the_leader_is_not_waited_for(void **state)
+{
+    struct bench bench;
+    take_over(&bench, 6 * POLL_US);
+    bench_connection(&bench, "tm-2", 0, WEIR_CONNECTION_RESET);
+    report(&bench, "tm-1", 1, 1, NULL, 0);
+    bench_expect(&bench, ">tm-1:report_accepted @1:report tm-1");
+    bench.now_us += 20000;
+    bench_timer(&bench, WEIR_ROLE_RESOURCEMANAGER, PROBE);
+    bench_expect(&bench, "connect tm-2=there:1");
+    bench_connection(&bench, "tm-2", 0, WEIR_CONNECTION_REFUSED);
+    bench_expect(&bench, "disconnect tm-2 @1:all");
+    end(&bench);
+}
+
+/* Its connection broke before anybody knew that this process would lead. */
+static void who_died_before_the_takeover_is_looked_for_at_once(void **state)
+{
+    struct bench bench;
+    start_idle(&bench);
+    bench.options.reattach_timeout_us = PATIENCE_US;
+    bench.now_us = 100 * POLL_US;
+    greet(&bench, "tm-1", 1);
+    bench_connection(&bench, "tm-1", 0, WEIR_CONNECTION_RESET);
+    bench_expect(&bench, "");
+    grant(&bench);
+    require(&bench, 1, 0);
+    bench_timer(&bench, WEIR_ROLE_RESOURCEMANAGER, PROBE);
+    bench_expect(&bench, "@1:slots[] connect tm-1=there:1");
+    bench_connection(&bench, "tm-1", 0, WEIR_CONNECTION_REFUSED);
+    bench_expect(&bench, "disconnect tm-1 @1:all");
+    end(&bench);
+}
+
+static void who_is_slow_is_waited_for(void **state)
+{
+    struct bench bench;
+    take_over(&bench, 100 * POLL_US);
+    report(&bench, "tm-1", 1, 1, NULL, 0);
+    bench_forget(&bench);
+    beat_through(&bench, "tm-1", 0, 300); /* connected, and silent: the job's own timeout decides */
+    bench_expect(&bench, "");
+    report(&bench, "tm-2", 2, 1, NULL, 0);
+    bench_expect(&bench, ">tm-2:report_accepted @1:report tm-2 @1:all");
+    end(&bench);
+}
+
+static void who_cannot_be_reached_is_waited_for_as_long_as_the_patience_lasts(void **state)
+{
+    struct bench bench;
+    take_over(&bench, 6 * POLL_US);
+    bench_connection(&bench, "tm-2", 0, WEIR_CONNECTION_RESET);
+    report(&bench, "tm-1", 1, 1, NULL, 0);
+    bench.now_us += 20000;
+    bench_timer(&bench, WEIR_ROLE_RESOURCEMANAGER, PROBE);
+    bench_connection(&bench, "tm-2", 0, WEIR_CONNECTION_TIMEOUT); /* no answer means nothing */
+    bench_forget(&bench);
+    beat_through(&bench, "tm-1", 0, 99);
+    bench_expect(&bench, "");
+    beat_through(&bench, "tm-1", 0, 2);
+    bench_expect(&bench, "disconnect tm-2 @1:all");
+    end(&bench);
+}
+
+static void a_leader_that_nobody_can_have_found_yet_waits(void **state)
+{
+    struct bench bench;
+    take_over(&bench, POLL_US);
+    report(&bench, "tm-1", 1, 1, NULL, 0);
+    report(&bench, "tm-2", 2, 1, NULL, 0);
+    bench_expect(&bench, ">tm-1:report_accepted @1:report tm-1 >tm-2:report_accepted @1:report tm-2");
+    bench.now_us += 4 * POLL_US;
+    ticks(&bench, 9);
+    bench_expect(&bench, "");
+    ticks(&bench, 1);
+    bench_expect(&bench, "@1:all");
+    end(&bench);
+}
+
+static void a_process_that_was_started_anew_is_waited_for(void **state)
+{
+    struct bench bench;
+    take_over(&bench, 6 * POLL_US);
+    report(&bench, "tm-1", 1, 1, NULL, 0);
+    bench_connection(&bench, "tm-2", 0, WEIR_CONNECTION_RESET);
+    bench_connection(&bench, "tm-2", 3, WEIR_CONNECTION_UP);
+    bench_forget(&bench);
+    ticks(&bench, 1);
+    bench_expect(&bench, "");
+    report(&bench, "tm-2", 3, 1, NULL, 0);
+    bench_expect(&bench, ">tm-2:report_accepted @1:report tm-2 @1:all");
+    end(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -738,6 +880,13 @@ int main(void)
         cmocka_unit_test(free_slots_stay_free_when_a_taskmanager_registers_again),
         cmocka_unit_test(attempts_of_no_job_are_ended),
         cmocka_unit_test(a_revoked_leader_forgets),
+        cmocka_unit_test(jobs_hear_when_all_have_reported),
+        cmocka_unit_test(who_died_with_the_leader_is_not_waited_for),
+        cmocka_unit_test(who_died_before_the_takeover_is_looked_for_at_once),
+        cmocka_unit_test(who_is_slow_is_waited_for),
+        cmocka_unit_test(who_cannot_be_reached_is_waited_for_as_long_as_the_patience_lasts),
+        cmocka_unit_test(a_leader_that_nobody_can_have_found_yet_waits),
+        cmocka_unit_test(a_process_that_was_started_anew_is_waited_for),
         cmocka_unit_test(reset_and_refused_is_lost_at_once),
         cmocka_unit_test(a_reset_alone_loses_nothing),
         cmocka_unit_test(another_incarnation_is_a_loss),
