@@ -3,6 +3,7 @@
 #include "host/collect.h"
 #include "host/local_job_internal.h"
 #include "os/clock.h"
+#include "task/wiring.h"
 #include <stdio.h>
 
 static int64_t wall_clock_us(void *clock)
@@ -73,46 +74,12 @@ static struct edge_channels make_edge(struct weir_local_job *job, const struct w
     return e;
 }
 
-static void fill_outputs(struct weir_local_job *job, const struct weir_job_vertex *vertex, uint32_t subtask,
-    const struct edge_channels *edges, struct weir_subtask_config *config)
+static enum weir_error_code take_channel(void *owner, uint32_t edge, uint32_t producer, uint32_t consumer,
+    bool is_producer, struct weir_channel **ret, struct weir_error *reterr)
 {
-    config->outputs = WEIR_ARENA_ARRAY(&job->arena, struct weir_output_edge, vertex->output_edge_count + 1);
-    config->output_count = vertex->output_edge_count;
-    for (uint32_t i = 0; i < vertex->output_edge_count; i++) {
-        const struct weir_job_edge *edge = &job->config.graph->edges[vertex->output_edges[i]];
-        const struct edge_channels *e = &edges[vertex->output_edges[i]];
-        struct weir_output_edge *out = &config->outputs[i];
-        *out = (struct weir_output_edge){
-            .exchange = edge->exchange, .keys = edge->keys, .key_count = edge->key_count
-        };
-        out->channels = WEIR_ARENA_ARRAY(&job->arena, struct weir_channel *, e->consumers);
-        for (uint32_t c = 0; c < e->consumers; c++) {
-            struct weir_channel *channel = e->channels[subtask * e->consumers + c];
-            if (channel) out->channels[out->channel_count++] = channel;
-        }
-    }
-}
-
-static void fill_inputs(struct weir_local_job *job, const struct weir_job_vertex *vertex, uint32_t subtask,
-    const struct edge_channels *edges, struct weir_subtask_config *config)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < vertex->input_edge_count; i++) count += edges[vertex->input_edges[i]].producers;
-    struct weir_channel **channels = WEIR_ARENA_ARRAY(&job->arena, struct weir_channel *, count + 1);
-    uint32_t *numbers = WEIR_ARENA_ARRAY(&job->arena, uint32_t, count + 1);
-    count = 0;
-    for (uint32_t i = 0; i < vertex->input_edge_count; i++) {
-        const struct edge_channels *e = &edges[vertex->input_edges[i]];
-        for (uint32_t p = 0; p < e->producers; p++) {
-            struct weir_channel *channel = e->channels[p * e->consumers + subtask];
-            if (!channel) continue;
-            channels[count] = channel;
-            numbers[count++] = job->config.graph->edges[vertex->input_edges[i]].input;
-        }
-    }
-    config->inputs = channels;
-    config->input_numbers = numbers;
-    config->input_channel_count = count;
+    const struct edge_channels *e = &((const struct edge_channels *)owner)[edge];
+    *ret = e->channels[producer * e->consumers + consumer];
+    return WEIR_OK;
 }
 
 static void write_console(void *owner, const char *bytes, size_t length, bool to_stderr)
@@ -130,6 +97,7 @@ static enum weir_error_code make_subtasks(struct weir_local_job *job, const stru
     const struct weir_job_graph *graph = job->config.graph;
     struct edge_channels *edges = WEIR_ARENA_ARRAY(&job->arena, struct edge_channels, graph->edge_count + 1);
     for (uint32_t i = 0; i < graph->edge_count; i++) edges[i] = make_edge(job, &graph->edges[i]);
+    const struct weir_wiring wiring = { .connect = take_channel, .owner = edges, .arena = &job->arena };
     for (uint32_t v = 0; v < graph->vertex_count; v++) {
         const struct weir_job_vertex *vertex = &graph->vertices[v];
         for (uint32_t i = 0; i < vertex->parallelism; i++) {
@@ -164,8 +132,8 @@ static enum weir_error_code make_subtasks(struct weir_local_job *job, const stru
                 .acknowledge = local_acknowledge,
                 .decline = local_decline,
                 .owner = job };
-            fill_outputs(job, vertex, i, edges, &config);
-            fill_inputs(job, vertex, i, edges, &config);
+            code = weir_wiring_make(&wiring, &config, reterr);
+            if (code) return code;
             struct local_subtask *s = &job->subtasks[first_subtask_of(graph, v) + i];
             code = weir_subtask_new(&config, &s->subtask, reterr);
             if (code) return code;

@@ -1,6 +1,7 @@
 #include "base/assert.h"
 #include "host/task_runtime_internal.h"
 #include "os/clock.h"
+#include "task/wiring.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -165,65 +166,28 @@ static enum weir_error_code make_link(struct host_task *task, uint32_t edge_inde
     return WEIR_OK;
 }
 
-static enum weir_error_code make_outputs(
-    struct host_task *task, struct weir_subtask_config *config, struct weir_error *reterr)
+static enum weir_error_code connect_link(void *owner, uint32_t edge, uint32_t producer, uint32_t consumer,
+    bool is_producer, struct weir_channel **ret, struct weir_error *reterr)
 {
-    const struct weir_job_graph *graph = task->region->graph;
-    uint32_t most = 0;
-    for (uint32_t i = 0; i < task->vertex->output_edge_count; i++)
-        most += graph->vertices[graph->edges[task->vertex->output_edges[i]].to_vertex].parallelism;
-    task->outputs = WEIR_ARENA_ARRAY(&task->arena, struct host_link, most + 1);
-    config->output_count = task->vertex->output_edge_count;
-    config->outputs = WEIR_ARENA_ARRAY(&task->arena, struct weir_output_edge, config->output_count + 1);
-    for (uint32_t i = 0; i < config->output_count; i++) {
-        uint32_t edge_index = task->vertex->output_edges[i];
-        const struct weir_job_edge *edge = &graph->edges[edge_index];
-        uint32_t consumers = graph->vertices[edge->to_vertex].parallelism;
-        struct weir_output_edge *out = &config->outputs[i];
-        *out = (struct weir_output_edge){
-            .exchange = edge->exchange, .keys = edge->keys, .key_count = edge->key_count
-        };
-        out->channels = WEIR_ARENA_ARRAY(&task->arena, struct weir_channel *, consumers);
-        for (uint32_t c = 0; c < consumers; c++) {
-            if (edge->exchange == WEIR_EXCHANGE_FORWARD && c != task->attempt.subtask) continue;
-            struct host_link *link = &task->outputs[task->output_count];
-            enum weir_error_code code =
-                make_link(task, edge_index, task->attempt.subtask, c, true, link, reterr);
-            if (code) return code;
-            task->output_count++;
-            out->channels[out->channel_count++] = link->channel;
-        }
-    }
+    struct host_task *task = owner;
+    uint32_t *count = is_producer ? &task->output_count : &task->input_count;
+    struct host_link *link = &(is_producer ? task->outputs : task->inputs)[*count];
+    enum weir_error_code code = make_link(task, edge, producer, consumer, is_producer, link, reterr);
+    if (code) return code;
+    ++*count;
+    *ret = link->channel;
     return WEIR_OK;
 }
 
-static enum weir_error_code make_inputs(
+static enum weir_error_code connect_all(
     struct host_task *task, struct weir_subtask_config *config, struct weir_error *reterr)
 {
-    const struct weir_job_graph *graph = task->region->graph;
-    uint32_t most = 0;
-    for (uint32_t i = 0; i < task->vertex->input_edge_count; i++)
-        most += graph->vertices[graph->edges[task->vertex->input_edges[i]].from_vertex].parallelism;
-    task->inputs = WEIR_ARENA_ARRAY(&task->arena, struct host_link, most + 1);
-    struct weir_channel **channels = WEIR_ARENA_ARRAY(&task->arena, struct weir_channel *, most + 1);
-    uint32_t *numbers = WEIR_ARENA_ARRAY(&task->arena, uint32_t, most + 1);
-    for (uint32_t i = 0; i < task->vertex->input_edge_count; i++) {
-        uint32_t edge_index = task->vertex->input_edges[i];
-        const struct weir_job_edge *edge = &graph->edges[edge_index];
-        for (uint32_t p = 0; p < graph->vertices[edge->from_vertex].parallelism; p++) {
-            if (edge->exchange == WEIR_EXCHANGE_FORWARD && p != task->attempt.subtask) continue;
-            struct host_link *link = &task->inputs[task->input_count];
-            enum weir_error_code code =
-                make_link(task, edge_index, p, task->attempt.subtask, false, link, reterr);
-            if (code) return code;
-            channels[task->input_count] = link->channel;
-            numbers[task->input_count++] = edge->input;
-        }
-    }
-    config->inputs = channels;
-    config->input_numbers = numbers;
-    config->input_channel_count = task->input_count;
-    return WEIR_OK;
+    uint32_t outputs = weir_wiring_outputs_max(config->graph, config->vertex);
+    uint32_t inputs = weir_wiring_inputs_max(config->graph, config->vertex);
+    task->outputs = WEIR_ARENA_ARRAY(&task->arena, struct host_link, outputs + 1);
+    task->inputs = WEIR_ARENA_ARRAY(&task->arena, struct host_link, inputs + 1);
+    const struct weir_wiring wiring = { .connect = connect_link, .owner = task, .arena = &task->arena };
+    return weir_wiring_make(&wiring, config, reterr);
 }
 
 static void unlink_all(
@@ -398,8 +362,7 @@ static enum weir_error_code prepare(struct host_task *task, struct weir_error *r
         if (region->deploy->commit_only) restore.finished = true;
         config.restore = &restore;
     }
-    if (!code) code = make_outputs(task, &config, reterr);
-    if (!code) code = make_inputs(task, &config, reterr);
+    if (!code) code = connect_all(task, &config, reterr);
     if (!code) code = weir_subtask_new(&config, &task->subtask, reterr);
     if (reader) task->restored = weir_snapshot_reader_statistics(reader);
     weir_snapshot_reader_free(reader);

@@ -3,6 +3,7 @@
 #include "ops/sources.h"
 #include "sim/ledger.h"
 #include "sim/task_runtime_internal.h"
+#include "task/wiring.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -219,65 +220,27 @@ static enum weir_error_code make_link(struct sim_task *task, uint32_t edge_index
     return WEIR_OK;
 }
 
-static enum weir_error_code make_outputs(
-    struct sim_task *task, struct weir_subtask_config *config, struct weir_error *reterr)
+/* Counted before it is connected: what fails half-way is let go with the others. */
+static enum weir_error_code connect_link(void *owner, uint32_t edge, uint32_t producer, uint32_t consumer,
+    bool is_producer, struct weir_channel **ret, struct weir_error *reterr)
 {
-    const struct weir_job_graph *graph = task->region->graph;
-    uint32_t most = 0;
-    for (uint32_t i = 0; i < task->vertex->output_edge_count; i++)
-        most += graph->vertices[graph->edges[task->vertex->output_edges[i]].to_vertex].parallelism;
-    task->outputs = WEIR_ARENA_ARRAY(&task->arena, struct sim_link, most + 1);
-    config->output_count = task->vertex->output_edge_count;
-    config->outputs = WEIR_ARENA_ARRAY(&task->arena, struct weir_output_edge, config->output_count + 1);
-    for (uint32_t i = 0; i < config->output_count; i++) {
-        uint32_t edge_index = task->vertex->output_edges[i];
-        const struct weir_job_edge *edge = &graph->edges[edge_index];
-        uint32_t consumers = graph->vertices[edge->to_vertex].parallelism;
-        struct weir_output_edge *out = &config->outputs[i];
-        *out = (struct weir_output_edge){
-            .exchange = edge->exchange, .keys = edge->keys, .key_count = edge->key_count
-        };
-        out->channels = WEIR_ARENA_ARRAY(&task->arena, struct weir_channel *, consumers);
-        for (uint32_t c = 0; c < consumers; c++) {
-            if (edge->exchange == WEIR_EXCHANGE_FORWARD && c != task->attempt.subtask) continue;
-            struct sim_link *link = &task->outputs[task->output_count++];
-            enum weir_error_code code =
-                make_link(task, edge_index, task->attempt.subtask, c, true, link, reterr);
-            if (code) return code;
-            out->channels[out->channel_count++] = link->channel;
-        }
-    }
-    return WEIR_OK;
+    struct sim_task *task = owner;
+    struct sim_link *link =
+        is_producer ? &task->outputs[task->output_count++] : &task->inputs[task->input_count++];
+    enum weir_error_code code = make_link(task, edge, producer, consumer, is_producer, link, reterr);
+    *ret = link->channel;
+    return code;
 }
 
-static enum weir_error_code make_inputs(
+static enum weir_error_code connect_all(
     struct sim_task *task, struct weir_subtask_config *config, struct weir_error *reterr)
 {
-    const struct weir_job_graph *graph = task->region->graph;
-    uint32_t most = 0;
-    for (uint32_t i = 0; i < task->vertex->input_edge_count; i++)
-        most += graph->vertices[graph->edges[task->vertex->input_edges[i]].from_vertex].parallelism;
-    task->inputs = WEIR_ARENA_ARRAY(&task->arena, struct sim_link, most + 1);
-    struct weir_channel **channels = WEIR_ARENA_ARRAY(&task->arena, struct weir_channel *, most + 1);
-    uint32_t *numbers = WEIR_ARENA_ARRAY(&task->arena, uint32_t, most + 1);
-    for (uint32_t i = 0; i < task->vertex->input_edge_count; i++) {
-        uint32_t edge_index = task->vertex->input_edges[i];
-        const struct weir_job_edge *edge = &graph->edges[edge_index];
-        for (uint32_t p = 0; p < graph->vertices[edge->from_vertex].parallelism; p++) {
-            if (edge->exchange == WEIR_EXCHANGE_FORWARD && p != task->attempt.subtask) continue;
-            struct sim_link *link = &task->inputs[task->input_count];
-            channels[task->input_count] = NULL;
-            numbers[task->input_count++] = edge->input;
-            enum weir_error_code code =
-                make_link(task, edge_index, p, task->attempt.subtask, false, link, reterr);
-            if (code) return code;
-            channels[task->input_count - 1] = link->channel;
-        }
-    }
-    config->inputs = channels;
-    config->input_numbers = numbers;
-    config->input_channel_count = task->input_count;
-    return WEIR_OK;
+    uint32_t outputs = weir_wiring_outputs_max(config->graph, config->vertex);
+    uint32_t inputs = weir_wiring_inputs_max(config->graph, config->vertex);
+    task->outputs = WEIR_ARENA_ARRAY(&task->arena, struct sim_link, outputs + 1);
+    task->inputs = WEIR_ARENA_ARRAY(&task->arena, struct sim_link, inputs + 1);
+    const struct weir_wiring wiring = { .connect = connect_link, .owner = task, .arena = &task->arena };
+    return weir_wiring_make(&wiring, config, reterr);
 }
 
 /* --- the task --- */
@@ -389,8 +352,7 @@ enum weir_error_code sim_task_deploy(struct weir_sim_runtime *runtime, const Wei
             task->kept_next = 1;
         }
     }
-    if (!code) code = make_outputs(task, &config, reterr);
-    if (!code) code = make_inputs(task, &config, reterr);
+    if (!code) code = connect_all(task, &config, reterr);
     if (!code) code = weir_subtask_new(&config, &task->subtask, reterr);
     if (reader) {
         struct weir_snapshot_reader_statistics read = weir_snapshot_reader_statistics(reader);

@@ -68,7 +68,7 @@ def test_the_leader_dies_and_the_application_goes_on(application, tmp_path):
     assert cluster.get('/ha')['application'] == job
     leader.kill()
     cluster.wait('the standby to lead', lambda: cluster.leader()[1] > epoch, weir_module.WAIT_SECONDS)
-    assert cluster.job_state(job) in ('RUNNING', 'FINISHED')
+    wait_state(cluster, job, 'RUNNING', 'FINISHED')
     assert ended(cluster, standby) == 0
     assert 'the application has finished' in standby.text()
     assert whole(ledger.judge(directory, 3000, True))

@@ -12,6 +12,7 @@
 #include "expr/aggregate.h"
 #include "ops/ops.h"
 #include "task/snapshot.h"
+#include "task/wiring.h"
 
 enum { SMALL_TASKS_MAX = 64, SMALL_CHANNELS_MAX = 512, SMALL_QUEUE_MAX = 512, SMALL_IDS_MAX = 4096 };
 
@@ -237,40 +238,27 @@ static struct weir_channel **small_edge(struct small_job *job, const struct weir
     return channels;
 }
 
-static void small_wire(struct small_job *job, const struct weir_job_vertex *vertex, uint32_t index,
-    struct weir_channel **const *edges, struct weir_subtask_config *config)
+struct small_wiring {
+    const struct weir_job_graph *graph;
+    struct weir_channel **const *edges; /* of each, [producer][consumer] */
+};
+
+static enum weir_error_code small_connect(void *owner, uint32_t edge, uint32_t producer, uint32_t consumer,
+    bool is_producer, struct weir_channel **ret, struct weir_error *reterr)
 {
-    const struct weir_job_graph *graph = job->graph;
-    struct weir_output_edge *outputs =
-        WEIR_ARENA_ARRAY(&job->deploy, struct weir_output_edge, vertex->output_edge_count + 1);
-    for (uint32_t i = 0; i < vertex->output_edge_count; i++) {
-        const struct weir_job_edge *edge = &graph->edges[vertex->output_edges[i]];
-        uint32_t consumers = graph->vertices[edge->to_vertex].parallelism;
-        outputs[i] = (struct weir_output_edge){
-            .exchange = edge->exchange, .keys = edge->keys, .key_count = edge->key_count
-        };
-        outputs[i].channels = WEIR_ARENA_ARRAY(&job->deploy, struct weir_channel *, consumers);
-        for (uint32_t c = 0; c < consumers; c++) {
-            struct weir_channel *channel = edges[vertex->output_edges[i]][index * consumers + c];
-            if (channel) outputs[i].channels[outputs[i].channel_count++] = channel;
-        }
-    }
-    struct weir_channel **inputs = WEIR_ARENA_ARRAY(&job->deploy, struct weir_channel *, SMALL_TASKS_MAX);
-    uint32_t *numbers = WEIR_ARENA_ARRAY(&job->deploy, uint32_t, SMALL_TASKS_MAX);
-    for (uint32_t i = 0; i < vertex->input_edge_count; i++) {
-        const struct weir_job_edge *edge = &graph->edges[vertex->input_edges[i]];
-        for (uint32_t p = 0; p < graph->vertices[edge->from_vertex].parallelism; p++) {
-            struct weir_channel *channel =
-                edges[vertex->input_edges[i]][p * graph->vertices[edge->to_vertex].parallelism + index];
-            if (!channel) continue;
-            inputs[config->input_channel_count] = channel;
-            numbers[config->input_channel_count++] = edge->input;
-        }
-    }
-    config->inputs = inputs;
-    config->input_numbers = numbers;
-    config->outputs = outputs;
-    config->output_count = vertex->output_edge_count;
+    const struct small_wiring *wiring = owner;
+    const struct weir_job_graph *graph = wiring->graph;
+    *ret =
+        wiring->edges[edge][producer * graph->vertices[graph->edges[edge].to_vertex].parallelism + consumer];
+    return WEIR_OK;
+}
+
+static void small_wire(
+    struct small_job *job, struct weir_channel **const *edges, struct weir_subtask_config *config)
+{
+    struct small_wiring owner = { job->graph, edges };
+    const struct weir_wiring wiring = { .connect = small_connect, .owner = &owner, .arena = &job->deploy };
+    assert_int_equal(weir_wiring_make(&wiring, config, &job->error), WEIR_OK);
 }
 
 static enum weir_error_code small_deploy_task(struct small_job *job, const struct weir_job_vertex *vertex,
@@ -302,7 +290,7 @@ static enum weir_error_code small_deploy_task(struct small_job *job, const struc
         .decline = small_decline,
         .committed = small_committed,
         .owner = job };
-    small_wire(job, vertex, index, edges, &config);
+    small_wire(job, edges, &config);
     assert_true(job->task_count < SMALL_TASKS_MAX);
     struct small_task *task = &job->tasks[job->task_count];
     memset(task, 0, sizeof *task);
