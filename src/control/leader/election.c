@@ -171,6 +171,7 @@ static void read_candidates(struct weir_leader *leader, const struct weir_store_
         if (leader->record && strcmp(name, leader->record->holder->name) == 0) {
             leader->holder_name_present = true;
             leader->holder_present = incarnation == leader->record->holder->incarnation;
+            if (leader->holder_present) leader->holder_seen = incarnation;
             leader->holder_candidate_version = entry->version;
         }
         if (strcmp(name, leader->identity->name) != 0) {
@@ -395,7 +396,10 @@ static const char *reason_text(struct weir_leader *leader, enum leader_reason re
     switch (reason) {
     case LEADER_REASON_FIRST: return "no leader was recorded";
     case LEADER_REASON_OWN: return "the leader lost its session and took over again";
-    case LEADER_REASON_ABSENT: return "the leader's session was over";
+    case LEADER_REASON_ABSENT:
+        return leader->holder_seen == leader->record->holder->incarnation
+                   ? "the leader's session was over"
+                   : "the leader had ended before this JobManager was there";
     case LEADER_REASON_DIED: return "the leader's process ended";
     case LEADER_REASON_SUSPECTED: return "the leader refused connections, a TaskManager says so too";
     case LEADER_REASON_NONE: break;

@@ -104,6 +104,7 @@ struct weir_leader {
     weir_node holder; /* of record; 0: none */
     bool holder_present, holder_name_present;
     uint64_t holder_candidate_version;
+    uint64_t holder_seen; /* the incarnation that was present as holder last */
     bool own_present, own_blocked, presence_due;
     int64_t known_since_us;     /* own_present since then; INT64_MAX: it is not */
     uint64_t own_stale_version; /* of an older incarnation's presence under our name */

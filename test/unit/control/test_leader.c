@@ -653,6 +653,24 @@ static void a_leader_that_was_told_to_end_is_no_lost_session(void **state)
     world_free(w);
 }
 
+static void whoever_starts_after_the_last_one_ended_says_so(void **state)
+{
+    struct world *w = world_new(true);
+    struct jm *a = start(w, 0), *b = start(w, 1);
+    live(w, b, 1);
+    ha_delete(&w->store, candidate_of(0));
+    live(w, b, 2);
+    assert_true(a->leads && b->leads);
+    assert_string_equal(record_of(w)->failovers[0]->reason, "the leader's session was over");
+    end(w, 0);
+    ha_delete(&w->store, candidate_of(1));
+    end(w, 1);
+    live(w, start(w, 2), 2);
+    assert_string_equal(
+        record_of(w)->failovers[1]->reason, "the leader had ended before this JobManager was there");
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -690,6 +708,7 @@ int main(void)
         cmocka_unit_test(a_standby_at_another_address_is_dialled_there),
         cmocka_unit_test(taskmanagers_hear_of_a_standby_with_the_next_beat),
         cmocka_unit_test(a_leader_that_was_told_to_end_is_no_lost_session),
+        cmocka_unit_test(whoever_starts_after_the_last_one_ended_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
