@@ -310,6 +310,7 @@ static void fill_config(struct host_task *task, struct weir_subtask_config *conf
         .console = runtime,
         .job_id = task->region->job_text,
         .attempt_epoch = task->attempt.epoch,
+        .newest_savepoint_id = task->region->deploy->savepoint,
         .attempt_number = task->attempt.number,
         .acknowledge = on_acknowledge,
         .decline = on_decline,

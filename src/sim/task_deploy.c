@@ -316,6 +316,7 @@ enum weir_error_code sim_task_deploy(struct weir_sim_runtime *runtime, const Wei
         .write_stdout = swallow_output,
         .job_id = region->job_text,
         .attempt_epoch = task->attempt.epoch,
+        .newest_savepoint_id = region->deploy->savepoint,
         .attempt_number = task->attempt.number,
         .acknowledge = sim_task_acknowledge,
         .decline = task_declined,

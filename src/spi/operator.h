@@ -75,6 +75,9 @@ struct weir_operator_context {
     uint32_t attempt_number;
     uint64_t restored_checkpoint_id; /* 0 = fresh */
     uint32_t restored_parallelism;   /* of the operator when the snapshot was taken; 0 = fresh */
+    /* The job's newest savepoint, which may be newer than what is restored. What was begun before it, by
+     * whatever attempt, may be named by it and is not to be removed. 0 = there is none. */
+    uint64_t newest_savepoint_id;
     /* A source that reads splits: they are given to it by add_split() alone, whoever found them. It sets
      * split_wanted in poll() when it has room for one more; the driver sets it back once it got an answer. */
     bool enumerated, split_wanted;

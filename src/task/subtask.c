@@ -31,6 +31,7 @@ static void fill_context(struct weir_subtask *s, struct weir_operator_context *c
     ctx->uid = uid_of(&s->arena, node);
     ctx->job_id = config->job_id ? config->job_id : "";
     ctx->attempt_epoch = config->attempt_epoch;
+    ctx->newest_savepoint_id = config->newest_savepoint_id;
     ctx->attempt_number = config->attempt_number;
     ctx->restored_checkpoint_id = config->restore ? config->restore->checkpoint_id : 0;
     ctx->restored_parallelism = config->restore ? config->restore->parallelism : 0;

@@ -123,6 +123,7 @@ struct weir_subtask_config {
     const char *job_id;
     uint64_t attempt_epoch;
     uint32_t attempt_number;
+    uint64_t newest_savepoint_id;
     uint64_t epoch; /* adopted at the start; 0 = whatever comes */
     /* All called on the slot thread, from within weir_subtask_run_once(). The snapshot stays the subtask's;
      * it may be read until weir_subtask_snapshot_written() is called, which must be, also when it is not

@@ -131,9 +131,11 @@ static void name_checkpoint(
     }
     if (job->named_count == WEIR_SIM_NAMED_MAX) return;
     struct weir_sim_named *named = &job->named[job->named_count++];
-    *named = (struct weir_sim_named){
-        .id = checkpoint->id, .epoch = checkpoint->epoch, .kind = checkpoint->kind, .current = true
-    };
+    *named = (struct weir_sim_named){ .id = checkpoint->id,
+        .epoch = checkpoint->epoch,
+        .kind = checkpoint->kind,
+        .current = true,
+        .pointer = weir_arena_string(&sim->arena, checkpoint->pointer) };
     sim->result->checkpoints_completed++;
     size_t length = 0;
     const uint8_t *bytes = weir_sim_filesystem_bytes(sim->shared_disk, checkpoint->pointer, &length);

@@ -113,6 +113,8 @@ void sink__name_attempt(struct file_sink *s);
 void sink__name_part(struct file_sink *s, struct sink_part *p, uint32_t number);
 /* A file of an older attempt at this subtask's work, which nothing but that attempt's rows lies in. */
 bool sink__is_predecessors(const struct file_sink *s, const char *name);
+/* Begun before the job's newest savepoint, which a job that is started from it may have to commit. */
+bool sink__may_be_in_savepoint(const struct file_sink *s, const char *path);
 /* Some attempt's of this job. */
 bool sink__is_own_jobs(const struct file_sink *s, const char *path);
 

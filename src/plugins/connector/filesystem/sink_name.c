@@ -97,19 +97,34 @@ static bool take_number(const char **at, uint64_t *ret, char end)
     return true;
 }
 
-bool sink__is_predecessors(const struct file_sink *s, const char *name)
+struct hidden_name {
+    uint64_t epoch, number, subtask, checkpoint, part;
+};
+
+static bool take_hidden(const struct file_sink *s, const char *name, struct hidden_name *ret)
 {
-    const struct weir_operator_context *ctx = s->op.ctx;
     size_t length = strlen(s->hidden_prefix);
     if (strncmp(name, s->hidden_prefix, length) != 0) return false;
     const char *at = name + length;
-    uint64_t epoch, number, subtask, checkpoint, part;
-    if (!take_number(&at, &epoch, '-') || !take_number(&at, &number, '-') ||
-        !take_number(&at, &subtask, '-') || !take_number(&at, &checkpoint, '-') ||
-        !take_number(&at, &part, suffix[0]) || strcmp(at, suffix + 1) != 0)
-        return false;
-    if (subtask % ctx->parallelism != ctx->subtask_index) return false;
-    return epoch < ctx->attempt_epoch || (epoch == ctx->attempt_epoch && number < ctx->attempt_number);
+    return take_number(&at, &ret->epoch, '-') && take_number(&at, &ret->number, '-') &&
+           take_number(&at, &ret->subtask, '-') && take_number(&at, &ret->checkpoint, '-') &&
+           take_number(&at, &ret->part, suffix[0]) && strcmp(at, suffix + 1) == 0;
+}
+
+bool sink__is_predecessors(const struct file_sink *s, const char *name)
+{
+    const struct weir_operator_context *ctx = s->op.ctx;
+    struct hidden_name of;
+    if (!take_hidden(s, name, &of) || of.subtask % ctx->parallelism != ctx->subtask_index) return false;
+    return of.epoch < ctx->attempt_epoch ||
+           (of.epoch == ctx->attempt_epoch && of.number < ctx->attempt_number);
+}
+
+bool sink__may_be_in_savepoint(const struct file_sink *s, const char *path)
+{
+    const char *name = strrchr(path, '/');
+    struct hidden_name of;
+    return take_hidden(s, name ? name + 1 : path, &of) && of.checkpoint < s->op.ctx->newest_savepoint_id;
 }
 
 bool sink__is_own_jobs(const struct file_sink *s, const char *path)

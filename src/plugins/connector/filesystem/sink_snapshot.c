@@ -70,10 +70,11 @@ static const char *get_string(struct weir_reader *reader, struct weir_arena *are
     return bytes ? weir_arena_copy(arena, bytes, length) : "";
 }
 
-/* Files of other jobs, which a savepoint or checkpoint of theirs may name, are not ours to remove. */
+/* Files of other jobs, which a savepoint or checkpoint of theirs may name, are not ours to remove; nor is
+ * what a savepoint of our own may name. */
 static void add_garbage(struct file_sink *s, const char *path)
 {
-    if (!sink__is_own_jobs(s, path)) return;
+    if (!sink__is_own_jobs(s, path) || sink__may_be_in_savepoint(s, path)) return;
     if (s->garbage_count == s->garbage_capacity) {
         uint32_t capacity = s->garbage_capacity ? s->garbage_capacity * 2 : 16;
         s->garbage = weir_memory_reallocate(sink__ctx(s)->memory, s->garbage,
@@ -226,6 +227,7 @@ static void remove_below(struct file_sink *s, struct weir_arena *scratch, const 
         if (entries[i].status.is_directory && depth > 0)
             remove_below(s, scratch, path, depth - 1, named, named_count);
         else if (entries[i].status.is_regular && sink__is_predecessors(s, entries[i].name) &&
+                 !sink__may_be_in_savepoint(s, entries[i].name) &&
                  !is_named(entries[i].name, named, named_count))
             (void)s->fs->remove(s->fs, path, false, NULL);
     }
