@@ -31,7 +31,7 @@ struct taskmanager {
     struct weir_control_loop *loop;
     struct weir_task_runtime *runtime;
     struct weir_memory_sizes sizes;
-    struct weir_memory network;
+    struct weir_memory network, tasks;
     struct weir_task_metrics *metrics;
     struct weir_metrics_server *metrics_server;
 };
@@ -58,6 +58,7 @@ static bool set_budgets(struct taskmanager *manager)
     size_t most = (size_t)weir_memory_sizes_allocated_bytes_max(sizes);
     if (sizes->limited) weir_os_memory()->limit_bytes = most;
     weir_os_memory_keep_blocks(sizes->limited ? most : weir_os_physical_bytes() / 2, STATE_MEMORY_KEPT_MS);
+    weir_memory_child_init(&manager->tasks, weir_os_memory(), 0);
     weir_memory_child_init(&manager->network, weir_os_memory(), (size_t)sizes->network_bytes);
     if (sizes->limited)
         weir_log(WEIR_LOG_INFO, "weir.taskmanager",
@@ -87,8 +88,7 @@ static bool open_metrics(struct taskmanager *manager, const char *host, const ch
         .taskmanager = manager->name,
         .prometheus_ports = prometheus_ports(manager->setup.config),
         .slot_count = manager->slot_count,
-        .network = &manager->network,
-        .task_bytes_max = weir_memory_sizes_task_bytes(&manager->sizes) };
+        .budgets = { .network = &manager->network, .tasks = &manager->tasks, .sizes = &manager->sizes } };
     struct weir_error error = { 0 };
     if (!weir_metrics_server_new(&config, &manager->metrics_server, &error)) return true;
     print_error(&error);
@@ -214,6 +214,7 @@ static int run(struct taskmanager *manager)
         .incarnation = manager->incarnation,
         .slot_count = manager->slot_count,
         .network_memory = &manager->network,
+        .task_memory = &manager->tasks,
         .metrics = manager->metrics,
         .managed_bytes_per_slot =
             (size_t)(weir_memory_sizes_task_bytes(&manager->sizes) / manager->slot_count),

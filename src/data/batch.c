@@ -251,9 +251,46 @@ void weir_batch_hash(
     }
 }
 
-uint64_t weir_batch_fixed_bytes(const struct weir_batch *b)
+static uint64_t flat_bytes(const struct weir_vector *v, uint32_t rows)
 {
-    uint64_t width = 0;
-    for (uint32_t i = 0; i < b->column_count; i++) width += weir_type_width(b->columns[i].type);
-    return width * b->row_count;
+    const struct weir_type *type = v->type;
+    uint64_t bytes = 0;
+    if (weir_type_is_view(type)) {
+        const struct weir_string *strings = v->data;
+        bytes = (uint64_t)rows * sizeof(uint32_t);
+        if (!v->validity)
+            for (uint32_t i = 0; i < rows; i++) bytes += strings[i].length;
+        for (uint32_t i = 0; v->validity && i < rows; i++)
+            bytes += weir_bit_get(v->validity, i) ? strings[i].length : 0;
+        return bytes;
+    }
+    if (!weir_type_is_nested(type)) return (uint64_t)rows * weir_type_width(type);
+    bool is_row = type->id == WEIR_TYPE_ROW;
+    uint32_t children = type->id == WEIR_TYPE_MULTISET ? 2 : type->child_count;
+    if (!is_row) bytes = (uint64_t)rows * sizeof(uint32_t);
+    for (uint32_t i = 0; i < children; i++)
+        bytes += weir_vector_bytes(&v->children[i], is_row ? rows : v->child_rows);
+    return bytes;
+}
+
+uint64_t weir_vector_bytes(const struct weir_vector *v, uint32_t rows)
+{
+    if (v->encoding == WEIR_ENCODING_FLAT) return flat_bytes(v, rows);
+    if (v->encoding == WEIR_ENCODING_CONSTANT) return flat_bytes(v, 1) * rows;
+    uint64_t bytes = 0;
+    const struct weir_vector *flat = v->dictionary;
+    if (!weir_type_is_view(v->type)) return (uint64_t)rows * weir_type_width(v->type);
+    for (uint32_t i = 0; i < rows; i++) {
+        uint32_t at = v->indices[i];
+        bool valid = !flat->validity || weir_bit_get(flat->validity, at);
+        bytes += sizeof(uint32_t) + (valid ? ((const struct weir_string *)flat->data)[at].length : 0);
+    }
+    return bytes;
+}
+
+uint64_t weir_batch_bytes(const struct weir_batch *b)
+{
+    uint64_t bytes = b->kinds ? b->row_count : 0;
+    for (uint32_t i = 0; i < b->column_count; i++) bytes += weir_vector_bytes(&b->columns[i], b->row_count);
+    return bytes;
 }

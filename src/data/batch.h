@@ -97,8 +97,9 @@ void weir_batch_append(
 /* Exchange and snapshot codec: self-delimiting, validates everything it reads (lengths, offsets, UTF-8 is not
  * checked). Writes the selected rows only. */
 void weir_batch_encode(const struct weir_batch *b, struct weir_buffer *to);
-/* The rows' fixed parts (of strings their views): a measure of what is moved. */
-uint64_t weir_batch_fixed_bytes(const struct weir_batch *b);
+/* What all rows take when they are sent, strings included, whatever their encoding here: what the codec
+ * writes without its headers and validity. */
+uint64_t weir_batch_bytes(const struct weir_batch *b);
 
 /* Bytes of the encoded batch that starts here, 0 when length is too short to tell. */
 size_t weir_batch_encoded_bytes(const uint8_t *bytes, size_t length);

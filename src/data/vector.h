@@ -103,6 +103,9 @@ bool weir_vector_equal_at(
 int weir_vector_compare_at(const struct weir_vector *a, uint32_t row_a, const struct weir_vector *b,
     uint32_t row_b, bool nulls_first);
 
+/* What rows 0..rows-1 take when they are sent (weir_batch_bytes()). */
+uint64_t weir_vector_bytes(const struct weir_vector *v, uint32_t rows);
+
 /* 64-bit hashes of a column, combined into hashes[] (seeded if combine is false). Equal values (as above)
  * give equal hashes, whatever the encoding and on whatever machine: routing, state and restore depend on it.
  */

@@ -1,18 +1,16 @@
 #include "host/metrics_server.h"
+#include "host/http_arguments.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/log.h"
-#include "os/memory.h"
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { CONNECTION_BYTES_MAX = 16 << 10 };
+enum { CONNECTION_BYTES_MAX = 16 << 10, ARGUMENTS_MAX = 8 };
 
 struct weir_metrics_server {
     struct weir_metrics_server_config config;
@@ -32,37 +30,17 @@ static void gauge(
         name, name, name, name, server->host, server->taskmanager, value);
 }
 
-static uint32_t count_threads(void)
-{
-    uint32_t count = 0;
-    DIR *directory = opendir("/proc/self/task");
-    if (!directory) return 0;
-    while (readdir(directory)) count++;
-    closedir(directory);
-    return count > 2 ? count - 2 : 0;
-}
-
 static void print_process(const struct weir_metrics_server *server, struct weir_buffer *out)
 {
-    double resident = (double)weir_os_resident_bytes(), cpu_ns = (double)weir_clock_process_cpu_ns();
-    int64_t up_ms = weir_clock_epoch_ms() - server->started_ms;
-    size_t limit = weir_os_memory()->limit_bytes;
-    gauge(server, out, "Status_JVM_Memory_Heap_Used", resident);
-    gauge(server, out, "Status_JVM_Memory_Heap_Committed", resident);
-    gauge(
-        server, out, "Status_JVM_Memory_Heap_Max", limit ? (double)limit : (double)weir_os_physical_bytes());
-    gauge(server, out, "Status_JVM_Memory_NonHeap_Used", 0);
-    gauge(server, out, "Status_JVM_Memory_Metaspace_Used", 0);
-    gauge(server, out, "Status_JVM_Threads_Count", count_threads());
-    gauge(server, out, "Status_JVM_CPU_Time", cpu_ns);
-    gauge(server, out, "Status_JVM_CPU_Load", up_ms > 0 ? cpu_ns / 1e6 / (double)up_ms : 0);
-    gauge(server, out, "Status_JVM_GarbageCollector_All_Count", 0);
-    gauge(server, out, "Status_JVM_GarbageCollector_All_Time", 0);
-    gauge(server, out, "Status_Flink_Memory_Managed_Total", (double)server->config.task_bytes_max);
-    const struct weir_memory *network = server->config.network;
-    gauge(server, out, "Status_Shuffle_Netty_TotalMemory", network ? (double)network->limit_bytes : 0);
-    gauge(server, out, "Status_Shuffle_Netty_UsedMemory",
-        network ? (double)atomic_load(&network->used_bytes) : 0);
+    struct weir_process_figure figures[WEIR_PROCESS_FIGURES_MAX];
+    uint32_t count = weir_process_figures(server->started_ms, &server->config.budgets, figures);
+    for (uint32_t i = 0; i < count; i++) {
+        char name[128];
+        snprintf(name, sizeof name, "%s", figures[i].name);
+        for (char *at = name; *at; at++)
+            if (*at == '.') *at = '_';
+        gauge(server, out, name, figures[i].value);
+    }
 }
 
 static enum MHD_Result answer(
@@ -86,6 +64,9 @@ static enum MHD_Result serve(
     if (!prometheus && strcmp(url, "/tasks") == 0) {
         const char *job = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "job");
         weir_task_metrics_print_json(server->config.metrics, job, &body);
+        result = answer(connection, MHD_HTTP_OK, "application/json; charset=UTF-8", &body);
+    } else if (!prometheus && strcmp(url, "/process") == 0) {
+        weir_process_print_json(server->started_ms, &server->config.budgets, &body);
         result = answer(connection, MHD_HTTP_OK, "application/json; charset=UTF-8", &body);
     } else if (strcmp(url, "/metrics") == 0 || strcmp(url, "/") == 0) {
         print_process(server, &body);
@@ -131,6 +112,12 @@ static enum MHD_Result on_prometheus(void *owner, struct MHD_Connection *connect
     return on_any(owner, connection, url, method, length, true);
 }
 
+static void *on_uri(void *owner, const char *uri, struct MHD_Connection *connection)
+{
+    weir_http_arguments_cut((char *)uri, ARGUMENTS_MAX);
+    return NULL;
+}
+
 /* ---------------------------------------------------------------- life */
 
 static struct MHD_Daemon *listen_at(
@@ -140,7 +127,7 @@ static struct MHD_Daemon *listen_at(
         prometheus ? on_prometheus : on_request, server, MHD_OPTION_SOCK_ADDR, at,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)WEIR_METRICS_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)WEIR_METRICS_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES_MAX,
-        MHD_OPTION_END);
+        MHD_OPTION_URI_LOG_CALLBACK, on_uri, NULL, MHD_OPTION_END);
 }
 
 static uint16_t port_of(struct MHD_Daemon *daemon)

@@ -1,13 +1,14 @@
 /*
  * The HTTP endpoint of a TaskManager: figures of its tasks and of itself, for the JobManager's REST endpoint
- * (GET /tasks?job=..) and, at metrics.reporter.prom.port where that is set, for Prometheus (GET /metrics).
- * Nothing can be changed through it.
+ * (GET /tasks?job=.., GET /process) and, at metrics.reporter.prom.port where that is set, for Prometheus (GET
+ * /metrics). Nothing can be changed through it.
  *
  * @thread new and free: main. One thread of the HTTP library answers; whoever is slow costs a connection.
  */
 #ifndef WEIR_HOST_METRICS_SERVER_H
 #define WEIR_HOST_METRICS_SERVER_H
 
+#include "host/process_figures.h"
 #include "host/task_metrics.h"
 
 enum {
@@ -22,8 +23,7 @@ struct weir_metrics_server_config {
     const char *host, *bind_address, *taskmanager;
     const char *prometheus_ports; /* "9249" or "9249-9259"; NULL: none */
     uint32_t slot_count;
-    const struct weir_memory *network; /* whose budget is shown; may be NULL */
-    uint64_t task_bytes_max;           /* budget of all slots; 0: none */
+    struct weir_process_budgets budgets; /* what they point to is borrowed */
 };
 
 struct weir_metrics_server;

@@ -271,6 +271,11 @@ static double records_out_rate(const struct window *w, uint32_t i)
 {
     return rate(w, last_out(w));
 }
+/* What a source operator has read is what it has emitted; the task as a whole has read no channel. */
+static uint32_t operator_input(const struct window *w, uint32_t i)
+{
+    return VALUES + 2 * i + (i == 0 && w->meter->subtask->source);
+}
 #define FIGURE(name, value)                                       \
     static double name(const struct window *w, uint32_t i)        \
     {                                                             \
@@ -284,7 +289,7 @@ FIGURE(bytes_in, BYTES_IN)
 FIGURE(bytes_out, BYTES_OUT)
 FIGURE(batches_in, BATCHES_IN)
 FIGURE(batches_out, BATCHES_OUT)
-FIGURE(operator_in, VALUES + 2 * i)
+FIGURE(operator_in, operator_input(w, i))
 FIGURE(operator_out, VALUES + 2 * i + 1)
 #undef FIGURE
 #define TIME(name, value)                                            \

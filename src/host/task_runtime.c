@@ -413,7 +413,8 @@ struct weir_task_runtime *weir_task_runtime_new(const struct weir_task_runtime_c
         slot->waker.wake = host_slot_wake;
         slot->runtime = runtime;
         slot->index = i;
-        weir_memory_child_init(&slot->memory, config->memory, config->managed_bytes_per_slot);
+        weir_memory_child_init(&slot->memory, config->task_memory ? config->task_memory : config->memory,
+            config->managed_bytes_per_slot);
         pthread_mutex_init(&slot->mutex, NULL);
         slot->started = pthread_create(&slot->thread, NULL, host_slot_main, slot) == 0;
         WEIR_ASSERT(slot->started);

@@ -20,6 +20,7 @@ struct weir_task_runtime_config {
     const char *name; /* of this process */
     uint64_t incarnation;
     uint32_t slot_count;
+    struct weir_memory *task_memory;    /* of all slots, counted together; NULL: memory */
     struct weir_memory *network_memory; /* of channels, as the exchange's; its budget is back-pressure */
     size_t managed_bytes_per_slot;      /* 0 = no limit */
     const char *memory_key;             /* what to raise when that is used up */

@@ -81,7 +81,7 @@ static void send_building(struct weir_output_edge *edge, uint32_t c)
     if (!batch) return;
     edge->building[c] = NULL;
     edge->batches++;
-    edge->bytes += weir_batch_fixed_bytes(batch);
+    edge->bytes += weir_batch_bytes(batch);
     weir_channel_push(edge->channels[c], (struct weir_element){ .kind = WEIR_ELEMENT_BATCH, .batch = batch });
 }
 

@@ -626,7 +626,7 @@ static enum weir_subtask_result poll_gate(struct weir_subtask *s)
     case WEIR_GATE_BATCH:
         s->after = WEIR_AFTER_BATCH;
         s->counters.batches_in++;
-        s->counters.bytes_in += weir_batch_fixed_bytes(event.batch);
+        s->counters.bytes_in += weir_batch_bytes(event.batch);
         weir_chain_start(&s->chain, 0, WEIR_CHAIN_PROCESS, event.input, event.batch, 0);
         break;
     case WEIR_GATE_WATERMARK:

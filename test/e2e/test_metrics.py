@@ -112,3 +112,107 @@ def test_for_prometheus(start):  # noqa: F811
     for text in texts:
         declared = re.findall(r'^# TYPE (\S+) ', text, re.M)
         assert len(declared) == len(set(declared))
+
+
+COUNTED = """
+SET 'parallelism.default' = '2';
+SET 'execution.checkpointing.interval' = '300 ms';
+CREATE TABLE f (id BIGINT, name STRING) WITH ('connector' = 'filesystem', 'path' = '{path}', 'format' = 'csv',
+  'source.monitor-interval' = '100 ms');
+CREATE TABLE b (id BIGINT, name STRING) WITH ('connector' = 'blackhole');
+INSERT INTO b SELECT id, MAX(name) FROM f GROUP BY id;
+"""
+ROW_BYTES = 8 + 4 + 10  # id, length of the name, the name
+
+
+def io(cluster, job, name):
+    """That figure of both vertices and of all their subtasks, once all TaskManagers have told it."""
+    vertices = cluster.get(f'/jobs/{job}')['vertices']
+    pages = [cluster.get(f"/jobs/{job}/vertices/{v['id']}") for v in vertices]
+    shapes = [v['metrics'] for v in vertices] + [s['metrics'] for page in pages for s in page['subtasks']]
+    if len(vertices) != 2 or not all(shape[name + '-complete'] for shape in shapes):
+        return None
+    for vertex, page in zip(vertices, pages):
+        parts = [s['metrics'][name] for s in page['subtasks']]
+        spread = page['aggregated']['metrics'][name]
+        assert (spread['min'], spread['max'], spread['sum']) == (min(parts), max(parts), sum(parts))
+        if sum(parts) != vertex['metrics'][name]:
+            return None  # it has grown between two pages
+    return [v['metrics'][name] for v in vertices]
+
+
+def test_counters_are_exact_and_outlive_the_leader(start, tmp_path):  # noqa: F811
+    cluster = start()
+    path = tmp_path / 'rows'
+    path.mkdir()
+
+    def add(name, first, last):
+        (tmp_path / name).write_text(''.join(f'{i},{i:010d}\n' for i in range(first, last)))
+        (tmp_path / name).rename(path / name)
+
+    add('a.csv', 0, 700)
+    job = cluster.submit(COUNTED.format(path=path))
+    cluster.wait('700 rows', lambda: io(cluster, job, 'read-records') == [0, 700], weir_module.WAIT_SECONDS)
+    assert io(cluster, job, 'write-records') == [700, 0]
+    assert io(cluster, job, 'write-bytes') == [700 * ROW_BYTES, 0]
+    assert io(cluster, job, 'read-bytes') == [0, 700 * ROW_BYTES]
+    source = cluster.get(f'/jobs/{job}')['vertices'][0]
+    operator = next(name for name in values(cluster, f"/jobs/{job}/vertices/{source['id']}/subtasks/metrics")
+                    if re.fullmatch(r'Source__f\[\d+\]\.numRecordsIn', name))
+    url = f"/jobs/{job}/vertices/{source['id']}/subtasks/metrics?get={operator}&agg=sum"
+    assert cluster.get(url) == [{'id': operator, 'sum': 700.0}]
+    assert cluster.get(url + '&subtasks=0-1') == cluster.get(url) and cluster.get(url + '&subtasks=7') == []
+
+    base.kill_leader(cluster)
+    shown = cluster.wait('figures', lambda: io(cluster, job, 'read-records'), weir_module.WAIT_SECONDS)
+    assert shown == [0, 700]
+    add('b.csv', 700, 1000)
+    cluster.wait('1000 rows', lambda: io(cluster, job, 'read-records') == [0, 1000], weir_module.WAIT_SECONDS)
+    assert io(cluster, job, 'read-bytes') == [0, 1000 * ROW_BYTES]
+
+
+def test_what_processes_know_of_themselves(start):  # noqa: F811
+    cluster = start(jobmanagers=1, arguments=['-Dtaskmanager.memory.process.size=1g'])
+    job = cluster.submit(JOB)
+    base.wait_state(cluster, job, 'RUNNING')
+    cluster.wait('a checkpoint', lambda: completed(cluster, job) > 0, weir_module.WAIT_SECONDS)
+    listed = cluster.wait('two', lambda: (lambda t: len(t) == 2 and t)(cluster.get('/taskmanagers')['taskmanagers']))
+    for entry in listed:
+        page = cluster.get(f"/taskmanagers/{entry['id']}")
+        memory, hardware, metrics = page['memoryConfiguration'], page['hardware'], page['metrics']
+        assert memory == entry['memoryConfiguration'] and memory['totalProcessMemory'] == 1 << 30
+        assert sum(memory[part] for part in memory if not part.startswith('total')) == 1 << 30
+        assert hardware['cpuCores'] > 0 and hardware['physicalMemory'] > hardware['freeMemory'] > 0
+        assert 0 < metrics['heapUsed'] <= metrics['heapCommitted'] and metrics['heapUsed'] < metrics['heapMax'] <= 1 << 30
+        assert metrics['nettyShuffleMemoryTotal'] == memory['networkMemory'] == metrics['directMax']
+        segments = [metrics[f'nettyShuffleMemorySegments{which}'] for which in ('Total', 'Used', 'Available')]
+        assert segments[0] == segments[1] + segments[2] == memory['networkMemory'] // 32768
+        assert page['totalResource']['managedMemory'] == memory['managedMemory'] >> 20
+        shares = [slot['resource']['managedMemory'] for slot in page['allocatedSlots']]
+        assert all(share == (memory['managedMemory'] >> 20) // 4 for share in shares)
+        own = values(cluster, f"/taskmanagers/{entry['id']}/metrics?get=Status.JVM.Memory.Heap.Max,weir.slots")
+        assert int(own['Status.JVM.Memory.Heap.Max']['value']) == metrics['heapMax'] and own['weir.slots']['value'] == '4'
+    assert sum(slot['jobId'] == job for entry in listed
+               for slot in cluster.get(f"/taskmanagers/{entry['id']}")['allocatedSlots']) == 2
+
+    both = values(cluster, '/taskmanagers/metrics?get=weir.slots,Status.Flink.Memory.Managed.Used')
+    assert both['weir.slots'] == {'id': 'weir.slots', 'min': 4, 'max': 4, 'avg': 4, 'sum': 8, 'skew': 0}
+    assert both['Status.Flink.Memory.Managed.Used']['sum'] > 0
+    one = listed[0]['id']
+    assert cluster.get(f'/taskmanagers/metrics?get=weir.slots&agg=sum&taskmanagers={one}') == [
+        {'id': 'weir.slots', 'sum': 4}]
+    jobmanager = values(cluster, '/jobmanager/metrics?get=Status.JVM.Memory.Heap.Used,Status.JVM.Memory.Heap.Max,taskSlotsTotal')
+    assert 0 < int(jobmanager['Status.JVM.Memory.Heap.Used']['value']) < int(
+        jobmanager['Status.JVM.Memory.Heap.Max']['value'])
+    assert jobmanager['taskSlotsTotal']['value'] == '8'
+    assert 'Status.JVM.GarbageCollector.All.Count' in values(cluster, '/jobmanager/metrics')
+
+    names = values(cluster, f'/jobs/{job}/metrics')
+    assert {'uptime', 'numberOfCompletedCheckpoints', 'lastCheckpointSize', 'numRestarts'} <= set(names)
+    single = values(cluster, f'/jobs/{job}/metrics?get=numberOfCompletedCheckpoints,uptime,nothing')
+    assert set(single) == {'numberOfCompletedCheckpoints', 'uptime'}
+    assert int(single['numberOfCompletedCheckpoints']['value']) > 0
+    assert cluster.get('/jobs/metrics?get=numRunningTasks') == [
+        {'id': 'numRunningTasks', 'min': 4, 'max': 4, 'avg': 4, 'sum': 4, 'skew': 0}]
+    assert cluster.get(f'/jobs/metrics?get=numRunningTasks&agg=max&jobs={job}') == [{'id': 'numRunningTasks', 'max': 4}]
+    assert cluster.get(f"/jobs/metrics?get=numRunningTasks&jobs={'0' * 32}") == []

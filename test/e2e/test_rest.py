@@ -193,6 +193,11 @@ def test_requests_that_make_no_sense_are_answered_and_hurt_nobody(running):
             (b'GET /jobs/%00%ff HTTP/1.1\r\nHost: x\r\n\r\n', 400),
             (b'GET /' + b'a/' * 500 + b' HTTP/1.1\r\nHost: x\r\n\r\n', 404),
             (b'GET /jobs?' + b'&'.join(b'a%d=1' % i for i in range(300)) + b' HTTP/1.1\r\nHost: x\r\n\r\n', 400),
+            # Some 500 fill the memory of a connection: libmicrohttpd itself would never answer.
+            *((b'GET /jobs?' + b'&'.join(b'parameter%d=value%d' % (i, i) for i in range(n)) +
+               b' HTTP/1.1\r\nHost: x\r\n\r\n', 400) for n in (33, 400, 500, 1000)),
+            (b'GET /jobs?' + b'&'.join(b'parameter%d=1' % i for i in range(32)) + b' HTTP/1.1\r\nHost: x\r\n\r\n', 200),
+            (b'GET /jobs?' + b'&' * 500 + b'a=1 HTTP/1.1\r\nHost: x\r\n\r\n', 400),
             (b'POST /jobs/%s/stop HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n' % NO_JOB.encode(), 400),
             (b'POST /jobs/%s/stop HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n'
              % NO_JOB.encode(), (400, 413)),

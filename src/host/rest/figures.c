@@ -15,14 +15,13 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *owner)
     return body->overflowed ? 0 : size * count;
 }
 
-static json_t *fetch(struct rest_request *request, const char *address, const char *job, int64_t left_ms)
+static json_t *fetch(struct rest_request *request, const char *url, int64_t left_ms)
 {
     CURL *curl = curl_easy_init();
     if (!curl) return NULL;
     struct weir_buffer body;
     weir_buffer_init(&body, request->server->memory, ANSWER_BYTES_MAX);
-    curl_easy_setopt(
-        curl, CURLOPT_URL, weir_arena_format(&request->arena, "http://%s/tasks?job=%s", address, job));
+    curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)WEIR_MIN(left_ms, (int64_t)CONNECT_TIMEOUT_MS));
@@ -76,11 +75,31 @@ json_t *rest__figures(struct rest_request *request)
         int64_t left_ms = until_ms - weir_clock_monotonic_ms();
         if (left_ms <= 0) break;
         if (!summary->node->rest_address[0] || !runs_job(summary, &job)) continue;
-        json_t *tasks = fetch(request, summary->node->rest_address, text, left_ms);
+        const char *url =
+            weir_arena_format(&request->arena, "http://%s/tasks?job=%s", summary->node->rest_address, text);
+        json_t *tasks = fetch(request, url, left_ms);
         if (json_is_array(tasks)) json_array_extend(request->figures, tasks);
         json_decref(tasks);
     }
     return request->figures;
+}
+
+/* One after the other: a TaskManager that cannot be reached costs the page no more than its own figures. */
+void rest__processes(
+    struct rest_request *request, const Weir__TaskManagerSummary *const *summaries, size_t count, json_t *ret)
+{
+    rest__init_curl();
+    int64_t until_ms = weir_clock_monotonic_ms() + ALL_TIMEOUT_MS;
+    for (size_t i = 0; i < count; i++) {
+        const char *address = summaries[i]->node->rest_address;
+        int64_t left_ms = until_ms - weir_clock_monotonic_ms();
+        json_t *process = NULL;
+        if (left_ms > 0 && address[0])
+            process =
+                fetch(request, weir_arena_format(&request->arena, "http://%s/process", address), left_ms);
+        json_array_append_new(ret, json_is_object(process) ? process : json_object());
+        if (!json_is_object(process)) json_decref(process);
+    }
 }
 
 bool rest__is_figure_of(json_t *task, uint32_t vertex, int64_t subtask)
@@ -124,21 +143,25 @@ static json_t *text_of(struct rest_request *request, json_t *value)
     return json_string(weir_arena_format(&request->arena, "%.6g", number));
 }
 
-/* [{"id":.., "value":".."}]; without get= the names alone. prefix: the subtask, of a vertex's page. */
-static void add_single(struct rest_request *request, json_t *list, json_t *task, bool with_subtask)
+/* [{"id":.., "value":".."}]; without get= the names alone. prefix: of each name. */
+static void add_singles(struct rest_request *request, json_t *list, json_t *figures, const char *prefix)
 {
     const char *get = rest__argument(request, "get"), *name;
     json_t *value;
-    json_object_foreach(json_object_get(task, "metrics"), name, value)
+    json_object_foreach(figures, name, value)
     {
-        const char *id = name;
-        if (with_subtask)
-            id = weir_arena_format(&request->arena, "%lld.%s",
-                (long long)json_integer_value(json_object_get(task, "subtask")), name);
+        const char *id = weir_arena_format(&request->arena, "%s%s", prefix, name);
         if (get && !is_wanted(get, id, strlen(id))) continue;
         json_array_append_new(list, get ? json_pack("{s:s,s:o}", "id", id, "value", text_of(request, value))
                                         : json_pack("{s:s}", "id", id));
     }
+}
+
+void rest__answer_singles(struct rest_request *request, json_t *figures)
+{
+    json_t *list = json_array();
+    add_singles(request, list, figures, "");
+    rest__answer(request, MHD_HTTP_OK, list);
 }
 
 void rest__answer_subtask_figures(struct rest_request *request, uint32_t vertex, int64_t subtask)
@@ -147,7 +170,12 @@ void rest__answer_subtask_figures(struct rest_request *request, uint32_t vertex,
     size_t i;
     json_array_foreach(rest__figures(request), i, task)
     {
-        if (rest__is_figure_of(task, vertex, subtask)) add_single(request, list, task, subtask < 0);
+        if (!rest__is_figure_of(task, vertex, subtask)) continue;
+        const char *prefix = "";
+        if (subtask < 0)
+            prefix = weir_arena_format(
+                &request->arena, "%lld.", (long long)json_integer_value(json_object_get(task, "subtask")));
+        add_singles(request, list, json_object_get(task, "metrics"), prefix);
     }
     rest__answer(request, MHD_HTTP_OK, list);
 }
@@ -172,30 +200,23 @@ static double skew_of(const struct aggregate *a, double distance)
     return average > 0 ? WEIR_MIN(100 * distance / a->count / average, 100.0) : 0;
 }
 
-static json_t *aggregate_shape(
-    struct rest_request *request, const char *name, uint32_t vertex, const char *subtasks)
+static json_t *aggregate_shape(struct rest_request *request, const char *name, json_t *sets)
 {
     struct aggregate a = { 0 };
     double distance = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        size_t i;
-        json_t *task;
-        json_array_foreach(rest__figures(request), i, task)
-        {
-            json_t *value = json_object_get(json_object_get(task, "metrics"), name);
-            const char *subtask = weir_arena_format(
-                &request->arena, "%lld", (long long)json_integer_value(json_object_get(task, "subtask")));
-            if (!value || !rest__is_figure_of(task, vertex, -1) ||
-                !is_wanted(subtasks, subtask, strlen(subtask)))
-                continue;
-            double number = json_number_value(value), off = number - (a.count ? a.sum / a.count : 0);
-            if (pass == 0)
-                add(&a, number);
-            else
-                distance += off < 0 ? -off : off;
-        }
+    size_t i;
+    json_t *set;
+    json_array_foreach(sets, i, set)
+    {
+        json_t *value = json_object_get(set, name);
+        if (value) add(&a, json_number_value(value));
     }
-    if (!a.count) return NULL;
+    json_array_foreach(sets, i, set)
+    {
+        json_t *value = json_object_get(set, name);
+        double off = value ? json_number_value(value) - a.sum / a.count : 0;
+        distance += off < 0 ? -off : off;
+    }
     const char *agg = rest__argument(request, "agg");
     const struct {
         const char *name;
@@ -203,32 +224,64 @@ static json_t *aggregate_shape(
     } figures[] = { { "min", a.min }, { "max", a.max }, { "avg", a.sum / a.count }, { "sum", a.sum },
         { "skew", skew_of(&a, distance) } };
     json_t *shape = json_pack("{s:s}", "id", name);
-    for (size_t i = 0; i < WEIR_ARRAY_COUNT(figures); i++)
-        if (is_wanted(agg, figures[i].name, strlen(figures[i].name)))
-            json_object_set_new(shape, figures[i].name, json_real(figures[i].value));
+    for (size_t f = 0; f < WEIR_ARRAY_COUNT(figures); f++)
+        if (is_wanted(agg, figures[f].name, strlen(figures[f].name)))
+            json_object_set_new(shape, figures[f].name, json_real(figures[f].value));
     return shape;
 }
 
-/* Of all subtasks together. */
-void rest__answer_vertex_aggregates(struct rest_request *request, uint32_t vertex)
+void rest__answer_aggregates(struct rest_request *request, json_t *sets)
 {
     const char *get = rest__argument(request, "get"), *name;
-    json_t *list = json_array(), *task, *value, *names = json_object();
+    json_t *list = json_array(), *set, *value, *names = json_object();
     size_t i;
-    json_array_foreach(rest__figures(request), i, task)
-    {
-        if (rest__is_figure_of(task, vertex, -1)) json_object_update(names, json_object_get(task, "metrics"));
-    }
+    json_array_foreach(sets, i, set) json_object_update(names, set);
     json_object_foreach(names, name, value)
     {
         if (!get)
             json_array_append_new(list, json_pack("{s:s}", "id", name));
         else if (is_wanted(get, name, strlen(name)))
-            json_array_append_new(
-                list, aggregate_shape(request, name, vertex, rest__argument(request, "subtasks")));
+            json_array_append_new(list, aggregate_shape(request, name, sets));
     }
     json_decref(names);
     rest__answer(request, MHD_HTTP_OK, list);
+}
+
+bool rest__is_chosen(const struct rest_request *request, const char *argument, const char *text)
+{
+    return is_wanted(rest__argument(request, argument), text, strlen(text));
+}
+
+/* By a list of numbers and ranges, "1,3,5-9"; without one all are. */
+static bool is_chosen_subtask(const struct rest_request *request, json_int_t subtask)
+{
+    const char *at = rest__argument(request, "subtasks");
+    if (!at) return true;
+    while (*at) {
+        char *end;
+        long first = strtol(at, &end, 10), last = first;
+        bool good = end != at;
+        if (good && *end == '-') last = strtol(end + 1, &end, 10);
+        if (good && subtask >= first && subtask <= last) return true;
+        at = end + strcspn(end, ",");
+        at += *at == ',';
+    }
+    return false;
+}
+
+/* Of all subtasks together. */
+void rest__answer_vertex_aggregates(struct rest_request *request, uint32_t vertex)
+{
+    json_t *sets = json_array(), *task;
+    size_t i;
+    json_array_foreach(rest__figures(request), i, task)
+    {
+        if (rest__is_figure_of(task, vertex, -1) &&
+            is_chosen_subtask(request, json_integer_value(json_object_get(task, "subtask"))))
+            json_array_append(sets, json_object_get(task, "metrics"));
+    }
+    rest__answer_aggregates(request, sets);
+    json_decref(sets);
 }
 
 /* [{"id":"0.currentInputWatermark","value":"..."}] */

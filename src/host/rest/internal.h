@@ -174,6 +174,20 @@ void rest__answer_subtask_figures(struct rest_request *request, uint32_t vertex,
 void rest__answer_vertex_aggregates(struct rest_request *request, uint32_t vertex);
 void rest__answer_watermarks(struct rest_request *request, uint32_t vertex);
 
+/* What processes say of themselves (weir_process_print_json()), appended to ret in order; {} of those that do
+ * not answer in time. */
+void rest__processes(struct rest_request *request, const Weir__TaskManagerSummary *const *summaries,
+    size_t count, json_t *ret);
+/* Pages of metrics: figures is {name: number}, sets an array of such; get= and agg= are obeyed. Borrowed. */
+void rest__answer_singles(struct rest_request *request, json_t *figures);
+void rest__answer_aggregates(struct rest_request *request, json_t *sets);
+/* By a list of names, "?jobs=a,b"; without one all are. */
+bool rest__is_chosen(const struct rest_request *request, const char *argument, const char *text);
+
+/* --- prometheus.c --- */
+/* {name: number} of a job; the caller's. */
+json_t *rest__job_figures(const Weir__JobSummary *summary, const Weir__JobDetails *details);
+
 /* --- answer.c --- */
 void rest__answer(struct rest_request *request, unsigned status, json_t *json); /* takes json */
 void rest__answer_text(struct rest_request *request, const char *type, const char *text, size_t length);

@@ -1,10 +1,8 @@
 /* /metrics: what Prometheus reads, under Flink's names and those of the guides. Of jobs, the leader alone
  * tells. */
+#include "host/process_figures.h"
 #include "host/rest/internal.h"
-#include "os/clock.h"
-#include "os/memory.h"
 #include <ctype.h>
-#include <dirent.h>
 #include <string.h>
 
 enum { TEXT_BYTES_MAX = 16 << 20, JOBS_SHOWN_MAX = 500 };
@@ -35,30 +33,16 @@ static void gauge(struct page *page, const char *name, double value)
     weir_buffer_format(&page->text, "%s{host=\"%s\",} %.17g\n", name, page->host, value);
 }
 
-static uint32_t thread_count(void)
-{
-    uint32_t count = 0;
-    DIR *directory = opendir("/proc/self/task");
-    if (!directory) return 0;
-    while (readdir(directory)) count++;
-    closedir(directory);
-    return count > 2 ? count - 2 : 0;
-}
-
 static void add_process(struct page *page)
 {
-    double resident = (double)weir_os_resident_bytes(), cpu_ns = (double)weir_clock_process_cpu_ns();
-    int64_t up_ms = rest__now_ms() - page->request->server->started_ms;
-    gauge(page, "flink_jobmanager_Status_JVM_Memory_Heap_Used", resident);
-    gauge(page, "flink_jobmanager_Status_JVM_Memory_Heap_Committed", resident);
-    gauge(page, "flink_jobmanager_Status_JVM_Memory_Heap_Max", (double)weir_os_physical_bytes());
-    gauge(page, "flink_jobmanager_Status_JVM_Memory_NonHeap_Used", 0);
-    gauge(page, "flink_jobmanager_Status_JVM_Memory_Metaspace_Used", 0);
-    gauge(page, "flink_jobmanager_Status_JVM_Threads_Count", thread_count());
-    gauge(page, "flink_jobmanager_Status_JVM_CPU_Time", cpu_ns);
-    gauge(page, "flink_jobmanager_Status_JVM_CPU_Load", up_ms > 0 ? cpu_ns / 1e6 / (double)up_ms : 0);
-    gauge(page, "flink_jobmanager_Status_JVM_GarbageCollector_All_Count", 0);
-    gauge(page, "flink_jobmanager_Status_JVM_GarbageCollector_All_Time", 0);
+    struct weir_process_figure figures[WEIR_PROCESS_FIGURES_MAX];
+    const struct weir_process_budgets none = { 0 };
+    uint32_t count = weir_process_figures(page->request->server->started_ms, &none, figures);
+    for (uint32_t i = 0; i < count; i++)
+        gauge(page,
+            label(page->request,
+                weir_arena_format(&page->request->arena, "flink_jobmanager_%s", figures[i].name)),
+            figures[i].value);
 }
 
 static void add_leadership(struct page *page, const Weir__LeaderSummary *summary)
@@ -220,6 +204,21 @@ static void add_jobs(struct page *page)
                 label(request, summary->name), job_gauges[g].value(&jobs[i]));
         }
     }
+}
+
+json_t *rest__job_figures(const Weir__JobSummary *summary, const Weir__JobDetails *details)
+{
+    static const char prefix[] = "flink_jobmanager_job_";
+    struct job job = { summary, details };
+    json_t *figures = json_object();
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(job_gauges); i++) {
+        if (strncmp(job_gauges[i].name, prefix, sizeof prefix - 1) != 0) continue;
+        double value = job_gauges[i].value(&job);
+        bool whole = value == (double)(int64_t)value;
+        json_object_set_new(figures, job_gauges[i].name + sizeof prefix - 1,
+            whole ? json_integer((json_int_t)value) : json_real(value));
+    }
+    return figures;
 }
 
 void rest__get_metrics(struct rest_request *request)

@@ -1,8 +1,8 @@
 /* The cluster and this process: overview, who leads, configuration, logs. */
 #include "base/error.h"
+#include "host/process_figures.h"
 #include "host/rest/internal.h"
 #include "os/file.h"
-#include "os/memory.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,20 +75,32 @@ static const Weir__ClientReply *ask_taskmanagers(struct rest_request *request)
     return reply;
 }
 
-static json_t *resource(void)
+/* A share of what all slots have. cpuCores is a fraction for users of Flink, the others are whole MB. */
+static json_t *resource(json_t *process, uint64_t slots, uint64_t slots_all)
 {
-    return json_pack("{s:f,s:i,s:i,s:i,s:i,s:{}}", "cpuCores", 0.0, "taskHeapMemory", 0, "taskOffHeapMemory",
-        0, "managedMemory", 0, "networkMemory", 0, "extendedResources");
+    static const char *const names[] = { "cpuCores", "taskHeapMemory", "taskOffHeapMemory", "managedMemory",
+        "networkMemory" };
+    json_t *all = json_object_get(process, "resource"), *shape = json_pack("{s:{}}", "extendedResources");
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(names); i++) {
+        double value = json_number_value(json_object_get(all, names[i]));
+        value = slots_all ? value * (double)slots / (double)slots_all : 0;
+        json_object_set_new(shape, names[i], i == 0 ? json_real(value) : json_integer((json_int_t)value));
+    }
+    return shape;
 }
 
-static json_t *zeros(const char *const names[], size_t count)
+/* A part of what a process says of itself; zeros of one that does not answer. */
+static json_t *part(json_t *process, const char *name, const char *const names[], size_t count)
 {
-    json_t *object = json_object();
-    for (size_t i = 0; i < count; i++) json_object_set_new(object, names[i], json_integer(0));
+    json_t *from = json_object_get(process, name), *object = json_object();
+    for (size_t i = 0; i < count; i++) {
+        json_t *value = json_object_get(from, names[i]);
+        json_object_set_new(object, names[i], value ? json_incref(value) : json_integer(0));
+    }
     return object;
 }
 
-static json_t *taskmanager_shape(const Weir__TaskManagerSummary *summary)
+static json_t *taskmanager_shape(const Weir__TaskManagerSummary *summary, json_t *process)
 {
     static const char *const hardware[] = { "cpuCores", "physicalMemory", "freeMemory", "managedMemory" };
     static const char *const memory[] = { "frameworkHeap", "taskHeap", "frameworkOffHeap", "taskOffHeap",
@@ -100,18 +112,30 @@ static json_t *taskmanager_shape(const Weir__TaskManagerSummary *summary)
         "path", summary->node->rpc_address, "dataPort", colon ? (int)strtol(colon + 1, NULL, 10) : -1,
         "jmxPort", -1, "timeSinceLastHeartbeat", (json_int_t)heard_ms, "slotsNumber",
         (json_int_t)summary->slots, "freeSlots", (json_int_t)summary->slots_free, "assignedTasks",
-        (json_int_t)summary->attempts, "blocked", 0, "totalResource", resource(), "freeResource", resource(),
-        "hardware", zeros(hardware, WEIR_ARRAY_COUNT(hardware)), "memoryConfiguration",
-        zeros(memory, WEIR_ARRAY_COUNT(memory)));
+        (json_int_t)summary->attempts, "blocked", 0, "totalResource",
+        resource(process, summary->slots, summary->slots), "freeResource",
+        resource(process, summary->slots_free, summary->slots), "hardware",
+        part(process, "hardware", hardware, WEIR_ARRAY_COUNT(hardware)), "memoryConfiguration",
+        part(process, "memoryConfiguration", memory, WEIR_ARRAY_COUNT(memory)));
+}
+
+static json_t *ask_processes(
+    struct rest_request *request, const Weir__TaskManagerSummary *const *summaries, size_t count)
+{
+    json_t *processes = json_array();
+    rest__processes(request, summaries, count, processes);
+    return processes;
 }
 
 void rest__get_taskmanagers(struct rest_request *request)
 {
     const Weir__ClientReply *reply = ask_taskmanagers(request);
     if (!reply) return;
-    json_t *list = json_array();
+    const Weir__TaskManagerSummary *const *all = (const Weir__TaskManagerSummary *const *)reply->taskmanagers;
+    json_t *list = json_array(), *processes = ask_processes(request, all, reply->n_taskmanagers);
     for (size_t i = 0; i < reply->n_taskmanagers; i++)
-        json_array_append_new(list, taskmanager_shape(reply->taskmanagers[i]));
+        json_array_append_new(list, taskmanager_shape(all[i], json_array_get(processes, i)));
+    json_decref(processes);
     rest__answer(request, MHD_HTTP_OK, json_pack("{s:o}", "taskmanagers", list));
 }
 
@@ -136,16 +160,19 @@ void rest__get_taskmanager(struct rest_request *request)
         "nettyShuffleMemoryTotal" };
     const Weir__TaskManagerSummary *summary = find_taskmanager(request);
     if (!summary) return;
+    json_t *processes = ask_processes(request, &summary, 1), *process = json_array_get(processes, 0);
     json_t *slots = json_array();
     for (size_t i = 0; i < summary->n_slot_jobs; i++)
         json_array_append_new(
             slots, json_pack("{s:s,s:i,s:o}", "jobId",
                        rest__hex(request, summary->slot_jobs[i].data, summary->slot_jobs[i].len),
-                       "assignedTasks", 1, "resource", resource()));
-    json_t *shown = taskmanager_shape(summary), *zero = zeros(metrics, WEIR_ARRAY_COUNT(metrics));
-    json_object_set_new(zero, "garbageCollectors", json_array());
+                       "assignedTasks", 1, "resource", resource(process, 1, summary->slots)));
+    json_t *shown = taskmanager_shape(summary, process);
+    json_t *figures = part(process, "metrics", metrics, WEIR_ARRAY_COUNT(metrics));
+    json_object_set_new(figures, "garbageCollectors", json_array());
     json_object_set_new(shown, "allocatedSlots", slots);
-    json_object_set_new(shown, "metrics", zero);
+    json_object_set_new(shown, "metrics", figures);
+    json_decref(processes);
     rest__answer(request, MHD_HTTP_OK, shown);
 }
 
@@ -155,26 +182,6 @@ void rest__get_taskmanager_logs(struct rest_request *request)
 }
 
 /* ---------------------------------------------------------------- metrics of processes */
-
-/* Without get the names alone; with it the named ones that there are. */
-static void add_metric(struct rest_request *request, json_t *list, const char *name, uint64_t value)
-{
-    const char *get = rest__argument(request, "get");
-    if (!get) {
-        json_array_append_new(list, json_pack("{s:s}", "id", name));
-        return;
-    }
-    size_t length = strlen(name);
-    for (const char *at = get; *at;) {
-        size_t piece = strcspn(at, ",");
-        if (piece == length && memcmp(at, name, length) == 0) {
-            char text[32];
-            snprintf(text, sizeof text, "%llu", (unsigned long long)value);
-            json_array_append_new(list, json_pack("{s:s,s:s}", "id", name, "value", text));
-        }
-        at += piece + (at[piece] == ',');
-    }
-}
 
 void rest__get_jobmanager_metrics(struct rest_request *request)
 {
@@ -188,29 +195,58 @@ void rest__get_jobmanager_metrics(struct rest_request *request)
         slots_free += workers->taskmanagers[i]->slots_free;
     }
     for (size_t i = 0; i < jobs->n_jobs; i++) running += !rest__job_is_over(jobs->jobs[i]->state);
-    json_t *list = json_array();
-    add_metric(request, list, "numRegisteredTaskManagers", workers->n_taskmanagers);
-    add_metric(request, list, "numRunningJobs", running);
-    add_metric(request, list, "taskSlotsTotal", slots);
-    add_metric(request, list, "taskSlotsAvailable", slots_free);
-    add_metric(request, list, "Status.JVM.Memory.Heap.Used", weir_os_resident_bytes());
-    rest__answer(request, MHD_HTTP_OK, list);
+    json_t *shown = json_pack("{s:I,s:I,s:I,s:I}", "numRegisteredTaskManagers",
+        (json_int_t)workers->n_taskmanagers, "numRunningJobs", (json_int_t)running, "taskSlotsTotal",
+        (json_int_t)slots, "taskSlotsAvailable", (json_int_t)slots_free);
+    struct weir_process_figure figures[WEIR_PROCESS_FIGURES_MAX];
+    const struct weir_process_budgets none = { 0 };
+    uint32_t count = weir_process_figures(request->server->started_ms, &none, figures);
+    for (uint32_t i = 0; i < count; i++) {
+        bool whole = figures[i].value == (double)(int64_t)figures[i].value;
+        json_object_set_new(shown, figures[i].name,
+            whole ? json_integer((json_int_t)figures[i].value) : json_real(figures[i].value));
+    }
+    rest__answer_singles(request, shown);
+    json_decref(shown);
+}
+
+/* Those of the process, and what the leader knows of it. The caller's. */
+static json_t *figures_of(const Weir__TaskManagerSummary *summary, json_t *process)
+{
+    json_t *said = json_object_get(process, "figures");
+    json_t *figures = json_pack("{s:I,s:I,s:I}", "weir.slots", (json_int_t)summary->slots, "weir.slotsFree",
+        (json_int_t)summary->slots_free, "weir.attempts", (json_int_t)summary->attempts);
+    if (said) json_object_update(figures, said);
+    return figures;
 }
 
 void rest__get_taskmanager_metrics(struct rest_request *request)
 {
     const Weir__TaskManagerSummary *summary = find_taskmanager(request);
     if (!summary) return;
-    json_t *list = json_array();
-    add_metric(request, list, "weir.slots", summary->slots);
-    add_metric(request, list, "weir.slotsFree", summary->slots_free);
-    add_metric(request, list, "weir.attempts", summary->attempts);
-    rest__answer(request, MHD_HTTP_OK, list);
+    json_t *processes = ask_processes(request, &summary, 1);
+    json_t *figures = figures_of(summary, json_array_get(processes, 0));
+    rest__answer_singles(request, figures);
+    json_decref(figures);
+    json_decref(processes);
 }
 
 void rest__get_taskmanagers_metrics(struct rest_request *request)
 {
-    if (ask_taskmanagers(request)) rest__answer(request, MHD_HTTP_OK, json_array());
+    const Weir__ClientReply *reply = ask_taskmanagers(request);
+    if (!reply) return;
+    const Weir__TaskManagerSummary **chosen =
+        WEIR_ARENA_ARRAY(&request->arena, const Weir__TaskManagerSummary *, reply->n_taskmanagers + 1);
+    size_t count = 0;
+    for (size_t i = 0; i < reply->n_taskmanagers; i++)
+        if (rest__is_chosen(request, "taskmanagers", reply->taskmanagers[i]->node->name))
+            chosen[count++] = reply->taskmanagers[i];
+    json_t *sets = json_array(), *processes = ask_processes(request, chosen, count);
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(sets, figures_of(chosen[i], json_array_get(processes, i)));
+    rest__answer_aggregates(request, sets);
+    json_decref(processes);
+    json_decref(sets);
 }
 
 /* ---------------------------------------------------------------- the cluster */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { JOBS_MEASURED_MAX = 500 };
+
 /* ---------------------------------------------------------------- lists */
 
 void rest__get_jobs(struct rest_request *request)
@@ -276,12 +278,35 @@ void rest__get_execution_result(struct rest_request *request)
 
 void rest__get_job_metrics(struct rest_request *request)
 {
-    if (rest__query_job(request, false)) rest__answer(request, MHD_HTTP_OK, json_array());
+    const Weir__ClientReply *reply = rest__query_job(request, true);
+    if (!reply) return;
+    json_t *figures = reply->details ? rest__job_figures(reply->jobs[0], reply->details) : json_object();
+    rest__answer_singles(request, figures);
+    json_decref(figures);
 }
 
-void rest__get_nothing(struct rest_request *request)
+/* Of jobs that are not over, as many as a page may ask for. */
+void rest__get_jobs_metrics(struct rest_request *request)
 {
-    rest__answer(request, MHD_HTTP_OK, json_array());
+    const Weir__ClientReply *list = rest__list_jobs(request);
+    if (!list) return;
+    json_t *sets = json_array();
+    for (size_t i = 0; i < list->n_jobs && json_array_size(sets) < JOBS_MEASURED_MAX; i++) {
+        const Weir__JobSummary *job = list->jobs[i];
+        if (rest__job_is_over(job->state) ||
+            !rest__is_chosen(request, "jobs", rest__hex(request, job->job.data, job->job.len)))
+            continue;
+        Weir__QueryJobs *one = WEIR_PROTO_NEW(&request->arena, Weir__QueryJobs, weir__query_jobs);
+        one->job = job->job;
+        one->details = true;
+        const Weir__ClientReply *reply =
+            rest__ask(request, rest__envelope(request, WEIR__ENVELOPE__BODY_QUERY, one));
+        if (!reply) break;
+        if (reply->code == WEIR__REPLY_CODE__REPLY_OK && reply->n_jobs && reply->details)
+            json_array_append_new(sets, rest__job_figures(reply->jobs[0], reply->details));
+    }
+    if (!request->status && !request->not_leader) rest__answer_aggregates(request, sets);
+    json_decref(sets);
 }
 
 /* A job that lives whether its client does or not. */

@@ -4,9 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* subtask < 0: of all. What a source has read lies outside, and what a sink has written. */
-static json_t *io_metrics(struct rest_request *request, uint32_t vertex, int64_t subtask)
+/* Whether the TaskManagers have told of all of its subtasks: after a takeover they may not yet. */
+static bool is_complete(struct rest_request *request, uint32_t vertex, int64_t subtask, size_t subtasks)
 {
+    size_t i, told = 0;
+    json_t *task;
+    json_array_foreach(rest__figures(request), i, task) told += rest__is_figure_of(task, vertex, subtask);
+    return told >= subtasks;
+}
+
+/* subtask < 0: of all. What a source has read lies outside, and what a sink has written. */
+static json_t *io_metrics(struct rest_request *request, uint32_t vertex, int64_t subtask, size_t subtasks)
+{
+    bool complete = is_complete(request, vertex, subtask, subtasks);
     static const struct {
         const char *name, *figure;
     } counters[] = { { "read-bytes", "numBytesIn" }, { "write-bytes", "numBytesOut" },
@@ -20,7 +30,7 @@ static json_t *io_metrics(struct rest_request *request, uint32_t vertex, int64_t
         snprintf(name, sizeof name, "%s-complete", counters[i].name);
         double value = rest__figure(request, vertex, subtask, counters[i].figure);
         json_object_set_new(object, counters[i].name, json_integer((json_int_t)value));
-        json_object_set_new(object, name, json_true());
+        json_object_set_new(object, name, json_boolean(complete));
     }
     return object;
 }
@@ -78,7 +88,7 @@ json_t *rest__vertex_shape(struct rest_request *request, const Weir__VertexDetai
         (json_int_t)start_ms(totals.started_ms), "end-time", rest__end_ms(totals.ended_ms), "duration",
         (json_int_t)rest__duration_ms(totals.started_ms, totals.ended_ms), "tasks",
         rest__states(totals.counts, WEIR_ARRAY_COUNT(totals.counts), true, false), "metrics",
-        io_metrics(request, vertex->plan->id, -1));
+        io_metrics(request, vertex->plan->id, -1, vertex->n_subtasks));
 }
 
 /* NULL: answered. */
@@ -119,22 +129,55 @@ static json_t *subtask_shape(
         "start-time", (json_int_t)start_ms(subtask->started_ms), "start_time",
         (json_int_t)start_ms(subtask->started_ms), "end-time", rest__end_ms(subtask->ended_ms), "duration",
         (json_int_t)rest__duration_ms(subtask->started_ms, subtask->ended_ms), "metrics",
-        io_metrics(request, vertex, subtask->subtask), "taskmanager-id", endpoint, "status-duration", states);
+        io_metrics(request, vertex, subtask->subtask, 1), "taskmanager-id", endpoint, "status-duration",
+        states);
 }
 
-/* min, max and so on of nothing. */
-static json_t *aggregated(void)
+static int compare_numbers(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Of what `member` of the subtasks' `name` is; a negative one is none. Between two subtasks lies no value:
+ * the nearest below is taken. */
+static json_t *spread_of(struct rest_request *request, json_t *subtasks, const char *member, const char *name)
+{
+    double *values = WEIR_ARENA_ARRAY(&request->arena, double, json_array_size(subtasks) + 1), sum = 0;
+    size_t count = 0, i;
+    json_t *subtask;
+    json_array_foreach(subtasks, i, subtask)
+    {
+        double value = json_number_value(json_object_get(json_object_get(subtask, member), name));
+        if (value < 0) continue;
+        values[count++] = value;
+        sum += value;
+    }
+    if (!count) values[count++] = 0;
+    qsort(values, count, sizeof *values, compare_numbers);
+    const struct {
+        const char *name;
+        double value;
+    } figures[] = { { "min", values[0] }, { "max", values[count - 1] }, { "avg", sum / (double)count },
+        { "sum", sum }, { "median", values[(count - 1) / 2] }, { "p25", values[(count - 1) * 25 / 100] },
+        { "p75", values[(count - 1) * 75 / 100] }, { "p95", values[(count - 1) * 95 / 100] } };
+    json_t *spread = json_object();
+    for (i = 0; i < WEIR_ARRAY_COUNT(figures); i++)
+        json_object_set_new(spread, figures[i].name, json_integer((json_int_t)figures[i].value));
+    return spread;
+}
+
+/* subtasks: an array of subtask_shape(). */
+static json_t *aggregated(struct rest_request *request, json_t *subtasks)
 {
     static const char *const metrics[] = { "read-bytes", "read-records", "write-bytes", "write-records",
         "accumulated-backpressured-time", "accumulated-idle-time", "accumulated-busy-time" };
     static const char *const states[] = { "CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING", "RUNNING" };
-    static const char *const figures[] = { "min", "max", "avg", "sum", "median", "p25", "p75", "p95" };
-    json_t *zero = json_object(), *of_metrics = json_object(), *of_states = json_object();
-    for (size_t i = 0; i < WEIR_ARRAY_COUNT(figures); i++)
-        json_object_set_new(zero, figures[i], json_integer(0));
-    for (size_t i = 0; i < WEIR_ARRAY_COUNT(metrics); i++) json_object_set(of_metrics, metrics[i], zero);
-    for (size_t i = 0; i < WEIR_ARRAY_COUNT(states); i++) json_object_set(of_states, states[i], zero);
-    json_decref(zero);
+    json_t *of_metrics = json_object(), *of_states = json_object();
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(metrics); i++)
+        json_object_set_new(of_metrics, metrics[i], spread_of(request, subtasks, "metrics", metrics[i]));
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(states); i++)
+        json_object_set_new(of_states, states[i], spread_of(request, subtasks, "status-duration", states[i]));
     return json_pack("{s:o,s:o}", "metrics", of_metrics, "status-duration", of_states);
 }
 
@@ -149,7 +192,7 @@ void rest__get_vertex(struct rest_request *request)
         json_pack("{s:s,s:s,s:I,s:I,s:I,s:o,s:o}", "id", rest__vertex_id(request, vertex->plan->id), "name",
             vertex->plan->name, "parallelism", (json_int_t)vertex->parallelism, "maxParallelism",
             (json_int_t)vertex->plan->max_parallelism, "now", (json_int_t)rest__now_ms(), "subtasks",
-            subtasks, "aggregated", aggregated()));
+            subtasks, "aggregated", aggregated(request, subtasks)));
 }
 
 /* Also of the attempt that is asked for, when it is the present one: earlier ones are not kept. */
@@ -196,7 +239,7 @@ static json_t *of_endpoint(struct rest_request *request, const Weir__VertexDetai
     json_t *sum = NULL;
     for (size_t i = 0; i < vertex->n_subtasks; i++) {
         if (strcmp(vertex->subtasks[i]->taskmanager, name) != 0) continue;
-        json_t *one = io_metrics(request, vertex->plan->id, vertex->subtasks[i]->subtask), *value;
+        json_t *one = io_metrics(request, vertex->plan->id, vertex->subtasks[i]->subtask, 1), *value;
         const char *key;
         void *next;
         if (!sum) {
@@ -208,6 +251,7 @@ static json_t *of_endpoint(struct rest_request *request, const Weir__VertexDetai
             double total = json_number_value(value) + json_number_value(json_object_get(one, key));
             if (json_is_integer(value)) json_object_set_new(sum, key, json_integer((json_int_t)total));
             if (json_is_real(value)) json_object_set_new(sum, key, json_real(total));
+            if (json_is_false(json_object_get(one, key))) json_object_set_new(sum, key, json_false());
         }
         json_decref(one);
     }
@@ -219,19 +263,22 @@ static json_t *taskmanager_shape(
 {
     struct totals totals = { 0 };
     uint32_t subtasks = 0;
+    json_t *shapes = json_array();
     for (size_t i = 0; i < vertex->n_subtasks; i++) {
         if (strcmp(vertex->subtasks[i]->taskmanager, name) != 0) continue;
         add_subtask(&totals, vertex->subtasks[i]);
+        json_array_append_new(shapes, subtask_shape(request, vertex->plan->id, vertex->subtasks[i]));
         subtasks++;
     }
+    json_t *spread = aggregated(request, shapes);
+    json_decref(shapes);
     const char *endpoint = name[0] ? name : "(unassigned)";
     return json_pack("{s:s,s:s,s:s,s:s,s:I,s:o,s:I,s:o,s:o,s:o}", "endpoint", endpoint, "host", endpoint,
         "taskmanager-id", endpoint, "status", rest__execution_state(state_of(totals.counts, subtasks)),
         "start-time", (json_int_t)start_ms(totals.started_ms), "end-time", rest__end_ms(totals.ended_ms),
         "duration", (json_int_t)rest__duration_ms(totals.started_ms, totals.ended_ms), "metrics",
         of_endpoint(request, vertex, name), "status-counts",
-        rest__states(totals.counts, WEIR_ARRAY_COUNT(totals.counts), true, false), "aggregated",
-        aggregated());
+        rest__states(totals.counts, WEIR_ARRAY_COUNT(totals.counts), true, false), "aggregated", spread);
 }
 
 void rest__get_vertex_taskmanagers(struct rest_request *request)

@@ -1,6 +1,7 @@
 /* Life of the server: the listening socket, the HTTP library, and a request's way from its bytes to a worker
  * and back. */
 #include "base/assert.h"
+#include "host/http_arguments.h"
 #include "host/rest/internal.h"
 #include "os/clock.h"
 #include "os/file.h"
@@ -242,6 +243,13 @@ static enum MHD_Result on_metrics_request(void *owner, struct MHD_Connection *co
         owner, connection, known ? "/metrics" : "/none", method, version, bytes, length, request_at);
 }
 
+/* Before the library takes the arguments apart. What is returned becomes *request_at of on_request(). */
+static void *on_uri(void *owner, const char *uri, struct MHD_Connection *connection)
+{
+    weir_http_arguments_cut((char *)uri, REST_ARGUMENTS_MAX);
+    return NULL;
+}
+
 /* A NUL would end a name before its end is seen: it stays as it was written. */
 static size_t unescape(void *owner, struct MHD_Connection *connection, char *text)
 {
@@ -257,8 +265,8 @@ static enum weir_error_code start_daemon(struct weir_rest_server *server, int li
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)WEIR_REST_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)WEIR_REST_CONNECTION_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_BYTES_MAX, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-        MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_CONNECTION, rest__on_connection,
-        &server->connections[metrics], MHD_OPTION_END);
+        MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_uri, NULL,
+        MHD_OPTION_NOTIFY_CONNECTION, rest__on_connection, &server->connections[metrics], MHD_OPTION_END);
     if (*ret) return WEIR_OK;
     return weir_os_error_set(reterr, errno, "the HTTP endpoint of %s cannot be started", server->host);
 }

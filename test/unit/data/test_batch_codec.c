@@ -76,6 +76,11 @@ static void test_round_trip(void **context)
             struct weir_error error;
             if (weir_batch_decode(&f->to, bytes, length, &error) != WEIR_OK) fail_msg("%s", error.message);
             expect_same(&f->from, &f->to);
+            uint64_t sent = weir_batch_bytes(&f->to); /* as rows: more where one value stands for all */
+            bool constant = false;
+            for (uint32_t i = 0; i < f->columns; i++)
+                constant |= f->to.columns[i].encoding != WEIR_ENCODING_FLAT;
+            assert_true(constant || sent < length);
         }
         /* Equal batches have equal bytes, whatever their encodings were. */
         struct weir_buffer second;
@@ -99,6 +104,37 @@ static enum weir_error_code decode_copy(struct fixture *f, const void *bytes, si
     assert_true(code == WEIR_OK || (code == WEIR_E_FORMAT && error.code == WEIR_E_FORMAT));
     free(copy);
     return code;
+}
+
+static void test_bytes_that_are_sent(void **context)
+{
+    struct fixture *f = *context;
+    start(f, 1);
+    weir_batch_done(&f->from);
+    const struct weir_type *types[] = { weir_type_of(WEIR_TYPE_BIGINT), weir_type_of(WEIR_TYPE_VARCHAR) };
+    weir_batch_init(&f->from, types, 2, &f->memory.base);
+    assert_int_equal(weir_batch_bytes(&f->from), 0);
+    struct weir_string *names = f->from.columns[1].data;
+    static const char text[] = "a name that is longer than a view";
+    names[0] = weir_string_view("ab", 2);
+    names[1] = weir_string_view(text, sizeof text - 1);
+    names[2] = weir_string_view("never seen", 10);
+    f->from.row_count = 3;
+    weir_vector_set_null(&f->from.columns[1], 2, &f->arena);
+    assert_int_equal(weir_batch_bytes(&f->from), 3 * (8 + 4) + 2 + sizeof text - 1);
+    weir_batch_ensure_kinds(&f->from);
+    assert_int_equal(weir_batch_bytes(&f->from), 3 * (8 + 4 + 1) + 2 + sizeof text - 1);
+    struct weir_vector constant = f->from.columns[1];
+    constant.encoding = WEIR_ENCODING_CONSTANT;
+    assert_int_equal(weir_vector_bytes(&constant, 5), 5 * (4 + 2));
+    uint32_t indices[] = { 1, 2, 0, 1 };
+    struct weir_vector dictionary = { .type = types[1],
+        .encoding = WEIR_ENCODING_DICTIONARY,
+        .capacity = 4,
+        .indices = indices,
+        .dictionary = &f->from.columns[1] };
+    assert_int_equal(weir_vector_bytes(&dictionary, 4), 4 * 4 + 2 + 2 * (sizeof text - 1));
+    stop(f);
 }
 
 static void test_cut_at_every_byte(void **context)
@@ -197,6 +233,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_round_trip, setup),
+        cmocka_unit_test_setup(test_bytes_that_are_sent, setup),
         cmocka_unit_test_setup(test_cut_at_every_byte, setup),
         cmocka_unit_test_setup(test_random_damage, setup),
         cmocka_unit_test_setup(test_wrong_columns, setup),
