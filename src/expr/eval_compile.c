@@ -38,9 +38,24 @@ static bool all_fixed_width(const struct weir_expr *expr)
     return result != WEIR_PHYSICAL_NONE && result < WEIR_PHYSICAL_VIEW;
 }
 
+/* A string compared with a short constant: the view mostly decides. */
+static bool compares_short(const struct weir_expr *expr)
+{
+    static const char *const names[] = { "=", "<>", "<", "<=", ">", ">=" };
+    bool is_comparison = false;
+    for (uint32_t i = 0; i < WEIR_ARRAY_COUNT(names); i++)
+        is_comparison |= strcmp(expr->function->name, names[i]) == 0;
+    if (!is_comparison || !weir_type_is_view(expr->arguments[0]->type)) return false;
+    const struct weir_expr *constant = expr->arguments[1];
+    if (expr->arguments[0]->kind == WEIR_EXPR_LITERAL) constant = expr->arguments[0];
+    if (constant->kind != WEIR_EXPR_LITERAL || weir_vector_is_null(constant->literal, 0)) return false;
+    return ((const struct weir_string *)constant->literal->data)->length <= WEIR_STRING_INLINE_MAX;
+}
+
 /* Wide decimals and everything that is not primitive costs enough to be guarded by a narrower selection. */
 static bool call_is_costly(const struct weir_expr *expr)
 {
+    if (compares_short(expr)) return false;
     return !all_fixed_width(expr) || weir_physical_of(expr->type) == WEIR_PHYSICAL_I128;
 }
 

@@ -47,32 +47,59 @@ uint32_t weir_select_true(struct weir_evaluator *evaluator, const struct weir_ve
 
 /* --- AND, OR --- */
 
-/* What is known of each row: decided (AND: an operand was FALSE; OR: TRUE), and whether an operand was NULL.
- */
+/* The result so far: AND of the operands seen, or OR. A row that has the deciding value keeps it; another is
+ * NULL in the end if an operand was. */
 struct junction {
-    uint8_t *decided, *unknown;
+    uint8_t *result;
+    uint8_t *unknown; /* an operand was NULL; NULL: none was */
     uint8_t deciding; /* the value that decides: 0 for AND, 1 for OR */
-    bool any_unknown;
 };
 
-static void fold_operand(struct junction *junction, const struct weir_vector *v,
-    const struct weir_scope *scope, uint32_t row_count)
+WEIR_CPU_CLONES static void and_bytes(uint8_t *restrict to, const uint8_t *from, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) to[i] &= from[i];
+}
+
+WEIR_CPU_CLONES static void or_bytes(uint8_t *restrict to, const uint8_t *from, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) to[i] |= from[i];
+}
+
+static void fold_operand(struct weir_evaluator *evaluator, struct junction *junction,
+    const struct weir_vector *v, const struct weir_scope *scope)
 {
     const uint8_t *data = v->data;
     uint8_t flip = (uint8_t)!junction->deciding;
-    if (v->encoding == WEIR_ENCODING_FLAT && !v->validity && !scope->rows) {
-        for (uint32_t i = 0; i < row_count; i++) junction->decided[i] |= data[i] ^ flip;
-        return;
-    }
     bool is_constant = v->encoding == WEIR_ENCODING_CONSTANT;
+    if (v->validity && !junction->unknown)
+        junction->unknown = weir_arena_allocate_zeroed(&evaluator->scratch, evaluator->row_count + 1);
     for (uint32_t p = 0; p < scope->count; p++) {
         uint32_t row = scope->rows ? scope->rows[p] : p;
         uint32_t at = is_constant ? 0 : row;
         uint8_t valid = !v->validity || weir_bit_get(v->validity, at);
-        junction->decided[row] |= (data[at] ^ flip) & valid;
-        junction->unknown[row] |= (uint8_t)!valid;
+        uint8_t decided = (data[at] ^ flip) & valid;
+        junction->result[row] = ((junction->result[row] ^ flip) | decided) ^ flip;
+        if (junction->unknown) junction->unknown[row] |= (uint8_t)!valid;
     }
-    junction->any_unknown |= v->validity != NULL;
+}
+
+/* Takes v, an operand computed for the rows of open, into the result. While no row was left out, all rows of
+ * the batch are folded: those outside the scope are nobody's. */
+static void fold_into(struct weir_evaluator *evaluator, struct junction *junction,
+    const struct weir_vector *v, const struct weir_scope *scope, const struct weir_scope *open, bool first)
+{
+    uint32_t rows = evaluator->row_count;
+    bool whole = v->encoding == WEIR_ENCODING_FLAT && !v->validity && open == scope;
+    if (whole && first) {
+        memcpy(junction->result, v->data, rows);
+        return;
+    }
+    if (first) memset(junction->result, !junction->deciding, rows);
+    if (whole) {
+        (junction->deciding ? or_bytes : and_bytes)(junction->result, v->data, rows);
+    } else {
+        fold_operand(evaluator, junction, v, open);
+    }
 }
 
 static const struct weir_scope *narrow_undecided(
@@ -84,7 +111,7 @@ static const struct weir_scope *narrow_undecided(
     for (uint32_t p = 0; p < scope->count; p++) {
         uint32_t row = scope->rows ? scope->rows[p] : p;
         rows[n] = (uint16_t)row;
-        n += !junction->decided[row];
+        n += junction->result[row] != junction->deciding;
     }
     if (n == scope->count) return scope;
     narrowed->rows = rows;
@@ -96,26 +123,25 @@ static const struct weir_scope *narrow_undecided(
 static void finish_junction(
     struct weir_evaluator *evaluator, const struct junction *junction, struct weir_vector *out)
 {
-    uint8_t *to = out->data;
-    uint8_t flip = (uint8_t)!junction->deciding;
+    if (!junction->unknown) return;
     uint32_t row_count = evaluator->row_count;
-    for (uint32_t i = 0; i < row_count; i++) to[i] = junction->decided[i] ^ flip;
-    if (!junction->any_unknown) return;
     uint64_t *validity = weir_vector_ensure_validity(out, row_count, &evaluator->scratch);
-    for (uint32_t i = 0; i < row_count; i++) {
-        if (junction->unknown[i] && !junction->decided[i]) weir_bit_clear(validity, i);
+    for (uint32_t first = 0; first < row_count; first += WEIR_VALIDITY_BITS) {
+        uint32_t n = WEIR_MIN(row_count - first, (uint32_t)WEIR_VALIDITY_BITS);
+        uint64_t nulls = 0;
+        for (uint32_t k = 0; k < n; k++) {
+            bool undecided = junction->result[first + k] != junction->deciding;
+            nulls |= (uint64_t)(junction->unknown[first + k] & undecided) << k;
+        }
+        validity[first / WEIR_VALIDITY_BITS] &= ~nulls;
     }
 }
 
 enum weir_error_code weir_node_run_junction(struct weir_evaluator *evaluator, struct weir_node *node,
     const struct weir_scope *scope, const struct weir_vector **ret)
 {
-    uint32_t row_count = evaluator->row_count;
-    struct junction junction = {
-        .decided = weir_arena_allocate_zeroed(&evaluator->scratch, row_count + 1),
-        .unknown = weir_arena_allocate_zeroed(&evaluator->scratch, row_count + 1),
-        .deciding = node->expr->kind == WEIR_EXPR_OR,
-    };
+    struct weir_vector *out = weir_node_output(evaluator, node, evaluator->row_count);
+    struct junction junction = { .result = out->data, .deciding = node->expr->kind == WEIR_EXPR_OR };
     const struct weir_scope *open = scope;
     for (uint32_t i = 0; i < node->child_count; i++) {
         struct weir_node *operand = &evaluator->nodes[node->children[i]];
@@ -124,9 +150,8 @@ enum weir_error_code weir_node_run_junction(struct weir_evaluator *evaluator, st
         const struct weir_vector *v;
         enum weir_error_code code = weir_node_run(evaluator, operand, open, &v);
         if (code != WEIR_OK) return code;
-        fold_operand(&junction, plain_boolean(evaluator, v), open, row_count);
+        fold_into(evaluator, &junction, plain_boolean(evaluator, v), scope, open, i == 0);
     }
-    struct weir_vector *out = weir_node_output(evaluator, node, row_count);
     finish_junction(evaluator, &junction, out);
     *ret = out;
     return WEIR_OK;

@@ -6,23 +6,23 @@
 #include <math.h>
 
 /* Integers wrap around as in Java (-fwrapv). */
-#define ARITHMETIC_KERNELS(suffix, type)                           \
-    WEIR_KERNEL_BINARY(add_##suffix, type, type, type, x + y)      \
-    WEIR_KERNEL_BINARY(subtract_##suffix, type, type, type, x - y) \
-    WEIR_KERNEL_BINARY(multiply_##suffix, type, type, type, x *y)  \
-    WEIR_KERNEL_UNARY(negate_##suffix, type, type, -x)             \
+#define ARITHMETIC_KERNELS(BINARY, suffix, type)       \
+    BINARY(add_##suffix, type, type, type, x + y)      \
+    BINARY(subtract_##suffix, type, type, type, x - y) \
+    BINARY(multiply_##suffix, type, type, type, x *y)  \
+    WEIR_KERNEL_UNARY(negate_##suffix, type, type, -x) \
     WEIR_KERNEL_UNARY(keep_##suffix, type, type, x)
 
-ARITHMETIC_KERNELS(i8, int8_t)
-ARITHMETIC_KERNELS(i16, int16_t)
-ARITHMETIC_KERNELS(i32, int32_t)
-ARITHMETIC_KERNELS(i64, int64_t)
-ARITHMETIC_KERNELS(i128, weir_int128)
-ARITHMETIC_KERNELS(f32, float)
-ARITHMETIC_KERNELS(f64, double)
+ARITHMETIC_KERNELS(WEIR_KERNEL_BINARY, i8, int8_t)
+ARITHMETIC_KERNELS(WEIR_KERNEL_BINARY, i16, int16_t)
+ARITHMETIC_KERNELS(WEIR_KERNEL_BINARY_CLONED, i32, int32_t)
+ARITHMETIC_KERNELS(WEIR_KERNEL_BINARY_CLONED, i64, int64_t)
+ARITHMETIC_KERNELS(WEIR_KERNEL_BINARY, i128, weir_int128)
+ARITHMETIC_KERNELS(WEIR_KERNEL_BINARY_CLONED, f32, float)
+ARITHMETIC_KERNELS(WEIR_KERNEL_BINARY_CLONED, f64, double)
 
-WEIR_KERNEL_BINARY(divide_f32, float, float, float, x / y)
-WEIR_KERNEL_BINARY(divide_f64, double, double, double, x / y)
+WEIR_KERNEL_BINARY_CLONED(divide_f32, float, float, float, x / y)
+WEIR_KERNEL_BINARY_CLONED(divide_f64, double, double, double, x / y)
 WEIR_KERNEL_BINARY(remainder_f32, float, float, float, fmodf(x, y))
 WEIR_KERNEL_BINARY(remainder_f64, double, double, double, fmod(x, y))
 

@@ -10,30 +10,44 @@ static const char *const operation_names[OPERATION_COUNT] = { "=", "<>", "<", "<
 
 /* --- kernels of primitive types --- */
 
-#define COMPARE_KERNELS(suffix, type)                                                                  \
-    WEIR_KERNEL_BINARY(equal_##suffix, type, type, uint8_t, x == y)                                    \
-    WEIR_KERNEL_BINARY(not_equal_##suffix, type, type, uint8_t, x != y)                                \
-    WEIR_KERNEL_BINARY(less_##suffix, type, type, uint8_t, x < y)                                      \
-    WEIR_KERNEL_BINARY(less_equal_##suffix, type, type, uint8_t, x <= y)                               \
-    WEIR_KERNEL_BINARY(greater_##suffix, type, type, uint8_t, x > y)                                   \
-    WEIR_KERNEL_BINARY(greater_equal_##suffix, type, type, uint8_t, x >= y)                            \
+#define COMPARE_KERNELS(BINARY, suffix, type)                                                          \
+    BINARY(equal_##suffix, type, type, uint8_t, x == y)                                                \
+    BINARY(not_equal_##suffix, type, type, uint8_t, x != y)                                            \
+    BINARY(less_##suffix, type, type, uint8_t, x < y)                                                  \
+    BINARY(less_equal_##suffix, type, type, uint8_t, x <= y)                                           \
+    BINARY(greater_##suffix, type, type, uint8_t, x > y)                                               \
+    BINARY(greater_equal_##suffix, type, type, uint8_t, x >= y)                                        \
     static const weir_kernel kernels_##suffix[OPERATION_COUNT] = { equal_##suffix, not_equal_##suffix, \
         less_##suffix, less_equal_##suffix, greater_##suffix, greater_equal_##suffix };
 
-COMPARE_KERNELS(u8, uint8_t)
-WEIR_FOR_INTEGERS(COMPARE_KERNELS)
-COMPARE_KERNELS(i128, weir_int128)
-WEIR_FOR_FLOATS(COMPARE_KERNELS)
+COMPARE_KERNELS(WEIR_KERNEL_BINARY, u8, uint8_t)
+COMPARE_KERNELS(WEIR_KERNEL_BINARY, i8, int8_t)
+COMPARE_KERNELS(WEIR_KERNEL_BINARY, i16, int16_t)
+COMPARE_KERNELS(WEIR_KERNEL_BINARY_CLONED, i32, int32_t)
+COMPARE_KERNELS(WEIR_KERNEL_BINARY_CLONED, i64, int64_t)
+COMPARE_KERNELS(WEIR_KERNEL_BINARY, i128, weir_int128)
+COMPARE_KERNELS(WEIR_KERNEL_BINARY_CLONED, f32, float)
+COMPARE_KERNELS(WEIR_KERNEL_BINARY_CLONED, f64, double)
 
 /* --- strings --- */
 
-#define STRING_KERNEL(name, EXPRESSION)                                            \
+/* Beside a constant that is SHORT enough FAST tells the answer wherever it DECIDES; else EXPRESSION does. */
+#define STRING_KERNEL(name, EXPRESSION, SHORT, DECIDES, FAST)                      \
     static enum weir_error_code name(WEIR_KERNEL_PARAMETERS)                       \
     {                                                                              \
         const struct weir_string *a = arguments[0]->data, *b = arguments[1]->data; \
         uint32_t step_a = arguments[0]->encoding != WEIR_ENCODING_CONSTANT;        \
         uint32_t step_b = arguments[1]->encoding != WEIR_ENCODING_CONSTANT;        \
         uint8_t *restrict to = out->data;                                          \
+        if (step_a && !step_b && (SHORT)) {                                        \
+            const struct weir_string constant = *b, *y = &constant;                \
+            WEIR_FOR_ROWS(i, rows, count)                                          \
+            {                                                                      \
+                const struct weir_string *x = &a[i];                               \
+                to[i] = WEIR_LIKELY(DECIDES) ? (FAST) : (EXPRESSION);              \
+            }                                                                      \
+            return WEIR_OK;                                                        \
+        }                                                                          \
         WEIR_FOR_ROWS(i, rows, count)                                              \
         {                                                                          \
             const struct weir_string *x = &a[i * step_a], *y = &b[i * step_b];     \
@@ -41,12 +55,33 @@ WEIR_FOR_FLOATS(COMPARE_KERNELS)
         }                                                                          \
         return WEIR_OK;                                                            \
     }
-STRING_KERNEL(equal_string, weir_string_equal(x, y))
-STRING_KERNEL(not_equal_string, !weir_string_equal(x, y))
-STRING_KERNEL(less_string, weir_string_compare(x, y) < 0)
-STRING_KERNEL(less_equal_string, weir_string_compare(x, y) <= 0)
-STRING_KERNEL(greater_string, weir_string_compare(x, y) > 0)
-STRING_KERNEL(greater_equal_string, weir_string_compare(x, y) >= 0)
+
+/* The first four bytes as a number in their order. */
+static inline uint32_t first_bytes(const struct weir_string *s)
+{
+    return __builtin_bswap32((uint32_t)weir_load_u32(s->prefix));
+}
+
+/* Where one of them is inline, the 16 bytes tell. */
+static inline bool equal_inline(const struct weir_string *x, const struct weir_string *y)
+{
+    uint64_t words_x[2], words_y[2];
+    memcpy(words_x, x, sizeof words_x);
+    memcpy(words_y, y, sizeof words_y);
+    return ((words_x[0] ^ words_y[0]) | (words_x[1] ^ words_y[1])) == 0;
+}
+
+#define EQUALITY_KERNEL(name, EXPRESSION, FAST) \
+    STRING_KERNEL(name, EXPRESSION, b->length <= WEIR_STRING_INLINE_MAX, true, FAST)
+#define ORDER_STRING_KERNEL(name, TEST)                                                           \
+    STRING_KERNEL(name, weir_string_compare(x, y) TEST 0, true, first_bytes(x) != first_bytes(y), \
+        first_bytes(x) TEST first_bytes(y))
+EQUALITY_KERNEL(equal_string, weir_string_equal(x, y), equal_inline(x, y))
+EQUALITY_KERNEL(not_equal_string, !weir_string_equal(x, y), !equal_inline(x, y))
+ORDER_STRING_KERNEL(less_string, <)
+ORDER_STRING_KERNEL(less_equal_string, <=)
+ORDER_STRING_KERNEL(greater_string, >)
+ORDER_STRING_KERNEL(greater_equal_string, >=)
 static const weir_kernel kernels_string[OPERATION_COUNT] = { equal_string, not_equal_string, less_string,
     less_equal_string, greater_string, greater_equal_string };
 

@@ -1,7 +1,16 @@
 /* NOT, IS [NOT] NULL, IS [NOT] TRUE / FALSE / UNKNOWN. AND and OR are forms of the evaluator. */
 #include "expr/kernel.h"
 
-WEIR_KERNEL_UNARY(negate, uint8_t, uint8_t, x ^ 1)
+static enum weir_error_code negate(WEIR_KERNEL_PARAMETERS)
+{
+    const uint8_t *from = arguments[0]->data;
+    uint8_t *restrict to = out->data;
+    WEIR_FOR_ROWS(i, rows, count)
+    {
+        to[i] = from[i] ^ 1;
+    }
+    return WEIR_OK;
+}
 
 bool weir_infer_not(WEIR_INFER_PARAMETERS)
 {

@@ -60,7 +60,8 @@ bool weir_types_any_nullable(const struct weir_type *const *types, uint32_t coun
 
 /*
  * Loops over primitive values: dense ones have a form per (vector, constant) pair that the compiler
- * vectorises. EXPRESSION computes r from x (and y).
+ * vectorises. EXPRESSION computes r from x (and y). _CLONED: for expressions that are quicker in wide
+ * registers.
  */
 #define WEIR_KERNEL_UNARY(name, TX, TR, EXPRESSION)          \
     static enum weir_error_code name(WEIR_KERNEL_PARAMETERS) \
@@ -117,6 +118,9 @@ bool weir_types_any_nullable(const struct weir_type *const *types, uint32_t coun
         }                                                                   \
         return WEIR_OK;                                                     \
     }
+
+#define WEIR_KERNEL_BINARY_CLONED(name, TX, TY, TR, EXPRESSION) \
+    WEIR_CPU_CLONES WEIR_KERNEL_BINARY(name, TX, TY, TR, EXPRESSION)
 
 /* X-macro over the primitive physical forms: (SUFFIX, C type). */
 #define WEIR_FOR_INTEGERS(M) M(i8, int8_t) M(i16, int16_t) M(i32, int32_t) M(i64, int64_t)

@@ -208,11 +208,37 @@ void ops_rows_keep(struct ops_aggregates *set, int level, struct ops_aggregate_r
     if (in->retract) set->scratch_retract[level][n] = in->retract[i];
 }
 
+/* Every row is written behind those kept and counted if it is one of them: whether a row passes is as good as
+ * random, a branch would be guessed wrong. */
+static void keep_true(struct ops_aggregates *set, const uint8_t *data, const struct ops_aggregate_rows *in,
+    struct ops_aggregate_rows *to)
+{
+    const struct ops_aggregate_rows from = *in;
+    uint8_t **rows = set->scratch_rows[OPS_SCRATCH_FILTER];
+    weir_row_ref *refs = set->scratch_refs[OPS_SCRATCH_FILTER];
+    uint16_t *at = set->scratch_at[OPS_SCRATCH_FILTER];
+    uint8_t *retract = set->scratch_retract[OPS_SCRATCH_FILTER];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < from.count; i++) {
+        uint16_t row = from.at[i];
+        rows[n] = from.rows[i];
+        refs[n] = from.refs[i];
+        at[n] = row;
+        if (from.retract) retract[n] = from.retract[i];
+        n += data[row] != 0;
+    }
+    to->count = n;
+}
+
 static struct ops_aggregate_rows apply_filter(
     struct ops_aggregates *set, uint32_t column, const struct ops_aggregate_rows *in)
 {
     struct ops_aggregate_rows to = ops_rows_narrow(set, OPS_SCRATCH_FILTER, in);
     const struct weir_vector *v = &in->batch->columns[column];
+    if (v->encoding == WEIR_ENCODING_FLAT && !v->validity && v->type->id != WEIR_TYPE_NULL) {
+        keep_true(set, v->data, in, &to);
+        return to;
+    }
     for (uint32_t i = 0; i < in->count; i++) {
         const struct weir_vector *flat;
         uint32_t at = weir_vector_locate(v, in->at[i], &flat);

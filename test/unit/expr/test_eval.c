@@ -312,6 +312,72 @@ static void test_in_list(void **state)
     tear_down(&f);
 }
 
+/* The operands of test_junctions at row i: 0 FALSE, 1 NULL, 2 TRUE. */
+static int truth(int which, uint32_t i)
+{
+    bool null = i % 7 == 3;
+    switch (which) {
+    case 0: return i > 30 ? 2 : 0;
+    case 1: return null ? 1 : i % 10 < 5 ? 2 : 0;
+    case 2: return i % 2 ? 2 : 0;
+    case 3: return i % 10 == 0 && !null ? -1 : null ? 1 : 100 / (i % 10) > 20 ? 2 : 0; /* -1: fails */
+    default: return i < 90 ? 2 : 0;
+    }
+}
+
+/* Every order of three among: a > 30, b < 5 (NULLs), s <> 'x' (short constant), 100 / b > 20 (fails where b
+ * is 0), a < 90; joined by AND and by OR; for all rows and for some of them. */
+static void check_junction(struct fixture *f, struct weir_expr *const *operands, const int *which, bool is_or,
+    uint16_t *selection, uint32_t selected)
+{
+    struct weir_expr *given[3] = { operands[which[0]], operands[which[1]], operands[which[2]] };
+    struct weir_expr *junction = (is_or ? weir_expr_or : weir_expr_and)(&f->arena, given, 3);
+    struct weir_evaluator *evaluator = compile(f, &junction, 1);
+    const struct weir_vector *result;
+    struct weir_error error;
+    f->batch.selection = selection;
+    f->batch.selected = selected;
+    enum weir_error_code code = weir_evaluator_run(evaluator, 0, &f->batch, &result, &error);
+    bool fails = false;
+    for (uint32_t p = 0; p < weir_batch_selected(&f->batch); p++) {
+        uint32_t row = weir_batch_row(&f->batch, p);
+        int expected = is_or ? 0 : 2, deciding = is_or ? 2 : 0;
+        for (int k = 0; k < 3 && expected != deciding; k++) {
+            int value = truth(which[k], row);
+            fails |= value < 0;
+            if (is_or ? value > expected : value < expected) expected = value;
+        }
+        if (code != WEIR_OK || fails) continue;
+        assert_int_equal(weir_vector_is_null(result, row), expected == 1);
+        if (expected != 1) assert_int_equal(((const uint8_t *)result->data)[row], expected == 2);
+    }
+    assert_int_equal(code, fails ? WEIR_E_ARITHMETIC : WEIR_OK);
+    f->batch.selection = NULL;
+    weir_evaluator_free(evaluator);
+}
+
+static void test_junctions(void **state)
+{
+    struct fixture f;
+    set_up(&f);
+    struct weir_expr *x = weir_expr_literal(&f.arena, weir_value_string(&f.arena, "x", 1));
+    struct weir_expr *quotient = call(&f, "/", number(&f, 100), f.b);
+    struct weir_expr *operands[5] = { call(&f, ">", f.a, number(&f, 30)), call(&f, "<", f.b, number(&f, 5)),
+        call(&f, "<>", f.s, x), call(&f, ">", quotient, number(&f, 20)), call(&f, "<", f.a, number(&f, 90)) };
+    uint16_t thirds[FIXTURE_ROWS / 3], few[3] = { 10, 38, 95 };
+    for (uint16_t i = 0; i < FIXTURE_ROWS / 3; i++) thirds[i] = (uint16_t)(3 * i + 1);
+    for (int n = 0; n < 5 * 5 * 5; n++) {
+        int which[3] = { n / 25, n / 5 % 5, n % 5 };
+        if (which[0] == which[1] || which[1] == which[2] || which[0] == which[2]) continue;
+        for (int is_or = 0; is_or < 2; is_or++) {
+            check_junction(&f, operands, which, is_or, NULL, 0);
+            check_junction(&f, operands, which, is_or, thirds, WEIR_ARRAY_COUNT(thirds));
+            check_junction(&f, operands, which, is_or, few, WEIR_ARRAY_COUNT(few));
+        }
+    }
+    tear_down(&f);
+}
+
 static void test_documentation(void **state)
 {
     struct fixture f;
@@ -339,6 +405,7 @@ int main(void)
         cmocka_unit_test(test_text_and_spec),
         cmocka_unit_test(test_rewriting),
         cmocka_unit_test(test_in_list),
+        cmocka_unit_test(test_junctions),
         cmocka_unit_test(test_documentation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
