@@ -486,6 +486,47 @@ static void a_savepoint_whose_copies_fail_is_tried_again(void **state)
     assert_int_equal(w->copies, 1);
 }
 
+/* Of one ended subtask with many files; what an earlier leader has copied already is there. */
+static void many_copies_are_made_a_few_at_a_time(void **state)
+{
+    enum { FILES = 40, AT_ONCE_MAX = 16 };
+    struct world *w = *state;
+    static const uint8_t request[16] = "a savepoint's id";
+    world_start(w);
+    world_finish(w, 0);
+    Weir__SubtaskSnapshot *final = WEIR_PROTO_COPY(&w->arena, w->tasks[0].final_snapshot);
+    w->tasks[0].final_snapshot = final;
+    const char *first = final->files[0];
+    final->n_files = FILES;
+    final->files = WEIR_ARENA_ARRAY(&w->arena, char *, FILES);
+    for (uint32_t i = 0; i < FILES; i++) {
+        final->files[i] = (char *)(i ? weir_arena_format(&w->arena, "%s.%u", first, i) : first);
+        if (i) world_put(w, final->files[i], "x", 1);
+    }
+    world_tasks(w);
+    w->seen = w->sent_count;
+    weir_checkpoint_savepoint(w->c, request, "sp", w->now_us, w->wall_us, &w->effects);
+    carry_out(w);
+    const Weir__TriggerCheckpoint *trigger = world_next(w, WEIR__ENVELOPE__BODY_TRIGGER)->envelope->trigger;
+    const char *there = weir_arena_format(&w->arena, "%s%s.7", trigger->directory, strrchr(first, '/'));
+    world_put(w, there, "x", 1);
+    w->blobs_held = true;
+    for (uint32_t i = 1; i < 4; i++)
+        world_acknowledge_with(w, i, trigger->checkpoint, 1,
+            world_snapshot(w, i, weir_arena_format(&w->arena, "%s/part-%u", trigger->directory, i), NULL));
+    assert_int_equal(w->held_count, AT_ONCE_MAX);
+    w->blobs_held = false;
+    struct request held[AT_ONCE_MAX];
+    memcpy(held, w->held, sizeof held);
+    w->held_count = 0;
+    for (uint32_t i = 0; i < AT_ONCE_MAX; i++) {
+        blob_carry_out(w, held[i].tag, &held[i].blob);
+        carry_out(w);
+    }
+    assert_int_equal(w->copies, FILES);
+    assert_int_equal(world_record(w)->savepoints[0]->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED);
+}
+
 /* NO_CLAIM and CLAIM: the first checkpoint refers to nothing of what the job was started from. */
 static void ended_in_the_origin(struct world *w, Weir__ClaimMode mode)
 {
@@ -550,6 +591,7 @@ int main(void)
         TEST(a_clean_up_waits_for_what_is_still_being_written),
         TEST(a_savepoint_stands_on_its_own),
         TEST(a_savepoint_whose_copies_fail_is_tried_again),
+        TEST(many_copies_are_made_a_few_at_a_time),
         TEST(no_claim_copies_what_had_ended),
         TEST(claim_copies_what_had_ended_and_deletes_all),
     };

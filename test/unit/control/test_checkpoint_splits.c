@@ -1,5 +1,6 @@
 /* Source splits: each is read once, whatever fails and whoever leads (DESIGN 4.4). */
 #include "checkpoint_world.h"
+#include "proto/metadata.h"
 
 static struct world world;
 
@@ -255,6 +256,77 @@ static void a_reader_that_fails_over_gives_back_what_its_checkpoint_does_not_hav
     assert_int_equal(ask(w, 0), '-');
 }
 
+/* Assignments count from 1 in every epoch: the snapshot of a later one has all of those before it. */
+static void a_snapshot_of_a_later_epoch_has_the_assignments_of_earlier_ones(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    set_splits(w, "abc", true);
+    assert_int_equal(ask(w, 0), 'a');
+    assert_int_equal(ask(w, 0), 'b');
+    world_takeover(w);
+    report(w, 0);
+    report(w, 1);
+    set_splits(w, "abc", true);
+    assert_int_equal(ask(w, 0), 'c');
+    assert_int_equal(readers[0].sequence, 1);
+    checkpoint(w);
+    w->tasks[0].attempt.epoch = 2;
+    w->tasks[0].attempt.number = 1;
+    w->tasks[0].run.counter = 2;
+    w->tasks[0].run.restored_checkpoint = newest_named(w);
+    readers_reset(0);
+    world_tasks(w);
+    assert_int_equal(ask(w, 0), '-');
+}
+
+/* Two failures after one checkpoint: what the attempt between them got is in nobody's state. */
+static void what_an_attempt_without_a_snapshot_got_is_given_out_again(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    set_splits(w, "abc", true);
+    ask(w, 0); /* a */
+    ask(w, 0); /* b: assignment 2 */
+    checkpoint(w);
+    for (uint32_t number = 2; number <= 3; number++) {
+        w->tasks[0].attempt.number = number;
+        w->tasks[0].run.counter = number;
+        w->tasks[0].run.restored_checkpoint = newest_named(w);
+        readers_reset(0);
+        world_tasks(w);
+        assert_int_equal(ask(w, 0), 'c'); /* assignment 1 of this attempt */
+        assert_int_equal(readers[0].sequence, 1);
+    }
+    assert_int_equal(ask(w, 0), '-');
+}
+
+static void splits_that_cannot_be_read_are_not_guessed(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    set_splits(w, "ab", true);
+    ask(w, 0);
+    uint64_t id = checkpoint(w);
+    struct blob *blob = blob_find(w, world_file(w, id, "_metadata"));
+    Weir__CheckpointMetadata *metadata;
+    assert_int_equal(
+        weir_checkpoint_metadata_decode(&w->arena, blob->bytes, blob->length, &metadata, NULL), 0);
+    for (size_t v = 0; v < metadata->n_vertices; v++)
+        if (metadata->vertices[v]->enumerator.len) metadata->vertices[v]->enumerator.data[0] = 77; /* newer */
+    size_t length;
+    const uint8_t *bytes = weir_checkpoint_metadata_encode(&w->arena, metadata, &length);
+    const char *path = weir_arena_string(&w->arena, blob->path);
+    world_remove(w, path);
+    world_put(w, path, bytes, length);
+    world_takeover(w);
+    report(w, 0);
+    report(w, 1);
+    set_splits(w, "ab", true);
+    assert_int_equal(ask(w, 0), 0);
+    assert_int_equal(ask(w, 1), 0);
+}
+
 static void a_lost_reader_is_reset_by_a_new_leader(void **state)
 {
     struct world *w = *state;
@@ -440,6 +512,9 @@ int main(void)
         TEST(a_new_leader_waits_for_the_readers_and_gives_nothing_out_twice),
         TEST(an_assignment_that_never_arrived_is_given_out_by_the_next_leader),
         TEST(a_reader_that_fails_over_gives_back_what_its_checkpoint_does_not_have),
+        TEST(a_snapshot_of_a_later_epoch_has_the_assignments_of_earlier_ones),
+        TEST(what_an_attempt_without_a_snapshot_got_is_given_out_again),
+        TEST(splits_that_cannot_be_read_are_not_guessed),
         TEST(a_lost_reader_is_reset_by_a_new_leader),
         TEST(an_assignment_between_trigger_and_snapshot_is_in_the_checkpoint),
         TEST(splits_are_found_in_a_directory_and_never_again),

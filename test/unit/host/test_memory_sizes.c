@@ -86,6 +86,35 @@ static void single_parts_make_the_whole(void **state)
     assert_true(f->sizes.limited);
 }
 
+/* Flink's size and the heap are set: the network has what is left, and not more than its largest. */
+static void the_network_has_what_is_left(void **state)
+{
+    struct fixture *f = *state;
+    set(f, "taskmanager.memory.flink.size", "2g");
+    set(f, "taskmanager.memory.task.heap.size", "512m");
+    set(f, "taskmanager.memory.managed.size", "768m");
+    assert_int_equal(weir_memory_sizes_taskmanager(f->config, &f->sizes, &f->error), WEIR_OK);
+    assert_int_equal(f->sizes.network_bytes, 512 * MIB);
+    set(f, "taskmanager.memory.network.max", "300m");
+    assert_int_equal(weir_memory_sizes_taskmanager(f->config, &f->sizes, &f->error), WEIR_OK);
+    assert_int_equal(f->sizes.network_bytes, 300 * MIB);
+}
+
+/* Process and Flink's size are set: the overhead is what is between them, and not less than its least. */
+static void the_overhead_has_its_least(void **state)
+{
+    struct fixture *f = *state;
+    set(f, "taskmanager.memory.process.size", "2600m");
+    set(f, "taskmanager.memory.flink.size", "2g");
+    assert_int_equal(weir_memory_sizes_taskmanager(f->config, &f->sizes, &f->error), WEIR_OK);
+    assert_int_equal(f->sizes.overhead_bytes, (2600 - 2048 - 256) * MIB);
+    set(f, "taskmanager.memory.process.size", "2495m");
+    assert_int_equal(weir_memory_sizes_taskmanager(f->config, &f->sizes, &f->error), WEIR_E_CONFIGURATION);
+    assert_non_null(strstr(f->error.message, "taskmanager.memory.process.size is 2495 MB, but"));
+    set(f, "taskmanager.memory.process.size", "2496m"); /* 2048 + 256 + 192 */
+    assert_int_equal(weir_memory_sizes_taskmanager(f->config, &f->sizes, &f->error), WEIR_OK);
+}
+
 static void what_does_not_fit_is_refused_by_name(void **state)
 {
     struct fixture *f = *state;
@@ -131,6 +160,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(process_size_is_divided_as_flink_does, setup, teardown),
         cmocka_unit_test_setup_teardown(flink_size_grows_by_the_overhead, setup, teardown),
         cmocka_unit_test_setup_teardown(single_parts_make_the_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_network_has_what_is_left, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_overhead_has_its_least, setup, teardown),
         cmocka_unit_test_setup_teardown(what_does_not_fit_is_refused_by_name, setup, teardown),
         cmocka_unit_test_setup_teardown(a_jobmanager_has_heap_and_off_heap, setup, teardown),
     };

@@ -48,7 +48,8 @@ static void tear_down(struct fixture *f)
 }
 
 /* A join of (key, id, value) by key; unique: by id. */
-static void open_join(struct fixture *f, const char *type, bool unique, bool upserts, int64_t size)
+static void open_join_with_ttl(
+    struct fixture *f, const char *type, bool unique, bool upserts, int64_t size, int64_t ttl_ms)
 {
     struct weir_spec *flags = (set_up(f, size, 500), weir_spec_list(&f->arena));
     weir_spec_add(&f->arena, flags, weir_spec_boolean(&f->arena, false));
@@ -60,12 +61,21 @@ static void open_join(struct fixture *f, const char *type, bool unique, bool ups
         put_columns(f, "left_unique", upserts ? 0 : 1);
         put_columns(f, "right_unique", upserts ? 0 : 1);
     }
+    if (ttl_ms) {
+        weir_spec_put(&f->arena, f->spec, "left_ttl_ms", weir_spec_integer(&f->arena, ttl_ms));
+        weir_spec_put(&f->arena, f->spec, "right_ttl_ms", weir_spec_integer(&f->arena, ttl_ms));
+    }
     put_flag(f, "left_upsert", upserts);
     put_flag(f, "right_upsert", upserts);
     bool half = strcmp(type, "semi") == 0 || strcmp(type, "anti") == 0;
     open_driver(f, (struct test_run){ .operator_name = "join",
                        .input_types = { "lll", "lll" },
                        .output_types = half ? "lll" : "llllll" });
+}
+
+static void open_join(struct fixture *f, const char *type, bool unique, bool upserts, int64_t size)
+{
+    open_join_with_ttl(f, type, unique, upserts, size, 0);
 }
 
 /* Deduplication or ChangelogNormalize of (key, time, value). */
@@ -139,6 +149,25 @@ static void changes_of_one_row_come_to_one_change(void **state)
     expect(&f, "-D 1|14|0|1|100|7\n+I 1|14|4|1|100|7\n");
     assert_int_equal(test_live(&f.driver), 2);
     tear_down(&f);
+}
+
+/* A change that changes nothing is a sign of life all the same: without it the row would be forgotten early.
+ */
+static void with_a_time_to_live_a_row_that_comes_again_goes_out(void **state)
+{
+    (void)state;
+    struct fixture f;
+    for (int64_t ttl_ms = 0; ttl_ms <= 3600000; ttl_ms += 3600000) {
+        open_join_with_ttl(&f, "inner", true, false, 1000, ttl_ms);
+        send(&f, 1, "+I 1 100 7");
+        send(&f, 0, "+I 1 10 2");
+        flush(&f);
+        expect(&f, "+I 1|10|2|1|100|7\n");
+        send(&f, 0, "-U 1 10 2, +U 1 10 3, -U 1 10 3, +U 1 10 2");
+        flush(&f);
+        expect(&f, ttl_ms ? "-U 1|10|2|1|100|7\n+U 1|10|2|1|100|7\n" : "");
+        tear_down(&f);
+    }
 }
 
 static void equal_rows_cancel_each_other(void **state)
@@ -363,7 +392,7 @@ static void nothing_is_held_behind_a_barrier_or_the_end(void **state)
 static void large_bundles_keep_pairs_together(void **state)
 {
     (void)state;
-    enum { KEYS = 1500, ROUNDS = 4 };
+    enum { KEYS = 5000, ROUNDS = 4 };
     struct fixture f;
     open_join(&f, "inner", true, false, 1 << 20);
     static struct test_row rows[2 * KEYS];
@@ -408,6 +437,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(changes_of_one_row_come_to_one_change),
+        cmocka_unit_test(with_a_time_to_live_a_row_that_comes_again_goes_out),
         cmocka_unit_test(equal_rows_cancel_each_other),
         cmocka_unit_test(what_an_upsert_replaced_is_still_deleted),
         cmocka_unit_test(the_side_that_comes_in_pairs_only_goes_first),

@@ -174,6 +174,39 @@ static void a_damaged_copy_is_passed_over(void **state)
     end(&f);
 }
 
+/* From another file system: copied, and only as what the manifest says it is. */
+static void what_storage_does_not_hold_any_more_is_not_kept(void **state)
+{
+    struct fixture f;
+    struct memory_filesystem disk;
+    struct weir_snapshot_manifest manifest;
+    struct weir_snapshot_reader_statistics read;
+    begin(&f);
+    memory_filesystem_init(&disk);
+    f.store.filesystem = &disk.base;
+    take(&f, 7, "seven", &manifest);
+    struct fs_node *original = fs_find(&f.fs, manifest.files[0].path);
+    original->bytes[original->length - 1] ^= 1;
+    assert_int_equal(
+        weir_local_store_keep(&f.store, JOB, ORIGIN, &manifest.files[0], &f.error), WEIR_E_STATE);
+    assert_non_null(strstr(f.error.message, "does not hold any more"));
+    assert_int_equal(memory_filesystem_count(&disk, ".state"), 0);
+    original->bytes[original->length - 1] ^= 1;
+    keep(&f, &manifest);
+    /* A copy that was cut off is no copy: it is made again. */
+    struct fs_node *copy = NULL;
+    for (uint32_t i = 0; i < disk.count; i++)
+        if (strstr(disk.nodes[i]->path, ".state")) copy = disk.nodes[i];
+    assert_non_null(copy);
+    copy->length--;
+    keep(&f, &manifest);
+    assert_int_equal(f.fs.base.remove(&f.fs.base, ORIGIN, true, &f.error), WEIR_OK);
+    assert_int_equal(restore(&f, &manifest, "seven", &read), WEIR_OK);
+    assert_int_equal(read.bytes_local, 5);
+    memory_filesystem_done(&disk);
+    end(&f);
+}
+
 static void what_nothing_refers_to_goes(void **state)
 {
     struct fixture f;
@@ -209,6 +242,7 @@ int main(void)
         cmocka_unit_test(another_process_of_the_host_takes_it),
         cmocka_unit_test(a_stale_copy_of_the_same_name_is_not_taken),
         cmocka_unit_test(a_damaged_copy_is_passed_over),
+        cmocka_unit_test(what_storage_does_not_hold_any_more_is_not_kept),
         cmocka_unit_test(what_nothing_refers_to_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
