@@ -23,6 +23,11 @@
 #define SINK(name, columns)                                                                         \
     "CREATE TABLE " name " (" columns ") WITH ('connector'='filesystem', 'path'='/sink/@job@/" name \
     "', 'format'='csv');\n"
+/* Something to commit at every checkpoint. */
+#define ROLLING_SINK(name, columns)                                                                 \
+    "CREATE TABLE " name " (" columns ") WITH ('connector'='filesystem', 'path'='/sink/@job@/" name \
+    "', 'format'='csv', 'sink.rolling-policy.rollover-interval'='300 ms', "                         \
+    "'sink.rolling-policy.check-interval'='100 ms');\n"
 #define ROWS(sink, source) "INSERT INTO " sink " SELECT p, s, k, v FROM " source ";\n"
 #define WINDOWS(sink, source)                                                                       \
     "INSERT INTO " sink " SELECT k, window_start, COUNT(*), SUM(v) FROM TABLE(TUMBLE(TABLE " source \
@@ -69,6 +74,11 @@ static const struct {
         SOURCE("a", "@seed@") SOURCE_THAT_ENDS_EARLY("b", "@seed1@") SINK("pairs_out", PAIR_COLUMNS)
             JOIN("pairs_out", "a", "b"),
         { { "pairs_out", WEIR_LEDGER_JOIN, 0 } }, 1 },
+    { "rolling",
+        SOURCE("a", "@seed@") ROLLING_SINK("rows_out", ROW_COLUMNS)
+            ROLLING_SINK("windows_out", WINDOW_COLUMNS) "EXECUTE STATEMENT SET BEGIN\n" ROWS("rows_out", "a")
+                WINDOWS("windows_out", "a") "END;\n",
+        { { "rows_out", WEIR_LEDGER_ROWS, 0 }, { "windows_out", WEIR_LEDGER_WINDOWS, 0 } }, 2 },
 };
 
 struct planner {

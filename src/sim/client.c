@@ -97,6 +97,11 @@ static Weir__Envelope__BodyCase make_body(
         Weir__SubmitJob *submit = WEIR_PROTO_NEW(arena, Weir__SubmitJob, weir__submit_job);
         submit->job = id;
         submit->plan = job->plan;
+        if (job->origin) {
+            submit->restore = WEIR_PROTO_NEW(arena, Weir__RestoreOrigin, weir__restore_origin);
+            submit->restore->path = (char *)job->origin;
+            submit->restore->claim_mode = job->claim_mode;
+        }
         *ret = submit;
         return WEIR__ENVELOPE__BODY_SUBMIT;
     }
@@ -110,7 +115,7 @@ static Weir__Envelope__BodyCase make_body(
         Weir__StopJob *stop = WEIR_PROTO_NEW(arena, Weir__StopJob, weir__stop_job);
         stop->job = id;
         stop->request = request;
-        stop->directory = "/savepoints";
+        stop->directory = (char *)action->directory;
         stop->drain = action->drain;
         *ret = stop;
         return WEIR__ENVELOPE__BODY_STOP;
@@ -120,7 +125,7 @@ static Weir__Envelope__BodyCase make_body(
             WEIR_PROTO_NEW(arena, Weir__TriggerSavepoint, weir__trigger_savepoint);
         savepoint->job = id;
         savepoint->request = request;
-        savepoint->directory = "/savepoints";
+        savepoint->directory = (char *)action->directory;
         *ret = savepoint;
         return WEIR__ENVELOPE__BODY_SAVEPOINT;
     }
@@ -148,7 +153,14 @@ static void ask(struct client *client, uint32_t index)
     struct request *request = &client->requests[index];
     struct weir_sim_job *job = &sim->clients->jobs[action->job];
     if (request->over) return;
-    if (action->kind != WEIR_SIM_SUBMIT && !job->submitted) { /* nobody stops what he does not know to run */
+    bool waits = action->kind == WEIR_SIM_SUBMIT && job->predecessor && !weir_sim_job_origin(sim, job);
+    if (job->skipped) {
+        request->over = true;
+        sim->clients->answered++;
+        return;
+    }
+    /* Nobody stops what he does not know to run. */
+    if (waits || (action->kind != WEIR_SIM_SUBMIT && !job->submitted)) {
         set_timer(client, TIMER_ACTION, index, 300000);
         return;
     }

@@ -1,5 +1,6 @@
 /* What a seed draws: features, jobs and their settings, and what clients will ask of them. */
 #include "base/assert.h"
+#include "sim/facts.h"
 #include "sim/workload.h"
 #include <string.h>
 
@@ -57,6 +58,8 @@ struct weir_sim_history weir_sim_history_draw(uint64_t seed, uint32_t workload)
     history.features |= weir_sim_workloads[history.workload].features;
     if (is_silence(history.workload)) history.features &= SILENCE_FEATURES;
     if (is_called(history.workload, "generations")) history.features &= GENERATIONS_FEATURES;
+    if (is_called(history.workload, "resume")) /* of two jobs nobody could say whose damage it was */
+        history.features &= ~(UINT64_C(1) << WEIR_SIM_damage | UINT64_C(1) << WEIR_SIM_unbounded_jobs);
     if (is_called(history.workload, "quiet")) history.features = 0;
     return history;
 }
@@ -113,6 +116,29 @@ static void draw_settings(struct weir_sim_job *job, struct weir_sim_random *rand
     settings->exactly_once_sinks = true;
 }
 
+static void plan_job(struct weir_sim *sim, struct weir_sim_job *job)
+{
+    struct weir_error error = { 0 };
+    memcpy(job->parameters.job, job->id.bytes, 16);
+    job->parameters.settings = &job->settings;
+    if (weir_sim_job_make(&sim->arena, sim->memory, job->template, &job->parameters, &job->plan, &error))
+        weir_sim_fail(sim, "plan", "job %s cannot be planned: %s", job->template->name, error.message);
+}
+
+/* The same rows into the same folders. */
+static void draw_successor(
+    struct weir_sim_random *random, struct weir_sim_job *job, const struct weir_sim_job *of)
+{
+    *job = *of;
+    for (uint32_t i = 0; i < 16; i++) job->id.bytes[i] = (uint8_t)weir_sim_random_next(random);
+    job->predecessor = of;
+    job->claim_mode =
+        weir_sim_random_permille(random, 500) ? WEIR__CLAIM_MODE__CLAIM : WEIR__CLAIM_MODE__NO_CLAIM;
+    if (!of->predecessor) memcpy(job->parameters.place, of->id.bytes, 16);
+    if (weir_sim_random_permille(random, 500))
+        job->parameters.parallelism = (uint32_t)weir_sim_random_range(random, 1, 4);
+}
+
 static void draw_job(struct weir_sim *sim, struct weir_sim_random *random, struct weir_sim_job *job)
 {
     const struct weir_sim_workload *workload = &weir_sim_workloads[sim->history.workload];
@@ -133,6 +159,8 @@ static void draw_job(struct weir_sim *sim, struct weir_sim_random *random, struc
     } else if (weir_sim_has(sim, WEIR_SIM_damage)) {
         job->settings.checkpoint_retained = 3; /* there is something to fall back to */
     }
+    if (weir_sim_has(sim, WEIR_SIM_resume_jobs) && weir_sim_random_permille(random, 700))
+        job->settings.externalized_retention = WEIR__EXTERNALIZED_RETENTION__RETAIN_ON_CANCELLATION;
     if (weir_sim_has(sim, WEIR_SIM_unbounded_jobs) && strcmp(job->template->name, "splits") != 0 &&
         strcmp(job->template->name, "uneven") != 0 && weir_sim_random_permille(random, 700)) {
         job->bounded = false;
@@ -140,7 +168,6 @@ static void draw_job(struct weir_sim *sim, struct weir_sim_random *random, struc
     }
     struct weir_sim_job_parameters *parameters = &job->parameters;
     parameters->bounded = job->bounded;
-    memcpy(parameters->job, job->id.bytes, 16);
     bool small = workload->jobs_max > 6;
     parameters->partitions = small ? 2 : 4;
     parameters->rows = workload->rows ? workload->rows : weir_sim_random_range(random, 600, 1600);
@@ -157,10 +184,6 @@ static void draw_job(struct weir_sim *sim, struct weir_sim_random *random, struc
     if (weir_sim_has(sim, WEIR_SIM_hide_taskmanager) && parameters->parallelism < 2)
         parameters->parallelism = 3;
     parameters->max_parallelism = 8;
-    parameters->settings = &job->settings;
-    struct weir_error error = { 0 };
-    if (weir_sim_job_make(&sim->arena, sim->memory, job->template, parameters, &job->plan, &error))
-        weir_sim_fail(sim, "plan", "job %s cannot be planned: %s", job->template->name, error.message);
 }
 
 static void act(struct weir_sim *sim, struct weir_sim_random *random, enum weir_sim_action_kind kind,
@@ -171,11 +194,35 @@ static void act(struct weir_sim *sim, struct weir_sim_random *random, enum weir_
     struct weir_sim_action *action = &clients->actions[clients->action_count++];
     *action = (struct weir_sim_action){ .kind = kind, .at_us = at_us, .job = job };
     action->drain = weir_sim_random_permille(random, 400);
+    action->directory = "/savepoints";
     for (uint32_t i = 0; i < 16; i++) action->request[i] = (uint8_t)weir_sim_random_next(random);
     const Weir__ExecutionPlan *plan = clients->jobs[job].plan;
     if (!plan || !plan->n_vertices) return;
     action->vertex = plan->vertices[weir_sim_random_below(random, plan->n_vertices)]->id;
     action->parallelism = (uint32_t)weir_sim_random_range(random, 1, 4);
+}
+
+/* Each but the last one is ended, and leaves what the next one is started from; now and then among its own
+ * checkpoints. */
+static void draw_chain(struct weir_sim *sim, struct weir_sim_random *random, uint32_t job, bool last)
+{
+    struct weir_sim_clients *clients = sim->clients;
+    int64_t phase = sim->knobs.fault_phase_us, part = phase / 4;
+    uint32_t first = clients->action_count;
+    act(sim, random, WEIR_SIM_SUBMIT, job, 100000);
+    if (weir_sim_random_permille(random, 300))
+        act(sim, random, WEIR_SIM_SAVEPOINT, job, weir_sim_random_range(random, job * part, phase));
+    if (!last)
+        act(sim, random, weir_sim_random_permille(random, 600) ? WEIR_SIM_STOP : WEIR_SIM_CANCEL, job,
+            weir_sim_random_range(random, (int64_t)job * part + 500000, (int64_t)(job + 1) * part));
+    bool inside = weir_sim_random_permille(random, 300);
+    char hex[WEIR_JOB_ID_TEXT_BYTES];
+    const char *directory = weir_arena_format(
+        &sim->arena, "/checkpoints/%s/saved", weir_job_id_print(&clients->jobs[job].id, hex));
+    for (uint32_t i = first; i < clients->action_count; i++) {
+        clients->actions[i].drain = false; /* windows would end before they are full */
+        if (inside) clients->actions[i].directory = directory;
+    }
 }
 
 static void draw_actions(struct weir_sim *sim, struct weir_sim_random *random, uint32_t job)
@@ -213,9 +260,18 @@ void weir_sim_clients_start(struct weir_sim *sim)
     if (weir_sim_has(sim, WEIR_SIM_many_jobs) && count < 6) count = WEIR_MIN(count * 2, 6u);
     if (!sim->options->template_count) count = 0;
     for (uint32_t i = 0; i < count && i < WEIR_SIM_JOBS_MAX; i++) {
-        draw_job(sim, &random, &sim->clients->jobs[i]);
+        struct weir_sim_job *job = &sim->clients->jobs[i];
+        bool resumes = weir_sim_has(sim, WEIR_SIM_resume_jobs);
+        if (resumes && i > 0)
+            draw_successor(&random, job, job - 1);
+        else
+            draw_job(sim, &random, job);
+        plan_job(sim, job);
         sim->clients->job_count++;
-        draw_actions(sim, &random, i);
+        if (resumes)
+            draw_chain(sim, &random, i, i + 1 == count);
+        else
+            draw_actions(sim, &random, i);
     }
     sim->result->jobs_submitted = sim->clients->job_count;
     for (uint32_t i = 0; i < WEIR_SIM_CLIENTS_MAX; i++) {
@@ -225,6 +281,34 @@ void weir_sim_clients_start(struct weir_sim *sim)
             sim, WEIR_SIM_CLIENT, name, WEIR_SIM_HOSTS_MAX - 1 - i, &weir_sim_client_program);
         weir_sim_process_start(process, 1000);
     }
+}
+
+static const struct weir_sim_named *left_by(const struct weir_sim_facts_job *facts)
+{
+    const struct weir_sim_named *newest = NULL;
+    bool retains =
+        facts->result == WEIR__JOB_STATE__JOB_CANCELED &&
+        facts->job->settings.externalized_retention == WEIR__EXTERNALIZED_RETENTION__RETAIN_ON_CANCELLATION;
+    for (uint32_t n = 0; n < facts->named_count; n++)
+        if (facts->named[n].kind != WEIR__CHECKPOINT_KIND__SAVEPOINT &&
+            (!newest || facts->named[n].id > newest->id))
+            newest = &facts->named[n];
+    if (newest && newest->kind == WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT) return newest;
+    return newest && newest->current && retains ? newest : NULL;
+}
+
+bool weir_sim_job_origin(struct weir_sim *sim, struct weir_sim_job *job)
+{
+    if (job->origin || job->skipped) return true;
+    const struct weir_sim_facts_job *facts = weir_sim_facts_job(sim, &job->predecessor->id);
+    job->skipped = job->predecessor->skipped;
+    if (!facts || !facts->terminal) return job->skipped;
+    const struct weir_sim_named *left = left_by(facts);
+    if (left)
+        job->origin = weir_arena_format(
+            &sim->arena, "%.*s", (int)(strrchr(left->pointer, '/') - left->pointer), left->pointer);
+    job->skipped = !left;
+    return true;
 }
 
 struct weir_sim_job *weir_sim_job_find(struct weir_sim *sim, const struct weir_job_id *id)

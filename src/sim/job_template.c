@@ -5,6 +5,12 @@
 
 enum { VALUE_BYTES_MAX = 1024, GRAPH_BYTES_MAX = 16 << 20 };
 
+static const char *print_id(const uint8_t id[16], char text[VALUE_BYTES_MAX])
+{
+    for (uint32_t i = 0; i < 16; i++) snprintf(text + 2 * i, 3, "%02x", id[i]);
+    return text;
+}
+
 static const char *value_of(
     const struct weir_sim_job_parameters *p, const char *name, size_t length, char text[VALUE_BYTES_MAX])
 {
@@ -23,8 +29,8 @@ static const char *value_of(
     }
     if (length == 7 && memcmp(name, "bounded", 7) == 0) return p->bounded ? "true" : "false";
     if (length != 3 || memcmp(name, "job", 3) != 0) return NULL;
-    for (uint32_t i = 0; i < 16; i++) snprintf(text + 2 * i, 3, "%02x", p->job[i]);
-    return text;
+    static const uint8_t own[16];
+    return print_id(memcmp(p->place, own, 16) == 0 ? p->job : p->place, text);
 }
 
 /* "/sink/@job@/rows" with what stands for @job@. */
@@ -97,7 +103,7 @@ enum weir_error_code weir_sim_job_make(struct weir_arena *arena, struct weir_mem
     code = weir_execution_plan_make(arena, memory, parameters->job, job->name, graph, parameters->parallelism,
         parameters->max_parallelism, true, parameters->settings, ret, reterr);
     char hex[VALUE_BYTES_MAX];
-    if (!code) note_uncommitted(arena, graph, value_of(parameters, "job", 3, hex), *ret);
+    if (!code) note_uncommitted(arena, graph, print_id(parameters->job, hex), *ret);
     return code;
 }
 

@@ -27,6 +27,7 @@ struct weir_sim_job_template {
 
 struct weir_sim_job_parameters {
     uint8_t job[16];
+    uint8_t place[16]; /* the job whose folders its sinks write to; all zero: its own */
     int64_t rows, rate, keys, partitions, batch;
     uint64_t seed;
     uint32_t parallelism, max_parallelism;

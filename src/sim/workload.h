@@ -31,6 +31,7 @@ struct weir_sim_action {
     bool drain;
     uint8_t request[16];
     uint32_t vertex, parallelism;
+    const char *directory; /* of a savepoint */
 };
 
 /* A job as the world outside knows it: what was promised, and what was seen. */
@@ -47,6 +48,11 @@ struct weir_sim_job {
     bool cancel_promised, stop_promised;
     Weir__JobState seen; /* in the last answer that named it */
     bool terminal_seen;
+    /* It goes on from what another one leaves, and is judged by what both have written. */
+    const struct weir_sim_job *predecessor;
+    Weir__ClaimMode claim_mode;
+    const char *origin; /* its savepoint or checkpoint, once that is known */
+    bool skipped;       /* there was none: never submitted */
 };
 
 struct weir_sim_clients {
@@ -60,6 +66,8 @@ struct weir_sim_clients {
 
 /* Draws jobs and actions, adds client processes. */
 void weir_sim_clients_start(struct weir_sim *sim);
+/* What job is to be started from. False: its predecessor has not ended; job->skipped: it has left nothing. */
+bool weir_sim_job_origin(struct weir_sim *sim, struct weir_sim_job *job);
 struct weir_sim_job *weir_sim_job_find(struct weir_sim *sim, const struct weir_job_id *id);
 extern const struct weir_sim_program weir_sim_client_program;
 

@@ -150,6 +150,34 @@ static bool retains(const struct weir_sim_facts_job *job)
     }
 }
 
+/* Who claims it has it gone as soon as he has a checkpoint of his own. */
+static const struct weir_sim_facts_job *owner_of(struct weir_sim *sim, const struct weir_sim_named *named)
+{
+    for (uint32_t i = 0; i < sim->clients->job_count; i++) {
+        const struct weir_sim_job *job = &sim->clients->jobs[i];
+        if (!job->origin || job->claim_mode != WEIR__CLAIM_MODE__CLAIM) continue;
+        size_t length = strlen(job->origin);
+        if (strncmp(named->pointer, job->origin, length) == 0 && named->pointer[length] == '/')
+            return weir_sim_facts_job(sim, &job->id);
+    }
+    return NULL;
+}
+
+/* Checkpoints share files: who owns one of a job owns them. */
+static bool is_claimed(struct weir_sim *sim, const struct weir_sim_facts_job *job)
+{
+    for (uint32_t n = 0; n < job->named_count; n++)
+        if (!is_savepoint(job->named[n].kind) && owner_of(sim, &job->named[n])) return true;
+    return false;
+}
+
+static bool has_own(const struct weir_sim_facts_job *job)
+{
+    for (uint32_t n = 0; n < job->named_count; n++)
+        if (job->named[n].kind != WEIR__CHECKPOINT_KIND__SAVEPOINT) return true;
+    return false;
+}
+
 static void check_job(struct weir_sim *sim, const struct weir_sim_facts_job *job)
 {
     bool finished = job->result == WEIR__JOB_STATE__JOB_FINISHED;
@@ -162,8 +190,15 @@ static void check_job(struct weir_sim *sim, const struct weir_sim_facts_job *job
         look.named = &job->named[n];
         look.open_too = look.named->id == committed && !finished;
         look.committed = look.named->id == committed && finished;
-        bool kept = is_savepoint(look.named->kind) || (look.named->current && retains(job));
-        if (kept) check_named(&look);
+        const struct weir_sim_facts_job *owner = owner_of(sim, look.named);
+        bool retained = look.named->current && retains(job) && (owner || !is_claimed(sim, job));
+        bool kept = is_savepoint(look.named->kind) || retained;
+        size_t length;
+        if (kept && !(owner && has_own(owner))) check_named(&look);
+        if (kept && owner && has_own(owner) && !job->came_back &&
+            weir_sim_filesystem_bytes(sim->shared_disk, look.named->pointer, &length))
+            weir_sim_fail(
+                sim, "H10", "%s was claimed by %.8s, and is still there", look.named->pointer, owner->hex);
     }
 }
 
