@@ -103,7 +103,7 @@ struct weir_table {
     uint64_t entries; /* in the directory, tombstones included */
     uint64_t live;
     struct weir_table_cursor sweep;
-    bool deferred; /* being restored: its rows are not entered yet */
+    uint64_t restored_rows, restored_groups; /* as heads say, while it is restored */
 };
 
 struct retired {
@@ -125,7 +125,8 @@ struct weir_state {
     uint32_t known_next;
     uint64_t pages_missing; /* named by heads, not restored yet */
     bool restored_large_whole;
-    uint32_t pending; /* snapshots that have begun and not ended */
+    uint64_t restore_bytes; /* of the sections that are to come; 0: not known */
+    uint32_t pending;       /* snapshots that have begun and not ended */
     struct retired *retired;
     uint32_t retired_count, retired_capacity;
     struct slab *slabs; /* with free pages */
@@ -156,9 +157,21 @@ struct weir_table *weir_table_new(struct family *family, int64_t partition);
 void weir_table_free(struct weir_table *table);
 void weir_table_directory_release(struct weir_table *table);
 void weir_table_rebuild(struct weir_table *table, uint64_t rows_min);
-void weir_directory_place(struct weir_table *table, uint64_t hash, weir_row_ref ref); /* there is room */
 void weir_directory_enter(struct weir_table *table, uint64_t hash, weir_row_ref ref);
 void weir_row_strings_free(struct weir_table *table, uint8_t *row);
+
+/* filling.c: a table that is restored. */
+void weir_table_enter_page(struct weir_table *table, uint32_t key_group, uint32_t index);
+void weir_table_filled(struct weir_table *table);
+
+/* An entry of a directory has the upper 16 bits of a 48-bit hash beside the reference; its place comes from
+ * the lower ones. There is room. */
+static inline void weir_directory_put(uint64_t *directory, uint64_t mask, uint64_t hash, weir_row_ref ref)
+{
+    uint64_t at = hash & mask;
+    while (directory[at]) at = (at + 1) & mask;
+    directory[at] = hash >> 32 << 48 | ref;
+}
 
 /* A row starts with 48 bits of its hash, its key group, and a bit that is set while the row lives. */
 static inline uint64_t row_header(const uint8_t *row)

@@ -361,11 +361,16 @@ static bool read_page(
     return true;
 }
 
-static bool read_pages(struct weir_state *state, struct page_list *list, uint32_t first, uint32_t count,
-    size_t unit, struct weir_reader *from)
+static bool read_pages(struct weir_table *table, uint32_t key_group, bool is_heap, uint32_t first,
+    uint32_t count, struct weir_reader *from)
 {
-    for (uint32_t i = first; i < first + count; i++)
-        if (!read_page(state, list, i, unit, from)) return false;
+    struct group *group = table_group(table, key_group);
+    for (uint32_t i = first; i < first + count; i++) {
+        if (!read_page(table->state, is_heap ? &group->heap : &group->rows, i,
+                is_heap ? 1 : table->family->stride, from))
+            return false;
+        if (!is_heap) weir_table_enter_page(table, key_group, i);
+    }
     return true;
 }
 
@@ -379,54 +384,6 @@ static bool expect_pages(struct weir_state *state, struct page_list *list, uint3
     list->count = count;
     for (uint32_t i = 0; i < count; i += PART_PAGES) note_written(state, list, i);
     return true;
-}
-
-/* There is room for them in the directory: their places, far apart, are fetched ahead. */
-static void enter_page(struct weir_table *table, uint32_t key_group, uint32_t index)
-{
-    enum { AHEAD = 24 };
-    const struct page *page = table_group(table, key_group)->rows.pages[index];
-    const size_t stride = table->family->stride;
-    for (uint32_t slot = 0; slot < page->used; slot++) {
-        const uint8_t *row = page->data + slot * stride;
-        if (table->family->indexed && slot + AHEAD < page->used)
-            __builtin_prefetch(&table->directory[row_hash(row + AHEAD * stride) & table->directory_mask], 1);
-        if (!row_live(row)) continue;
-        if (table->family->indexed)
-            weir_directory_place(table, row_hash(row), make_ref(key_group, index, slot));
-        table->live++;
-    }
-}
-
-static uint64_t slots_of(const struct group *group)
-{
-    uint64_t slots = 0;
-    for (uint32_t p = 0; p < group->rows.count; p++) slots += group->rows.pages[p]->used;
-    return slots;
-}
-
-static void enter_group(struct weir_table *table, uint32_t key_group)
-{
-    const struct group *group = table_group(table, key_group);
-    uint64_t wanted = table->entries + slots_of(group);
-    if (table->family->indexed && (!table->directory || wanted * 5 > (table->directory_mask + 1) * 3))
-        weir_table_rebuild(table, table->directory ? wanted * 2 : wanted);
-    for (uint32_t p = 0; p < group->rows.count; p++) enter_page(table, key_group, p);
-}
-
-/* All at once, in a directory that is made once. */
-static void enter_all(struct weir_table *table)
-{
-    struct weir_state *state = table->state;
-    uint64_t slots = 0;
-    for (uint32_t g = 0; g < state->group_count; g++) slots += slots_of(&table->groups[g]);
-    weir_table_directory_release(table);
-    table->live = 0;
-    table->deferred = false;
-    if (table->family->indexed) weir_table_rebuild(table, slots);
-    for (uint32_t g = 0; g < state->group_count; g++)
-        for (uint32_t p = 0; p < table->groups[g].rows.count; p++)
-            enter_page(table, state->group_first + g, p);
 }
 
 static enum weir_error_code find_table(struct weir_state *state, uint32_t key_group, struct weir_reader *from,
@@ -469,6 +426,8 @@ static enum weir_error_code read_head(struct weir_state *state, uint32_t key_gro
             reterr, WEIR_E_STATE, "table '%s': key group %u is restored twice", family->name, key_group);
     }
     group->live = weir_reader_u64(from);
+    (*ret)->restored_rows += group->live;
+    (*ret)->restored_groups++;
     group->free_row = weir_reader_u64(from);
     if (weir_reader_byte(from)) {
         const void *heads = weir_reader_bytes(from, HEAP_CLASSES * sizeof(uint64_t));
@@ -498,11 +457,10 @@ static enum weir_error_code read_whole_table(
         uint32_t count = weir_reader_u32(from);
         if (from->failed || count > (from->length - from->offset) / PAGE_BYTES_MIN ||
             !expect_pages(state, list, count, kind ? HEAP_PAGES_MAX : GROUP_PAGES_MAX) ||
-            !read_pages(state, list, 0, count, kind ? 1 : table->family->stride, from))
+            !read_pages(table, key_group, kind, 0, count, from))
             return malformed(table, key_group, reterr);
     }
     if (group->rows.count + group->heap.count > WHOLE_PAGES_MAX) state->restored_large_whole = true;
-    enter_group(table, key_group);
     return WEIR_OK;
 }
 
@@ -519,7 +477,6 @@ static enum weir_error_code read_head_table(
         group->live > (uint64_t)rows * PAGE_SLOTS_MAX)
         return malformed(table, key_group, reterr);
     state->pages_missing += rows + heap;
-    table->deferred = true;
     return WEIR_OK;
 }
 
@@ -534,10 +491,15 @@ static enum weir_error_code read_part(
     uint32_t first = weir_reader_u32(from), count = weir_reader_u32(from);
     struct page_list *list = is_heap ? &group->heap : &group->rows;
     if (from->failed || first > list->count || count > list->count - first ||
-        !read_pages(state, list, first, count, is_heap ? 1 : table->family->stride, from))
+        !read_pages(table, key_group, is_heap, first, count, from))
         return malformed(table, key_group, reterr);
     state->pages_missing -= count;
     return WEIR_OK;
+}
+
+void weir_state_restore_expect(struct weir_state *state, uint64_t bytes)
+{
+    state->restore_bytes = bytes;
 }
 
 enum weir_error_code weir_state_restore(
@@ -570,8 +532,8 @@ enum weir_error_code weir_state_restored(
         return weir_error_set(reterr, WEIR_E_STATE, "the state lacks %llu pages that its key groups name",
             (unsigned long long)state->pages_missing);
     for (struct family *family = state->families; family; family = family->next)
-        for (uint32_t t = 0; t < family->table_count; t++)
-            if (family->tables[t]->deferred) enter_all(family->tables[t]);
+        for (uint32_t t = 0; t < family->table_count; t++) weir_table_filled(family->tables[t]);
+    state->restore_bytes = 0;
     /* What was written whole and would be written in parts now has no parts to refer to. */
     if (!state->restored_large_whole) remember(state, checkpoint_id);
     return WEIR_OK;

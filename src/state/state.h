@@ -45,6 +45,9 @@ struct weir_state_sink {
 enum weir_error_code weir_state_snapshot_write_parts(struct weir_state_snapshot *snapshot, uint64_t base_id,
     const struct weir_state_sink *sink, struct weir_error *reterr);
 void weir_state_snapshot_end(struct weir_state_snapshot *snapshot);
+/* Sections and parts of so many bytes in all are to be loaded: directories are made as large as they have to
+ * be at once. Without it they grow. */
+void weir_state_restore_expect(struct weir_state *state, uint64_t bytes);
 /* Loads one section or part, a head before its parts; tables must have been opened (operator created). What
  * is outside the range is refused. */
 enum weir_error_code weir_state_restore(struct weir_state *state, uint32_t key_group, const void *bytes,

@@ -214,13 +214,6 @@ void weir_table_partition_drop(struct weir_table *table)
 
 /* --- directory --- */
 
-static void directory_place(uint64_t *directory, uint64_t mask, uint64_t hash, weir_row_ref ref)
-{
-    uint64_t at = hash & mask;
-    while (directory[at]) at = (at + 1) & mask;
-    directory[at] = salt_of(hash) | ref;
-}
-
 void weir_table_rebuild(struct weir_table *table, uint64_t rows_min)
 {
     uint64_t capacity = DIRECTORY_ENTRIES_MIN;
@@ -233,18 +226,12 @@ void weir_table_rebuild(struct weir_table *table, uint64_t rows_min)
             __builtin_prefetch(row_at(table, old[i + 16] & REF_MASK));
         weir_row_ref ref = old[i] & REF_MASK;
         if (old[i] != 0 && old[i] != TOMBSTONE)
-            directory_place(directory, capacity - 1, row_hash(row_at(table, ref)), ref);
+            weir_directory_put(directory, capacity - 1, row_hash(row_at(table, ref)), ref);
     }
     if (old) weir_memory_release_aligned(table->state->memory, old, old_count * sizeof(uint64_t), 64);
     table->directory = directory;
     table->directory_mask = capacity - 1;
     table->entries = table->live;
-}
-
-void weir_directory_place(struct weir_table *table, uint64_t hash, weir_row_ref ref)
-{
-    directory_place(table->directory, table->directory_mask, hash, ref);
-    table->entries++;
 }
 
 void weir_directory_enter(struct weir_table *table, uint64_t hash, weir_row_ref ref)
@@ -255,7 +242,7 @@ void weir_directory_enter(struct weir_table *table, uint64_t hash, weir_row_ref 
                                       ? (table->live + 1) * growth * 3 / 5 + 16
                                       : table->live * 2 + 16);
     }
-    directory_place(table->directory, table->directory_mask, hash, ref);
+    weir_directory_put(table->directory, table->directory_mask, hash, ref);
     table->entries++;
 }
 

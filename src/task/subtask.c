@@ -131,6 +131,15 @@ static enum weir_error_code does_not_fit(const struct weir_subtask *s, struct we
         atomic_load(&memory->used_bytes) >> 20, memory->limit_bytes >> 20);
 }
 
+static uint64_t state_bytes(const struct weir_subtask_restore *restore, const char *uid)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < restore->section_count; i++)
+        if (!restore->sections[i].is_blob && strcmp(restore->sections[i].uid, uid) == 0)
+            bytes += restore->sections[i].length;
+    return bytes;
+}
+
 static enum weir_error_code restore_one(
     struct weir_subtask *s, uint32_t index, uint32_t level, struct weir_error *reterr)
 {
@@ -139,6 +148,7 @@ static enum weir_error_code restore_one(
     struct weir_operator_blob *blobs =
         WEIR_ARENA_ARRAY(&s->arena, struct weir_operator_blob, restore->section_count + 1);
     uint32_t blob_count = 0;
+    if (s->states[index]) weir_state_restore_expect(s->states[index], state_bytes(restore, uid));
     for (uint32_t i = 0; i < restore->section_count; i++) {
         const struct weir_restore_section *section = &restore->sections[i];
         if (strcmp(section->uid, uid) != 0) continue;

@@ -131,6 +131,47 @@ static void a_snapshot_keeps_the_pages_of_its_time(void **state)
     close_fixture(&f);
 }
 
+/* Of the rows in the order of a scan, first to last: one of each piece stays. */
+static uint32_t thin_out(struct weir_table *table, uint32_t first, uint32_t last)
+{
+    static const uint8_t *rows[CHUNK];
+    static weir_row_ref refs[CHUNK];
+    struct weir_table_cursor cursor = { 0 };
+    uint32_t met = 0, removed = 0;
+    for (uint32_t n; met < last && (n = weir_table_scan(table, &cursor, rows, refs, CHUNK)) > 0; met += n) {
+        for (uint32_t r = 1; r < n && met >= first; r++, removed++) weir_table_delete(table, refs[r]);
+    }
+    return removed;
+}
+
+/* Whatever is said of what is to come, even wrongly, and wherever the rows are. */
+static void a_restored_directory_fits(void **state)
+{
+    (void)state;
+    static const uint64_t expected[] = { 0, 1, (uint64_t)ROWS * 64, (uint64_t)1 << 40 };
+    for (uint32_t i = 0; i < WEIR_ARRAY_COUNT(expected); i++) {
+        struct fixture f, restored;
+        struct weir_error error;
+        open_fixture(&f);
+        open_fixture(&restored);
+        add(f.table, 1, true);
+        uint32_t removed = 0; /* nearly all of the first key groups, or of the last ones */
+        if (i % 2) removed = thin_out(f.table, i == 1 ? 0 : ROWS / 4, i == 1 ? ROWS / 2 : ROWS);
+        struct weir_state_snapshot *snapshot = weir_state_snapshot_begin(f.state, 1);
+        struct sections sections = { .to = restored.state };
+        weir_state_restore_expect(restored.state, expected[i]);
+        assert_int_equal(weir_state_snapshot_write(snapshot, put_section, &sections, &error), WEIR_OK);
+        assert_int_equal(weir_state_restored(restored.state, 1, &error), WEIR_OK);
+        weir_state_snapshot_end(snapshot);
+        assert_int_equal(weir_table_rows(restored.table), ROWS - removed);
+        assert_int_equal(sum(restored.table), ROWS - removed);
+        assert_true(weir_state_bytes(restored.state) < weir_state_bytes(f.state) * 3 / 2);
+        if (!removed) add(restored.table, 5, false);
+        close_fixture(&restored);
+        close_fixture(&f);
+    }
+}
+
 /* Pages hold what was there before them; a new row begins with nothing but the time it was made. */
 static void appended_rows_are_empty_and_live(void **state)
 {
@@ -178,6 +219,7 @@ int main(void)
         cmocka_unit_test(pages_come_back_and_are_used_again),
         cmocka_unit_test(appended_rows_are_empty_and_live),
         cmocka_unit_test(a_snapshot_keeps_the_pages_of_its_time),
+        cmocka_unit_test(a_restored_directory_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
