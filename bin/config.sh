@@ -20,6 +20,8 @@ WEIR_PID_DIR=${WEIR_PID_DIR:-${FLINK_PID_DIR:-$(config_value env.pid.dir /tmp)}}
 WEIR_SSH_OPTS=${WEIR_SSH_OPTS:-${FLINK_SSH_OPTS:-$(config_value env.ssh.opts '')}}
 identifier=weir-${WEIR_IDENT_STRING:-${FLINK_IDENT_STRING:-${USER:-$(id -un)}}}
 host=$(hostname)
+# Where JobManagers note the TaskManagers that they start (resourcemanager.local.taskmanagers).
+export WEIR_WORKER_PIDS="$WEIR_PID_DIR/$identifier-localworker.pid"
 
 # read_hosts FILE: its lines without comments.
 read_hosts() {

@@ -1,10 +1,10 @@
 #!/bin/sh
-# weir-daemon.sh (start|stop|stop-all) NAME VERB [ARGUMENTS]: a process of the cluster in the background.
+# weir-daemon.sh (start|stop|stop-all|stop-workers) NAME VERB [ARGUMENTS]: a process of the cluster in the background.
 # Several of a kind may run on a host; stop ends the one started last.
 set -eu
 . "$(dirname "$0")/config.sh"
 
-usage="Usage: weir-daemon.sh (start|stop|stop-all) (standalonesession|standalonejob|taskexecutor|zookeeper) VERB [ARGUMENTS]"
+usage="Usage: weir-daemon.sh (start|stop|stop-all|stop-workers) (standalonesession|standalonejob|taskexecutor|zookeeper|localworker) VERB [ARGUMENTS]"
 action=${1:-} daemon=${2:-}
 [ -n "$action" ] && [ -n "$daemon" ] || { echo "$usage" >&2; exit 1; }
 shift 2
@@ -30,6 +30,12 @@ stop_one() {
     else
         echo "No $daemon daemon (pid: $1) is running anymore on $host."
     fi
+}
+
+# Whether it was started by a JobManager with this configuration.
+is_own_worker() {
+    tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline" | grep -q '^-Dtaskmanager.resource-id=' &&
+        tr '\0' '\n' 2>/dev/null <"/proc/$1/environ" | grep -qxF "WEIR_CONF_DIR=$WEIR_CONF_DIR"
 }
 
 case $action in
@@ -81,6 +87,17 @@ stop-all)
     fi
     while read -r pid; do stop_one "$pid"; done <"$pids"
     rm -f "$pids"
+    ;;
+stop-workers)
+    # A number may be another process's by now, and other clusters of this user list theirs here, too.
+    [ -f "$WEIR_WORKER_PIDS" ] || exit 0
+    others=''
+    while read -r pid; do
+        if is_own_worker "$pid"; then stop_one "$pid"; elif alive "$pid"; then others="$others$pid
+"; fi
+    done <"$WEIR_WORKER_PIDS"
+    printf %s "$others" >"$WEIR_WORKER_PIDS"
+    [ -n "$others" ] || rm -f "$WEIR_WORKER_PIDS"
     ;;
 *)
     echo "Unexpected argument '$action'. $usage" >&2

@@ -70,6 +70,7 @@ bool workers_open(struct workers *workers, struct weir_control_loop *loop, struc
         .arguments = all,
         .argument_count = count,
         .log_directory = log_directory(setup->config),
+        .pid_file = getenv("WEIR_WORKER_PIDS"),
         .ended = on_ended,
         .owner = workers };
     struct weir_error error = { 0 };

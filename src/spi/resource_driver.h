@@ -23,6 +23,9 @@ struct weir_resource_config {
     const char *const *arguments;
     uint32_t argument_count;
     const char *log_directory; /* <directory>/<name>.log and .out; NULL: the driver's own stderr and stdout */
+    /* One pid a line of what was started and may still run, for scripts; changed under a lock (flock) on
+     * <pid_file>.lock. NULL: nobody is told. Copied. */
+    const char *pid_file;
     void (*ended)(void *owner, const char *name);
     void *owner;
 };

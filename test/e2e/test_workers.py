@@ -1,12 +1,14 @@
 """TaskManagers that a JobManager starts by itself: resourcemanager.local.taskmanagers."""
 import os
 import re
+import subprocess
 import signal
 import time
 
 import pytest
 
 import test_cluster as clusters_test
+import test_ssh
 from test_cluster import completed, kill_leader, ledger, leads, subtasks, wait_state, weir_module
 
 clusters = clusters_test.clusters
@@ -126,3 +128,50 @@ def test_one_that_dies_at_once_is_started_ever_more_slowly(start):
     starts = len(re.findall(r"worker 'worker-[0-9-]+' was started", log))
     assert 2 <= starts <= 4, log
     assert "has ended: exit code 1" in log
+
+
+def test_stop_cluster_finds_those_whose_jobmanagers_were_killed(tmp_path):
+    installation = test_ssh.Installation(tmp_path / 'weir', '')
+    other = test_ssh.Installation(tmp_path / 'other', '')
+    for made in (installation, other):
+        with open(made.folder / 'conf/config.yaml', 'a') as f:
+            f.write('resourcemanager.local.taskmanagers: 2\nslotmanager.number-of-slots.min: 4\n')
+        (made.folder / 'conf/masters').write_text(f'localhost:{made.ports[0]}\nlocalhost:{made.ports[1]}\n')
+        (made.folder / 'conf/workers').write_text('')
+    # Both list their processes in one place, as those of one user do by default.
+    text = (other.folder / 'conf/config.yaml').read_text()
+    (other.folder / 'conf/config.yaml').write_text(
+        text.replace(f'env.pid.dir: {other.folder}', f'env.pid.dir: {installation.folder}'))
+
+    def listed():
+        return {int(pid) for path in (installation.folder / 'pid').glob('*-localworker.pid') for pid in path.read_text().split()}
+
+    try:
+        for made in (installation, other):
+            made.run('start-cluster.sh')
+            test_ssh.wait('two TaskManagers', lambda: made.overview().get('taskmanagers') == 2)
+        everybody = listed()
+        assert len(everybody) == 4
+        own = {pid for pid in everybody
+               if f'WEIR_CONF_DIR={installation.folder}/conf'.encode() in open(f'/proc/{pid}/environ', 'rb').read().split(b'\0')}
+        assert len(own) == 2
+        bystander = subprocess.Popen(['sleep', '60'])
+        path, = (installation.folder / 'pid').glob('*-localworker.pid')
+        with open(path, 'a') as f:
+            f.write(f'{bystander.pid}\n999999999\n')
+        for made in (installation, other):  # all JobManagers of both
+            for path in (made.folder / 'log').glob('*-standalonesession-*.pid'):
+                os.kill(int(path.read_text()), signal.SIGKILL)
+        said = installation.run('stop-cluster.sh')
+        assert all(f'Stopping localworker daemon (pid: {pid})' in said for pid in own), said
+        assert all(gone(pid) for pid in own) and not any(gone(pid) for pid in everybody - own)
+        assert bystander.poll() is None and listed() == everybody - own | {bystander.pid}
+        other.run('stop-cluster.sh')
+        assert all(gone(pid) for pid in everybody)
+        bystander.kill()
+        bystander.wait()
+        installation.run('stop-cluster.sh')
+        assert not listed()
+    finally:
+        installation.end()
+        other.end()

@@ -49,6 +49,10 @@ static void refuse(struct weir_jobmaster *jm, weir_node from, uint64_t request, 
 static void cancel(struct weir_jobmaster *jm, weir_node from, uint64_t request, struct weir_effects *effects)
 {
     const Weir__Target *target = jm->record.wanted->target;
+    if (jm->end >= END_CLEANING && jm->end_state != WEIR__JOB_STATE__JOB_CANCELED) {
+        refuse(jm, from, request, WEIR__REPLY_CODE__REPLY_CONFLICT, "the job has reached its end", effects);
+        return;
+    }
     /* A STOP whose savepoint is recorded ends the job anyway. A failure does not, until it is recorded: the
      * next leader knows nothing of it. */
     if (target->kind != WEIR__TARGET_KIND__TARGET_CANCEL && jm->end < END_WRITING &&

@@ -161,6 +161,31 @@ static void a_cancel_overrides_a_stop(void **state)
     world_done(&w);
 }
 
+/* As the dispatcher does once the JobMaster is gone: cleaning takes its time. */
+static void a_cancel_of_what_has_ended_is_refused_unless_it_was_canceled(void **state)
+{
+    running(HASH);
+    ask_stop('s', false);
+    world_wait(&w, 5 * SECOND);
+    assert_int_equal(w.result->state, JOB(FINISHED));
+    world_ask(
+        &w, 4, WEIR__ENVELOPE__BODY_CANCEL, WEIR_PROTO_NEW(&w.arena, Weir__CancelJob, weir__cancel_job));
+    world_run(&w);
+    assert_non_null(w.reply);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_CONFLICT);
+    world_done(&w);
+    running(HASH);
+    for (uint64_t request = 3; request < 5; request++) {
+        world_ask(&w, request, WEIR__ENVELOPE__BODY_CANCEL,
+            WEIR_PROTO_NEW(&w.arena, Weir__CancelJob, weir__cancel_job));
+        world_wait(&w, 5 * SECOND);
+        assert_int_equal(w.result->state, JOB(CANCELED));
+        assert_non_null(w.reply);
+        assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    }
+    world_done(&w);
+}
+
 static void a_rescaled_job_restores_its_newest_checkpoint_at_the_new_width(void **state)
 {
     running(HASH);
@@ -356,6 +381,7 @@ int main(void)
         cmocka_unit_test(a_second_stop_is_refused_and_the_same_one_is_not),
         cmocka_unit_test(a_drain_ends_the_sources_and_then_the_job),
         cmocka_unit_test(a_cancel_overrides_a_stop),
+        cmocka_unit_test(a_cancel_of_what_has_ended_is_refused_unless_it_was_canceled),
         cmocka_unit_test(a_rescaled_job_restores_its_newest_checkpoint_at_the_new_width),
         cmocka_unit_test(a_rescale_does_not_wait_for_the_next_periodic_checkpoint),
         cmocka_unit_test(a_rescale_that_cannot_be_is_refused),

@@ -1,6 +1,7 @@
 /* Workers as processes of this machine: this very program, started again as a TaskManager. */
 #define _GNU_SOURCE
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/log.h"
@@ -15,11 +16,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { NAME_BYTES = 256, PATH_BYTES = 4096, EVENTS_MAX = 16 };
+enum { NAME_BYTES = 256, PATH_BYTES = 4096, EVENTS_MAX = 16, PID_FILE_BYTES_MAX = 64 << 10 };
 #define OWN_PROGRAM "/proc/self/exe"
 #define PATIENCE_NS (10 * 1000000000LL) /* from SIGTERM to SIGKILL */
 
@@ -114,6 +116,45 @@ static int spawn(struct weir_resource_session *session, const char *name, pid_t 
     return failure;
 }
 
+/* Those of the file that are still there, and this one. */
+static void list_pids(struct weir_resource_session *session, pid_t pid, struct weir_buffer *lines)
+{
+    struct weir_buffer old;
+    weir_buffer_init(&old, session->memory, PID_FILE_BYTES_MAX);
+    if (weir_file_exists(session->config.pid_file))
+        (void)weir_file_read(session->config.pid_file, PID_FILE_BYTES_MAX, &old, NULL);
+    for (const char *at = weir_buffer_text(&old); *at; at += strcspn(at, "\n"), at += *at == '\n') {
+        long listed = strtol(at, NULL, 10);
+        if (listed > 0 && (kill((pid_t)listed, 0) == 0 || errno == EPERM))
+            weir_buffer_format(lines, "%ld\n", listed);
+    }
+    weir_buffer_format(lines, "%ld\n", (long)pid);
+    weir_buffer_done(&old);
+}
+
+/* Whoever stops a cluster whose JobManagers were killed finds its workers by it. */
+static void note_pid(struct weir_resource_session *session, pid_t pid)
+{
+    const char *path = session->config.pid_file;
+    if (!path) return;
+    char lock[PATH_BYTES];
+    snprintf(lock, sizeof lock, "%s.lock", path);
+    struct weir_buffer lines;
+    struct weir_error error = { 0 };
+    weir_buffer_init(&lines, session->memory, 2 * PID_FILE_BYTES_MAX);
+    int descriptor = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    bool locked = descriptor >= 0 && flock(descriptor, LOCK_EX) == 0;
+    enum weir_error_code code = WEIR_OK;
+    if (!locked) code = weir_os_error_set(&error, errno, "cannot lock %s", lock);
+    if (!code) list_pids(session, pid, &lines);
+    if (!code) code = weir_file_write(path, lines.data, lines.length, &error);
+    if (code)
+        weir_log(
+            WEIR_LOG_WARN, "weir.resourcemanager", "the pid of a worker is not noted: %s", error.message);
+    if (descriptor >= 0) close(descriptor);
+    weir_buffer_done(&lines);
+}
+
 static void start_child(struct weir_resource_session *session, const char *name)
 {
     pid_t pid;
@@ -133,6 +174,7 @@ static void start_child(struct weir_resource_session *session, const char *name)
         session->config.ended(session->config.owner, name);
         return;
     }
+    note_pid(session, pid);
     struct child *child = weir_memory_allocate_zeroed(session->memory, sizeof *child);
     snprintf(child->name, sizeof child->name, "%s", name);
     child->pid = pid;
@@ -282,6 +324,7 @@ static void copy_config(struct weir_resource_session *session, const struct weir
     session->config.arguments = arguments;
     if (config->log_directory)
         session->config.log_directory = weir_arena_string(arena, config->log_directory);
+    if (config->pid_file) session->config.pid_file = weir_arena_string(arena, config->pid_file);
     /* By name, so that lists of processes show it; the kernel's own link serves when that file was replaced.
      */
     ssize_t length = readlink(OWN_PROGRAM, session->program, sizeof session->program - 1);
