@@ -9,7 +9,7 @@
 
 bool rm__is_awaited(const struct weir_resourcemanager *rm, const struct rm__taskmanager *taskmanager)
 {
-    if (!taskmanager->greeted || taskmanager->gone) return false;
+    if (!rm->awaiting || !taskmanager->greeted || taskmanager->gone) return false;
     if (taskmanager->registered && taskmanager->incarnation == taskmanager->greeted) return false;
     return taskmanager->up || rm->now_us - taskmanager->down_us < rm->options->reattach_timeout_us;
 }
@@ -21,6 +21,7 @@ void rm__await(struct weir_resourcemanager *rm, const struct rm__taskmanager *ta
 
 void rm__on_greeted(struct weir_resourcemanager *rm, const struct weir_local_message *message)
 {
+    if (!message->node) return; /* the table of nodes is full */
     struct rm__taskmanager *taskmanager = rm__taskmanager_get(rm, message->node);
     if (taskmanager->greeted != message->incarnation) taskmanager->gone = false;
     taskmanager->greeted = message->incarnation;

@@ -194,7 +194,7 @@ void rm__on_connection(
     if (event->connection == WEIR_CONNECTION_RESET) {
         taskmanager->reset = true;
         taskmanager->down_us = rm->now_us;
-        if (taskmanager->registered || (rm->awaiting && rm__is_awaited(rm, taskmanager)))
+        if (taskmanager->registered || rm__is_awaited(rm, taskmanager))
             rm__taskmanager_probe(rm, taskmanager, rm->now_us + RM__PROBE_DELAY_US, effects);
     } else if (event->connection == WEIR_CONNECTION_REFUSED && taskmanager->reset) {
         if (WEIR_PLANTED(taskmanager_never_lost)) return;
