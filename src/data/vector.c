@@ -143,11 +143,15 @@ static void copy_validity(const struct gather *g)
     }
 }
 
-#define COPY_ROWS(type)                                                  \
-    do {                                                                 \
-        type *restrict out = (type *)g->to->data + g->to_offset;         \
-        const type *in = g->from->data;                                  \
-        for (uint32_t i = 0; i < g->count; i++) out[i] = in[g->rows[i]]; \
+/* The numbers of the rows are read from a copy of what g says: what is written might be g, as far as the
+ * compiler knows. */
+#define COPY_ROWS(type)                                            \
+    do {                                                           \
+        type *restrict out = (type *)g->to->data + g->to_offset;   \
+        const type *in = g->from->data;                            \
+        const uint32_t *rows = g->rows;                            \
+        uint32_t count = g->count;                                 \
+        for (uint32_t i = 0; i < count; i++) out[i] = in[rows[i]]; \
     } while (0)
 
 struct sixteen {
