@@ -73,7 +73,6 @@ static bool start_rest(struct cluster_setup *setup, const char *host, struct wei
         .config = config,
         .version = WEIR_VERSION,
         .checkpoint_directory = weir_arena_format(&setup->arena, "%s/checkpoints", setup->storage_directory),
-        .log_path = weir_config_get_text(config, "web.log.path", NULL),
         .filesystem = weir_faults_filesystem(&weir_file_filesystem) };
     struct weir_error error = { 0 };
     if (cluster_ports(ports, &rest.port_first, &rest.port_last, &error) &&

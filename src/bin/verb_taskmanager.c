@@ -89,6 +89,7 @@ static bool open_metrics(struct taskmanager *manager, const char *host, const ch
         .prometheus_ports = prometheus_ports(manager->setup.config),
         .slot_count = manager->slot_count,
         .budgets = { .network = &manager->network, .tasks = &manager->tasks, .sizes = &manager->sizes } };
+    weir_log_files_find(manager->setup.config, "taskmanager.log.path", &config.logs);
     struct weir_error error = { 0 };
     if (!weir_metrics_server_new(&config, &manager->metrics_server, &error)) return true;
     print_error(&error);

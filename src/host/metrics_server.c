@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { CONNECTION_BYTES_MAX = 16 << 10, ARGUMENTS_MAX = 8 };
 
@@ -55,9 +56,43 @@ static enum MHD_Result answer(
     return result;
 }
 
+static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *text)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(strlen(text), (void *)text, MHD_RESPMEM_PERSISTENT);
+    if (!response) return MHD_NO;
+    enum MHD_Result result = MHD_queue_response(connection, status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* Sent from the file itself: a long log takes no memory. */
+static enum MHD_Result send_file(
+    const struct weir_metrics_server *server, struct MHD_Connection *connection, const char *url)
+{
+    const char *name = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "name");
+    enum weir_log_kind kind = strcmp(url, "/stdout") == 0 ? WEIR_LOG_KIND_OUT
+                              : name                      ? WEIR_LOG_KIND_NAMED
+                                                          : WEIR_LOG_KIND_LOG;
+    uint64_t offset, bytes;
+    int file = weir_log_files_open(&server->config.logs, kind, name, &offset, &bytes);
+    if (file < 0) return refuse(connection, MHD_HTTP_NOT_FOUND, "{\"errors\":[\"There is no such log\"]}");
+    struct MHD_Response *response = MHD_create_response_from_fd_at_offset64(bytes, file, offset);
+    if (!response) {
+        close(file);
+        return MHD_NO;
+    }
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain; charset=UTF-8");
+    enum MHD_Result result = MHD_queue_response(connection, MHD_HTTP_OK, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
 static enum MHD_Result serve(
     struct weir_metrics_server *server, struct MHD_Connection *connection, const char *url, bool prometheus)
 {
+    if (!prometheus && (strcmp(url, "/log") == 0 || strcmp(url, "/stdout") == 0))
+        return send_file(server, connection, url);
     struct weir_buffer body;
     weir_buffer_init(&body, server->config.memory, WEIR_METRICS_TEXT_BYTES_MAX);
     enum MHD_Result result;
@@ -68,6 +103,12 @@ static enum MHD_Result serve(
     } else if (!prometheus && strcmp(url, "/process") == 0) {
         weir_process_print_json(server->started_ms, &server->config.budgets, &body);
         result = answer(connection, MHD_HTTP_OK, "application/json; charset=UTF-8", &body);
+    } else if (!prometheus && strcmp(url, "/logs") == 0) {
+        weir_log_files_print_json(&server->config.logs, &body);
+        result = answer(connection, MHD_HTTP_OK, "application/json; charset=UTF-8", &body);
+    } else if (!prometheus && strcmp(url, "/threads") == 0) {
+        weir_threads_print_json(&body);
+        result = answer(connection, MHD_HTTP_OK, "application/json; charset=UTF-8", &body);
     } else if (strcmp(url, "/metrics") == 0 || strcmp(url, "/") == 0) {
         print_process(server, &body);
         weir_task_metrics_print_prometheus(server->config.metrics, &body);
@@ -77,16 +118,6 @@ static enum MHD_Result serve(
         result = answer(connection, MHD_HTTP_NOT_FOUND, "application/json; charset=UTF-8", &body);
     }
     weir_buffer_done(&body);
-    return result;
-}
-
-static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *text)
-{
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(strlen(text), (void *)text, MHD_RESPMEM_PERSISTENT);
-    if (!response) return MHD_NO;
-    enum MHD_Result result = MHD_queue_response(connection, status, response);
-    MHD_destroy_response(response);
     return result;
 }
 

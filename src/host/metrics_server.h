@@ -1,13 +1,15 @@
 /*
- * The HTTP endpoint of a TaskManager: figures of its tasks and of itself, for the JobManager's REST endpoint
- * (GET /tasks?job=.., GET /process) and, at metrics.reporter.prom.port where that is set, for Prometheus (GET
- * /metrics). Nothing can be changed through it.
+ * The HTTP endpoint of a TaskManager: figures of its tasks and of itself, its logs and threads, for the
+ * JobManager's REST endpoint (GET /tasks?job=.., /process, /logs, /log?name=.., /stdout, /threads) and, at
+ * metrics.reporter.prom.port where that is set, for Prometheus (GET /metrics). Nothing can be changed through
+ * it.
  *
  * @thread new and free: main. One thread of the HTTP library answers; whoever is slow costs a connection.
  */
 #ifndef WEIR_HOST_METRICS_SERVER_H
 #define WEIR_HOST_METRICS_SERVER_H
 
+#include "host/log_files.h"
 #include "host/process_figures.h"
 #include "host/task_metrics.h"
 
@@ -24,6 +26,7 @@ struct weir_metrics_server_config {
     const char *prometheus_ports; /* "9249" or "9249-9259"; NULL: none */
     uint32_t slot_count;
     struct weir_process_budgets budgets; /* what they point to is borrowed */
+    struct weir_log_files logs;
 };
 
 struct weir_metrics_server;

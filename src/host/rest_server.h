@@ -42,7 +42,6 @@ struct weir_rest_server_config {
     const char *version;
     /* Of jobs that name none: below it lie the folders of the jobs. */
     const char *checkpoint_directory;
-    const char *log_path;               /* what /jobmanager/log shows; may be NULL */
     struct weir_filesystem *filesystem; /* for the disposal of savepoints; may be NULL */
 };
 

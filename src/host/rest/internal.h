@@ -4,6 +4,7 @@
 #define WEIR_HOST_REST_INTERNAL_H
 
 #include "base/arena.h"
+#include "host/log_files.h"
 #include "host/rest_server.h"
 #include <jansson.h>
 #include <microhttpd.h>
@@ -14,7 +15,9 @@ enum {
     REST_PATH_SEGMENTS_MAX = 16,
     REST_ARGUMENTS_MAX = 32,
     REST_CHECKPOINT_TRIGGERS_MAX = 256,
-    REST_RETRY_MS = 20
+    REST_RETRY_MS = 20,
+    REST_SPOOL_MEMORY_BYTES_MAX = 4 << 20,
+    REST_SPOOL_BYTES_MAX = WEIR_LOG_BYTES_SHOWN_MAX
 };
 
 /* A client's connection. The HTTP library's thread owns it. */
@@ -67,6 +70,9 @@ struct rest_request {
     const char *answer_type; /* NULL: JSON */
     const char *answer;      /* in arena */
     size_t answer_bytes;
+    bool answer_is_file; /* answer_bytes of answer_file, which is closed then */
+    int answer_file;
+    uint64_t answer_offset;
 };
 
 struct rest_route {
@@ -107,7 +113,8 @@ struct weir_rest_server {
     struct weir_memory *memory;
     struct weir_config *settings;
     const char *allow_origin;
-    char host[256], address[300], version[64], log_path[1024], checkpoint_directory[4096];
+    char host[256], address[300], version[64], checkpoint_directory[4096];
+    struct weir_log_files logs;
     uint16_t port;
     int64_t started_ms;
     int listener, metrics_listener; /* -1: none */
@@ -157,6 +164,26 @@ Weir__Envelope *rest__envelope(struct rest_request *request, Weir__Envelope__Bod
 const Weir__LeaderSummary *rest__ask_leadership(struct rest_request *request);
 void rest__asks_init(struct weir_rest_server *server);
 void rest__asks_stop(struct weir_rest_server *server); /* nobody waits any more */
+
+/* --- spool.c: what comes from another process, and may be long --- */
+/* In memory as long as it is short, else in a file without a name. */
+struct rest_spool {
+    struct weir_rest_server *server;
+    struct weir_buffer head;
+    int file; /* -1: all is in head */
+    uint64_t bytes;
+};
+void rest__spool_init(struct rest_spool *spool, struct weir_rest_server *server);
+void rest__spool_done(struct rest_spool *spool);
+/* For curl; owner: a spool. Takes nothing past its limit, and nothing when the disk is full. */
+size_t rest__spool_append(char *bytes, size_t size, size_t count, void *owner);
+/* The spool is empty then. type: borrowed; NULL: JSON. */
+void rest__answer_spool(
+    struct rest_request *request, unsigned status, const char *type, struct rest_spool *spool);
+
+/* --- routes_cluster.c --- */
+/* That of the path, from the leader. NULL: answered. */
+const Weir__TaskManagerSummary *rest__find_taskmanager(struct rest_request *request);
 
 /* --- proxy.c --- */
 /* False: the leader could not be asked, and what was sent has changed nothing. */

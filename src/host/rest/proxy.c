@@ -8,15 +8,14 @@
 enum { CONNECT_TIMEOUT_MS = 500, ANSWER_TIMEOUT_MS = 3000 };
 
 struct proxied {
-    struct weir_buffer body;
+    struct rest_spool body;
     bool not_leader;
 };
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *owner)
 {
     struct proxied *proxied = owner;
-    weir_buffer_append(&proxied->body, bytes, size * count);
-    return proxied->body.overflowed ? 0 : size * count;
+    return rest__spool_append(bytes, size, count, &proxied->body);
 }
 
 static size_t on_header(char *bytes, size_t size, size_t count, void *owner)
@@ -63,13 +62,21 @@ static bool may_be_repeated(const struct rest_request *request)
     return request->method != REST_POST || strcmp(request->route->pattern, "/weir/jobs") == 0;
 }
 
+/* A log is sent for as long as it comes. */
+static bool may_be_long(const struct rest_request *request)
+{
+    return strstr(request->route->pattern, "/log") || strstr(request->route->pattern, "/stdout");
+}
+
 static CURLcode perform(CURL *curl, struct rest_request *request, const char *url,
     const struct curl_slist *headers, struct proxied *proxied)
 {
     static const char *const methods[] = { "GET", "POST", "PUT", "PATCH", "DELETE" };
     int64_t left_ms = WEIR_MAX(request->deadline_ms - weir_clock_monotonic_ms(), (int64_t)1);
-    if (may_be_repeated(request)) left_ms = WEIR_MIN(left_ms, (int64_t)ANSWER_TIMEOUT_MS);
+    if (may_be_repeated(request) && !may_be_long(request))
+        left_ms = WEIR_MIN(left_ms, (int64_t)ANSWER_TIMEOUT_MS);
     curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L); /* what "/../" means is the leader's */
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
@@ -113,7 +120,7 @@ bool rest__proxy(struct rest_request *request, const char *address)
     CURL *curl = curl_easy_init();
     if (!curl) return false;
     struct proxied proxied = { .not_leader = false };
-    weir_buffer_init(&proxied.body, request->server->memory, WEIR_REST_RESPONSE_BYTES_MAX);
+    rest__spool_init(&proxied.body, request->server);
     struct curl_slist *headers = curl_slist_append(NULL, "Weir-Proxied: 1");
     headers = curl_slist_append(headers, "Expect:");
     headers =
@@ -126,11 +133,7 @@ bool rest__proxy(struct rest_request *request, const char *address)
         char *type = NULL;
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
         curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
-        request->status = (unsigned)status;
-        request->answer_type = type ? weir_arena_string(&request->arena, type) : NULL;
-        request->answer_bytes = proxied.body.length;
-        request->answer =
-            weir_arena_copy(&request->arena, proxied.body.data ? proxied.body.data : "", proxied.body.length);
+        rest__answer_spool(request, (unsigned)status, type, &proxied.body);
     } else if (code != CURLE_OK && !never_arrived(code) && !may_be_repeated(request)) {
         answered = true;
         rest__fail(request, MHD_HTTP_SERVICE_UNAVAILABLE, "the leader at %s did not answer: %s", address,
@@ -138,6 +141,6 @@ bool rest__proxy(struct rest_request *request, const char *address)
     }
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
-    weir_buffer_done(&proxied.body);
+    rest__spool_done(&proxied.body);
     return answered;
 }

@@ -2,14 +2,10 @@
 #include "base/error.h"
 #include "host/process_figures.h"
 #include "host/rest/internal.h"
-#include "os/file.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
-enum { LOG_BYTES_SHOWN_MAX = 8 << 20 };
 static const char flink_version[] = "2.2.0"; /* whose interface this is */
 
 void rest__get_config(struct rest_request *request)
@@ -139,8 +135,7 @@ void rest__get_taskmanagers(struct rest_request *request)
     rest__answer(request, MHD_HTTP_OK, json_pack("{s:o}", "taskmanagers", list));
 }
 
-/* NULL: answered. */
-static const Weir__TaskManagerSummary *find_taskmanager(struct rest_request *request)
+const Weir__TaskManagerSummary *rest__find_taskmanager(struct rest_request *request)
 {
     const Weir__ClientReply *reply = ask_taskmanagers(request);
     if (!reply) return NULL;
@@ -158,7 +153,7 @@ void rest__get_taskmanager(struct rest_request *request)
         "mappedUsed", "mappedMax", "nettyShuffleMemorySegmentsAvailable", "nettyShuffleMemorySegmentsUsed",
         "nettyShuffleMemorySegmentsTotal", "nettyShuffleMemoryAvailable", "nettyShuffleMemoryUsed",
         "nettyShuffleMemoryTotal" };
-    const Weir__TaskManagerSummary *summary = find_taskmanager(request);
+    const Weir__TaskManagerSummary *summary = rest__find_taskmanager(request);
     if (!summary) return;
     json_t *processes = ask_processes(request, &summary, 1), *process = json_array_get(processes, 0);
     json_t *slots = json_array();
@@ -174,11 +169,6 @@ void rest__get_taskmanager(struct rest_request *request)
     json_object_set_new(shown, "metrics", figures);
     json_decref(processes);
     rest__answer(request, MHD_HTTP_OK, shown);
-}
-
-void rest__get_taskmanager_logs(struct rest_request *request)
-{
-    if (find_taskmanager(request)) rest__answer(request, MHD_HTTP_OK, json_pack("{s:[]}", "logs"));
 }
 
 /* ---------------------------------------------------------------- metrics of processes */
@@ -222,7 +212,7 @@ static json_t *figures_of(const Weir__TaskManagerSummary *summary, json_t *proce
 
 void rest__get_taskmanager_metrics(struct rest_request *request)
 {
-    const Weir__TaskManagerSummary *summary = find_taskmanager(request);
+    const Weir__TaskManagerSummary *summary = rest__find_taskmanager(request);
     if (!summary) return;
     json_t *processes = ask_processes(request, &summary, 1);
     json_t *figures = figures_of(summary, json_array_get(processes, 0));
@@ -338,50 +328,6 @@ void rest__get_jobmanager_environment(struct rest_request *request)
         json_pack("{s:[],s:{s:s,s:s,s:[]}}", "classpath", "jvm", "version",
             weir_arena_format(&request->arena, "none: weir %s", request->server->version), "arch", "amd64",
             "options"));
-}
-
-void rest__get_thread_dump(struct rest_request *request)
-{
-    rest__answer(request, MHD_HTTP_OK, json_pack("{s:[]}", "threadInfos"));
-}
-
-static const char *log_name(const struct weir_rest_server *server)
-{
-    const char *slash = strrchr(server->log_path, '/');
-    return slash ? slash + 1 : server->log_path;
-}
-
-void rest__get_jobmanager_logs(struct rest_request *request)
-{
-    const struct weir_rest_server *server = request->server;
-    struct stat status;
-    json_t *list = json_array();
-    if (server->log_path[0] && stat(server->log_path, &status) == 0)
-        json_array_append_new(
-            list, json_pack("{s:s,s:I,s:I}", "name", log_name(server), "size", (json_int_t)status.st_size,
-                      "mtime", (json_int_t)status.st_mtim.tv_sec * 1000));
-    rest__answer(request, MHD_HTTP_OK, json_pack("{s:o}", "logs", list));
-}
-
-/* The end of it, where it is long. */
-void rest__get_jobmanager_log(struct rest_request *request)
-{
-    struct weir_rest_server *server = request->server;
-    const char *name = rest__parameter(request, "name");
-    FILE *file = NULL;
-    if (server->log_path[0] && (!name || strcmp(name, log_name(server)) == 0))
-        file = fopen(server->log_path, "re");
-    if (!file) {
-        rest__fail(request, MHD_HTTP_NOT_FOUND, "This file does not exist in JobManager log dir.");
-        return;
-    }
-    char *bytes = weir_arena_allocate(&request->arena, LOG_BYTES_SHOWN_MAX);
-    (void)fseek(file, 0, SEEK_END);
-    long size = ftell(file);
-    (void)fseek(file, size > LOG_BYTES_SHOWN_MAX ? size - LOG_BYTES_SHOWN_MAX : 0, SEEK_SET);
-    size_t length = fread(bytes, 1, LOG_BYTES_SHOWN_MAX, file);
-    (void)fclose(file);
-    rest__answer_text(request, "text/plain; charset=UTF-8", bytes, length);
 }
 
 void rest__get_datasets(struct rest_request *request)

@@ -132,6 +132,7 @@ static struct rest_request *new_request(
 
 static void free_request(struct rest_request *request)
 {
+    if (request->answer_is_file) close(request->answer_file);
     json_decref(request->figures);
     weir_buffer_done(&request->body);
     weir_arena_done(&request->arena);
@@ -148,9 +149,13 @@ static void on_completed(
 
 static enum MHD_Result send_answer(struct rest_request *request)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        request->answer_bytes, (void *)request->answer, MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *response = request->answer_is_file
+                                        ? MHD_create_response_from_fd_at_offset64(request->answer_bytes,
+                                              request->answer_file, request->answer_offset)
+                                        : MHD_create_response_from_buffer(request->answer_bytes,
+                                              (void *)request->answer, MHD_RESPMEM_MUST_COPY);
     if (!response) return MHD_NO;
+    request->answer_is_file = false; /* the response closes it */
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
         request->answer_type ? request->answer_type : "application/json; charset=UTF-8");
     MHD_add_response_header(
@@ -226,11 +231,11 @@ static void copy_texts(struct weir_rest_server *server, const struct weir_rest_s
 {
     snprintf(server->host, sizeof server->host, "%s", config->host ? config->host : "localhost");
     snprintf(server->version, sizeof server->version, "%s", config->version ? config->version : "0");
-    snprintf(server->log_path, sizeof server->log_path, "%s", config->log_path ? config->log_path : "");
     snprintf(server->checkpoint_directory, sizeof server->checkpoint_directory, "%s",
         config->checkpoint_directory ? config->checkpoint_directory : "");
     server->settings =
         config->config ? weir_config_copy(config->config, config->memory) : weir_config_new(config->memory);
+    weir_log_files_find(server->settings, "web.log.path", &server->logs);
     server->allow_origin = weir_config_get_text(server->settings, "web.access-control-allow-origin", "*");
 }
 
