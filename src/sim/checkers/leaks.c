@@ -48,9 +48,9 @@ static bool is_kept_by_something(const char *name, const struct weir_sim_facts_j
 static bool may_stay(const char *path, const struct weir_sim_facts_job *job)
 {
     const char *name = strrchr(path, '/');
-    bool failed_unread = job->damaged && job->result == WEIR__JOB_STATE__JOB_FAILED; /* H9: all is kept */
-    if (strncmp(path, "/sink/", 6) == 0)                                             /* committed: visible */
-        return failed_unread || name[1] != '.' || job->haunted || is_kept_by_something(name + 1, job);
+    bool unread = job->damaged && job->result != WEIR__JOB_STATE__JOB_FINISHED; /* H9: all is kept */
+    if (strncmp(path, "/sink/", 6) == 0)                                        /* committed: visible */
+        return unread || name[1] != '.' || job->haunted || is_kept_by_something(name + 1, job);
     if (strncmp(path, "/savepoints", 11) == 0) return true;
     if (strncmp(path, "/checkpoints/", 13) == 0)
         return (job->job && job->result != WEIR__JOB_STATE__JOB_FINISHED) || /* retention is the user's */
