@@ -90,9 +90,34 @@ static bool follows(const struct row *a, const struct row *b)
     return a->kind != b->kind ? a->kind > b->kind : strcmp(a->name, b->name) > 0;
 }
 
+static const char *const kinds[] = { "fault", "effect", "task event", "message", "transition", "reply" };
+
+static const struct {
+    enum weir_sim_coverage_kind kind;
+    const char *name;
+} wanted[] = {
+#define X(kind, name) { WEIR_SIM_COVER_##kind, name },
+#include "sim/coverage.def"
+#undef X
+};
+
+static bool is_met(
+    const struct weir_sim_coverage *coverage, enum weir_sim_coverage_kind kind, const char *name)
+{
+    for (uint32_t i = 0; i < coverage->count; i++)
+        if (coverage->rows[i].kind == kind && strcmp(coverage->rows[i].name, name) == 0) return true;
+    return false;
+}
+
+static void report_missing(const struct weir_sim_coverage *coverage, struct weir_buffer *to)
+{
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(wanted); i++)
+        if (!is_met(coverage, wanted[i].kind, wanted[i].name))
+            weir_buffer_format(to, "never met   %s %s\n", kinds[wanted[i].kind], wanted[i].name);
+}
+
 void weir_sim_coverage_report(const struct weir_sim_coverage *coverage, struct weir_buffer *to)
 {
-    static const char *const kinds[] = { "fault", "effect", "task event", "message", "transition", "reply" };
     uint32_t order[ROWS_MAX];
     for (uint32_t i = 0; i < coverage->count; i++) {
         uint32_t at = i;
@@ -105,4 +130,5 @@ void weir_sim_coverage_report(const struct weir_sim_coverage *coverage, struct w
         weir_buffer_format(
             to, "%-11s %-44s %12llu\n", kinds[row->kind], row->name, (unsigned long long)row->count);
     }
+    report_missing(coverage, to);
 }

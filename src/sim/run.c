@@ -15,10 +15,35 @@ static const char *const event_names[] = { "start", "timer", "message", "connect
 static void trace_local(
     struct weir_sim_process *process, enum weir_role role, const struct weir_effect *effect)
 {
-    static const char *const kinds[] = { "continue", "granted", "revoked", "epoch", "suspended", "resumed",
-        "retrieved", "recovered", "job start", "client", "job status", "job terminal", "job clean",
-        "job fenced", "require", "release", "slot failed", "slots", "taskmanager lost", "report",
-        "job stopped", "epoch seen", "shutdown", "end workers" };
+    static const char *const kinds[] = {
+        [WEIR_LOCAL_CONTINUE] = "continue",
+        [WEIR_LOCAL_GRANTED] = "granted",
+        [WEIR_LOCAL_REVOKED] = "revoked",
+        [WEIR_LOCAL_EPOCH] = "epoch",
+        [WEIR_LOCAL_SUSPENDED] = "suspended",
+        [WEIR_LOCAL_RESUMED] = "resumed",
+        [WEIR_LOCAL_RETRIEVED] = "retrieved",
+        [WEIR_LOCAL_TASKMANAGER_GREETED] = "taskmanager greeted",
+        [WEIR_LOCAL_RECOVERED] = "recovered",
+        [WEIR_LOCAL_JOB_START] = "job start",
+        [WEIR_LOCAL_CLIENT] = "client",
+        [WEIR_LOCAL_JOB_STATUS] = "job status",
+        [WEIR_LOCAL_JOB_TERMINAL] = "job terminal",
+        [WEIR_LOCAL_JOB_CLEAN] = "job clean",
+        [WEIR_LOCAL_JOB_FENCED] = "job fenced",
+        [WEIR_LOCAL_REQUIRE] = "require",
+        [WEIR_LOCAL_RELEASE] = "release",
+        [WEIR_LOCAL_SLOT_FAILED] = "slot failed",
+        [WEIR_LOCAL_SLOTS] = "slots",
+        [WEIR_LOCAL_TASKMANAGER_LOST] = "taskmanager lost",
+        [WEIR_LOCAL_REPORT] = "report",
+        [WEIR_LOCAL_ALL_REPORTED] = "all reported",
+        [WEIR_LOCAL_JOB_STOPPED] = "job stopped",
+        [WEIR_LOCAL_EPOCH_SEEN] = "epoch seen",
+        [WEIR_LOCAL_SHUTDOWN] = "shutdown",
+        [WEIR_LOCAL_END_WORKERS] = "end workers",
+    };
+    _Static_assert(WEIR_ARRAY_COUNT(kinds) == WEIR_LOCAL_END_WORKERS + 1, "each has its name");
     const struct weir_local_message *message = effect->local;
     char job[WEIR_JOB_ID_TEXT_BYTES], more[200] = "";
     const struct weir_job_id *id = role == WEIR_ROLE_JOBMASTER ? &message->job : &effect->to_job;

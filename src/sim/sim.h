@@ -52,6 +52,7 @@ void weir_sim_coverage_add(struct weir_sim_coverage *to, const struct weir_sim_c
 /* As bytes, from one process to another. */
 size_t weir_sim_coverage_bytes(void);
 void weir_sim_coverage_take(struct weir_sim_coverage *coverage, const void *bytes);
+/* What was met, how often; and what of sim/coverage.def never was. */
 void weir_sim_coverage_report(const struct weir_sim_coverage *coverage, struct weir_buffer *to);
 
 struct weir_sim_options {
