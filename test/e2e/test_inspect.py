@@ -1,7 +1,9 @@
 """weir checkpoint inspect, weir ha inspect and gc: what a cluster keeps, as files and records."""
 import json
+import os
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -127,6 +129,33 @@ def test_garbage_is_collected_by_the_leader(start):
     cluster.wait('it to go', lambda: not garbage.exists(), weir_module.WAIT_SECONDS)
     assert all(p.exists() for p in named) and cluster.job_state(job) == 'RUNNING'
     assert '0 objects' in run('ha', 'gc', '-m', first_address(cluster))[0]
+
+
+def test_checkpoints_that_never_were_go_with_jobs_that_nobody_knows(start):
+    cluster = start(jobmanagers=1)
+    job = run_job(cluster)
+    checkpoints = next((cluster.directory / 'ha').rglob('plans')).parent / 'checkpoints'
+
+    def put(name, hours):
+        path = checkpoints / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b'x' * 10)
+        at = time.time() - hours * 3600
+        os.utime(path, (at, at))
+        return path
+
+    strangers = ['ab' * 16, 'cd' * 16, 'ef' * 16]
+    garbage = [put(f'{strangers[0]}/chk-1/e1.1-1-0', 48), put(f'{strangers[0]}/taskowned/e1.1-1-0-final', 30)]
+    kept = [put(f'{strangers[1]}/chk-1/e1.1-1-0', 48), put(f'{strangers[1]}/chk-1/_metadata', 48),
+            put(f'{strangers[2]}/chk-1/e1.1-1-0', 1), put(f'{job}/chk-999999/e1.1-1-0', 48)]
+    address = first_address(cluster)
+    told = json.loads(run('ha', 'gc', '--dry-run', '--json', '-m', address)[0])
+    assert sorted(o['path'] for o in told['objects']) == sorted(map(str, garbage)) and not told['deleted']
+    assert all(p.exists() for p in [*garbage, *kept])
+    out, _ = run('ha', 'gc', '-m', address)
+    assert '2 objects, 20 bytes deleted' in out
+    cluster.wait('them to go', lambda: not (checkpoints / strangers[0]).exists(), weir_module.WAIT_SECONDS)
+    assert all(p.exists() for p in kept) and cluster.job_state(job) == 'RUNNING'
 
 
 def test_what_came_after_the_end_is_garbage(start):

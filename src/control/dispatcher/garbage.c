@@ -1,15 +1,16 @@
 /*
  * H10, asked for: what the leader would sweep in time it looks for at once, says, and unless it is only to
  * say so, deletes. The rules are those of the sweeps (sweep.c, leftovers.c): plans and records that nothing
- * names, what jobs that have ended got after their clean-up. What a running job gives up is its JobMaster's
- * to sweep.
+ * names, what jobs that have ended got after their clean-up. And what no sweep takes: checkpoints that never
+ * became complete, of jobs that nobody knows any more, in the cluster's own folder. What a running job gives
+ * up is its JobMaster's to sweep.
  */
 #include "control/dispatcher/internal.h"
 #include "control/uncommitted.h"
 #include <string.h>
 
 /* In tag.number: which place a list is of, and which collection it belongs to. */
-enum { PLACE_PLANS = 0, PLACE_RECORDS = 0xffff, PLACE_BITS = 16 };
+enum { PLACE_PLANS = 0, PLACE_CHECKPOINTS = 0xfffe, PLACE_RECORDS = 0xffff, PLACE_BITS = 16 };
 
 static struct weir_tag tag_of(const struct weir_dispatcher *dispatcher, uint64_t place)
 {
@@ -118,6 +119,9 @@ void dispatcher__collect_garbage(
     struct weir_blob_effect plans = { .operation = WEIR_BLOB_LIST,
         .path = weir_arena_format(effects->arena, "%s/plans", dispatcher->options->storage_directory) };
     list_blobs(dispatcher, tag_of(dispatcher, PLACE_PLANS), plans, effects);
+    struct weir_blob_effect checkpoints = { .operation = WEIR_BLOB_LIST,
+        .path = weir_arena_format(effects->arena, "%s/checkpoints", dispatcher->options->storage_directory) };
+    list_blobs(dispatcher, tag_of(dispatcher, PLACE_CHECKPOINTS), checkpoints, effects);
     list_leftovers(dispatcher, effects);
     if (dispatcher->transactions) return;
     struct weir_store_operation operation = { .kind = WEIR_STORE_LIST, .key = "jobs" };
@@ -168,6 +172,71 @@ static void files_listed(struct weir_dispatcher *dispatcher, const struct weir_e
     }
 }
 
+/* Whose folder below the cluster's own checkpoints the file is in. */
+static bool parse_owner(const struct weir_dispatcher *dispatcher, const char *path, struct weir_job_id *ret)
+{
+    static const char folder[] = "/checkpoints/";
+    const char *storage = dispatcher->options->storage_directory;
+    size_t length = strlen(storage);
+    char hex[WEIR_JOB_ID_TEXT_BYTES] = { 0 };
+    if (strncmp(path, storage, length) != 0 || strncmp(path + length, folder, sizeof folder - 1) != 0)
+        return false;
+    path += length + sizeof folder - 1;
+    if (strnlen(path, 33) < 33 || path[32] != '/') return false;
+    memcpy(hex, path, 32);
+    return weir_job_id_parse(hex, ret);
+}
+
+static bool is_metadata(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && strcmp(slash, "/_metadata") == 0;
+}
+
+/* Of the files first to end - 1, which are all of a job's: there is neither record nor tombstone, nothing
+ * could be restored from them, for none is metadata, and nobody has been writing there for long. A checkpoint
+ * that is complete may be one that its user keeps. */
+static bool is_abandoned(const struct weir_dispatcher *dispatcher, const struct weir_event *event,
+    const struct weir_job_id *job, uint32_t first, uint32_t end)
+{
+    if (dispatcher__table_find(&dispatcher->jobs, job) ||
+        dispatcher__table_find(&dispatcher->tombstones, job))
+        return false;
+    for (uint32_t i = first; i < end; i++) {
+        if (is_metadata(event->blob.names[i])) return false;
+        int64_t modified_us = event->blob.modified_us ? event->blob.modified_us[i] : 0;
+        if (modified_us <= 0 || event->wall_us - modified_us < DISPATCHER_ABANDONED_AFTER_US) return false;
+    }
+    return true;
+}
+
+/* A listing has the files of a folder next to each other; one that may have been cut short says nothing of
+ * what is not in it. */
+static void checkpoints_listed(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects)
+{
+    if (event->blob.name_count >= DISPATCHER_LISTED_WHOLE_MAX) {
+        dispatcher->garbage.cut = true;
+        return;
+    }
+    uint32_t end;
+    for (uint32_t first = 0; first < event->blob.name_count; first = end) {
+        struct weir_job_id job, next;
+        end = first + 1;
+        if (!parse_owner(dispatcher, event->blob.names[first], &job)) continue;
+        while (end < event->blob.name_count && parse_owner(dispatcher, event->blob.names[end], &next) &&
+               weir_job_id_equal(&job, &next))
+            end++;
+        if (!is_abandoned(dispatcher, event, &job, first, end)) continue;
+        for (uint32_t i = first; i < end; i++) {
+            if (is_full(&dispatcher->garbage)) return;
+            found_file(dispatcher, event->blob.names[i],
+                event->blob.size_bytes ? event->blob.size_bytes[i] : 0,
+                "of no complete checkpoint, of a job that nobody knows", effects);
+        }
+    }
+}
+
 static void records_listed(
     struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects)
 {
@@ -199,7 +268,10 @@ void dispatcher__on_garbage_listed(
     } else {
         garbage->failed |= !knows || event->blob.outcome != WEIR_BLOB_OK;
         bool of_job = !weir_job_id_equal(&event->tag.job, &nobody);
-        if (!garbage->failed) files_listed(dispatcher, event, place, of_job, effects);
+        if (!garbage->failed && place == PLACE_CHECKPOINTS && !of_job)
+            checkpoints_listed(dispatcher, event, effects);
+        else if (!garbage->failed)
+            files_listed(dispatcher, event, place, of_job, effects);
     }
     if (--garbage->waiting == 0) finish(dispatcher, effects);
 }

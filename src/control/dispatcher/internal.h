@@ -20,11 +20,14 @@ enum {
     DISPATCHER_SWEEP_DELETES_MAX = 512, /* in one round */
     DISPATCHER_GARBAGE_MAX = 2000,      /* in one answer */
     DISPATCHER_GARBAGE_LISTS_MAX = 1000,
-    DISPATCHER_LOOKUPS_MAX = 64 /* clients that ask for jobs which are not in the table */
+    DISPATCHER_LISTED_WHOLE_MAX = 1 << 20, /* names */
+    DISPATCHER_LOOKUPS_MAX = 64            /* clients that ask for jobs which are not in the table */
 };
 
+/* What nobody has written to for so long, no checkpoint is under way in. */
+#define DISPATCHER_ABANDONED_AFTER_US (INT64_C(24) * 3600 * 1000 * 1000)
 /* A larger one is damage: nobody could take one above it. */
-#define DISPATCHER_EPOCH_MAX (UINT64_C(1) << 62)
+#define DISPATCHER_EPOCH_MAX          (UINT64_C(1) << 62)
 
 enum dispatcher_state {
     DISPATCHER_STANDBY,    /* somebody else leads, or nobody */

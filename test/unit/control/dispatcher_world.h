@@ -8,6 +8,7 @@
 
 #define UNUSED __attribute__((unused))
 
+#define WALL_US INT64_C(1700000000000000) /* when the world begins */
 enum { BLOBS_MAX = 64, REPLIES_MAX = 4096, STARTED_MAX = 4096, HELD_MAX = 4096, SECOND = 1000 * 1000 };
 
 struct world {
@@ -23,6 +24,7 @@ struct world {
     uint32_t held_count;
     int64_t now_us;
     char blobs[BLOBS_MAX][256]; /* paths; "" is none */
+    int64_t modified_us[BLOBS_MAX];
     bool blobs_fail;
     weir_node client;
     /* what came out */
@@ -108,11 +110,13 @@ static UNUSED void carry_out_blob(struct world *w, const struct weir_effect *eff
     }
     uint32_t free_slot = BLOBS_MAX, found = BLOBS_MAX, count = 0;
     const char **list = WEIR_ARENA_ARRAY(&w->arena, const char *, BLOBS_MAX);
+    int64_t *modified_us = WEIR_ARENA_ARRAY(&w->arena, int64_t, BLOBS_MAX);
     for (uint32_t i = 0; i < BLOBS_MAX; i++) {
         if (!w->blobs[i][0]) free_slot = WEIR_MIN(free_slot, i);
         if (strcmp(w->blobs[i], effect->blob.path) == 0) found = i;
-        if (strncmp(w->blobs[i], effect->blob.path, strlen(effect->blob.path)) == 0)
-            list[count++] = w->blobs[i];
+        if (strncmp(w->blobs[i], effect->blob.path, strlen(effect->blob.path)) != 0) continue;
+        modified_us[count] = w->modified_us[i];
+        list[count++] = w->blobs[i];
     }
     if (effect->blob.operation == WEIR_BLOB_PUT) {
         assert_true(found == BLOBS_MAX && free_slot < BLOBS_MAX);
@@ -121,6 +125,7 @@ static UNUSED void carry_out_blob(struct world *w, const struct weir_effect *eff
         w->blobs[found][0] = '\0';
     } else if (effect->blob.operation == WEIR_BLOB_LIST) {
         event.blob.names = list;
+        event.blob.modified_us = modified_us;
         event.blob.name_count = count;
     }
     step(w, event);
@@ -206,7 +211,7 @@ static UNUSED void step(struct world *w, struct weir_event event)
     struct weir_effects effects;
     weir_effects_init(&effects, &arena);
     event.now_us = ++w->now_us;
-    event.wall_us = INT64_C(1700000000000000) + w->now_us;
+    event.wall_us = WALL_US + w->now_us;
     weir_dispatcher_step(w->dispatcher, &event, &effects);
     for (uint32_t i = 0; i < effects.count; i++) note(w, &effects.items[i]);
     bool more = effects.more;

@@ -341,6 +341,42 @@ static void garbage_is_told_and_deleted_when_asked(void **state)
     }
 }
 
+static void put_old(struct world *w, uint32_t at, uint8_t job, const char *rest, int64_t hours)
+{
+    char hex[WEIR_JOB_ID_TEXT_BYTES];
+    struct weir_job_id id = job_id(job);
+    weir_job_id_print(&id, hex);
+    snprintf(w->blobs[at], sizeof w->blobs[at], "/s/checkpoints/%s/%s", hex, rest);
+    w->modified_us[at] = WALL_US - hours * 3600 * SECOND;
+}
+
+static void what_never_became_a_checkpoint_goes_with_a_job_that_nobody_knows(void **state)
+{
+    struct world *w = leading(true);
+    run_to_the_end(w, 1);
+    finish(w, 1); /* a tombstone */
+    run_to_the_end(w, 2);
+    memset(w->blobs, 0, sizeof w->blobs);
+    put_old(w, 0, 1, "chk-1/e1.1-1-0", 48); /* has just ended: its leftovers are another sweep's */
+    put_old(w, 1, 2, "chk-1/e1.1-1-0", 48); /* there is a record */
+    put_old(w, 2, 70, "chk-1/e1.1-1-0", 48);
+    put_old(w, 3, 70, "taskowned/e1.1-1-0-final", 25);
+    put_old(w, 4, 71, "chk-1/e1.1-1-0", 48);
+    put_old(w, 5, 71, "chk-2/_metadata", 48); /* may be a user's, and refer to the other */
+    put_old(w, 6, 72, "chk-1/e1.1-1-0", 48);
+    put_old(w, 7, 72, "chk-1/e1.1-1-1", 23);                  /* somebody may be at it */
+    put_old(w, 8, 73, "chk-1/_metadata.0123.inprogress", 48); /* never got its name */
+    snprintf(w->blobs[9], sizeof w->blobs[9], "/s/checkpoints/another/folder");
+    w->modified_us[9] = 1;
+    assert_true(answered(w, collect(w, true), WEIR__REPLY_CODE__REPLY_OK));
+    assert_int_equal(w->reply->garbage->n_items, 3);
+    assert_int_equal(blob_count(w), 10);
+    assert_true(answered(w, collect(w, false), WEIR__REPLY_CODE__REPLY_OK));
+    assert_int_equal(w->reply->garbage->n_items, 3);
+    for (uint32_t i = 0; i < 10; i++) assert_int_equal(w->blobs[i][0] != 0, i != 2 && i != 3 && i != 8);
+    world_free(w);
+}
+
 static void the_cluster_ends_when_its_jobs_have(void **state)
 {
     struct world *w = leading(true);
@@ -416,6 +452,7 @@ int main(void)
         cmocka_unit_test(tombstones_are_kept_for_an_hour_and_none_is_dropped),
         cmocka_unit_test(plans_that_nothing_names_are_swept),
         cmocka_unit_test(garbage_is_told_and_deleted_when_asked),
+        cmocka_unit_test(what_never_became_a_checkpoint_goes_with_a_job_that_nobody_knows),
         cmocka_unit_test(the_cluster_ends_when_its_jobs_have),
         cmocka_unit_test(an_application_ends_with_its_job),
         cmocka_unit_test(an_application_that_has_ended_is_not_run_by_the_next_leader),
