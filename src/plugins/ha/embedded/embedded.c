@@ -781,7 +781,6 @@ static enum weir_error_code embedded_open(
     enum weir_error_code code = weir_directory_create(path, reterr);
     snprintf(path, sizeof path, "%.3800s/" EVERYTHING, session->root);
     if (!code) code = weir_directory_create(path, reterr);
-    if (!code) embedded_keys_sweep(path);
     if (!code) code = refuse_network(session->root, reterr);
     if (!code) code = check_machine(session->root, reterr);
     if (!code) code = open_descriptors(session, reterr);

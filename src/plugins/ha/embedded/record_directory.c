@@ -29,6 +29,7 @@ enum {
     PATH_BYTES = 4096,
     READ_TRIES_MAX = 100,
     TEMPORARIES_SWEPT_EVERY = 64,
+    SHARED_SWEPT_EVERY = 16, /* few are ever left there */
     TEMPORARY_SECONDS_MAX = 3600,
     BIRTH_BYTES = 8
 };
@@ -385,11 +386,8 @@ void embedded_keys_write(
     unlink(temporary);
     for (uint32_t i = 0; i < count; i++)
         if (writes[i].outcome == WEIR_HA_OK) prune(writes[i].directory, &versions[i]);
-}
-
-void embedded_keys_sweep(const char *parent)
-{
-    remove_temporaries(parent, time(NULL) - TEMPORARY_SECONDS_MAX);
+    if ((writes[0].expected & NUMBER_MASK) % SHARED_SWEPT_EVERY == 0)
+        remove_temporaries(parent, time(NULL) - TEMPORARY_SECONDS_MAX);
 }
 
 /* ---------------------------------------------------------------- deleting */

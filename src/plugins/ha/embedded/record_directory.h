@@ -51,8 +51,6 @@ struct embedded_write {
 /* parent: a directory above all of theirs, for the file before it has its names. */
 void embedded_keys_write(
     const char *parent, struct embedded_write *writes, uint32_t count, struct weir_error *reterr);
-/* Takes away what such writers that died have left in parent. */
-void embedded_keys_sweep(const char *parent);
 enum weir_ha_outcome embedded_key_delete(const char *directory, uint64_t expected, struct weir_error *reterr);
 enum weir_ha_outcome embedded_key_read(
     const char *directory, struct weir_buffer *value, uint64_t *ret_version, struct weir_error *reterr);
