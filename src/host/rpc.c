@@ -30,7 +30,8 @@ struct link {
     weir_node node;   /* dialed: whom; accepted: 0 until the hello */
     bool dialed;
     uint64_t incarnation;
-    char *in; /* a frame under way */
+    uint64_t up_since_ms; /* of the loop */
+    char *in;             /* a frame under way */
     size_t in_length, in_capacity;
 };
 
@@ -121,8 +122,10 @@ static void close_link(struct link *link, enum weir_connection_state why)
     if (rpc->closing) return;
     if (was_up)
         rpc->config.connection(rpc->config.owner, link->node, WEIR_CONNECTION_RESET, link->incarnation);
-    if (!was_up && link->dialed) rpc->config.connection(rpc->config.owner, link->node, why, 0);
-    if (link->dialed) dial_later(rpc, link->node);
+    else if (link->dialed && !get_peer(rpc, link->node)->up) /* else: connected, whoever has dialled */
+        rpc->config.connection(rpc->config.owner, link->node, why, 0);
+    /* Also when the other side had dialled the one that broke: we wanted one, and it need not dial again. */
+    if (link->dialed || was_up) dial_later(rpc, link->node);
 }
 
 static struct link *new_link(struct weir_rpc *rpc)
@@ -235,6 +238,16 @@ static void refuse_hello(struct link *link, const char *why)
     close_link(link, WEIR_CONNECTION_TIMEOUT);
 }
 
+/* Both have dialled at the same time. Each side keeps the connection that the lower name has dialled: if each
+ * kept the newer one, they could keep different ones, close both, and dial again at the same time. */
+static bool is_second_of_two(
+    const struct weir_rpc *rpc, const struct link *up, const struct link *link, const char *name)
+{
+    if (!up || up->incarnation != link->incarnation || up->dialed == link->dialed) return false;
+    if (uv_now(rpc->config.loop) - up->up_since_ms > WEIR_RPC_SAME_TIME_MS) return false;
+    return up->dialed == (strcmp(rpc->config.name, name) < 0);
+}
+
 static void on_hello(struct link *link, const uint8_t *bytes, size_t length)
 {
     struct weir_rpc *rpc = link->rpc;
@@ -261,10 +274,15 @@ static void on_hello(struct link *link, const uint8_t *bytes, size_t length)
         refuse_hello(link, why);
         return;
     }
-    link->node = node;
-    for (uint32_t i = 0; i < 8; i++) link->incarnation |= (uint64_t)bytes[8 + i] << (8 * i);
-    uv_timer_stop(&link->timer);
     struct peer *peer = get_peer(rpc, node);
+    for (uint32_t i = 0; i < 8; i++) link->incarnation |= (uint64_t)bytes[8 + i] << (8 * i);
+    if (is_second_of_two(rpc, peer->up, link, name)) {
+        close_link(link, WEIR_CONNECTION_TIMEOUT); /* which nobody is told: there is a connection */
+        return;
+    }
+    link->node = node;
+    link->up_since_ms = uv_now(rpc->config.loop);
+    uv_timer_stop(&link->timer);
     if (peer->up) close_link(peer->up, WEIR_CONNECTION_RESET);
     peer->up = link;
     peer->pause_ms = 0;

@@ -27,7 +27,8 @@ enum {
     WEIR_RPC_HELLO_TIMEOUT_MS = 5000,
     WEIR_RPC_CONNECT_TIMEOUT_MS = 2000,
     WEIR_RPC_DIAL_PAUSE_MIN_MS = 5,
-    WEIR_RPC_DIAL_PAUSE_MAX_MS = 500
+    WEIR_RPC_DIAL_PAUSE_MAX_MS = 500,
+    WEIR_RPC_SAME_TIME_MS = 1000 /* two connections of a pair within that: both have dialled */
 };
 
 struct weir_rpc_config {

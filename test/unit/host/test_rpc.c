@@ -277,6 +277,53 @@ static void a_newer_connection_replaces_an_older(void **state)
     close_end(&a);
 }
 
+static uint32_t open_connections(const struct end *end, weir_node node)
+{
+    return count_of(end, node, WEIR_CONNECTION_UP) - count_of(end, node, WEIR_CONNECTION_RESET);
+}
+
+/* They agree on one connection, and go on with it. */
+static void two_that_dial_each_other_end_with_one_connection(void **state)
+{
+    for (int round = 0; round < 20; round++) {
+        struct end a, b;
+        open_end(&a, "c", "n1", 11);
+        open_end(&b, "c", "n2", 22);
+        weir_rpc_dial(a.rpc, 2, address_of(&b));
+        weir_rpc_dial(b.rpc, 1, address_of(&a));
+        for (int i = 0; i < 60; i++) turn(&a, &b);
+        TURN_UNTIL(&a, &b, open_connections(&a, 2) == 1 && open_connections(&b, 1) == 1);
+        uint32_t before = a.count + b.count;
+        assert_true(before <= 6); /* at most one was replaced on each side */
+        for (int i = 0; i < 60; i++) turn(&a, &b);
+        assert_int_equal(a.count + b.count, before);
+        assert_true(weir_rpc_send(a.rpc, 2, (const uint8_t *)"x", 1));
+        assert_true(weir_rpc_send(b.rpc, 1, (const uint8_t *)"y", 1));
+        TURN_UNTIL(&a, &b, a.frames == 1 && b.frames == 1);
+        assert_int_equal(
+            count_of(&a, 2, WEIR_CONNECTION_TIMEOUT) + count_of(&b, 1, WEIR_CONNECTION_TIMEOUT), 0);
+        close_end(&a);
+        close_end(&b);
+    }
+}
+
+/* a wants a connection; the one that there is was dialled by b, which hangs up and does not want one. */
+static void who_wants_a_connection_dials_whoever_had_dialled_the_last_one(void **state)
+{
+    struct end a, b;
+    open_end(&a, "c", "n1", 11);
+    open_end(&b, "c", "n2", 22);
+    weir_rpc_dial(b.rpc, 1, address_of(&a));
+    TURN_UNTIL(&a, &b, open_connections(&a, 2) == 1 && open_connections(&b, 1) == 1);
+    weir_rpc_dial(a.rpc, 2, address_of(&b));
+    for (int i = 0; i < 20; i++) turn(&a, &b);
+    assert_int_equal(count_of(&a, 2, WEIR_CONNECTION_UP), 1);
+    weir_rpc_hang_up(b.rpc, 1);
+    TURN_UNTIL(&a, &b, count_of(&a, 2, WEIR_CONNECTION_UP) == 2 && open_connections(&a, 2) == 1);
+    close_end(&a);
+    close_end(&b);
+}
+
 static void a_peer_that_reads_nothing_is_cut_off(void **state)
 {
     enum { FRAME_BYTES = 8 << 20 };
@@ -381,6 +428,8 @@ int main(void)
         cmocka_unit_test(frames_go_both_ways),
         cmocka_unit_test(strangers_are_refused),
         cmocka_unit_test(a_newer_connection_replaces_an_older),
+        cmocka_unit_test(two_that_dial_each_other_end_with_one_connection),
+        cmocka_unit_test(who_wants_a_connection_dials_whoever_had_dialled_the_last_one),
         cmocka_unit_test(a_peer_that_reads_nothing_is_cut_off),
         cmocka_unit_test(hanging_up_lasts),
         cmocka_unit_test(another_process_at_the_address_is_refused),
