@@ -122,6 +122,9 @@ struct weir_task_event {
     struct weir_attempt_id attempt;
     uint64_t checkpoint, barrier_epoch;
     const Weir__SubtaskSnapshot *snapshot;
+    /* ACKNOWLEDGED, where they are known: what it took, and when the first barrier came (UTC). */
+    uint32_t alignment_ms, sync_ms, async_ms;
+    int64_t barrier_ms;
     Weir__DeclineReason reason;
     const char *error;
     bool state_unreadable; /* FAILED: what it was to restore is not there, or was read whole and is wrong */

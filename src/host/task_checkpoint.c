@@ -1,5 +1,6 @@
 #include "base/assert.h"
 #include "host/task_runtime_internal.h"
+#include "os/clock.h"
 #include "os/log.h"
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@ struct snapshot_write {
     uint64_t checkpoint, epoch;
     uint64_t split_epoch, split_sequence;
     bool finished, savepoint;
+    int64_t began_ns;
     char directory[1200];
     struct host_manifest *base, *made;
     enum weir_error_code code;
@@ -136,6 +138,20 @@ static Weir__SubtaskSnapshot *describe(struct snapshot_write *write, struct weir
     return message;
 }
 
+static uint32_t ms_between(int64_t from_us, int64_t to_us)
+{
+    return to_us > from_us ? (uint32_t)WEIR_MIN((to_us - from_us) / 1000, (int64_t)UINT32_MAX) : 0;
+}
+
+static void tell_durations(const struct snapshot_write *write, struct weir_task_event *event)
+{
+    const struct weir_subtask_snapshot *snapshot = write->snapshot;
+    event->alignment_ms = ms_between(snapshot->barrier_us, snapshot->aligned_us);
+    event->sync_ms = ms_between(snapshot->aligned_us, snapshot->taken_us);
+    event->async_ms = ms_between(write->began_ns / 1000, weir_clock_monotonic_ns() / 1000);
+    event->barrier_ms = snapshot->barrier_us / 1000;
+}
+
 static void tell_written(struct snapshot_write *write)
 {
     struct host_task *task = write->task;
@@ -149,6 +165,7 @@ static void tell_written(struct snapshot_write *write)
         event->event.error = weir_arena_string(&event->arena, write->error.message);
     } else {
         event->event.snapshot = describe(write, &event->arena);
+        tell_durations(write, &event->event);
         task->ended |= write->finished;
     }
     host_event_post(event);
@@ -186,7 +203,8 @@ static void begin_write(struct host_task *task, struct weir_subtask_snapshot *sn
         .split_epoch = snapshot->split_epoch,
         .split_sequence = snapshot->split_sequence,
         .finished = snapshot->finished,
-        .savepoint = snapshot->savepoint };
+        .savepoint = snapshot->savepoint,
+        .began_ns = weir_clock_monotonic_ns() };
     snprintf(write->directory, sizeof write->directory, "%s", directory);
     write->base = snapshot->savepoint ? NULL : find_base(task, snapshot->base_id);
     if (write->base) write->base->references++;

@@ -381,7 +381,9 @@ static enum weir_error_code take_snapshot(
         .split_epoch = s->split_epoch,
         .split_sequence = s->split_sequence,
         .memory = s->config.memory,
+        .aligned_us = s->config.now_us(s->config.clock),
         .item_count = s->config.vertex->operator_count };
+    snapshot->barrier_us = s->newest_published == barrier->id ? s->newest_published_us : snapshot->aligned_us;
     snapshot->items =
         weir_memory_allocate_zeroed(s->config.memory, snapshot->item_count * sizeof *snapshot->items);
     s->in_flight[s->in_flight_count++] = snapshot;
@@ -389,6 +391,7 @@ static enum weir_error_code take_snapshot(
         enum weir_error_code code = snapshot_item(s, i, barrier, &snapshot->items[i]);
         if (code) return code;
     }
+    snapshot->taken_us = s->config.now_us(s->config.clock);
     s->config.acknowledge(s->config.owner, s, snapshot);
     return WEIR_OK;
 }
@@ -553,6 +556,7 @@ static void publish_newest_barrier(struct weir_subtask *s)
     const struct weir_barrier *newest = &s->gate.newest_seen;
     if (newest->id == s->newest_published) return;
     s->newest_published = newest->id;
+    s->newest_published_us = s->config.now_us(s->config.clock);
     weir_pair_cell_write(&s->newest_barrier, newest->id, newest->epoch);
 }
 

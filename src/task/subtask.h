@@ -63,6 +63,8 @@ struct weir_subtask_snapshot {
     bool given_up;    /* slot thread: declined since it was acknowledged */
     /* The last split assignment that the state holds; 0, 0 = none. */
     uint64_t split_epoch, split_sequence;
+    /* By the subtask's clock: when the first barrier came, when all had come, when the items were there. */
+    int64_t barrier_us, aligned_us, taken_us;
     uint32_t item_count;
     struct weir_snapshot_item *items;
     struct weir_memory *memory;
@@ -187,6 +189,7 @@ struct weir_subtask {
     uint64_t orders_version, triggers_seen, aborts_seen, completions_seen, completed_seen, epoch_seen;
     uint64_t suspended_id; /* 0 = not suspended */
     uint64_t newest_published;
+    int64_t newest_published_us;
     struct weir_barrier cancels[WEIR_SUBTASK_CANCELS_MAX]; /* markers that wait for room */
     uint32_t cancel_count;
     bool ended, end_started, source_finished, final_taken, restored_finished;

@@ -132,11 +132,17 @@ bool weir_checkpoint_clean(struct weir_checkpoint_coordinator *c, Weir__JobState
     struct weir_effects *effects);
 
 /* The last ones that ended, newest first. */
-enum { WEIR_CHECKPOINT_HISTORY_MAX = 16, WEIR_CHECKPOINT_HISTORY_TEXT_BYTES_MAX = 256 };
+enum {
+    WEIR_CHECKPOINT_HISTORY_MAX = 16,
+    WEIR_CHECKPOINT_HISTORY_TEXT_BYTES_MAX = 256,
+    WEIR_CHECKPOINT_HISTORY_PARTS_MAX = 16384, /* of all together: the oldest lose theirs first */
+    WEIR_CHECKPOINT_PENDING_SHOWN_MAX = 16
+};
 enum weir_checkpoint_outcome {
     WEIR_CHECKPOINT_COMPLETED = 1,
-    WEIR_CHECKPOINT_FAILED, /* counts as a failure */
-    WEIR_CHECKPOINT_ABORTED /* takeover, failover, silence, store out of reach: does not */
+    WEIR_CHECKPOINT_FAILED,  /* counts as a failure */
+    WEIR_CHECKPOINT_ABORTED, /* takeover, failover, silence, store out of reach: does not */
+    WEIR_CHECKPOINT_IN_PROGRESS
 };
 struct weir_checkpoint_history_entry {
     uint64_t id;
@@ -150,6 +156,22 @@ struct weir_checkpoint_history_entry {
 /* Returns how many were written to ret, at most capacity. */
 uint32_t weir_checkpoint_history(const struct weir_checkpoint_coordinator *c,
     struct weir_checkpoint_history_entry *ret, uint32_t capacity);
+
+/* The same of those that have been triggered and have not ended; text is where it will be. */
+uint32_t weir_checkpoint_in_progress(const struct weir_checkpoint_coordinator *c,
+    struct weir_checkpoint_history_entry *ret, uint32_t capacity);
+
+/* What one subtask has put into one of these. */
+struct weir_checkpoint_part {
+    uint32_t vertex, subtask;
+    bool acknowledged;
+    int64_t acknowledged_wall_us, duration_us; /* since it was triggered */
+    uint64_t bytes_full, bytes_written;
+    uint32_t alignment_ms, sync_ms, async_ms, start_delay_ms;
+};
+/* NULL: that one is not known, or not any more; *ret_count parts, borrowed or in arena. */
+const struct weir_checkpoint_part *weir_checkpoint_parts(const struct weir_checkpoint_coordinator *c,
+    uint64_t checkpoint, struct weir_arena *arena, uint32_t *ret_count);
 
 /* H7: the present attempt of this sink has acknowledged the commit of the newest completed checkpoint. */
 bool weir_checkpoint_sink_committed(

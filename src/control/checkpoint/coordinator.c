@@ -65,6 +65,7 @@ void weir_checkpoint_free(struct weir_checkpoint_coordinator *c)
     weir_memory_release(c->memory, c->completed, sizeof(void *) * c->completed_capacity);
     checkpoint__completed_free(c, c->origin);
     checkpoint__files_free(c);
+    checkpoint__history_free(c);
     checkpoint__splits_free(c);
     checkpoint__send_free(c);
     weir_memory_release(c->memory, c->notes, sizeof *c->notes * c->note_slots);
@@ -232,16 +233,6 @@ void weir_checkpoint_statistics(
 {
     *ret = c->statistics;
     ret->in_progress = c->pending_count;
-}
-
-uint32_t weir_checkpoint_history(
-    const struct weir_checkpoint_coordinator *c, struct weir_checkpoint_history_entry *ret, uint32_t capacity)
-{
-    uint32_t count = WEIR_MIN(c->history_count, (uint32_t)CHECKPOINT_HISTORY_MAX);
-    count = WEIR_MIN(count, capacity);
-    for (uint32_t i = 0; i < count; i++)
-        ret[i] = c->history[(c->history_count - 1 - i) % CHECKPOINT_HISTORY_MAX];
-    return count;
 }
 
 /* ---------------------------------------------------------------- what happens */

@@ -101,6 +101,7 @@ struct checkpoint_part {
     uint32_t parallelism, max_parallelism;
     bool final;                            /* had ended when the checkpoint was triggered */
     const Weir__SubtaskSnapshot *snapshot; /* in the pending's arena; NULL: not acknowledged yet */
+    struct weir_checkpoint_part shown;     /* when it is */
 };
 
 /* A file that belongs to something else, and that the checkpoint gets a copy of. */
@@ -299,8 +300,21 @@ struct weir_checkpoint_coordinator {
 
     struct weir_checkpoint_statistics statistics;
     struct weir_checkpoint_history_entry history[CHECKPOINT_HISTORY_MAX];
-    uint32_t history_count; /* ever */
+    struct history_parts {
+        struct weir_checkpoint_part *parts; /* NULL: none are kept */
+        uint32_t count;
+    } history_parts[CHECKPOINT_HISTORY_MAX];
+    uint32_t history_parts_count; /* of all together */
+    uint32_t history_count;       /* ever */
 };
+
+/* history.c */
+void checkpoint__history_add(struct weir_checkpoint_coordinator *c, const struct checkpoint_pending *p,
+    enum weir_checkpoint_outcome outcome, const char *text);
+void checkpoint__history_free(struct weir_checkpoint_coordinator *c);
+/* The part has its snapshot now. message: NULL of one that had ended. */
+void checkpoint__part_note(struct weir_checkpoint_coordinator *c, const struct checkpoint_pending *p,
+    struct checkpoint_part *part, const Weir__AcknowledgeCheckpoint *message);
 
 /* coordinator.c */
 struct weir_tag checkpoint__tag(

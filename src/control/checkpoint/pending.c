@@ -80,6 +80,7 @@ static void parts_fill(struct weir_checkpoint_coordinator *c, struct checkpoint_
         if (!task->finished || !task->final_snapshot) continue;
         part->final = true;
         part->snapshot = snapshot_take(p, part, task->final_snapshot);
+        checkpoint__part_note(c, p, part, NULL);
         p->acknowledged_count++;
     }
 }
@@ -347,6 +348,7 @@ void checkpoint__acknowledged(
         return;
     }
     part->snapshot = snapshot_take(p, part, message->snapshot);
+    checkpoint__part_note(c, p, part, message);
     if (++p->acknowledged_count == p->part_count) acknowledged_all(c, p, effects);
 }
 
@@ -533,23 +535,6 @@ void checkpoint__put_done(
 
 /* ---------------------------------------------------------------- the end */
 
-static void history_add(struct weir_checkpoint_coordinator *c, const struct checkpoint_pending *p,
-    enum weir_checkpoint_outcome outcome, const char *text)
-{
-    struct weir_checkpoint_history_entry *entry = &c->history[c->history_count++ % CHECKPOINT_HISTORY_MAX];
-    *entry = (struct weir_checkpoint_history_entry){ .id = p->id,
-        .kind = p->kind,
-        .outcome = outcome,
-        .triggered_wall_us = p->triggered_wall_us,
-        .subtasks = p->part_count,
-        .acknowledged = p->acknowledged_count,
-        .bytes_full = p->bytes_full,
-        .bytes_written = p->bytes_written };
-    if (p->triggered_us) entry->duration_us = c->now_us - p->triggered_us;
-    snprintf(
-        entry->text, sizeof entry->text, "%s", text ? text : p->pointer); /* where it is, or why it is not */
-}
-
 static void completed(
     struct weir_checkpoint_coordinator *c, struct checkpoint_pending *p, struct weir_effects *effects)
 {
@@ -561,7 +546,7 @@ static void completed(
     c->last_completed_us = c->now_us;
     c->failures_in_row = 0;
     c->retry_back_off_us = CHECKPOINT_BACK_OFF_FIRST_US;
-    history_add(c, p, WEIR_CHECKPOINT_COMPLETED, NULL);
+    checkpoint__history_add(c, p, WEIR_CHECKPOINT_COMPLETED, NULL);
     weir_effect_log(effects, WEIR_CONTROL_INFO,
         "Completed checkpoint %llu (%llu bytes, %llu written, duration %lld ms).", (unsigned long long)p->id,
         (unsigned long long)p->bytes_full, (unsigned long long)p->bytes_written,
@@ -720,7 +705,8 @@ void checkpoint__abort(struct weir_checkpoint_coordinator *c, struct checkpoint_
     WEIR_ASSERT(p->state != PENDING_RECORD);
     bool periodic = p->kind == WEIR__CHECKPOINT_KIND__CHECKPOINT;
     c->statistics.aborted++;
-    history_add(c, p, reason == ABORT_COUNTED ? WEIR_CHECKPOINT_FAILED : WEIR_CHECKPOINT_ABORTED, text);
+    checkpoint__history_add(
+        c, p, reason == ABORT_COUNTED ? WEIR_CHECKPOINT_FAILED : WEIR_CHECKPOINT_ABORTED, text);
     weir_effect_log(effects, reason == ABORT_COUNTED ? WEIR_CONTROL_WARN : WEIR_CONTROL_INFO,
         "Checkpoint %llu is given up: %s", (unsigned long long)p->id, text);
     if (checkpoint__may_act(c)) abort_send(c, p, effects);
@@ -780,6 +766,7 @@ static bool part_changed(struct weir_checkpoint_coordinator *c, struct checkpoin
     if (part->snapshot || !task->finished) return false;
     if (p->drain && task->final_snapshot) {
         part->snapshot = snapshot_take(p, part, task->final_snapshot);
+        checkpoint__part_note(c, p, part, NULL);
         p->acknowledged_count++;
         return false;
     }

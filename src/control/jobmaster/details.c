@@ -33,8 +33,62 @@ static void add_vertices(const struct weir_jobmaster *jm, Weir__JobDetails *deta
     }
 }
 
+static Weir__CheckpointDetails *checkpoint_details(
+    const struct weir_checkpoint_history_entry *entry, struct weir_arena *arena)
+{
+    Weir__CheckpointDetails *shown = WEIR_PROTO_NEW(arena, Weir__CheckpointDetails, weir__checkpoint_details);
+    shown->id = entry->id;
+    shown->kind = entry->kind;
+    shown->outcome = (Weir__CheckpointOutcome)entry->outcome; /* the same numbers */
+    shown->triggered_ms = entry->triggered_wall_us / 1000;
+    shown->duration_ms = entry->duration_us / 1000;
+    shown->subtasks = entry->subtasks;
+    shown->acknowledged = entry->acknowledged;
+    shown->bytes_full = entry->bytes_full;
+    shown->bytes_written = entry->bytes_written;
+    shown->text = (char *)entry->text;
+    return shown;
+}
+
+static void add_parts(
+    const struct weir_jobmaster *jm, Weir__CheckpointDetails *shown, struct weir_arena *arena)
+{
+    uint32_t count = 0;
+    const struct weir_checkpoint_part *parts =
+        weir_checkpoint_parts(jm->coordinator, shown->id, arena, &count);
+    if (!parts) return;
+    shown->parts = WEIR_ARENA_ARRAY(arena, Weir__CheckpointPart *, count + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        Weir__CheckpointPart *part = WEIR_PROTO_NEW(arena, Weir__CheckpointPart, weir__checkpoint_part);
+        part->vertex = parts[i].vertex;
+        part->subtask = parts[i].subtask;
+        part->acknowledged = parts[i].acknowledged;
+        part->acknowledged_ms = parts[i].acknowledged_wall_us / 1000;
+        part->duration_ms = parts[i].duration_us / 1000;
+        part->bytes_full = parts[i].bytes_full;
+        part->bytes_written = parts[i].bytes_written;
+        part->alignment_ms = parts[i].alignment_ms;
+        part->sync_ms = parts[i].sync_ms;
+        part->async_ms = parts[i].async_ms;
+        part->start_delay_ms = parts[i].start_delay_ms;
+        shown->parts[shown->n_parts++] = part;
+    }
+}
+
+static Weir__CheckpointDetails **add_entries(const struct weir_jobmaster *jm,
+    const struct weir_checkpoint_history_entry *entries, uint32_t count, uint64_t checkpoint,
+    struct weir_arena *arena)
+{
+    Weir__CheckpointDetails **all = WEIR_ARENA_ARRAY(arena, Weir__CheckpointDetails *, count + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        all[i] = checkpoint_details(&entries[i], arena);
+        if (checkpoint && entries[i].id == checkpoint) add_parts(jm, all[i], arena);
+    }
+    return all;
+}
+
 static void add_checkpoints(
-    const struct weir_jobmaster *jm, Weir__JobDetails *details, struct weir_arena *arena)
+    const struct weir_jobmaster *jm, Weir__JobDetails *details, uint64_t checkpoint, struct weir_arena *arena)
 {
     struct weir_checkpoint_statistics statistics;
     weir_checkpoint_statistics(jm->coordinator, &statistics);
@@ -43,26 +97,16 @@ static void add_checkpoints(
     details->checkpoints_failed = statistics.failed;
     details->checkpoints_aborted = statistics.aborted;
     details->checkpoints_in_progress = statistics.in_progress;
-    struct weir_checkpoint_history_entry *entries =
+    struct weir_checkpoint_history_entry *ended =
         WEIR_ARENA_ARRAY(arena, struct weir_checkpoint_history_entry, WEIR_CHECKPOINT_HISTORY_MAX);
-    uint32_t count = weir_checkpoint_history(jm->coordinator, entries, WEIR_CHECKPOINT_HISTORY_MAX);
-    details->checkpoints = WEIR_ARENA_ARRAY(arena, Weir__CheckpointDetails *, count + 1);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct weir_checkpoint_history_entry *entry = &entries[i];
-        Weir__CheckpointDetails *shown =
-            WEIR_PROTO_NEW(arena, Weir__CheckpointDetails, weir__checkpoint_details);
-        details->checkpoints[details->n_checkpoints++] = shown;
-        shown->id = entry->id;
-        shown->kind = entry->kind;
-        shown->outcome = (Weir__CheckpointOutcome)entry->outcome; /* the same numbers */
-        shown->triggered_ms = entry->triggered_wall_us / 1000;
-        shown->duration_ms = entry->duration_us / 1000;
-        shown->subtasks = entry->subtasks;
-        shown->acknowledged = entry->acknowledged;
-        shown->bytes_full = entry->bytes_full;
-        shown->bytes_written = entry->bytes_written;
-        shown->text = (char *)entry->text;
-    }
+    struct weir_checkpoint_history_entry *pending =
+        WEIR_ARENA_ARRAY(arena, struct weir_checkpoint_history_entry, WEIR_CHECKPOINT_PENDING_SHOWN_MAX);
+    uint32_t count = weir_checkpoint_history(jm->coordinator, ended, WEIR_CHECKPOINT_HISTORY_MAX);
+    details->checkpoints = add_entries(jm, ended, count, checkpoint, arena);
+    details->n_checkpoints = count;
+    count = weir_checkpoint_in_progress(jm->coordinator, pending, WEIR_CHECKPOINT_PENDING_SHOWN_MAX);
+    details->checkpoints_pending = add_entries(jm, pending, count, checkpoint, arena);
+    details->n_checkpoints_pending = count;
 }
 
 static Weir__FailureDetails *failure_details(
@@ -91,7 +135,8 @@ static void add_failures(const struct weir_jobmaster *jm, Weir__JobDetails *deta
     }
 }
 
-Weir__JobDetails *details__make(const struct weir_jobmaster *jm, struct weir_arena *arena)
+Weir__JobDetails *details__make(
+    const struct weir_jobmaster *jm, uint64_t checkpoint, struct weir_arena *arena)
 {
     Weir__JobDetails *details = WEIR_PROTO_NEW(arena, Weir__JobDetails, weir__job_details);
     const Weir__JobRecord *record = jm->record.confirmed ? jm->record.confirmed : jm->record.wanted;
@@ -103,7 +148,7 @@ Weir__JobDetails *details__make(const struct weir_jobmaster *jm, struct weir_are
     details->failovers = jm->failovers;
     if (jm->plan) details->settings = jm->plan->settings;
     if (jm->graph_ready) add_vertices(jm, details, arena);
-    if (jm->coordinator) add_checkpoints(jm, details, arena);
+    if (jm->coordinator) add_checkpoints(jm, details, checkpoint, arena);
     add_failures(jm, details, arena);
     return details;
 }

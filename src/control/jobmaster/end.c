@@ -168,7 +168,8 @@ static void tell_terminal(struct weir_jobmaster *jm, struct weir_effects *effect
         .from = WEIR_ROLE_JOBMASTER,
         .job = jm->job,
         .result = WEIR_PROTO_COPY(effects->arena, result) };
-    if (jm->graph_ready) message.details = WEIR_PROTO_COPY(effects->arena, details__make(jm, effects->arena));
+    if (jm->graph_ready)
+        message.details = WEIR_PROTO_COPY(effects->arena, details__make(jm, 0, effects->arena));
     weir_effect_local(effects, WEIR_ROLE_DISPATCHER, NULL, &message);
     jm->status_dirty = true;
 }

@@ -399,6 +399,8 @@ void summary__reply(struct weir_jobmaster *jm, weir_node from, uint64_t request,
 
 /* details.c */
 /* Borrows from the plan and the record: for a message that is sent in this step. */
-Weir__JobDetails *details__make(const struct weir_jobmaster *jm, struct weir_arena *arena);
+/* checkpoint: its parts are among them; 0: of none. */
+Weir__JobDetails *details__make(
+    const struct weir_jobmaster *jm, uint64_t checkpoint, struct weir_arena *arena);
 
 #endif

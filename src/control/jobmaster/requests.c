@@ -235,7 +235,7 @@ static void query(struct weir_jobmaster *jm, weir_node from, uint64_t request, c
     reply->jobs = WEIR_ARENA_ARRAY(arena, Weir__JobSummary *, 1);
     reply->jobs[0] = summary__make(jm, arena);
     reply->n_jobs = 1;
-    if (message->details) reply->details = details__make(jm, arena);
+    if (message->details) reply->details = details__make(jm, message->checkpoint, arena);
     if (message->request.len) {
         Weir__SavepointRequest *entry = find_savepoint(jm->record.confirmed, &message->request);
         if (!entry) {

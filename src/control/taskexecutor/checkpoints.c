@@ -256,6 +256,10 @@ static Weir__AcknowledgeCheckpoint *acknowledge_message(struct te__attempt *atte
     message->checkpoint = task->checkpoint;
     message->barrier_epoch = task->barrier_epoch;
     message->snapshot = snapshot;
+    message->alignment_ms = task->alignment_ms;
+    message->sync_ms = task->sync_ms;
+    message->async_ms = task->async_ms;
+    message->barrier_ms = task->barrier_ms;
     *ret_taken = (struct te__taken){ task->checkpoint, snapshot->split_epoch, snapshot->split_sequence };
     return message;
 }

@@ -248,6 +248,14 @@ json_t *rest__throwable(const char *text);
 json_t *rest__vertex_shape(
     struct rest_request *request, const Weir__VertexDetails *vertex); /* routes_vertices.c */
 
+/* --- checkpoint_shapes.c --- */
+json_t *rest__checkpoint_shape(struct rest_request *request, const Weir__CheckpointDetails *checkpoint);
+/* NULL: nothing is known of the vertex. */
+json_t *rest__checkpoint_subtasks_shape(
+    struct rest_request *request, const Weir__CheckpointDetails *checkpoint, uint32_t vertex);
+/* {min,max,avg,p50,..}; sorts them; zeros of none. */
+json_t *rest__statistics(uint64_t *values, size_t count);
+
 /* Handlers, by the table. */
 #define X(method, pattern, lane, handler) void handler(struct rest_request *request);
 #include "host/rest/routes.def"

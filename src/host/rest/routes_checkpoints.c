@@ -4,76 +4,28 @@
 #include <string.h>
 #include <sys/random.h>
 
-static const char *status_of(const Weir__CheckpointDetails *checkpoint)
-{
-    return checkpoint->outcome == WEIR__CHECKPOINT_OUTCOME__CHECKPOINT_COMPLETED ? "COMPLETED" : "FAILED";
-}
-
 static bool is_savepoint(Weir__CheckpointKind kind)
 {
     return kind == WEIR__CHECKPOINT_KIND__SAVEPOINT || kind == WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT;
 }
 
-static json_t *checkpoint_shape(struct rest_request *request, const Weir__CheckpointDetails *checkpoint)
+static json_t *summary_of(struct rest_request *request, const Weir__JobDetails *details)
 {
-    bool completed = checkpoint->outcome == WEIR__CHECKPOINT_OUTCOME__CHECKPOINT_COMPLETED;
-    bool savepoint = is_savepoint(checkpoint->kind);
-    int64_t ended_ms = checkpoint->triggered_ms + checkpoint->duration_ms;
-    json_t *shown = json_pack("{s:s,s:I,s:s,s:b,s:s?,s:I,s:I,s:I,s:I,s:I,s:i,s:i,s:i,s:I,s:I,s:s,s:{}}",
-        "className", completed ? "completed" : "failed", "id", (json_int_t)checkpoint->id, "status",
-        status_of(checkpoint), "is_savepoint", (int)savepoint, "savepointFormat",
-        savepoint ? "CANONICAL" : NULL, "trigger_timestamp", (json_int_t)checkpoint->triggered_ms,
-        "latest_ack_timestamp", (json_int_t)ended_ms, "checkpointed_size",
-        (json_int_t)checkpoint->bytes_written, "state_size", (json_int_t)checkpoint->bytes_full,
-        "end_to_end_duration", (json_int_t)checkpoint->duration_ms, "alignment_buffered", 0, "processed_data",
-        0, "persisted_data", 0, "num_subtasks", (json_int_t)checkpoint->subtasks, "num_acknowledged_subtasks",
-        (json_int_t)checkpoint->acknowledged, "checkpoint_type", savepoint ? "SAVEPOINT" : "CHECKPOINT",
-        "tasks");
-    if (completed) {
-        json_object_set_new(shown, "external_path", json_string(rest__location(request, checkpoint->text)));
-        json_object_set_new(shown, "discarded", json_false());
-    } else {
-        json_object_set_new(shown, "failure_timestamp", json_integer(ended_ms));
-        json_object_set_new(shown, "failure_message", json_string(checkpoint->text));
-    }
-    return shown;
-}
-
-struct figure {
-    uint64_t min, max, sum, count;
-};
-
-static void add_figure(struct figure *figure, uint64_t value)
-{
-    figure->min = figure->count ? WEIR_MIN(figure->min, value) : value;
-    figure->max = WEIR_MAX(figure->max, value);
-    figure->sum += value;
-    figure->count++;
-}
-
-/* Percentiles of so few are their largest. */
-static json_t *figure_shape(const struct figure *figure)
-{
-    uint64_t average = figure->count ? figure->sum / figure->count : 0;
-    double largest = (double)figure->max;
-    return json_pack("{s:I,s:I,s:I,s:f,s:f,s:f,s:f,s:f}", "min", (json_int_t)figure->min, "max",
-        (json_int_t)figure->max, "avg", (json_int_t)average, "p50", (double)average, "p90", largest, "p95",
-        largest, "p99", largest, "p999", largest);
-}
-
-static json_t *summary_of(const Weir__JobDetails *details)
-{
-    struct figure written = { 0 }, full = { 0 }, duration = { 0 }, none = { 0 };
+    uint64_t *values[3];
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(values); i++)
+        values[i] = WEIR_ARENA_ARRAY(&request->arena, uint64_t, details->n_checkpoints + 1);
+    size_t count = 0;
     for (size_t i = 0; i < details->n_checkpoints; i++) {
         const Weir__CheckpointDetails *checkpoint = details->checkpoints[i];
         if (checkpoint->outcome != WEIR__CHECKPOINT_OUTCOME__CHECKPOINT_COMPLETED) continue;
-        add_figure(&written, checkpoint->bytes_written);
-        add_figure(&full, checkpoint->bytes_full);
-        add_figure(&duration, (uint64_t)checkpoint->duration_ms);
+        values[0][count] = checkpoint->bytes_written;
+        values[1][count] = checkpoint->bytes_full;
+        values[2][count++] = (uint64_t)WEIR_MAX(checkpoint->duration_ms, (int64_t)0);
     }
-    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o}", "checkpointed_size", figure_shape(&written), "state_size",
-        figure_shape(&full), "end_to_end_duration", figure_shape(&duration), "alignment_buffered",
-        figure_shape(&none), "processed_data", figure_shape(&none), "persisted_data", figure_shape(&none));
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o}", "checkpointed_size", rest__statistics(values[0], count),
+        "state_size", rest__statistics(values[1], count), "end_to_end_duration",
+        rest__statistics(values[2], count), "alignment_buffered", rest__statistics(NULL, 0), "processed_data",
+        rest__statistics(NULL, 0), "persisted_data", rest__statistics(NULL, 0));
 }
 
 /* NULL where there is none: a member that is null. */
@@ -84,7 +36,7 @@ static json_t *newest_shape(
         const Weir__CheckpointDetails *checkpoint = details->checkpoints[i];
         bool is_completed = checkpoint->outcome == WEIR__CHECKPOINT_OUTCOME__CHECKPOINT_COMPLETED;
         if (is_completed == completed && (!completed || is_savepoint(checkpoint->kind) == savepoint))
-            return checkpoint_shape(request, checkpoint);
+            return rest__checkpoint_shape(request, checkpoint);
     }
     return NULL;
 }
@@ -110,34 +62,84 @@ void rest__get_checkpoints(struct rest_request *request)
     const Weir__JobDetails *details = job_details(request);
     if (!details) return;
     json_t *history = json_array();
+    for (size_t i = 0; i < details->n_checkpoints_pending; i++)
+        json_array_append_new(history, rest__checkpoint_shape(request, details->checkpoints_pending[i]));
     for (size_t i = 0; i < details->n_checkpoints; i++)
-        json_array_append_new(history, checkpoint_shape(request, details->checkpoints[i]));
+        json_array_append_new(history, rest__checkpoint_shape(request, details->checkpoints[i]));
     json_int_t failed = (json_int_t)(details->checkpoints_failed + details->checkpoints_aborted);
     json_int_t restored = details->restore && details->restore->path[0] ? 1 : 0;
     rest__answer(request, MHD_HTTP_OK,
         json_pack("{s:{s:I,s:I,s:I,s:I,s:I},s:o,s:{s:o?,s:o?,s:o?,s:o?},s:o}", "counts", "restored", restored,
             "total", (json_int_t)details->checkpoints_triggered, "in_progress",
             (json_int_t)details->checkpoints_in_progress, "completed",
-            (json_int_t)details->checkpoints_completed, "failed", failed, "summary", summary_of(details),
-            "latest", "completed", newest_shape(request, details, true, false), "savepoint",
-            newest_shape(request, details, true, true), "failed",
+            (json_int_t)details->checkpoints_completed, "failed", failed, "summary",
+            summary_of(request, details), "latest", "completed", newest_shape(request, details, true, false),
+            "savepoint", newest_shape(request, details, true, true), "failed",
             newest_shape(request, details, false, false), "restored", restored_shape(request, details),
             "history", history));
 }
 
+static const Weir__CheckpointDetails *find_checkpoint(
+    Weir__CheckpointDetails *const *all, size_t count, uint64_t id)
+{
+    for (size_t i = 0; i < count; i++)
+        if (all[i]->id == id) return all[i];
+    return NULL;
+}
+
+/* That of the path, with its parts. NULL: answered. */
+static const Weir__CheckpointDetails *query_checkpoint(struct rest_request *request)
+{
+    Weir__QueryJobs *query = WEIR_PROTO_NEW(&request->arena, Weir__QueryJobs, weir__query_jobs);
+    const char *text = rest__parameter(request, "checkpointid");
+    char *end;
+    if (!rest__job_id(request, &query->job)) return NULL;
+    query->details = true;
+    query->checkpoint = strtoull(text, &end, 10);
+    if (*end || strspn(text, "0123456789") == 0) {
+        rest__fail(request, MHD_HTTP_BAD_REQUEST,
+            "Cannot resolve path parameter (checkpointid) from value \"%s\".", text);
+        return NULL;
+    }
+    const Weir__ClientReply *reply =
+        rest__ask(request, rest__envelope(request, WEIR__ENVELOPE__BODY_QUERY, query));
+    if (!reply) return NULL;
+    if (reply->code != WEIR__REPLY_CODE__REPLY_OK || reply->n_jobs != 1) {
+        rest__refuse(request, reply);
+        return NULL;
+    }
+    const Weir__JobDetails *details = reply->details;
+    const Weir__CheckpointDetails *found = NULL;
+    if (details) found = find_checkpoint(details->checkpoints, details->n_checkpoints, query->checkpoint);
+    if (details && !found)
+        found =
+            find_checkpoint(details->checkpoints_pending, details->n_checkpoints_pending, query->checkpoint);
+    if (!found)
+        rest__fail(
+            request, MHD_HTTP_NOT_FOUND, "Could not find checkpointing statistics for checkpoint %s.", text);
+    return found;
+}
+
 void rest__get_checkpoint_details(struct rest_request *request)
 {
-    const Weir__JobDetails *details = job_details(request);
-    if (!details) return;
-    const char *text = rest__parameter(request, "checkpointid");
-    uint64_t id = strtoull(text, NULL, 10);
-    for (size_t i = 0; i < details->n_checkpoints; i++) {
-        if (details->checkpoints[i]->id != id) continue;
-        rest__answer(request, MHD_HTTP_OK, checkpoint_shape(request, details->checkpoints[i]));
-        return;
-    }
-    rest__fail(
-        request, MHD_HTTP_NOT_FOUND, "Could not find checkpointing statistics for checkpoint %s.", text);
+    const Weir__CheckpointDetails *checkpoint = query_checkpoint(request);
+    if (checkpoint) rest__answer(request, MHD_HTTP_OK, rest__checkpoint_shape(request, checkpoint));
+}
+
+/* What subtasks have put into it is known of the last checkpoints of a job that has not ended. */
+void rest__get_checkpoint_subtasks(struct rest_request *request)
+{
+    uint32_t vertex;
+    const char *text = rest__parameter(request, "vertexid");
+    const Weir__CheckpointDetails *checkpoint = query_checkpoint(request);
+    if (!checkpoint) return;
+    json_t *shown = rest__parse_vertex_id(text, &vertex)
+                        ? rest__checkpoint_subtasks_shape(request, checkpoint, vertex)
+                        : NULL;
+    if (shown)
+        rest__answer(request, MHD_HTTP_OK, shown);
+    else
+        rest__fail(request, MHD_HTTP_NOT_FOUND, "There is no checkpoint statistics for task %s.", text);
 }
 
 void rest__get_checkpoint_config(struct rest_request *request)
@@ -170,6 +172,16 @@ void rest__get_checkpoint_config(struct rest_request *request)
 
 /* ---------------------------------------------------------------- by hand */
 
+/* Those under way hold less than one that is asked for now. */
+static uint64_t newest_id(const Weir__JobDetails *details)
+{
+    uint64_t newest = 0;
+    if (details && details->n_checkpoints) newest = details->checkpoints[0]->id;
+    if (details && details->n_checkpoints_pending)
+        newest = WEIR_MAX(newest, details->checkpoints_pending[0]->id);
+    return newest;
+}
+
 void rest__post_checkpoint(struct rest_request *request)
 {
     const Weir__ClientReply *before = rest__query_job(request, true);
@@ -184,8 +196,7 @@ void rest__post_checkpoint(struct rest_request *request)
         return;
     }
     struct rest_checkpoint_trigger trigger = { .triggered_ms = rest__now_ms(),
-        .after =
-            before->details && before->details->n_checkpoints ? before->details->checkpoints[0]->id : 0 };
+        .after = newest_id(before->details) };
     if (getrandom(trigger.request, 16, 0) != 16) memcpy(trigger.request, &trigger.triggered_ms, 8);
     memcpy(trigger.job, message->job.data, 16);
     struct weir_rest_server *server = request->server;

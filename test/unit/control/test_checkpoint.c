@@ -294,12 +294,63 @@ static void one_that_ended_since_it_restored_is_not_told_of_what_it_restored(voi
     assert_int_equal(w->commits, 1); /* the other has committed it when it started */
 }
 
+static const struct weir_checkpoint_part *parts_of(struct world *w, uint64_t id, uint32_t *ret_count)
+{
+    *ret_count = 0;
+    return weir_checkpoint_parts(w->c, id, &w->arena, ret_count);
+}
+
+static void what_each_subtask_has_put_in_is_shown(void **state)
+{
+    struct world *w = *state;
+    struct weir_checkpoint_history_entry shown[4];
+    uint32_t count;
+    world_start(w);
+    assert_int_equal(weir_checkpoint_in_progress(w->c, shown, 4), 0);
+    world_advance(w, 1001 * 1000);
+    uint64_t id = world_next(w, WEIR__ENVELOPE__BODY_TRIGGER)->envelope->trigger->checkpoint;
+    world_advance(w, 29 * 1000);
+    world_acknowledge(w, 1, id);
+    assert_int_equal(weir_checkpoint_in_progress(w->c, shown, 4), 1);
+    assert_int_equal(shown[0].id, id);
+    assert_int_equal(shown[0].outcome, WEIR_CHECKPOINT_IN_PROGRESS);
+    assert_int_equal(shown[0].acknowledged, 1);
+    const struct weir_checkpoint_part *parts = parts_of(w, id, &count);
+    assert_int_equal(count, 4);
+    assert_false(parts[0].acknowledged);
+    assert_true(parts[1].acknowledged);
+    assert_int_equal(parts[1].duration_us, 30 * 1000);
+    assert_int_equal(parts[1].acknowledged_wall_us, w->wall_us);
+    assert_int_equal(parts[1].bytes_full, 100);
+    assert_int_equal(parts[1].bytes_written, 10);
+    world_advance(w, 20 * 1000);
+    for (uint32_t i = 0; i < 4; i++)
+        if (i != 1) world_acknowledge(w, i, id);
+    assert_int_equal(newest_named(w), id);
+    assert_int_equal(weir_checkpoint_in_progress(w->c, shown, 4), 0);
+    parts = parts_of(w, id, &count);
+    assert_int_equal(count, 4);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_true(parts[i].acknowledged);
+        assert_int_equal(parts[i].vertex, w->tasks[i].attempt.vertex);
+        assert_int_equal(parts[i].subtask, w->tasks[i].attempt.subtask);
+        assert_int_equal(parts[i].duration_us, i == 1 ? 30 * 1000 : 50 * 1000);
+    }
+    assert_null(parts_of(w, id + 1, &count));
+    /* Only of the last ones. */
+    for (uint32_t i = 0; i < WEIR_CHECKPOINT_HISTORY_MAX; i++) world_checkpoint(w);
+    assert_null(parts_of(w, id, &count));
+    assert_non_null(parts_of(w, id + 1, &count));
+    assert_int_equal(count, 4);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_checkpoint_is_triggered_acknowledged_recorded_and_told),
         TEST(nothing_is_told_before_the_record_is_confirmed),
+        TEST(what_each_subtask_has_put_in_is_shown),
         TEST(ids_are_reserved_before_they_are_used),
         TEST(a_job_of_a_used_id_starts_above_what_lies_there),
         TEST(a_new_leader_starts_above_the_reserved_ids_and_repeats_the_notification),
