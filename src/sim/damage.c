@@ -1,6 +1,6 @@
 /*
- * Damage: one bit of a checkpoint's metadata, or a record that cannot be read any more. H9: it is refused, by
- * its checksum or its form, and costs its job alone.
+ * Damage: one bit of a checkpoint's metadata or state, a state file's end, or a record that cannot be read
+ * any more. H9: it is refused, by its checksum or its form, and costs its job alone.
  *
  * Of records only what no decoder takes: that a wrong bit is noticed is the store's promise, not the
  * record's.
@@ -26,18 +26,34 @@ static bool ends_with(const char *text, const char *end)
     return length >= end_length && strcmp(text + length - end_length, end) == 0;
 }
 
-static void damage_metadata(struct weir_sim *sim, struct weir_sim_random *random)
+/* What a failover would restore. */
+static bool is_in_newest(const struct weir_sim_facts_job *job, const char *path)
+{
+    const struct weir_sim_named *newest = weir_sim_facts_named(job, job->newest);
+    uint64_t hash = weir_sim_path_hash(path);
+    for (uint32_t i = 0; newest && i < newest->file_count; i++)
+        if (newest->files[i] == hash) return true;
+    return false;
+}
+
+/* Some file of a job's checkpoints that is called so. False: there is none. */
+static bool pick_file(
+    struct weir_sim *sim, struct weir_sim_random *random, const char *end, bool newest, char name[512])
 {
     const char *choices[CHOICES_MAX], *path;
     uint32_t count = 0;
     for (uint32_t n = 0; (path = weir_sim_filesystem_path(sim->shared_disk, n)) && count < CHOICES_MAX; n++) {
         struct weir_sim_facts_job *job = job_in(sim, path);
-        if (job && !job->terminal && strncmp(path, "/checkpoints/", 13) == 0 && ends_with(path, "/_metadata"))
+        if (job && !job->terminal && strncmp(path, "/checkpoints/", 13) == 0 && ends_with(path, end) &&
+            (!newest || is_in_newest(job, path)))
             choices[count++] = path;
     }
-    if (!count) return;
-    char name[512];
-    snprintf(name, sizeof name, "%s", choices[weir_sim_random_below(random, count)]);
+    if (count) snprintf(name, 512, "%s", choices[weir_sim_random_below(random, count)]);
+    return count != 0;
+}
+
+static void damage_bit(struct weir_sim *sim, struct weir_sim_random *random, const char *name)
+{
     size_t length = 0;
     const uint8_t *bytes = weir_sim_filesystem_bytes(sim->shared_disk, name, &length);
     if (!length) return;
@@ -49,7 +65,40 @@ static void damage_metadata(struct weir_sim *sim, struct weir_sim_random *random
     weir_sim_filesystem_write(sim->shared_disk, name, copy, length);
     weir_memory_release(sim->memory, copy, length);
     job_in(sim, name)->damaged = true;
+}
+
+static void damage_metadata(struct weir_sim *sim, struct weir_sim_random *random)
+{
+    char name[512];
+    if (!pick_file(sim, random, "/_metadata", false, name)) return;
+    damage_bit(sim, random, name);
     weir_sim_cover(sim, WEIR_SIM_COVER_FAULT, "damaged metadata");
+}
+
+static void cut_off(struct weir_sim *sim, struct weir_sim_random *random, const char *name)
+{
+    size_t length = 0;
+    const uint8_t *bytes = weir_sim_filesystem_bytes(sim->shared_disk, name, &length);
+    if (!length) return;
+    size_t left = (size_t)weir_sim_random_below(random, length);
+    uint8_t *copy = (uint8_t *)weir_memory_allocate(sim->memory, left + 1);
+    memcpy(copy, bytes, left);
+    weir_sim_trace(sim, NULL, "%s has only %zu bytes from now on", name, left);
+    weir_sim_filesystem_write(sim->shared_disk, name, copy, left);
+    weir_memory_release(sim->memory, copy, left + 1);
+    job_in(sim, name)->damaged = true;
+}
+
+void weir_sim_damage_state(struct weir_sim *sim, struct weir_sim_random *random)
+{
+    char name[512];
+    if (!pick_file(sim, random, ".state", weir_sim_random_permille(random, 800), name)) return;
+    bool bit = weir_sim_random_permille(random, 600);
+    if (bit)
+        damage_bit(sim, random, name);
+    else
+        cut_off(sim, random, name);
+    weir_sim_cover(sim, WEIR_SIM_COVER_FAULT, bit ? "damaged state" : "truncated state");
 }
 
 /* A field that says that it is longer than the record. */

@@ -147,8 +147,9 @@ static void draw_job(struct weir_sim *sim, struct weir_sim_random *random, struc
     job->bounded = true;
     draw_settings(job, random, sim->history.workload);
     /* Refused to sinks that are exactly-once, whatever is allowed. */
-    if (weir_sim_has(sim, WEIR_SIM_damage)) job->settings.allow_fall_back = true;
-    if (weir_sim_has(sim, WEIR_SIM_damage) && weir_sim_random_permille(random, 500)) {
+    bool damages = weir_sim_has(sim, WEIR_SIM_damage) || weir_sim_has(sim, WEIR_SIM_damage_state);
+    if (damages) job->settings.allow_fall_back = true;
+    if (damages && weir_sim_random_permille(random, 500)) {
         job->settings.exactly_once_sinks = false;
         job->settings.allow_fall_back = true;
         /* A sink may need a file that was committed since: then the job is to fail, and not to try for ever.
@@ -156,7 +157,7 @@ static void draw_job(struct weir_sim *sim, struct weir_sim_random *random, struc
         job->settings.restart_strategy = WEIR__RESTART_STRATEGY__RESTART_FIXED_DELAY;
         job->settings.restart_attempts_max = 60;
         job->settings.final_commit_timeout_ms = 20000;
-    } else if (weir_sim_has(sim, WEIR_SIM_damage)) {
+    } else if (damages) {
         job->settings.checkpoint_retained = 3; /* there is something to fall back to */
     }
     if (weir_sim_has(sim, WEIR_SIM_resume_jobs) && weir_sim_random_permille(random, 700))

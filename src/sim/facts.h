@@ -35,6 +35,7 @@ struct weir_sim_facts_job {
                      */
     bool haunted;   /* cut off from all leaders, attempts of it went on after its end */
     Weir__JobState result;
+    bool says_why; /* the result has an error text */
     uint64_t epoch, counter, reserved, plan_version;
     Weir__RecordStatus status;
     Weir__TargetKind target;

@@ -384,6 +384,12 @@ static bool happen(struct weir_sim *sim, enum weir_sim_feature feature, struct w
             weir_sim_facts(sim)->jobs[i]->came_back = weir_sim_facts(sim)->jobs[i]->terminal;
         return true;
     case WEIR_SIM_damage: weir_sim_damage(sim, random); return true;
+    case WEIR_SIM_damage_state:
+        weir_sim_damage_state(sim, random);
+        /* Before the next checkpoint makes it needless. */
+        process = weir_sim_random_permille(random, 600) ? pick(sim, random, WEIR_SIM_TASKMANAGER) : NULL;
+        if (process) weir_sim_process_kill(process, "killed, state is damaged", false);
+        return true;
     default: return false;
     }
 }
@@ -412,6 +418,7 @@ static bool happens_at_moments(enum weir_sim_feature feature)
     case WEIR_SIM_double_faults:
     case WEIR_SIM_storage_power_loss:
     case WEIR_SIM_damage:
+    case WEIR_SIM_damage_state:
     case WEIR_SIM_blob_down: return true;
     default: return false;
     }
@@ -428,9 +435,9 @@ static void next_fault(void *owner, void *payload, uint64_t number)
         weir_sim_cover(sim, WEIR_SIM_COVER_FAULT, weir_sim_feature_name(feature));
         happen(sim, feature, random);
     }
-    /* Suspicions in a row are what a hold-off is for. */
-    int64_t gap =
-        feature == WEIR_SIM_refuse_leader ? sim->knobs.fault_gap_us / 2 : sim->knobs.fault_gap_us * 2;
+    /* Suspicions in a row are what a hold-off is for; most of what is damaged is never read again. */
+    bool often = feature == WEIR_SIM_refuse_leader || feature == WEIR_SIM_damage_state;
+    int64_t gap = often ? sim->knobs.fault_gap_us / 2 : sim->knobs.fault_gap_us * 2;
     int64_t *marker = (int64_t *)weir_sim_payload(&sim->scheduler, sizeof *marker);
     weir_sim_schedule(&sim->scheduler,
         (struct weir_sim_item){ .at_us = weir_sim_now(sim) + weir_sim_random_range(random, 1000, gap),

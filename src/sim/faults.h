@@ -13,5 +13,6 @@ struct weir_sim_process *weir_sim_leader(struct weir_sim *sim);
 
 /* damage.c: a file or a record is not any more what was written. */
 void weir_sim_damage(struct weir_sim *sim, struct weir_sim_random *random);
+void weir_sim_damage_state(struct weir_sim *sim, struct weir_sim_random *random);
 
 #endif

@@ -1,4 +1,5 @@
 #include "base/assert.h"
+#include "control/planted.h"
 #include "ops/ops.h"
 #include "ops/sources.h"
 #include "sim/ledger.h"
@@ -336,7 +337,8 @@ enum weir_error_code sim_task_deploy(struct weir_sim_runtime *runtime, const Wei
             .manifests = region->manifests,
             .manifest_count = region->manifest_count,
             .vertex = task->vertex,
-            .subtask_index = task->attempt.subtask };
+            .subtask_index = task->attempt.subtask,
+            .unverified = WEIR_PLANTED(state_unverified) };
         code = weir_snapshot_reader_new(&from, &reader, &restore, reterr);
         if (code) return code;
         /* Its sinks commit what the checkpoint holds; nothing is computed, and no end makes rows. */

@@ -61,6 +61,8 @@ const struct weir_sim_workload weir_sim_workloads[] = {
         F(workers) | F(crash_taskmanager) | F(crash_leader) | F(break_connections) | F(pause), 0 },
     { "generations", "leaders that see other TaskManagers than the one before, and other runs of a region", 3,
         4, { "windows", "rows", "two-regions", NULL }, F(hide_taskmanager) | F(slow_tasks), 280 },
+    { "rot", "files of state are damaged, and TaskManagers and tasks die", 1, 3, { NULL },
+        F(damage_state) | F(crash_taskmanager) | F(crash_leader) | F(task_failures), 0 },
     { "resume", "jobs go on from savepoints and checkpoints that others have left, at other parallelisms", 2,
         3, { "rolling", "rows", "windows", "two-regions", NULL },
         F(resume_jobs) | F(crash_leader) | F(crash_taskmanager), 0 },

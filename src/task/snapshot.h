@@ -110,6 +110,7 @@ struct weir_snapshot_reader_config {
     uint32_t manifest_count;
     const struct weir_job_vertex *vertex;
     uint32_t subtask_index;
+    bool unverified; /* what storage holds is believed: for a planted bug alone */
 };
 enum weir_error_code weir_snapshot_reader_new(const struct weir_snapshot_reader_config *config,
     struct weir_snapshot_reader **ret, struct weir_subtask_restore *ret_restore, struct weir_error *reterr);

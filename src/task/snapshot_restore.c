@@ -147,7 +147,7 @@ static enum weir_error_code read_verified(struct weir_snapshot_reader *reader,
         return not_whole(open, section, what, "cut off: the file is truncated", reterr);
     if (section->raw_length && !weir_snapshot_unpack(stored, section->length, bytes, section->raw_length))
         return not_whole(open, section, what, "damaged: it cannot be decompressed", reterr);
-    bool unverified = open->is_copy && reader->config.local->unverified;
+    bool unverified = open->is_copy ? reader->config.local->unverified : reader->config.unverified;
     if (!unverified && XXH3_64bits(bytes, raw_length(section)) != section->hash)
         return not_whole(open, section, what, "damaged: its checksum is wrong", reterr);
     *(open->is_copy ? &reader->statistics.bytes_local : &reader->statistics.bytes_storage) += section->length;

@@ -115,8 +115,10 @@ void failover__unreadable(
     struct weir_jobmaster *jm, uint64_t checkpoint, const char *reason, struct weir_effects *effects)
 {
     if (!checkpoint || checkpoint != jobmaster__restore_point(jm)) return;
-    if (jobmaster__ending(jm)) { /* its restart strategy wants no second try */
-        jm->keep_all |= jm->end == END_COMMITTING && jm->end_state == WEIR__JOB_STATE__JOB_FAILED;
+    bool ending = jobmaster__ending(jm);
+    if (ending && (jm->end != END_COMMITTING || jm->end_state == WEIR__JOB_STATE__JOB_FINISHED)) return;
+    if (ending && jm->end_state == WEIR__JOB_STATE__JOB_FAILED) { /* its strategy wants no second try */
+        jm->keep_all = true;
         return;
     }
     if (jm->unreadable_checkpoint != checkpoint) {
@@ -126,8 +128,9 @@ void failover__unreadable(
     }
     if (jm->now_us - jm->unreadable_since_us < JOBMASTER_NOT_FOUND_DELAY_US) return;
     jm->keep_all = true;
-    weir_effect_log(
-        effects, WEIR_CONTROL_ERROR, "job %s fails, its checkpoints are kept: %s", jm->plan->name, reason);
+    weir_effect_log(effects, WEIR_CONTROL_ERROR, "job %s %s, its checkpoints are kept: %s", jm->plan->name,
+        ending ? "cannot commit and ends" : "fails", reason);
+    if (ending) return; /* nobody waits for commits that cannot be made */
     end__begin(jm, WEIR__JOB_STATE__JOB_FAILED,
         weir_arena_format(
             effects->arena, "checkpoint %llu cannot be restored: %s", (unsigned long long)checkpoint, reason),

@@ -199,7 +199,10 @@ static void record_stored(struct weir_sim *sim, const char *key, const struct we
         job->terminal = true;
         sim->result->jobs_ended++;
     }
-    if (record->result) job->result = record->result->state;
+    if (record->result) {
+        job->result = record->result->state;
+        job->says_why = record->result->error && record->result->error[0];
+    }
     for (uint32_t i = 0; i < job->named_count; i++) job->named[i].current = false;
     for (size_t i = 0; i < record->n_savepoints; i++) name_savepoint(sim, job, record->savepoints[i]);
     for (size_t i = 0; i < record->n_checkpoints; i++) {

@@ -52,6 +52,8 @@ static void finish(struct weir_sim *sim, void *self)
         bool may_fail = job->damaged || job->job->settings.restart_attempts_max != UINT32_MAX;
         if (job->result == WEIR__JOB_STATE__JOB_FAILED && !may_fail)
             weir_sim_fail(sim, "H12", "job %.8s (%s) FAILED", job->hex, job->job->template->name);
+        if (job->result == WEIR__JOB_STATE__JOB_FAILED && !job->says_why)
+            weir_sim_fail(sim, "H9", "job %.8s FAILED, and its result does not say why", job->hex);
         if (job->result == WEIR__JOB_STATE__JOB_FINISHED && !job->job->bounded && !job->job->asked_stop)
             weir_sim_fail(sim, "H12", "job %.8s has no end, and FINISHED", job->hex);
         if (job->result == WEIR__JOB_STATE__JOB_CANCELED && !job->job->asked_cancel)
