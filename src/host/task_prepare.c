@@ -1,6 +1,7 @@
 #include "base/assert.h"
 #include "host/task_runtime_internal.h"
 #include "os/clock.h"
+#include "os/memory.h"
 #include "task/wiring.h"
 #include <stdio.h>
 #include <string.h>
@@ -376,4 +377,24 @@ static enum weir_error_code prepare(struct host_task *task, struct weir_error *r
 void host_task_prepare(struct host_task *task)
 {
     task->prepare_error.code = prepare(task, &task->prepare_error);
+    atomic_store(&task->prepared, true);
+}
+
+size_t host_task_restore_bytes(const struct host_task *task)
+{
+    const struct host_region *region = task->region;
+    uint64_t bytes = 0, parts = 0;
+    for (uint32_t i = 0; region->run.restored_checkpoint && i < region->manifest_count; i++) {
+        const struct weir_snapshot_manifest *manifest = &region->manifests[i];
+        if (manifest->vertex_id != task->attempt.vertex) continue;
+        if (manifest->subtask_index == task->attempt.subtask) return manifest->bytes_total;
+        bytes += manifest->bytes_total;
+        parts++;
+    }
+    return parts ? bytes / parts : 0;
+}
+
+void host_task_make_memory(struct host_task *task)
+{
+    weir_os_memory_make_blocks(host_task_restore_bytes(task), &task->memory->memory, &task->prepared);
 }

@@ -7,6 +7,8 @@
 
 #define LOGGER "weir.task"
 
+enum { LARGE_STATE_BYTES_MIN = 64 << 20 };
+
 /* --- events --- */
 
 struct host_event *host_event_new(struct host_task *task, enum weir_task_event_kind kind)
@@ -206,10 +208,28 @@ static void task_prepared(void *argument)
     host_slot_add(task->slot, task);
 }
 
+static void make_memory(void *argument)
+{
+    host_task_make_memory(argument);
+}
+
+static void memory_made(void *argument)
+{
+    struct host_task *task = argument;
+    task->works--;
+    free_task_when_done(task);
+}
+
+/* Large state goes into pages that another thread of the pool, if there is one to spare, has touched before.
+ */
 static void begin_prepare(struct host_task *task)
 {
+    struct weir_control_loop *loop = task->runtime->config.loop;
     task->works++;
-    weir_control_loop_work(task->runtime->config.loop, task_prepare_work, task_prepared, task);
+    weir_control_loop_work(loop, task_prepare_work, task_prepared, task);
+    if (host_task_restore_bytes(task) < LARGE_STATE_BYTES_MIN) return;
+    task->works++;
+    weir_control_loop_work(loop, make_memory, memory_made, task);
 }
 
 static void region_prepare_work(void *argument)

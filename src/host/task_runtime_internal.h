@@ -97,6 +97,7 @@ struct host_task {
     _Atomic uint32_t established;
     _Atomic uint32_t snapshots; /* acknowledged and not yet let go: the subtask stays until there are none */
     _Atomic bool broken, leave;
+    _Atomic bool prepared; /* whoever makes memory for it may stop */
     char broken_by[256];
 };
 
@@ -143,6 +144,9 @@ void host_event_post(struct host_event *event); /* @thread any */
 /* task_prepare.c: on the pool */
 void host_region_prepare(struct host_region *region);
 void host_task_prepare(struct host_task *task);
+/* Of its state in the checkpoint it starts from, about; for a subtask of another parallelism a mean. */
+size_t host_task_restore_bytes(const struct host_task *task);
+void host_task_make_memory(struct host_task *task); /* beside host_task_prepare() */
 void host_task_unlink(struct host_task *task, bool orderly);
 
 /* task_slot.c */

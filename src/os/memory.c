@@ -56,6 +56,17 @@ size_t weir_os_memory_kept_bytes(void)
 {
     return weir_os_blocks_kept_bytes();
 }
+
+void weir_os_memory_make_blocks(size_t bytes, const struct weir_memory *user, const _Atomic bool *enough)
+{
+    while (!atomic_load(enough)) {
+        size_t may_be = may_be_kept(weir_os_memory()), kept = weir_os_blocks_kept_bytes();
+        if (kept + atomic_load(&user->used_bytes) >= bytes || kept + WEIR_BLOCK_BYTES_MIN > may_be) return;
+        void *block = weir_os_block_make();
+        if (!block) return;
+        weir_os_block_release(block, WEIR_BLOCK_BYTES_MIN, may_be);
+    }
+}
 #else
 static void *allocate_block(struct weir_memory *memory, size_t bytes, size_t alignment)
 {
@@ -73,6 +84,8 @@ static void release_block(struct weir_memory *memory, void *pointer, size_t byte
 void weir_os_memory_keep_blocks(size_t bytes_max, int64_t kept_ms) {}
 
 void weir_os_memory_give_back(void) {}
+
+void weir_os_memory_make_blocks(size_t bytes, const struct weir_memory *user, const _Atomic bool *enough) {}
 
 size_t weir_os_memory_kept_bytes(void)
 {

@@ -15,6 +15,9 @@ struct weir_memory *weir_os_memory(void); /* lives as long as the process */
 void weir_os_memory_keep_blocks(size_t bytes_max, int64_t kept_ms);
 void weir_os_memory_give_back(void); /* what was kept long enough; to be called every now and then */
 size_t weir_os_memory_kept_bytes(void);
+/* For a thread beside the one that is about to use so many bytes of user: makes such blocks until those that
+ * are kept do for what is still wanted, or until *enough. */
+void weir_os_memory_make_blocks(size_t bytes, const struct weir_memory *user, const _Atomic bool *enough);
 
 size_t weir_os_resident_bytes(void); /* of this process now; 0 when unknown */
 size_t weir_os_physical_bytes(

@@ -75,6 +75,13 @@ void *weir_os_block_take(size_t bytes)
     return map_block(wanted);
 }
 
+void *weir_os_block_make(void)
+{
+    char *block = map_block(WEIR_BLOCK_BYTES_MIN);
+    for (size_t at = 0; block && at < WEIR_BLOCK_BYTES_MIN; at += PAGE_BYTES) block[at] = 0;
+    return block;
+}
+
 void weir_os_block_release(void *pointer, size_t bytes, size_t kept_bytes_max)
 {
     size_t mapped = whole_pages(bytes);

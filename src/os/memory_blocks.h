@@ -14,6 +14,8 @@
 enum { WEIR_BLOCK_BYTES_MIN = 2 << 20 };
 
 void *weir_os_block_take(size_t bytes); /* NULL: there is no more; not zeroed */
+/* A new one of WEIR_BLOCK_BYTES_MIN, every page of it touched. */
+void *weir_os_block_make(void);
 /* kept_bytes_max: what may stay with the process, this one included. */
 void weir_os_block_release(void *pointer, size_t bytes, size_t kept_bytes_max);
 /* The oldest go, until so many bytes are left. */

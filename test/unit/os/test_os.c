@@ -69,6 +69,29 @@ static void large_blocks_stay_for_a_while(void **state)
     assert_int_equal(weir_os_memory_kept_bytes(), 0);
 }
 
+static void blocks_are_made_before_they_are_wanted(void **state)
+{
+    struct weir_memory *memory = weir_os_memory(), user;
+    const size_t bytes = 2 << 20, used = atomic_load(&memory->used_bytes);
+    const _Atomic bool enough = true, not_enough = false;
+    weir_memory_child_init(&user, memory, 0);
+    weir_os_memory_make_blocks(4 * bytes, &user, &not_enough); /* nothing is kept unless it is asked for */
+    assert_int_equal(weir_os_memory_kept_bytes(), 0);
+    weir_os_memory_keep_blocks(used + 6 * bytes, 0);
+    weir_os_memory_make_blocks(4 * bytes, &user, &enough);
+    assert_int_equal(weir_os_memory_kept_bytes(), 0);
+    char *block = weir_memory_allocate(&user, bytes);
+    weir_os_memory_make_blocks(4 * bytes, &user, &not_enough);
+    size_t kept = weir_os_memory_kept_bytes();
+    assert_true(kept == 0 || kept == 3 * bytes);
+    weir_os_memory_make_blocks(100 * bytes, &user, &not_enough); /* no more than may be kept */
+    assert_int_equal(weir_os_memory_kept_bytes(), kept ? 5 * bytes : 0);
+    weir_memory_release(&user, block, bytes);
+    weir_os_memory_keep_blocks(0, 0);
+    weir_os_memory_give_back();
+    assert_int_equal(weir_os_memory_kept_bytes(), 0);
+}
+
 static void clocks_go_forward(void **state)
 {
     int64_t monotonic = weir_clock_monotonic_ns(), wall = weir_clock_epoch_ms();
@@ -224,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_aligned_and_counted),
         cmocka_unit_test(large_blocks_stay_for_a_while),
+        cmocka_unit_test(blocks_are_made_before_they_are_wanted),
         cmocka_unit_test(clocks_go_forward),
         cmocka_unit_test_setup_teardown(files_are_written_whole_and_read_back, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(a_file_may_fill_its_buffer, folder_make, folder_remove),
