@@ -222,6 +222,7 @@ void checkpoint__sweep_want(struct weir_checkpoint_coordinator *c)
     /* Not all jobs of a new leader at the same time. */
     c->random = c->random * 6364136223846793005u + 1442695040888963407u;
     int64_t spread_us = (int64_t)(c->random >> 33) % CHECKPOINT_SWEEP_FIRST_US;
+    if (WEIR_PLANTED(checkpoint_stale_sweep)) spread_us = -CHECKPOINT_SWEEP_FIRST_US;
     c->sweep_at_us = WEIR_MIN(c->sweep_at_us, c->now_us + CHECKPOINT_SWEEP_FIRST_US + spread_us);
     c->sweeps_left = 2;
 }
@@ -356,6 +357,8 @@ static void swept(
     if (!may_collect(c)) return;
     if (c->sweeps_left && --c->sweeps_left == 0) c->sweep_at_us = c->now_us + CHECKPOINT_SWEEP_SLOW_US;
     if (!c->sweeps_left) c->sweeps_left = 1;
+    /* Planted: often, for leaders that are deposed and do not know it are so for moments only. */
+    if (WEIR_PLANTED(checkpoint_stale_sweep)) c->sweep_at_us = c->now_us + CHECKPOINT_BACK_OFF_FIRST_US;
     checkpoint__collect(c, event->blob.names, event->blob.name_count, effects);
 }
 
