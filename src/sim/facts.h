@@ -17,7 +17,7 @@ enum {
 struct weir_sim_named {
     uint64_t id, epoch;
     Weir__CheckpointKind kind;
-    bool current;    /* in the record as it is now */
+    bool current; /* in the record as it is now */
     const char *pointer;
     uint64_t *files; /* hashes of the paths that its metadata reaches, and of the metadata's own */
     uint32_t file_count;
