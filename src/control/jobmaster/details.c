@@ -141,6 +141,7 @@ Weir__JobDetails *details__make(
     Weir__JobDetails *details = WEIR_PROTO_NEW(arena, Weir__JobDetails, weir__job_details);
     const Weir__JobRecord *record = jm->record.confirmed ? jm->record.confirmed : jm->record.wanted;
     details->plan_version = record->plan_version;
+    details->graph_version = jm->graph_version;
     details->restore = record->restore;
     details->retained = record->checkpoints;
     details->n_retained = record->n_checkpoints;

@@ -53,7 +53,10 @@ void rest__refuse(struct rest_request *request, const Weir__ClientReply *reply)
     default: break;
     }
     const char *job = rest__parameter(request, "jobid");
-    if (status == MHD_HTTP_NOT_FOUND && job)
+    const char *application = rest__parameter(request, "applicationid");
+    if (status == MHD_HTTP_NOT_FOUND && application)
+        rest__fail(request, status, "Application %s not found", application);
+    else if (status == MHD_HTTP_NOT_FOUND && job)
         rest__fail(request, status, "Job %s not found", job);
     else
         rest__fail(request, status, "%s", reply->text);

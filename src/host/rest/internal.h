@@ -55,7 +55,7 @@ struct rest_request {
     uint32_t parameter_count;
     struct rest_pair arguments[REST_ARGUMENTS_MAX]; /* behind the '?' */
     uint32_t argument_count;
-    bool too_many_arguments;
+    bool too_many_arguments, too_long;
     struct weir_buffer body;
     const char *content_type;
     bool proxied; /* a standby has sent it: it is not sent on */
@@ -233,7 +233,9 @@ char *rest__hex(struct rest_request *request, const uint8_t *bytes, size_t lengt
 bool rest__parse_id(const char *text, uint8_t ret[16]);
 char *rest__vertex_id(struct rest_request *request, uint32_t vertex);
 bool rest__parse_vertex_id(const char *text, uint32_t *ret);
-/* The job of the path. False: it was answered 400. */
+/* A parameter of the path that is a number. False: it was answered 400. */
+bool rest__number(struct rest_request *request, const char *name, uint64_t *ret);
+/* The job of the path, or the application's. False: it was answered 400. */
 bool rest__job_id(struct rest_request *request, ProtobufCBinaryData *ret);
 /* NULL: answered. */
 const Weir__ClientReply *rest__query_job(struct rest_request *request, bool details);
@@ -242,6 +244,8 @@ int64_t rest__now_ms(void);
 int64_t rest__duration_ms(int64_t started_ms, int64_t ended_ms);
 json_t *rest__end_ms(int64_t ended_ms); /* -1 when it has none */
 json_t *rest__states(const uint32_t counts[], size_t count, bool upper_case, bool total);
+json_t *rest__job_shape(struct rest_request *request, const Weir__JobSummary *job); /* routes_jobs.c */
+json_t *rest__job_timestamps(const Weir__JobSummary *job);
 /* "file:/x" of a plain path; without the name of the metadata. */
 const char *rest__location(struct rest_request *request, const char *pointer);
 json_t *rest__throwable(const char *text);

@@ -91,16 +91,9 @@ static const Weir__CheckpointDetails *find_checkpoint(
 static const Weir__CheckpointDetails *query_checkpoint(struct rest_request *request)
 {
     Weir__QueryJobs *query = WEIR_PROTO_NEW(&request->arena, Weir__QueryJobs, weir__query_jobs);
-    const char *text = rest__parameter(request, "checkpointid");
-    char *end;
-    if (!rest__job_id(request, &query->job)) return NULL;
-    query->details = true;
-    query->checkpoint = strtoull(text, &end, 10);
-    if (*end || strspn(text, "0123456789") == 0) {
-        rest__fail(request, MHD_HTTP_BAD_REQUEST,
-            "Cannot resolve path parameter (checkpointid) from value \"%s\".", text);
+    if (!rest__job_id(request, &query->job) || !rest__number(request, "checkpointid", &query->checkpoint))
         return NULL;
-    }
+    query->details = true;
     const Weir__ClientReply *reply =
         rest__ask(request, rest__envelope(request, WEIR__ENVELOPE__BODY_QUERY, query));
     if (!reply) return NULL;
@@ -115,8 +108,8 @@ static const Weir__CheckpointDetails *query_checkpoint(struct rest_request *requ
         found =
             find_checkpoint(details->checkpoints_pending, details->n_checkpoints_pending, query->checkpoint);
     if (!found)
-        rest__fail(
-            request, MHD_HTTP_NOT_FOUND, "Could not find checkpointing statistics for checkpoint %s.", text);
+        rest__fail(request, MHD_HTTP_NOT_FOUND, "Could not find checkpointing statistics for checkpoint %s.",
+            rest__parameter(request, "checkpointid"));
     return found;
 }
 

@@ -22,23 +22,25 @@ void rest__get_jobs(struct rest_request *request)
     rest__answer(request, MHD_HTTP_OK, json_pack("{s:o}", "jobs", list));
 }
 
+json_t *rest__job_shape(struct rest_request *request, const Weir__JobSummary *job)
+{
+    int64_t changed_ms = job->changed_ms ? job->changed_ms : job->started_ms;
+    return json_pack("{s:s,s:s,s:s,s:I,s:o,s:I,s:I,s:o,s:i,s:s,s:s}", "jid",
+        rest__hex(request, job->job.data, job->job.len), "name", job->name, "state",
+        rest__job_state(job->state), "start-time", (json_int_t)job->started_ms, "end-time",
+        rest__end_ms(job->ended_ms), "duration",
+        (json_int_t)rest__duration_ms(job->started_ms, job->ended_ms), "last-modification",
+        (json_int_t)changed_ms, "tasks", rest__states(job->tasks_in, job->n_tasks_in, false, true),
+        "pending-operators", 0, "jobType", "STREAMING", "schedulerType", "Default");
+}
+
 void rest__get_jobs_overview(struct rest_request *request)
 {
     const Weir__ClientReply *reply = rest__list_jobs(request);
     if (!reply) return;
     json_t *list = json_array();
-    for (size_t i = 0; i < reply->n_jobs; i++) {
-        const Weir__JobSummary *job = reply->jobs[i];
-        int64_t changed_ms = job->changed_ms ? job->changed_ms : job->started_ms;
-        json_array_append_new(list,
-            json_pack("{s:s,s:s,s:s,s:I,s:o,s:I,s:I,s:o,s:i,s:s,s:s}", "jid",
-                rest__hex(request, job->job.data, job->job.len), "name", job->name, "state",
-                rest__job_state(job->state), "start-time", (json_int_t)job->started_ms, "end-time",
-                rest__end_ms(job->ended_ms), "duration",
-                (json_int_t)rest__duration_ms(job->started_ms, job->ended_ms), "last-modification",
-                (json_int_t)changed_ms, "tasks", rest__states(job->tasks_in, job->n_tasks_in, false, true),
-                "pending-operators", 0, "jobType", "STREAMING", "schedulerType", "Default"));
-    }
+    for (size_t i = 0; i < reply->n_jobs; i++)
+        json_array_append_new(list, rest__job_shape(request, reply->jobs[i]));
     rest__answer(request, MHD_HTTP_OK, json_pack("{s:o}", "jobs", list));
 }
 
@@ -107,7 +109,7 @@ void rest__get_job_plan(struct rest_request *request)
 
 /* ---------------------------------------------------------------- one job */
 
-static json_t *timestamps_of(const Weir__JobSummary *job)
+json_t *rest__job_timestamps(const Weir__JobSummary *job)
 {
     static const Weir__JobState states[] = { WEIR__JOB_STATE__JOB_INITIALIZING, WEIR__JOB_STATE__JOB_CREATED,
         WEIR__JOB_STATE__JOB_RUNNING, WEIR__JOB_STATE__JOB_FAILING, WEIR__JOB_STATE__JOB_FAILED,
@@ -150,7 +152,7 @@ void rest__get_job(struct rest_request *request)
         id, "name", job->name, "isStoppable", 0, "state", rest__job_state(job->state), "job-type",
         "STREAMING", "start-time", (json_int_t)job->started_ms, "end-time", rest__end_ms(job->ended_ms),
         "duration", (json_int_t)rest__duration_ms(job->started_ms, job->ended_ms), "maxParallelism", -1,
-        "now", (json_int_t)rest__now_ms(), "timestamps", timestamps_of(job), "vertices", vertices,
+        "now", (json_int_t)rest__now_ms(), "timestamps", rest__job_timestamps(job), "vertices", vertices,
         "status-counts", status_counts(job, details), "plan", plan_of(request, job, details),
         "pending-operators", 0, "schedulerType", "Default", "application-id", id);
     rest__answer(request, MHD_HTTP_OK, shown);
@@ -313,24 +315,4 @@ void rest__get_jobs_metrics(struct rest_request *request)
 void rest__patch_client_heartbeat(struct rest_request *request)
 {
     if (rest__query_job(request, false)) rest__answer(request, MHD_HTTP_ACCEPTED, json_object());
-}
-
-/* Each job is an application of its own. */
-void rest__get_applications(struct rest_request *request)
-{
-    const Weir__ClientReply *reply = rest__list_jobs(request);
-    if (!reply) return;
-    json_t *list = json_array();
-    for (size_t i = 0; i < reply->n_jobs; i++) {
-        const Weir__JobSummary *job = reply->jobs[i];
-        const char *state = rest__job_state(job->state);
-        const char *status = rest__job_is_over(job->state) ? state : "RUNNING";
-        json_array_append_new(
-            list, json_pack("{s:s,s:s,s:I,s:o,s:I,s:s,s:{s:i}}", "id",
-                      rest__hex(request, job->job.data, job->job.len), "name", job->name, "start-time",
-                      (json_int_t)job->started_ms, "end-time", rest__end_ms(job->ended_ms), "duration",
-                      (json_int_t)rest__duration_ms(job->started_ms, job->ended_ms), "status", status, "jobs",
-                      state, 1));
-    }
-    rest__answer(request, MHD_HTTP_OK, json_pack("{s:o}", "applications", list));
 }

@@ -83,12 +83,12 @@ static void refuse_cancel(struct rest_request *request)
 void rest__patch_job(struct rest_request *request)
 {
     const char *mode = rest__argument(request, "mode");
+    if (mode && strcmp(mode, "stop") == 0) {
+        rest__get_yarn_stop(request);
+        return;
+    }
     if (mode && strcmp(mode, "cancel") != 0) {
-        bool stop = strcmp(mode, "stop") == 0;
-        rest__fail(request, stop ? MHD_HTTP_PERMANENT_REDIRECT : MHD_HTTP_BAD_REQUEST,
-            stop ? "The termination mode \"stop\" has been removed. For an ungraceful shutdown, please use "
-                   "\"cancel\" instead. For a graceful shutdown, please use \"jobs/:jobId/stop\" instead."
-                 : "Cannot resolve query parameter (mode): expected cancel.");
+        rest__fail(request, MHD_HTTP_BAD_REQUEST, "Cannot resolve query parameter (mode): expected cancel.");
         return;
     }
     Weir__CancelJob *cancel = WEIR_PROTO_NEW(&request->arena, Weir__CancelJob, weir__cancel_job);
@@ -272,15 +272,15 @@ void rest__get_resource_requirements(struct rest_request *request)
     rest__answer(request, MHD_HTTP_OK, object);
 }
 
-static void rescale(struct rest_request *request, Weir__RescaleJob *message)
+/* False: answered. */
+static bool rescale(struct rest_request *request, Weir__RescaleJob *message)
 {
     const Weir__ClientReply *reply =
         rest__ask(request, rest__envelope(request, WEIR__ENVELOPE__BODY_RESCALE, message));
-    if (!reply) return;
-    if (reply->code == WEIR__REPLY_CODE__REPLY_OK)
-        rest__answer(request, MHD_HTTP_OK, json_object());
-    else
-        rest__refuse(request, reply);
+    if (!reply) return false;
+    if (reply->code == WEIR__REPLY_CODE__REPLY_OK) return true;
+    rest__refuse(request, reply);
+    return false;
 }
 
 static bool add_override(
@@ -323,8 +323,18 @@ void rest__put_resource_requirements(struct rest_request *request)
         good = add_override(request, message, key, value);
         if (!good) break;
     }
-    if (good) rescale(request, message);
+    if (good && rescale(request, message)) rest__answer(request, MHD_HTTP_OK, json_object());
     json_decref(body);
+}
+
+/* The job, and the version of its plan: nobody has to remember it. */
+static const char *rescaling_id(
+    struct rest_request *request, const ProtobufCBinaryData *job, uint64_t plan_version)
+{
+    uint8_t id[16];
+    memcpy(id, job->data, 8);
+    for (int i = 0; i < 8; i++) id[8 + i] = (uint8_t)(plan_version >> (56 - 8 * i));
+    return rest__hex(request, id, sizeof id);
 }
 
 /* All vertices get the one parallelism. */
@@ -350,5 +360,33 @@ void rest__patch_rescaling(struct rest_request *request)
         item->parallelism = (uint32_t)parallelism;
         message->overrides[message->n_overrides++] = item;
     }
-    rescale(request, message);
+    if (!rescale(request, message)) return;
+    job = rest__query_job(request, true);
+    if (job)
+        rest__answer(request, MHD_HTTP_OK,
+            json_pack("{s:s}", "request-id",
+                rescaling_id(request, &message->job, job->details ? job->details->plan_version : 0)));
+}
+
+/* Over when the job runs as that version of its plan says; whoever leads. */
+void rest__get_rescaling(struct rest_request *request)
+{
+    const Weir__ClientReply *job = rest__query_job(request, true);
+    if (!job) return;
+    const char *text = rest__parameter(request, "triggerid");
+    const ProtobufCBinaryData *id = &job->jobs[0]->job;
+    uint64_t newest = job->details ? job->details->plan_version : 0, version = 0;
+    uint8_t bytes[16];
+    bool known = rest__parse_id(text, bytes) && memcmp(bytes, id->data, 8) == 0;
+    for (int i = 8; known && i < 16; i++) version = version << 8 | bytes[i];
+    if (!known || version > newest)
+        rest__fail(request, MHD_HTTP_NOT_FOUND,
+            "There is no rescaling operation with triggerId=%s for job %s.", text,
+            rest__parameter(request, "jobid"));
+    else if (version > job->details->graph_version && !rest__job_is_over(job->jobs[0]->state))
+        rest__answer(
+            request, MHD_HTTP_OK, json_pack("{s:{s:s},s:n}", "status", "id", "IN_PROGRESS", "operation"));
+    else
+        rest__answer(
+            request, MHD_HTTP_OK, json_pack("{s:{s:s},s:{}}", "status", "id", "COMPLETED", "operation"));
 }

@@ -195,25 +195,46 @@ void rest__get_vertex(struct rest_request *request)
             subtasks, "aggregated", aggregated(request, subtasks)));
 }
 
-/* Also of the attempt that is asked for, when it is the present one: earlier ones are not kept. */
-void rest__get_subtask(struct rest_request *request)
+/* That of the path, also by its attempt when it is the present one: earlier ones are not kept. NULL:
+ * answered. */
+static const Weir__SubtaskDetails *find_subtask(
+    struct rest_request *request, const Weir__VertexDetails **ret_vertex)
 {
     const Weir__VertexDetails *vertex = find_vertex(request);
-    if (!vertex) return;
-    const char *text = rest__parameter(request, "subtaskindex"),
-               *attempt = rest__parameter(request, "attempt");
-    size_t index = strtoul(text, NULL, 10);
+    const char *attempt = rest__parameter(request, "attempt");
+    uint64_t index, number = 0;
+    if (!vertex || !rest__number(request, "subtaskindex", &index)) return NULL;
+    if (attempt && !rest__number(request, "attempt", &number)) return NULL;
     if (index >= vertex->n_subtasks) {
         rest__fail(request, MHD_HTTP_NOT_FOUND, "Invalid subtask index for vertex %s: %s",
-            rest__parameter(request, "vertexid"), text);
-        return;
+            rest__parameter(request, "vertexid"), rest__parameter(request, "subtaskindex"));
+        return NULL;
     }
     const Weir__SubtaskDetails *subtask = vertex->subtasks[index];
     uint32_t present = subtask->attempt ? subtask->attempt->number - 1 : 0;
-    if (attempt && strtoul(attempt, NULL, 10) != present)
-        rest__fail(request, MHD_HTTP_NOT_FOUND, "Attempt %s of subtask %s is not kept.", attempt, text);
-    else
-        rest__answer(request, MHD_HTTP_OK, subtask_shape(request, vertex->plan->id, subtask));
+    *ret_vertex = vertex;
+    if (!attempt || number == present) return subtask;
+    rest__fail(request, MHD_HTTP_NOT_FOUND, "Attempt %s of subtask %s is not kept.", attempt,
+        rest__parameter(request, "subtaskindex"));
+    return NULL;
+}
+
+void rest__get_subtask(struct rest_request *request)
+{
+    const Weir__VertexDetails *vertex;
+    const Weir__SubtaskDetails *subtask = find_subtask(request, &vertex);
+    if (subtask) rest__answer(request, MHD_HTTP_OK, subtask_shape(request, vertex->plan->id, subtask));
+}
+
+void rest__get_attempt_accumulators(struct rest_request *request)
+{
+    const Weir__VertexDetails *vertex;
+    const Weir__SubtaskDetails *subtask = find_subtask(request, &vertex);
+    if (subtask)
+        rest__answer(request, MHD_HTTP_OK,
+            json_pack("{s:I,s:I,s:s,s:[]}", "subtask", (json_int_t)subtask->subtask, "attempt",
+                subtask->attempt ? (json_int_t)subtask->attempt->number - 1 : (json_int_t)0, "id",
+                attempt_text(request, subtask->attempt), "user-accumulators"));
 }
 
 void rest__get_vertex_subtasktimes(struct rest_request *request)
@@ -325,16 +346,9 @@ void rest__get_vertex_watermarks(struct rest_request *request)
 
 void rest__get_subtask_metrics(struct rest_request *request)
 {
-    const Weir__VertexDetails *vertex = find_vertex(request);
-    if (!vertex) return;
-    const char *text = rest__parameter(request, "subtaskindex");
-    char *end;
-    unsigned long index = strtoul(text, &end, 10);
-    if (*end || index >= vertex->n_subtasks)
-        rest__fail(request, MHD_HTTP_NOT_FOUND, "Invalid subtask index for vertex %s: %s",
-            rest__parameter(request, "vertexid"), text);
-    else
-        rest__answer_subtask_figures(request, vertex->plan->id, (int64_t)index);
+    const Weir__VertexDetails *vertex;
+    const Weir__SubtaskDetails *subtask = find_subtask(request, &vertex);
+    if (subtask) rest__answer_subtask_figures(request, vertex->plan->id, subtask->subtask);
 }
 
 /* Coordinators of operators run in no JobManager here. */

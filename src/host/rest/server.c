@@ -191,8 +191,13 @@ static void begin_request(struct rest_request *request, const char *method)
     const char *length =
         MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
     if (length && strtoull(length, NULL, 10) > bytes_max) {
+        bool refused = request->route && request->route->handle == rest__refuse_java;
+        if (refused) rest__refuse_java(request); /* a program says nothing else, however long it is */
+        request->too_long = true;
         request->route = NULL;
-        rest__fail(request, MHD_HTTP_CONTENT_TOO_LARGE, "The request has more than %zu bytes.", bytes_max);
+        if (!refused)
+            rest__fail(
+                request, MHD_HTTP_CONTENT_TOO_LARGE, "The request has more than %zu bytes.", bytes_max);
     }
 }
 
@@ -205,7 +210,7 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
         *request_at = request = new_request(server, connection, url);
         begin_request(request, method);
         /* Too long to be read: the answer now, and the connection closes. */
-        return request->status == MHD_HTTP_CONTENT_TOO_LARGE ? send_answer(request) : MHD_YES;
+        return request->too_long ? send_answer(request) : MHD_YES;
     }
     if (request->stage == REST_ANSWERED) return send_answer(request);
     if (*length > 0) {

@@ -65,12 +65,25 @@ bool rest__parse_vertex_id(const char *text, uint32_t *ret)
 
 bool rest__job_id(struct rest_request *request, ProtobufCBinaryData *ret)
 {
-    const char *text = rest__parameter(request, "jobid");
+    bool of_job = rest__parameter(request, "jobid") != NULL; /* else of its application, which is the job */
+    const char *text = rest__parameter(request, of_job ? "jobid" : "applicationid");
     ret->len = 16;
     ret->data = weir_arena_allocate(&request->arena, 16);
     if (rest__parse_id(text, ret->data)) return true;
     rest__fail(request, MHD_HTTP_BAD_REQUEST,
-        "Cannot resolve path parameter (jobid) from value \"%s\": expected 32 hexadecimal digits.", text);
+        "Cannot resolve path parameter (%s) from value \"%s\": expected 32 hexadecimal digits.",
+        of_job ? "jobid" : "applicationid", text);
+    return false;
+}
+
+bool rest__number(struct rest_request *request, const char *name, uint64_t *ret)
+{
+    const char *text = rest__parameter(request, name);
+    size_t digits = strspn(text, "0123456789");
+    *ret = strtoull(text, NULL, 10);
+    if (digits && digits < 20 && !text[digits]) return true;
+    rest__fail(request, MHD_HTTP_BAD_REQUEST,
+        "Cannot resolve path parameter (%s) from value \"%s\": expected a number.", name, text);
     return false;
 }
 
