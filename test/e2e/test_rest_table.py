@@ -142,6 +142,17 @@ VALUES = ListOf({'id': S, 'value': S}, some=True)
 SUMS = ListOf({'id': S, 'min': D, 'max': D, 'avg': D, 'sum': D, 'skew': D}, some=True)
 TRIGGERED = {'request-id': HEX}
 STATUS = {'id': one_of('IN_PROGRESS', 'COMPLETED')}
+COUNTS = fields('completed failed ignored inProgress')
+RESCALE = {
+    'rescaleUuid': HEX, 'resourceRequirementsUuid': HEX, 'rescaleAttemptId': I, 'startTimestampInMillis': I,
+    'endTimestampInMillis': Or(I, None), 'terminalState': Or(one_of('COMPLETED', 'FAILED', 'IGNORED'), None),
+    'terminatedReason': Or(S, None), 'slots': MapOf({}, some=True),
+    'triggerCause': one_of('INITIAL_SCHEDULE', 'UPDATE_REQUIREMENT', 'NEW_RESOURCE_AVAILABLE', 'RECOVERABLE_FAILOVER'),
+    'schedulerStates': ListOf({'state': S, 'enterTimestampInMillis': I, 'leaveTimestampInMillis': Or(I, None),
+                               'durationInMillis': I, 'stringifiedException': Or(S, None)}, some=True),
+    'vertices': MapOf({**fields('jobVertexId slotSharingGroupId', HEX), **fields('jobVertexName slotSharingGroupName', S),
+                       **fields('desiredParallelism sufficientParallelism'), 'requiredParallelisms': {},
+                       'preRescaleParallelism': Or(I, None), 'postRescaleParallelism': Or(I, None)}, some=True)}
 LEVEL = one_of('ok', 'low', 'high')
 FAILURE = {'exceptionName': S, 'stacktrace': S, 'timestamp': I, 'failureLabels': MapOf(S), 'taskName': Or(S, None),
            'endpoint': Or(S, None), 'taskManagerId': Or(S, None)}
@@ -248,6 +259,18 @@ ROWS = [
     ('PATCH', '/jobs/:jobid/rescaling?parallelism=2', '{}', 200, TRIGGERED),
     ('GET', '/jobs/:jobid/rescaling/:request', None, 200, {'status': STATUS, 'operation': Or(None, {})}),
     ('GET', '/jobs/:jobid/rescaling/:none', None, 404, ERRORS),
+    ('GET', '/jobs/:jobid/rescales/overview', None, 200, {'rescalesCounts': COUNTS, 'latest': {
+        name: Or(RESCALE, None) for name in ('completed', 'failed', 'ignored')}}),
+    ('GET', '/jobs/:jobid/rescales/history', None, 200, ListOf(RESCALE, some=True)),
+    ('GET', '/jobs/:jobid/rescales/summary', None, 200, {'rescalesCounts': COUNTS, **{
+        name: STATISTICS for name in ('rescalesDurationStatsInMillis completedRescalesDurationStatsInMillis '
+                                      'failedRescalesDurationStatsInMillis ignoredRescalesDurationStatsInMillis').split()}}),
+    ('GET', '/jobs/:jobid/rescales/config', None, 200, {'schedulerExecutionMode': Or(S, None), **fields(
+        'executingCooldownTimeoutInMillis executingResourceStabilizationTimeoutInMillis '
+        'maximumDelayForTriggeringRescaleInMillis rescaleHistoryMax rescaleOnFailedCheckpointCount '
+        'slotIdleTimeoutInMillis submissionResourceStabilizationTimeoutInMillis submissionResourceWaitTimeoutInMillis')}),
+    ('GET', '/jobs/:jobid/rescales/details/:rescaleuuid', None, 200, RESCALE),
+    ('GET', '/jobs/:jobid/rescales/details/:none', None, 404, ERRORS),
     ('POST', '/jobs/:jobid/savepoints', '{"target-directory":":folder","cancel-job":false}', 202, TRIGGERED),
     ('GET', '/jobs/:jobid/savepoints/:request', None, 200, {
         'status': STATUS, 'operation': Or(None, {'location': S}, {'failure-cause': {'class': S, 'stack-trace': S}})}),
@@ -348,6 +371,8 @@ class Asker:
         self.values['jobmanagerlog'] = 'jobmanager-%d.log' % self.cluster.ports.index(port)
         if ':checkpointid' in path:
             self.values['checkpointid'] = str(self.settle()['id'])
+        if ':rescaleuuid' in path:
+            self.values['rescaleuuid'] = self.cluster.get('/jobs/%s/rescales/history' % self.job)[0]['rescaleUuid']
         if ':attempt' in path:
             subtask = self.cluster.get(self.fill(VERTEX) + '/subtasks/1')
             self.values['attempt'] = str(subtask['attempt'])
@@ -412,3 +437,42 @@ def test_every_row_from_every_jobmanager(cluster):
     assert not asker.found, '\n'.join(asker.found)
     got, _, answer = call(cluster.ports[1], 'DELETE', '/v1/cluster', None)
     assert (got, json.loads(answer)) == (200, {})
+
+
+def test_what_is_remembered_of_rescalings(cluster):
+    asker = Asker(cluster)
+    page = '/jobs/%s/rescales' % asker.job
+
+    def history(cause):
+        found = [rescale for rescale in cluster.get(page + '/history', cluster.ports[1]) if rescale['triggerCause'] == cause]
+        return found[0] if found and found[0]['terminalState'] else None
+
+    def widths(rescale, name):
+        return [vertex[name + 'Parallelism'] for _, vertex in sorted(rescale['vertices'].items())]
+    first = wait_for(lambda: history('INITIAL_SCHEDULE'))
+    assert first['terminalState'] == 'COMPLETED'
+    assert (widths(first, 'preRescale'), widths(first, 'postRescale')) == ([None, None], [2, 2])
+    counting = cluster.get('/jobs/' + asker.job)['vertices'][1]['id']
+    wanted = {counting: {'parallelism': {'lowerBound': 1, 'upperBound': 3}}}
+    path = '/jobs/%s/resource-requirements' % asker.job
+    assert cluster.call('PUT', path, json.dumps(wanted), cluster.ports[1]) == (200, {})
+    done = wait_for(lambda: history('UPDATE_REQUIREMENT'))
+    assert done['terminalState'] == 'COMPLETED'
+    assert [widths(done, name) for name in ('preRescale', 'desired', 'postRescale')] == [[2, 2], [2, 3], [2, 3]]
+    assert 'RESTARTING' in [state['state'] for state in done['schedulerStates']]
+    status = '/jobs/%s/rescaling/%s' % (asker.job, done['resourceRequirementsUuid'])
+    assert cluster.get(status) == {'status': {'id': 'COMPLETED'}, 'operation': {}}
+    cluster.processes[2].kill()
+    cluster.processes[2].wait()
+    cluster.start('taskmanager', taskmanager_numberOfTaskSlots=4)
+    again = wait_for(lambda: history('RECOVERABLE_FAILOVER'))
+    assert again['terminalState'] == 'COMPLETED' and widths(again, 'preRescale') == widths(again, 'postRescale') == [2, 3]
+    shown = cluster.get(page + '/overview')
+    assert shown['rescalesCounts'] == {'completed': 3, 'failed': 0, 'ignored': 0, 'inProgress': 0}
+    assert shown['latest']['completed'] == again and shown['latest']['failed'] is None
+    assert cluster.get(page + '/details/' + done['rescaleUuid']) == done
+    # Datagen cannot go on with another width: the job fails, and so does the rescaling.
+    got, _, answer = call(cluster.ports[1], 'PATCH', '/jobs/%s/rescaling?parallelism=4' % asker.job, '{}')
+    assert got == 200
+    wait_for(lambda: cluster.get(page + '/overview')['rescalesCounts']['failed'] == 1)
+    assert cluster.get(page + '/overview')['latest']['failed']['resourceRequirementsUuid'] == json.loads(answer)['request-id']

@@ -151,5 +151,6 @@ Weir__JobDetails *details__make(
     if (jm->graph_ready) add_vertices(jm, details, arena);
     if (jm->coordinator) add_checkpoints(jm, details, checkpoint, arena);
     add_failures(jm, details, arena);
+    rescales__describe(jm, details, arena);
     return details;
 }

@@ -218,6 +218,8 @@ struct weir_jobmaster {
     uint64_t rescale_checkpoint; /* newest when it was asked for */
     uint64_t rescale_version;    /* plan version whose regions are being cancelled */
     bool rescale_waits, rescale_cancelling;
+    struct jobmaster_rescales *rescales; /* rescale_history.c; NULL: none yet */
+    Weir__JobState rescale_seen;
 
     /* end */
     enum end_phase end;
@@ -370,6 +372,12 @@ void requests__target_run(struct weir_jobmaster *jm, const char *error, struct w
 void rescale__request(struct weir_jobmaster *jm, weir_node from, uint64_t request,
     const Weir__RescaleJob *message, struct weir_effects *effects);
 void rescale__advance(struct weir_jobmaster *jm, struct weir_effects *effects);
+
+/* rescale_history.c: what is shown of rescalings; nothing is decided by it. Gone with the leader. */
+void rescales__requested(struct weir_jobmaster *jm);
+void rescales__observe(struct weir_jobmaster *jm); /* whenever the state may have changed */
+void rescales__describe(const struct weir_jobmaster *jm, Weir__JobDetails *details, struct weir_arena *arena);
+void rescales__free(struct weir_jobmaster *jm);
 
 /* tasks.c: what the coordinator sees */
 void tasks__allocate(struct weir_jobmaster *jm);

@@ -111,6 +111,7 @@ void weir_jobmaster_free(struct weir_jobmaster *jm)
     if (jm->record_ready) weir_record_done(&jm->record);
     taskmanagers__free(jm);
     slots__free(jm);
+    rescales__free(jm);
     weir_arena_done(&jm->start_arena);
     weir_arena_done(&jm->plan_arena);
     weir_arena_done(&jm->graph_arenas[0]);
@@ -272,6 +273,7 @@ static void advance(struct weir_jobmaster *jm, struct weir_effects *effects)
         uint64_t before = progress_of(jm);
         act_on_callbacks(jm, effects);
         start__advance(jm, effects);
+        rescales__observe(jm); /* what was just begun, before it is carried out */
         requests__advance(jm, effects);
         reattach__advance(jm, effects);
         rescale__advance(jm, effects);
@@ -281,6 +283,7 @@ static void advance(struct weir_jobmaster *jm, struct weir_effects *effects)
         taskmanagers__flush(jm, effects); /* what ended is forgotten before its slot is used again */
         deploy__advance(jm, effects);
         follow_regions(jm);
+        rescales__observe(jm);
         tasks__tell(jm, effects);
         if (progress_of(jm) == before) return;
     }

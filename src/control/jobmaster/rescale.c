@@ -92,6 +92,7 @@ void rescale__request(struct weir_jobmaster *jm, weir_node from, uint64_t reques
         wanted->overrides = merged;
         wanted->n_overrides = count;
         wanted->plan_version = version;
+        rescales__requested(jm);
         jobmaster__record_changed(jm, effects);
     }
     requests__answer_later(
