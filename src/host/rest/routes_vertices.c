@@ -270,9 +270,11 @@ static json_t *of_endpoint(struct rest_request *request, const Weir__VertexDetai
         json_object_foreach_safe(sum, next, key, value)
         {
             double total = json_number_value(value) + json_number_value(json_object_get(one, key));
-            if (json_is_integer(value)) json_object_set_new(sum, key, json_integer((json_int_t)total));
-            if (json_is_real(value)) json_object_set_new(sum, key, json_real(total));
-            if (json_is_false(json_object_get(one, key))) json_object_set_new(sum, key, json_false());
+            json_t *instead = NULL; /* what is replaced is gone: value is not looked at after it */
+            if (json_is_integer(value)) instead = json_integer((json_int_t)total);
+            if (json_is_real(value)) instead = json_real(total);
+            if (json_is_false(json_object_get(one, key))) instead = json_false();
+            if (instead) json_object_set_new(sum, key, instead);
         }
         json_decref(one);
     }
