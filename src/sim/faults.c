@@ -213,6 +213,24 @@ static void fault_refuse(struct weir_sim *sim, struct weir_sim_random *random)
 }
 
 /* Who leads is taken for dead: a suspicion that proves wrong. */
+/* Suspected as by the fault below. It keeps its session, and learns from the store alone that it is deposed:
+ * where its watch is lost, when it looks. */
+static void fault_deafen_leader(struct weir_sim *sim, struct weir_sim_random *random)
+{
+    struct weir_sim_process *leader = weir_sim_leader(sim);
+    if (!leader) return;
+    int64_t length = weir_sim_random_scale(random, 200000, 4000000);
+    weir_sim_trace(sim, leader, "is taken for dead, and hears nothing for %lld ms", (long long)length / 1000);
+    sim->network.refusing[leader->index] = true;
+    for (uint32_t i = 0; i < sim->process_count; i++) {
+        if (i == leader->index) continue;
+        weir_sim_network_break(&sim->network, leader->index, i);
+        block(sim, leader->index, i, length);
+        block(sim, i, leader->index, length);
+    }
+    undo_later(sim, length, UNDO_REFUSE, leader->index, 0);
+}
+
 static void fault_refuse_leader(struct weir_sim *sim, struct weir_sim_random *random)
 {
     struct weir_sim_process *leader = weir_sim_leader(sim);
@@ -361,6 +379,7 @@ static bool happen(struct weir_sim *sim, enum weir_sim_feature feature, struct w
     case WEIR_SIM_break_connections: fault_break(sim, random); return true;
     case WEIR_SIM_refuse_connections: fault_refuse(sim, random); return true;
     case WEIR_SIM_refuse_leader: fault_refuse_leader(sim, random); return true;
+    case WEIR_SIM_deafen_leader: fault_deafen_leader(sim, random); return true;
     case WEIR_SIM_double_faults: fault_double(sim, random); return true;
     case WEIR_SIM_half_open:
     case WEIR_SIM_host_lost: fault_host_lost(sim, random); return true;
@@ -415,6 +434,7 @@ static bool happens_at_moments(enum weir_sim_feature feature)
     case WEIR_SIM_store_expiry:
     case WEIR_SIM_store_wiped:
     case WEIR_SIM_refuse_leader:
+    case WEIR_SIM_deafen_leader:
     case WEIR_SIM_double_faults:
     case WEIR_SIM_storage_power_loss:
     case WEIR_SIM_damage:
@@ -462,6 +482,7 @@ static void set_lasting(struct weir_sim *sim)
         if (!sim->store.unknown_permille) sim->store.unknown_permille = draws[2] / 4 + 1;
     }
     if (weir_sim_has(sim, WEIR_SIM_store_lost_watches)) sim->store.lost_watch_permille = draws[3] * 4;
+    if (weir_sim_has(sim, WEIR_SIM_deafen_leader)) sim->store.lost_watch_permille = 900;
     if (weir_sim_has(sim, WEIR_SIM_store_stale)) sim->store.stale_max_us = 2000000;
     if (weir_sim_has(sim, WEIR_SIM_blob_errors)) sim->blob_error_permille = draws[4];
     if (weir_sim_has(sim, WEIR_SIM_blob_late)) sim->blob_late_permille = draws[5];

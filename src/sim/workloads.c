@@ -66,6 +66,8 @@ const struct weir_sim_workload weir_sim_workloads[] = {
     { "resume", "jobs go on from savepoints and checkpoints that others have left, at other parallelisms", 2,
         3, { "rolling", "rows", "windows", "two-regions", NULL },
         F(resume_jobs) | F(crash_leader) | F(crash_taskmanager), 0 },
+    { "deaf", "leaders are taken for dead and do not hear of it", 1, 3, { NULL },
+        F(deafen_leader) | F(store_lost_watches), 0 },
 };
 
 uint32_t weir_sim_workload_count(void)
