@@ -354,10 +354,12 @@ void deploy__advance(struct weir_jobmaster *jm, struct weir_effects *effects)
 
 /* ---------------------------------------------------------------- deploying what did not arrive */
 
-/* What it was to restore is still what it would restore now, and nothing has been asked of it since. */
+/* What it was to restore is still what it would restore now, and nothing has been asked of it since: of a job
+ * that ends only what commits is deployed. */
 static bool may_send_again(
     const struct weir_jobmaster *jm, const struct graph_region *region, const struct weir_effects *effects)
 {
+    if (jobmaster__ending(jm) && !region->commit_only) return false;
     return region->state == REGION_DEPLOYING && jobmaster__settled(jm) && !jobmaster__full(effects) &&
            region->run.restored_checkpoint == jobmaster__restore_point(jm);
 }

@@ -424,6 +424,39 @@ static void a_deployment_that_was_lost_on_its_way_goes_again(void **state)
     world_done(&w);
 }
 
+/* Its client was told that it does not run any more: what was lost goes again only to commit. */
+static void a_lost_deployment_of_a_job_that_is_canceled_only_commits(void **state)
+{
+    one_region();
+    w.plan->vertices[1]->sink = true;
+    w.hold_commit = true;
+    world_submit(&w);
+    world_wait(&w, 2 * SECOND);
+    assert_true(world_newest(&w) > 0);
+    w.lose_deployments = 1;
+    world_fail(&w, 1, 0, "an error");
+    world_wait(&w, 2 * SECOND);
+    assert_int_equal(w.state, JOB(RUNNING));
+    uint32_t before = w.deployed;
+    world_ask(
+        &w, 1, WEIR__ENVELOPE__BODY_CANCEL, WEIR_PROTO_NEW(&w.arena, Weir__CancelJob, weir__cancel_job));
+    world_wait(&w, 100000);
+    assert_int_equal(w.state, JOB(CANCELLING));
+    for (uint32_t t = 0; t < 2; t++) world_report(&w, &w.taskmanagers[t]);
+    world_wait(&w, 2 * SECOND);
+    uint32_t again = 0;
+    for (uint32_t t = 0; t < 2; t++)
+        for (uint32_t i = 0; i < w.taskmanagers[t].attempt_count; i++)
+            again += w.taskmanagers[t].attempts[i].commit_only;
+    assert_true(again > 0);
+    assert_int_equal(w.deployed - before, again);
+    w.hold_commit = false;
+    world_wait(&w, 20 * SECOND);
+    assert_non_null(w.result);
+    assert_int_equal(w.result->state, JOB(CANCELED));
+    world_done(&w);
+}
+
 static void what_a_report_leaves_out_after_it_ran_has_failed(void **state)
 {
     one_region();
@@ -548,6 +581,7 @@ int main(void)
         cmocka_unit_test(a_slot_that_refuses_is_given_back),
         cmocka_unit_test(a_lost_taskmanager_takes_its_region_along),
         cmocka_unit_test(a_deployment_that_was_lost_on_its_way_goes_again),
+        cmocka_unit_test(a_lost_deployment_of_a_job_that_is_canceled_only_commits),
         cmocka_unit_test(what_a_report_leaves_out_after_it_ran_has_failed),
         cmocka_unit_test(what_ended_before_its_region_failed_is_forgotten_in_the_end),
         cmocka_unit_test(subtasks_go_back_to_where_they_ran),
