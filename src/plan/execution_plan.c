@@ -23,6 +23,8 @@ static Weir__PlanVertex *make_vertex(
     message->sink = vertex->operators[vertex->operator_count - 1]->kind == WEIR_PLAN_SINK;
     message->keyed = is_keyed(graph, vertex);
     const struct weir_spec *spec = vertex->operators[0]->spec;
+    message->keeps_parallelism =
+        message->source && spec && weir_spec_get_boolean(spec, "keeps_parallelism", false);
     message->enumerated = message->source && spec && weir_spec_get_boolean(spec, "enumerated", false);
     if (message->enumerated)
         message->split_discovery_ms = (uint64_t)weir_spec_get_integer(spec, "split_discovery_ms", 0);

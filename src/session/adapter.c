@@ -307,6 +307,7 @@ static enum weir_error_code describe_source(void *context, const struct weir_sql
         .reads_projected = description.reads_projected,
         .reads_nested = description.reads_nested,
         .enumerated = description.enumerated,
+        .keeps_parallelism = description.keeps_parallelism,
         .split_discovery_ms = description.split_discovery_ms };
     return WEIR_OK;
 }

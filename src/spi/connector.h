@@ -63,6 +63,8 @@ struct weir_source_description {
      * and has a reader look for more after split_discovery_ms, until one says that these are all. */
     bool enumerated;
     uint64_t split_discovery_ms;
+    /* Restored, it must have as many subtasks as before: a running job is not rescaled there. */
+    bool keeps_parallelism;
 };
 struct weir_sink_description {
     uint32_t accepted_kinds;

@@ -115,6 +115,7 @@ struct weir_sql_source_description {
     bool deletes_by_key, bounded;
     uint32_t parallelism_max;
     bool reads_projected, reads_nested;
+    bool keeps_parallelism; /* a running job is not rescaled there */
     bool enumerated; /* reads splits that an enumerator may give out; looked for again after: */
     uint64_t split_discovery_ms;
 };

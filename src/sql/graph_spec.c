@@ -123,7 +123,10 @@ static void scan_spec(struct builder *b)
         weir_spec_add(b->arena, projection, item);
     }
     weir_spec_put(b->arena, b->spec, "projection", projection);
-    if (!rel->scan.source || !rel->scan.source->enumerated) return;
+    if (!rel->scan.source) return;
+    if (rel->scan.source->keeps_parallelism)
+        weir_spec_put(b->arena, b->spec, "keeps_parallelism", weir_spec_boolean(b->arena, true));
+    if (!rel->scan.source->enumerated) return;
     weir_spec_put(b->arena, b->spec, "enumerated", weir_spec_boolean(b->arena, true));
     weir_spec_put(b->arena, b->spec, "split_discovery_ms",
         weir_spec_integer(b->arena, (int64_t)rel->scan.source->split_discovery_ms));

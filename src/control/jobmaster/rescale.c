@@ -37,9 +37,16 @@ static uint32_t merge_one(struct weir_jobmaster *jm, Weir__ParallelismOverride *
 static const char *check(struct weir_jobmaster *jm, Weir__ParallelismOverride **merged, uint32_t count,
     struct weir_effects *effects)
 {
-    for (uint32_t i = 0; i < count; i++)
-        if (graph__find_vertex(&jm->graph, merged[i]->vertex) == GRAPH_NONE)
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t vertex = graph__find_vertex(&jm->graph, merged[i]->vertex);
+        if (vertex == GRAPH_NONE)
             return weir_arena_format(effects->arena, "the job has no vertex %u", merged[i]->vertex);
+        const Weir__PlanVertex *plan = jm->graph.vertices[vertex].plan;
+        if (plan->keeps_parallelism && merged[i]->parallelism != plan->parallelism)
+            return weir_arena_format(effects->arena,
+                "%s keeps its parallelism of %u: its rows are those of its subtasks", plan->name,
+                plan->parallelism);
+    }
     struct weir_error error;
     struct weir_arena scratch;
     weir_arena_init(&scratch, jm->memory);

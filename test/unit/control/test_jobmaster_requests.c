@@ -230,6 +230,25 @@ static void a_rescale_does_not_wait_for_the_next_periodic_checkpoint(void **stat
     world_done(&w);
 }
 
+/* State of such a source is that of its subtasks: it would fail when it is restored. */
+static void a_source_that_keeps_its_parallelism_is_not_rescaled(void **state)
+{
+    world_init(&w, 3, 2);
+    world_vertex(&w, 1, 2, 0, 0)->keeps_parallelism = true;
+    world_vertex(&w, 2, 2, 1, HASH);
+    world_submit(&w);
+    ask_rescale(1, 3, 2, 3);
+    world_wait(&w, SECOND);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_BAD_REQUEST);
+    assert_non_null(strstr(w.reply->text, "keeps its parallelism of 2"));
+    assert_int_equal(world_record(&w)->n_overrides, 0);
+    ask_rescale(1, 2, 2, 3); /* as it is, and another one */
+    world_wait(&w, 5 * SECOND);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 5);
+    world_done(&w);
+}
+
 static void a_rescale_that_cannot_be_is_refused(void **state)
 {
     running(FORWARD);
@@ -384,6 +403,7 @@ int main(void)
         cmocka_unit_test(a_cancel_of_what_has_ended_is_refused_unless_it_was_canceled),
         cmocka_unit_test(a_rescaled_job_restores_its_newest_checkpoint_at_the_new_width),
         cmocka_unit_test(a_rescale_does_not_wait_for_the_next_periodic_checkpoint),
+        cmocka_unit_test(a_source_that_keeps_its_parallelism_is_not_rescaled),
         cmocka_unit_test(a_rescale_that_cannot_be_is_refused),
         cmocka_unit_test(a_rescale_leaves_other_regions_alone),
         cmocka_unit_test(a_takeover_during_a_scale_down_makes_the_new_width),

@@ -94,7 +94,9 @@ static enum weir_error_code check_field(
 static enum weir_error_code describe_source(const struct weir_connectors *all,
     const struct weir_table_descriptor *table, struct weir_source_description *ret, struct weir_error *reterr)
 {
-    *ret = (struct weir_source_description){ .changelog_kinds = WEIR_KIND_BIT_I, .reads_projected = true };
+    *ret = (struct weir_source_description){
+        .changelog_kinds = WEIR_KIND_BIT_I, .reads_projected = true, .keeps_parallelism = true
+    };
     ret->bounded = find_option(table, "number-of-rows") != NULL;
     for (uint32_t c = 0; c < table->column_count; c++) {
         enum weir_error_code code = check_field(table, c, &ret->bounded, reterr);
