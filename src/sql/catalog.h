@@ -116,7 +116,7 @@ struct weir_sql_source_description {
     uint32_t parallelism_max;
     bool reads_projected, reads_nested;
     bool keeps_parallelism; /* a running job is not rescaled there */
-    bool enumerated; /* reads splits that an enumerator may give out; looked for again after: */
+    bool enumerated;        /* reads splits that an enumerator may give out; looked for again after: */
     uint64_t split_discovery_ms;
 };
 struct weir_sql_sink_description {
