@@ -229,21 +229,42 @@ static enum weir_error_code add_manifest(struct weir_snapshot_reader *reader,
     return WEIR_OK;
 }
 
+/* A vertex that has ended keeps what its subtasks ended with when its job is made wider or narrower: some of
+ * it is named more than once then, some not any more, and it may be of several widths. */
+static bool has_ended(
+    const struct weir_snapshot_manifest *manifests, uint32_t count, const struct weir_job_vertex *vertex)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (manifests[i].vertex_id == vertex->id && !manifests[i].finished) return false;
+    return true;
+}
+
+static bool is_repeated(const struct weir_snapshot_manifest *manifests, uint32_t at)
+{
+    for (uint32_t i = 0; i < at; i++)
+        if (manifests[i].vertex_id == manifests[at].vertex_id &&
+            manifests[i].parallelism == manifests[at].parallelism &&
+            manifests[i].subtask_index == manifests[at].subtask_index)
+            return true;
+    return false;
+}
+
 /* The vertex' manifests: each old subtask exactly once. */
 struct vertex_parts {
-    uint32_t part_count, finished_count, section_count, parallelism;
+    uint32_t part_count, section_count, parallelism;
     bool own_finished; /* of the same index */
+    bool ended;        /* all of it */
 };
 
 static enum weir_error_code check_parts(const struct weir_snapshot_manifest *manifests, uint32_t count,
     const struct weir_job_vertex *vertex, uint32_t subtask_index, struct weir_arena *arena,
     struct vertex_parts *ret, struct weir_error *reterr)
 {
-    *ret = (struct vertex_parts){ 0 };
+    *ret = (struct vertex_parts){ .ended = has_ended(manifests, count, vertex) };
     bool *met = NULL;
     for (uint32_t i = 0; i < count; i++) {
         const struct weir_snapshot_manifest *manifest = &manifests[i];
-        if (manifest->vertex_id != vertex->id) continue;
+        if (manifest->vertex_id != vertex->id || (ret->ended && is_repeated(manifests, i))) continue;
         if (manifest->max_parallelism != vertex->max_parallelism)
             return weir_error_set(reterr, WEIR_E_STATE,
                 "%s was written with maximum parallelism %u and cannot start with %u: state is bound to it",
@@ -252,14 +273,14 @@ static enum weir_error_code check_parts(const struct weir_snapshot_manifest *man
             ret->parallelism = manifest->parallelism;
             met = WEIR_ARENA_ARRAY(arena, bool, manifest->parallelism);
         }
-        if (manifest->parallelism != ret->parallelism || met[manifest->subtask_index])
+        bool same = manifest->parallelism == ret->parallelism;
+        if (!ret->ended && (!same || met[manifest->subtask_index]))
             return weir_error_set(reterr, WEIR_E_STATE,
                 "the checkpoint holds %s with different parallelisms, or a subtask of it twice",
                 vertex->name);
-        met[manifest->subtask_index] = true;
+        if (same) met[manifest->subtask_index] = true;
         ret->part_count++;
         ret->section_count += manifest->section_count;
-        ret->finished_count += manifest->finished;
         if (manifest->subtask_index == subtask_index) ret->own_finished = manifest->finished;
     }
     if (ret->part_count == 0)
@@ -268,7 +289,7 @@ static enum weir_error_code check_parts(const struct weir_snapshot_manifest *man
             vertex->id);
     /* A region that is restored alone, as wide as it was, brings its own subtasks' parts. */
     bool own = ret->parallelism == vertex->parallelism && met[subtask_index];
-    if (ret->part_count != ret->parallelism && !own)
+    if (ret->part_count != ret->parallelism && !own && !ret->ended)
         return weir_error_set(reterr, WEIR_E_STATE,
             "the checkpoint holds %u of the %u subtasks of %s: it is not whole", ret->part_count,
             ret->parallelism, vertex->name);
@@ -296,13 +317,13 @@ enum weir_error_code weir_snapshot_reader_new(const struct weir_snapshot_reader_
     if (config->local)
         weir_local_store_folders(config->local, config->job_id, config->arena, &reader->folders);
     for (uint32_t i = 0; !code && i < config->manifest_count; i++)
-        if (config->manifests[i].vertex_id == vertex->id)
+        if (config->manifests[i].vertex_id == vertex->id &&
+            !(parts.ended && is_repeated(config->manifests, i)))
             code = add_manifest(reader, &config->manifests[i], range, sections, reterr);
     if (code) {
         weir_snapshot_reader_free(reader);
         return code;
     }
-    bool all = parts.finished_count == parts.part_count;
     bool same = parts.parallelism == vertex->parallelism;
     *ret_restore = (struct weir_subtask_restore){ .checkpoint_id = config->checkpoint_id,
         .parallelism = parts.parallelism,
@@ -310,7 +331,7 @@ enum weir_error_code weir_snapshot_reader_new(const struct weir_snapshot_reader_
         .section_count = reader->count,
         .load = load,
         .reader = reader,
-        .finished = all || (same && parts.own_finished) };
+        .finished = parts.ended || (same && parts.own_finished) };
     *ret = reader;
     return WEIR_OK;
 }

@@ -307,11 +307,18 @@ bool checkpoint__clean_leaves(
     return done->named && (users || c->clean_keeps);
 }
 
+/* It is not known yet whose the origin is: an earlier leader may have marked it. */
+static bool claim_is_open(const struct weir_checkpoint_coordinator *c)
+{
+    return c->claim == CLAIM_MARKING || c->claim == CLAIM_READING ||
+           (c->claim == CLAIM_MARK && c->now_us >= c->claim_at_us);
+}
+
 /* What is left alone must have been read, or nobody knows what it reaches. */
 static bool clean_is_ready(const struct weir_checkpoint_coordinator *c, bool *ret_unknown)
 {
     *ret_unknown = false;
-    if (c->puts_in_flight) return false; /* what is written late would stay behind */
+    if (c->puts_in_flight || claim_is_open(c)) return false; /* what is written late would stay behind */
     for (uint32_t i = 0; i < c->completed_count; i++) {
         const struct checkpoint_completed *done = c->completed[i];
         if (!checkpoint__clean_leaves(c, done) || done->loaded) continue;
@@ -381,6 +388,7 @@ void checkpoint__files_advance(struct weir_checkpoint_coordinator *c, struct wei
     if (c->sweep_in_flight) return;
     bool unknown;
     if (c->clean == CLEAN_LOADING && c->now_us >= c->sweep_at_us && clean_is_ready(c, &unknown)) {
+        checkpoint__origin_release(c, effects);
         c->clean = unknown ? CLEAN_LISTED : CLEAN_LISTING;
         if (!unknown) sweep_send(c, effects);
     } else if (c->clean == CLEAN_NONE && c->sweeps_left && c->now_us >= c->sweep_at_us && may_collect(c)) {

@@ -190,7 +190,8 @@ void start__advance(struct weir_jobmaster *jm, struct weir_effects *effects)
     /* An end that is already decided needs the plan for its clean-up alone. */
     if (jm->start == START_PLAN && (jm->end < END_CANCELLING || jm->end == END_CLEANING))
         advance_plan(jm, effects);
-    if (jm->start != START_STATE) return;
+    /* A job that was canceled meanwhile, with nothing to commit, does not begin any more. */
+    if (jm->start != START_STATE || jm->end > END_COMMITTING) return;
     const char *failed = NULL;
     weir_checkpoint_newest(jm->coordinator, &failed);
     if (failed) {

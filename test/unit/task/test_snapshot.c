@@ -409,6 +409,35 @@ static void what_is_not_whole_is_no_checkpoint(void **state)
     end(&f);
 }
 
+/* Its job was made narrower, or wider, after it had ended: what is named of it is not whole, and says enough.
+ */
+static void what_has_ended_is_read_whatever_is_left_of_it(void **state)
+{
+    struct fixture f;
+    struct weir_snapshot_manifest manifests[3];
+    struct weir_subtask_restore restore;
+    begin(&f);
+    f.vertex.parallelism = 4;
+    assert_int_equal(take(&f, NULL, false, &manifests[0]), WEIR_OK);
+    manifests[0].finished = true;
+    manifests[1] = manifests[2] = manifests[0];
+    manifests[2].parallelism = 3;
+    struct weir_job_vertex vertex = f.vertex;
+    for (uint32_t count = 1; count <= 3; count++) { /* one of four; twice; and of another width */
+        for (vertex.parallelism = 1; vertex.parallelism <= 5; vertex.parallelism += 2) {
+            assert_int_equal(weir_snapshot_restore(&f.fs.base, 1, manifests, count, &vertex,
+                                 vertex.parallelism - 1, &f.arena, &restore, &f.error),
+                WEIR_OK);
+            assert_true(restore.finished);
+        }
+    }
+    manifests[1].finished = false; /* then it had not */
+    assert_int_equal(
+        weir_snapshot_restore(&f.fs.base, 1, manifests, 2, &vertex, 0, &f.arena, &restore, &f.error),
+        WEIR_E_STATE);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,6 +452,7 @@ int main(void)
         cmocka_unit_test(damaged_manifests_are_refused),
         cmocka_unit_test(a_write_that_fails_leaves_nothing),
         cmocka_unit_test(what_is_not_whole_is_no_checkpoint),
+        cmocka_unit_test(what_has_ended_is_read_whatever_is_left_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
