@@ -415,8 +415,9 @@ static void name_application(struct weir_leader *leader, Weir__LeaderRecord *rec
     struct weir_job_id *id = &leader->application;
     if (weir_job_id_is_zero(id)) {
         for (uint32_t i = 0; i < 8; i++) {
-            id->bytes[i] = (uint8_t)(record->epoch >> (56 - 8 * i));
-            id->bytes[8 + i] = (uint8_t)(identity->incarnation >> (56 - 8 * i));
+            id->bytes[i] =
+                (uint8_t)(identity->incarnation >> (56 - 8 * i)); /* names are cut from the front */
+            id->bytes[8 + i] = (uint8_t)(record->epoch >> (56 - 8 * i));
         }
     }
     record->application = weir_job_id_to(arena, id);

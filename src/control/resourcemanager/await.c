@@ -23,10 +23,8 @@ void rm__on_greeted(struct weir_resourcemanager *rm, const struct weir_local_mes
 {
     if (!message->node) return; /* the table of nodes is full */
     struct rm__taskmanager *taskmanager = rm__taskmanager_get(rm, message->node);
-    if (taskmanager->greeted != message->incarnation) taskmanager->gone = false;
-    taskmanager->greeted = message->incarnation;
-    taskmanager->up = true; /* its connection's own event came before it was known */
-    taskmanager->reset = false;
+    taskmanager->greeted = message->incarnation; /* its connection's own event came before it was known */
+    taskmanager->up = true;
     rm__taskmanager_set_address(rm, taskmanager, message->address);
     rm__await(rm, taskmanager);
 }

@@ -57,6 +57,7 @@ struct world {
     struct blob blobs[BLOBS_MAX];
     uint32_t blob_count;
     bool blobs_held, blobs_fail;
+    bool hold_at_start; /* of the next leader */
     struct request held[REQUESTS_MAX];
     uint32_t held_count;
     uint32_t gets, copies;
@@ -374,7 +375,8 @@ static void world_end(struct world *w)
     weir_record_done(&w->record);
     w->held_count = 0;
     w->store_waits = w->store_held = w->store_away = false;
-    w->blobs_held = w->blobs_fail = false;
+    w->blobs_held = w->hold_at_start;
+    w->blobs_fail = false;
     w->timer_us = INT64_MAX;
     w->seen = w->sent_count;
 }

@@ -220,6 +220,33 @@ static void a_new_leader_goes_on_deleting_what_was_claimed(void **state)
     assert_int_equal(files_below(w, "old/"), 0);
 }
 
+/* What an earlier leader has marked is not ours before we have looked; ended then, the job gives it back. */
+static void a_claim_is_given_back_by_a_leader_that_finds_the_job_ended(void **state)
+{
+    struct world *w = *state;
+    make_origin(w, WEIR__CLAIM_MODE__CLAIM);
+    world_start(w);
+    assert_true(world_has(w, "old/_claimed"));
+    w->hold_at_start = true;
+    world_takeover(w);
+    w->hold_at_start = false;
+    assert_false(weir_checkpoint_clean(w->c, WEIR__JOB_STATE__JOB_CANCELED, w->now_us, &w->effects));
+    carry_out(w);
+    w->blobs_held = false;
+    struct request held[8];
+    uint32_t count = w->held_count;
+    assert_true(count > 0 && count <= 8);
+    memcpy(held, w->held, sizeof *held * count);
+    w->held_count = 0;
+    for (uint32_t i = count; i > 0; i--) { /* the claim's own last */
+        blob_carry_out(w, held[i - 1].tag, &held[i - 1].blob);
+        carry_out(w);
+    }
+    assert_true(clean(w, WEIR__JOB_STATE__JOB_CANCELED));
+    assert_false(world_has(w, "old/_claimed"));
+    assert_true(world_has(w, "old/_metadata") && world_has(w, "old/part"));
+}
+
 static void of_two_jobs_that_claim_only_one_gets_it(void **state)
 {
     struct world *w = *state;
@@ -579,6 +606,7 @@ int main(void)
         TEST(an_origin_is_restored_from_and_left_alone),
         TEST(a_claimed_origin_goes_when_the_first_checkpoint_is_complete),
         TEST(a_new_leader_goes_on_deleting_what_was_claimed),
+        TEST(a_claim_is_given_back_by_a_leader_that_finds_the_job_ended),
         TEST(of_two_jobs_that_claim_only_one_gets_it),
         TEST(the_sweep_of_a_new_leader_takes_what_nothing_names),
         TEST(the_sweep_leaves_what_is_in_flight),

@@ -69,6 +69,27 @@ static void large_blocks_stay_for_a_while(void **state)
     assert_int_equal(weir_os_memory_kept_bytes(), 0);
 }
 
+/* A block that is kept serves its own size alone. */
+static void blocks_that_are_kept_are_told_apart_by_their_sizes(void **state)
+{
+    struct weir_memory *memory = weir_os_memory();
+    const size_t small = 3 << 20, large = 5 << 20, most = atomic_load(&memory->used_bytes) + small + large;
+    weir_os_memory_keep_blocks(most, 3600000);
+    char *first = weir_memory_allocate(memory, large), *second = weir_memory_allocate(memory, small);
+    weir_memory_release(memory, first, large);
+    weir_memory_release(memory, second, small);
+    size_t kept = weir_os_memory_kept_bytes();
+    assert_true(kept == 0 || kept == small + large);
+    char *again = weir_memory_allocate(memory, large); /* the other one was released later */
+    assert_true(kept == 0 || again == first);
+    memset(again, 1, large);
+    assert_int_equal(weir_os_memory_kept_bytes(), kept ? small : 0);
+    weir_memory_release(memory, again, large);
+    weir_os_memory_keep_blocks(0, 0);
+    weir_memory_release(memory, weir_memory_allocate(memory, small + 4096), small + 4096);
+    assert_int_equal(weir_os_memory_kept_bytes(), 0);
+}
+
 static void blocks_are_made_before_they_are_wanted(void **state)
 {
     struct weir_memory *memory = weir_os_memory(), user;
@@ -247,6 +268,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_aligned_and_counted),
         cmocka_unit_test(large_blocks_stay_for_a_while),
+        cmocka_unit_test(blocks_that_are_kept_are_told_apart_by_their_sizes),
         cmocka_unit_test(blocks_are_made_before_they_are_wanted),
         cmocka_unit_test(clocks_go_forward),
         cmocka_unit_test_setup_teardown(files_are_written_whole_and_read_back, folder_make, folder_remove),
