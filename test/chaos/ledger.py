@@ -49,9 +49,12 @@ def committed(directory):
 
 def disordered(directory, key_of, value_of):
     """Rows that come before one of the same key with a smaller value, in the order in which they were written."""
-    newest, wrong = {}, 0
+    newest, wrong, began = {}, 0, {}
     visible = [p for p in Path(directory).glob("*") if p.is_file() and p.name[0] not in "._"] if Path(directory).exists() else []
-    for path in sorted(visible, key=lambda p: p.stat().st_mtime_ns):
+    for path in visible:  # the name says which attempt wrote it, and which of its files it is; times are coarse
+        attempt = path.name.rpartition("-")[0]
+        began[attempt] = min(began.get(attempt, 1 << 63), path.stat().st_mtime_ns)
+    for path in sorted(visible, key=lambda p: (began[p.name.rpartition("-")[0]], int(p.name.rpartition("-")[2]))):
         for line in path.read_text().splitlines():
             key, value = key_of(path.name, line), value_of(line)
             wrong += value < newest.get(key, value)

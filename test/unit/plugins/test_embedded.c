@@ -246,6 +246,39 @@ static void half_deleted_is_removed_by_the_next_reader(void **state)
     remove_root();
 }
 
+/* Its file lay there when the deleter wanted to remove the directory, which nobody else would come back for.
+ */
+static void who_writes_over_a_deleted_record_leaves_no_directory(void **state)
+{
+    new_root();
+    assert_int_equal(mkdir(record(), 0755), 0);
+    assert_int_not_equal(write_record(3, "late"), WEIR_HA_OK);
+    assert_int_not_equal(access(record(), F_OK), 0);
+    remove_root();
+}
+
+static void what_a_dead_creator_left_is_removed_by_a_late_reader(void **state)
+{
+    new_root();
+    uint64_t version;
+    char text[256], path[700];
+    assert_int_equal(mkdir(record(), 0755), 0);
+    static const char *const names[] = { ".birth", ".tmp-1-1" };
+    struct timespec long_ago[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+    for (uint32_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", record(), names[i]);
+        int descriptor = open(path, O_WRONLY | O_CREAT, 0644);
+        assert_int_equal(futimens(descriptor, long_ago), 0);
+        close(descriptor);
+    }
+    assert_int_equal(read_record(&version, text), WEIR_HA_NOT_FOUND);
+    assert_int_equal(access(record(), F_OK), 0); /* it may be creating yet */
+    assert_int_equal(utimensat(AT_FDCWD, record(), long_ago, 0), 0);
+    assert_int_equal(read_record(&version, text), WEIR_HA_NOT_FOUND);
+    assert_int_not_equal(access(record(), F_OK), 0);
+    remove_root();
+}
+
 /* --- several at once --- */
 
 enum { KEYS = 3 };
@@ -568,6 +601,8 @@ int main(int count, char **arguments)
         cmocka_unit_test(deleted_is_absent),
         cmocka_unit_test(half_deleted_is_absent),
         cmocka_unit_test(half_deleted_is_removed_by_the_next_reader),
+        cmocka_unit_test(who_writes_over_a_deleted_record_leaves_no_directory),
+        cmocka_unit_test(what_a_dead_creator_left_is_removed_by_a_late_reader),
         cmocka_unit_test(several_are_written_with_one_file),
         cmocka_unit_test(of_several_each_wins_or_loses_alone),
         cmocka_unit_test(damage_of_a_shared_file_is_named),

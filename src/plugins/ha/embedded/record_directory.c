@@ -278,6 +278,8 @@ static enum weir_ha_outcome write_version(const char *directory, const uint64_t 
     if (outcome == WEIR_HA_OK) mark_synced(descriptor);
     close(descriptor);
     unlink(temporary);
+    /* Of a deleted record: our file may have kept its deleter from removing the directory. */
+    if (outcome != WEIR_HA_OK && expected) (void)rmdir(directory);
     if (outcome == WEIR_HA_OK) prune(directory, &versions);
     if (outcome == WEIR_HA_OK && expected % TEMPORARIES_SWEPT_EVERY == 0)
         remove_temporaries(directory, time(NULL) - TEMPORARY_SECONDS_MAX);
@@ -408,6 +410,20 @@ static void finish_removal(const char *directory)
     (void)rmdir(directory);
 }
 
+/* Whoever made or removed it died over it. One who still creates, and slept for that long, finds its file
+ * gone and fails. */
+static void remove_abandoned(const char *directory)
+{
+    struct stat status;
+    time_t older_than = time(NULL) - TEMPORARY_SECONDS_MAX;
+    if (stat(directory, &status) != 0 || status.st_mtime >= older_than) return;
+    remove_temporaries(directory, older_than);
+    char path[PATH_BYTES];
+    birth_path(path, directory);
+    unlink(path);
+    (void)rmdir(directory);
+}
+
 static enum weir_ha_outcome delete_version(
     const char *directory, const uint64_t *birth, uint64_t expected, struct weir_error *reterr)
 {
@@ -523,7 +539,10 @@ enum weir_ha_outcome embedded_record_read(
             weir_os_error_set(reterr, errno, "cannot list %s", directory);
             return WEIR_HA_UNAVAILABLE;
         }
-        if (!versions.count) return WEIR_HA_NOT_FOUND; /* being created, or removed */
+        if (!versions.count) { /* being created, or removed */
+            remove_abandoned(directory);
+            return WEIR_HA_NOT_FOUND;
+        }
         struct extent extent;
         enum weir_ha_outcome outcome = read_version(directory, versions.highest, value, &extent, reterr);
         if (outcome == WEIR_HA_NOT_FOUND) continue;
