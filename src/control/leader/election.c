@@ -329,6 +329,9 @@ static void after_look(struct weir_leader *leader, int64_t now_us, struct weir_e
         look_as_leader(leader, now_us, effects);
     else
         look_as_follower(leader, now_us, effects);
+    /* Who finds itself among the suspected knows that this was wrong. One that has slept through its session
+     * learns it from nothing else, and would depose its successor before that one has seen it (H12). */
+    leader__lives(leader, leader->identity->name, leader->identity->incarnation, now_us);
     if (!leader->record || leader->record->shut_down) return;
     leader->was_open = true;
     (void)weir_job_id_from(&leader->record->application, &leader->application);

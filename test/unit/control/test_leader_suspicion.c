@@ -189,6 +189,29 @@ static void a_wrong_suspicion_is_counted_though_its_leader_goes(void **state)
     world_free(w);
 }
 
+/* A deposed leader that slept through its session has nobody's word but its own that it lives. */
+static void who_finds_itself_among_the_suspected_suspects_nobody(void **state)
+{
+    struct world *w = world_new(true);
+    struct jm *a = start(w, 0), *b = start(w, 1);
+    lose(w, b, 0, "h3");
+    assert_true(b->leads);
+    store_state(w, a, WEIR_STORE_LOST); /* it wakes: its session is over */
+    store_state(w, a, WEIR_STORE_CONNECTED);
+    assert_false(a->leads);
+    assert_int_equal(record_of(w)->n_suspected, 1); /* b has not looked since */
+    lose(w, a, 1, "h3");
+    live(w, a, 1);
+    assert_false(a->leads);
+    /* It leads when b is gone, and counts what it knows. */
+    ha_delete(&w->store, candidate_of(1));
+    live(w, a, 2);
+    assert_true(a->leads);
+    assert_int_equal(record_of(w)->wrong_suspicions, 1);
+    assert_int_equal(record_of(w)->n_suspected, 0);
+    world_free(w);
+}
+
 static void two_that_cannot_see_each_other_come_to_rest(void **state)
 {
     struct world *w = world_new(true);
@@ -242,6 +265,7 @@ int main(void)
         cmocka_unit_test(a_restarted_process_takes_over_from_its_predecessor_at_once),
         cmocka_unit_test(a_wrong_suspicion_is_counted_and_holds_everybody_off),
         cmocka_unit_test(a_wrong_suspicion_is_counted_though_its_leader_goes),
+        cmocka_unit_test(who_finds_itself_among_the_suspected_suspects_nobody),
         cmocka_unit_test(two_that_cannot_see_each_other_come_to_rest),
         cmocka_unit_test(a_quiet_hour_forgets_wrong_suspicions),
     };
