@@ -434,6 +434,68 @@ static void a_metadata_that_is_gone_fails_its_job_alone(void **state)
     world_done(&w);
 }
 
+/* What another job has left at "/old": read, it lets a job begin. */
+static void put_origin(void)
+{
+    Weir__CheckpointMetadata metadata = WEIR__CHECKPOINT_METADATA__INIT;
+    uint8_t job[16] = "another job     ", bytes[256];
+    metadata.format = WEIR_RECORD_FORMAT;
+    metadata.job = (ProtobufCBinaryData){ 16, job };
+    metadata.id = 17;
+    metadata.epoch = 1;
+    world_put(&w, "/old/_metadata", bytes, weir__checkpoint_metadata__pack(&metadata, bytes));
+}
+
+/* Of a job that is to start from "/old" a new leader has read the plan, but not yet what is there. */
+static void taken_over_while_its_origin_is_read(void)
+{
+    world_init(&w, 3, 1);
+    world_vertex(&w, 1, 2, 0, 0);
+    world_vertex(&w, 2, 2, 1, HASH);
+    w.hold_slots = true;
+    world_submit(&w);
+    Weir__JobRecord *record = world_record(&w);
+    record->restore = WEIR_PROTO_NEW(&w.arena, Weir__RestoreOrigin, weir__restore_origin);
+    record->restore->path = weir_arena_string(&w.arena, "/old");
+    record->restore->claim_mode = WEIR__CLAIM_MODE__NO_CLAIM;
+    world_encode(&w, &record->base, &w.record, &w.record_length);
+    world_takeover(&w); /* not found: it will look again */
+    w.hold_slots = false;
+    world_slots(&w);
+    world_run(&w);
+    assert_int_equal(w.state, JOB(INITIALIZING));
+    assert_int_equal(w.deployed, 0);
+}
+
+static void a_job_begins_when_its_origin_is_read(void **state)
+{
+    taken_over_while_its_origin_is_read();
+    put_origin();
+    world_wait(&w, 20 * SECOND);
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_int_equal(w.deployed, 4);
+    world_done(&w);
+}
+
+/* Nothing is to be committed, so that it ends at once; the origin is read for its clean-up alone. */
+static void a_job_canceled_while_its_origin_is_read_does_not_begin(void **state)
+{
+    taken_over_while_its_origin_is_read();
+    world_ask(
+        &w, 5, WEIR__ENVELOPE__BODY_CANCEL, WEIR_PROTO_NEW(&w.arena, Weir__CancelJob, weir__cancel_job));
+    world_run(&w);
+    assert_non_null(w.reply);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    assert_non_null(w.result);
+    assert_int_equal(w.result->state, JOB(CANCELED));
+    put_origin();
+    world_wait(&w, 20 * SECOND);
+    assert_int_equal(w.deployed, 0);
+    assert_int_equal(w.state, JOB(CANCELED));
+    assert_true(w.clean);
+    world_done(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -462,6 +524,8 @@ int main(void)
         cmocka_unit_test(a_damaged_plan_fails_its_job_and_keeps_its_checkpoints),
         cmocka_unit_test(a_plan_that_is_not_there_is_looked_for_twice),
         cmocka_unit_test(a_metadata_that_is_gone_fails_its_job_alone),
+        cmocka_unit_test(a_job_begins_when_its_origin_is_read),
+        cmocka_unit_test(a_job_canceled_while_its_origin_is_read_does_not_begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
