@@ -224,8 +224,11 @@ static void start_savepoint(
 static bool periodic_due(const struct weir_checkpoint_coordinator *c)
 {
     uint32_t concurrent = WEIR_MAX(c->settings->checkpoint_max_concurrent, 1), running = 0;
-    for (uint32_t i = 0; i < c->pending_count; i++)
+    for (uint32_t i = 0; i < c->pending_count; i++) {
         running += c->pending[i]->kind == WEIR__CHECKPOINT_KIND__CHECKPOINT;
+        /* Triggers go out in the order of their ids: a source that has seen a newer one passes over this. */
+        if (c->pending[i]->state == PENDING_RESERVED) return false;
+    }
     int64_t pause_us = (int64_t)c->settings->checkpoint_min_pause_ms * 1000;
     if (c->asked && running < concurrent) return true;
     return c->settings->checkpoint_interval_ms && running < concurrent && c->now_us >= c->due_us &&

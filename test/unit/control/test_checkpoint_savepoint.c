@@ -76,6 +76,32 @@ static void a_savepoint_is_completed_in_the_record_and_is_no_base(void **state)
     assert_int_equal(trigger->base_checkpoint, 0);
 }
 
+/* A source passes over a trigger that is older than one it has seen: the savepoint would wait until it
+ * expires. */
+static void triggers_go_out_in_the_order_of_their_ids(void **state)
+{
+    struct world *w = *state;
+    w->settings->checkpoint_interval_ms = 1000;
+    world_start(w);
+    world_checkpoint(w);
+    w->store_held = true;
+    savepoint(w, "mine"); /* it has an id, of which the record does not know yet */
+    world_advance(w, 5 * SECOND);
+    assert_null(triggered(w));
+    w->store_held = false;
+    world_store_answer(w, WEIR_STORE_OK);
+    const Weir__TriggerCheckpoint *trigger = triggered(w);
+    assert_non_null(trigger);
+    assert_int_equal(trigger->kind, WEIR__CHECKPOINT_KIND__SAVEPOINT);
+    uint64_t newest = trigger->checkpoint, periodic = 0;
+    while ((trigger = triggered(w))) {
+        assert_true(trigger->checkpoint >= newest);
+        newest = trigger->checkpoint;
+        periodic += trigger->kind == WEIR__CHECKPOINT_KIND__CHECKPOINT;
+    }
+    assert_true(periodic > 0); /* and does not wait for the savepoint's end */
+}
+
 static void a_savepoint_without_a_directory_is_refused_by_name(void **state)
 {
     struct world *w = *state;
@@ -316,6 +342,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_savepoint_is_completed_in_the_record_and_is_no_base),
+        TEST(triggers_go_out_in_the_order_of_their_ids),
         TEST(a_savepoint_without_a_directory_is_refused_by_name),
         TEST(a_savepoint_is_tried_thrice_and_its_remains_go),
         TEST(a_new_leader_goes_on_with_a_savepoint_that_was_promised),
