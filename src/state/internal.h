@@ -17,7 +17,7 @@ enum {
     DIRECTORY_ENTRIES_MIN = 64,
     SLAB_BYTES = 2 << 20,
     SLAB_PAGES = SLAB_BYTES / (64 << 10),
-    PART_PAGES = 4,       /* what is noted as written, and written again, together */
+    PART_PAGES = 1,       /* what is noted as written, and written again, together */
     SNAPSHOTS_KNOWN = 32, /* that a later one may build on */
 };
 

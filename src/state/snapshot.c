@@ -192,12 +192,12 @@ static uint64_t mix(uint64_t hash, uint64_t value)
     return hash ^ hash >> 29;
 }
 
-/* The same place has the same id in every snapshot. */
+/* The same place has the same id in every snapshot; a base whose parts were longer has none of them. */
 static uint64_t part_id(const struct frozen_table *frozen, bool is_heap, uint32_t first)
 {
     uint64_t hash = 0xcbf29ce484222325u;
     for (const char *c = frozen->family->name; *c; c++) hash = (hash ^ (uint8_t)*c) * 0x100000001b3u;
-    hash = mix(mix(mix(hash, (uint64_t)frozen->partition), is_heap), first);
+    hash = mix(mix(mix(hash, (uint64_t)frozen->partition), is_heap | PART_PAGES << 1), first);
     return hash ? hash : 1;
 }
 

@@ -24,6 +24,7 @@ struct snapshot_writer {
     bool reusable[WEIR_SNAPSHOT_FILES_MAX];     /* the base's files */
     uint32_t file_map[WEIR_SNAPSHOT_FILES_MAX]; /* index in the base -> in the manifest */
     uint32_t base_from, base_to;                /* the operator's sections in the base */
+    uint32_t base_next;                         /* behind the one found last */
     enum weir_snapshot_compression compression;
     struct weir_buffer packed; /* of one section */
 };
@@ -64,20 +65,26 @@ static void find_operator_in_base(struct snapshot_writer *writer)
     while (writer->base_to < base->section_count &&
            strcmp(base->sections[writer->base_to].uid, writer->uid) == 0)
         writer->base_to++;
+    writer->base_next = writer->base_from;
 }
 
+/* They are asked for in the base's order: most often it is the next one. */
 static const struct weir_snapshot_section *find_in_base(
-    const struct snapshot_writer *writer, bool is_blob, uint32_t key_group, uint64_t part)
+    struct snapshot_writer *writer, bool is_blob, uint32_t key_group, uint64_t part)
 {
     uint32_t from = writer->base_from, to = writer->base_to;
     if (from < to && writer->base->sections[from].is_blob) {
         if (is_blob) return &writer->base->sections[from];
         from++;
     }
-    while (!is_blob && from < to) {
-        uint32_t middle = from + (to - from) / 2;
+    uint32_t next = writer->base_next >= from && writer->base_next < to ? writer->base_next : from;
+    for (bool first = true; !is_blob && from < to; first = false) {
+        uint32_t middle = first ? next : from + (to - from) / 2;
         const struct weir_snapshot_section *section = &writer->base->sections[middle];
-        if (section->key_group == key_group && section->part == part) return section;
+        if (section->key_group == key_group && section->part == part) {
+            writer->base_next = middle + 1;
+            return section;
+        }
         if (section->key_group < key_group || (section->key_group == key_group && section->part < part))
             from = middle + 1;
         else

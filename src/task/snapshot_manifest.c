@@ -38,9 +38,10 @@ static const char *below(const char *path, const char *directory)
 
 static uint32_t sections_of_operator(const struct weir_snapshot_manifest *manifest, uint32_t from)
 {
+    const char *uid = manifest->sections[from].uid;
     uint32_t to = from + 1;
-    while (
-        to < manifest->section_count && strcmp(manifest->sections[to].uid, manifest->sections[from].uid) == 0)
+    while (to < manifest->section_count &&
+           (manifest->sections[to].uid == uid || strcmp(manifest->sections[to].uid, uid) == 0))
         to++;
     return to - from;
 }
