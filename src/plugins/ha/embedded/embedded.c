@@ -34,6 +34,7 @@ enum {
     WORKERS_MAX = 8, /* started when there is work for them */
     WRITES_AT_ONCE_MAX = EMBEDDED_WRITES_MAX,
     LOOK_AHEAD_MAX = 256, /* requests looked at for one that may go now */
+    ARM_TRIES_MAX = 8,
     LEASE_CHECK_MS = 100,
     LEASE_DEFAULT_MS = 3000
 };
@@ -610,22 +611,36 @@ static void process_died(struct weir_ha_session *session, struct candidate *cand
     if (told) tell_candidate(session, candidate, true);
 }
 
-/* Directories of watched keys; a key that is not there yet is watched by its nearest parent. */
+/* The directory of a watched key, or its nearest parent while it is not there. With the mutex held. */
+static void arm_watch(struct weir_ha_session *session, struct watch *watch)
+{
+    char path[PATH_BYTES], missing[PATH_BYTES];
+    bool came = false, again = true;
+    if (watch->descriptor >= 0 || is_ephemeral(watch->key)) return;
+    for (uint32_t i = 0; i < ARM_TRIES_MAX && again; i++) {
+        key_path(session, watch->key, path);
+        missing[0] = '\0';
+        while ((watch->descriptor = inotify_add_watch(session->notify_descriptor, path,
+                    IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_DELETE_SELF | IN_ONLYDIR)) < 0) {
+            char *slash = strrchr(path, '/');
+            if (errno != ENOENT || !slash || strlen(path) <= strlen(session->root)) break;
+            snprintf(missing, sizeof missing, "%s", path);
+            *slash = '\0';
+        }
+        /* Made before its parent was watched: nobody will tell of that, nor of what is in it. */
+        again = watch->descriptor >= 0 && missing[0] && access(missing, F_OK) == 0;
+        came |= again;
+    }
+    if (!came || !watch->armed) return;
+    post(new_message(session, MESSAGE_CHANGED, watch->key));
+    watch->armed = false;
+    watch->descriptor = -1;
+}
+
 static void arm_watches(struct weir_ha_session *session)
 {
     pthread_mutex_lock(&session->mutex);
-    for (uint32_t i = 0; i < session->watch_count; i++) {
-        struct watch *watch = &session->watches[i];
-        if (watch->descriptor >= 0 || is_ephemeral(watch->key)) continue;
-        char path[PATH_BYTES];
-        key_path(session, watch->key, path);
-        do {
-            watch->descriptor = inotify_add_watch(session->notify_descriptor, path,
-                IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_DELETE_SELF | IN_ONLYDIR);
-            char *slash = strrchr(path, '/');
-            if (watch->descriptor < 0 && slash) *slash = '\0';
-        } while (watch->descriptor < 0 && strlen(path) > strlen(session->root));
-    }
+    for (uint32_t i = 0; i < session->watch_count; i++) arm_watch(session, &session->watches[i]);
     pthread_mutex_unlock(&session->mutex);
 }
 
@@ -835,7 +850,11 @@ static void embedded_watch(struct weir_ha_session *session, const char *key)
         snprintf(session->watches[at].key, sizeof session->watches[at].key, "%s", key);
         session->watches[at].descriptor = -1;
     }
-    if (at < WATCHES_MAX) session->watches[at].armed = true;
+    if (at < WATCHES_MAX) {
+        /* Here and now: what changes from now on is told, and the watcher would come later. */
+        session->watches[at].armed = true;
+        arm_watch(session, &session->watches[at]);
+    }
     pthread_mutex_unlock(&session->mutex);
     wake_watcher(session);
 }
