@@ -41,7 +41,7 @@ struct weir_spec {
     };
 };
 
-enum { WEIR_SPEC_DEPTH_MAX = 200 };
+enum { WEIR_SPEC_DEPTH_MAX = 1100 };
 
 struct weir_spec *weir_spec_map(struct weir_arena *arena);
 struct weir_spec *weir_spec_list(struct weir_arena *arena);

@@ -151,6 +151,16 @@ const struct weir_type *weir_type_with_time_attribute(
     return new_type(arena, changed);
 }
 
+uint32_t weir_type_depth(const struct weir_type *type)
+{
+    uint32_t depth = 0;
+    for (uint32_t i = 0; i < type->child_count; i++) {
+        uint32_t child = weir_type_depth(type->children[i]);
+        if (child > depth) depth = child;
+    }
+    return depth + 1;
+}
+
 const struct weir_type *weir_type_copy(struct weir_arena *arena, const struct weir_type *type)
 {
     struct weir_type copy = *type;

@@ -128,6 +128,7 @@ const struct weir_type *weir_type_nullable(
 const struct weir_type *weir_type_with_time_attribute(
     struct weir_arena *arena, const struct weir_type *type, enum weir_time_attribute attribute);
 const struct weir_type *weir_type_copy(struct weir_arena *arena, const struct weir_type *type); /* deep */
+uint32_t weir_type_depth(const struct weir_type *type); /* 1: not nested */
 
 /* Equality of id, parameters and children; nullability counts (also of children) in _equal, in _same it does
  * not. Names of ROW fields count in both, time attributes and interval units in neither. */

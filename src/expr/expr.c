@@ -8,6 +8,7 @@ static struct weir_expr *new_expr(
     struct weir_expr *expr = WEIR_ARENA_NEW(arena, struct weir_expr);
     expr->kind = kind;
     expr->type = type;
+    expr->node_count = expr->height = 1;
     return expr;
 }
 
@@ -38,6 +39,12 @@ struct weir_expr *weir_expr_new_nary(struct weir_arena *arena, enum weir_expr_ki
     if (argument_count) memcpy(copy, arguments, argument_count * sizeof *copy);
     expr->arguments = copy;
     expr->argument_count = argument_count;
+    uint64_t nodes = 1;
+    for (uint32_t i = 0; i < argument_count; i++) {
+        nodes += arguments[i]->node_count;
+        if (arguments[i]->height >= expr->height) expr->height = arguments[i]->height + 1;
+    }
+    expr->node_count = (uint32_t)WEIR_MIN(nodes, (uint64_t)UINT32_MAX);
     return expr;
 }
 
@@ -176,6 +183,11 @@ static enum weir_error_code call_function(struct weir_arena *arena, const struct
     if (function->flags & WEIR_FUNCTION_NULLABLE) nullable = true;
     const struct weir_type *type = weir_type_nullable(arena, match.type, nullable);
     if (count) type = computed(arena, type);
+    if (type->child_count && weir_type_depth(type) > WEIR_TYPE_DEPTH_MAX) {
+        return weir_error_set(reterr, WEIR_E_SQL_VALIDATION,
+            "The type of %s is nested too deeply; at most %d levels are possible", function->name,
+            WEIR_TYPE_DEPTH_MAX);
+    }
     *ret = weir_expr_new_call(arena, function, type, cast, count);
     return WEIR_OK;
 }

@@ -27,10 +27,13 @@ enum weir_expr_kind {
 
 struct weir_function; /* function.h */
 
+enum { WEIR_EXPR_HEIGHT_MAX = 1000 /* of what is planned: it is stored, read and evaluated recursively */ };
+
 struct weir_expr {
     enum weir_expr_kind kind;
     const struct weir_type *type;
     uint32_t line, column_position; /* source position for error texts; 0 = none */
+    uint32_t node_count, height;    /* as a tree, of what it was made from; at most UINT32_MAX */
     union {
         const struct weir_vector *literal; /* LITERAL: one-row CONSTANT, NULL value = validity bit cleared */
         uint32_t column;                   /* COLUMN */

@@ -38,6 +38,11 @@ static enum weir_error_code row_kernel(WEIR_KERNEL_PARAMETERS)
 
 bool weir_infer_row(WEIR_INFER_PARAMETERS)
 {
+    if (count > WEIR_ROW_FIELDS_MAX) {
+        weir_error_set(reterr, WEIR_E_SQL_VALIDATION, "A ROW has at most %d fields, this one has %u",
+            WEIR_ROW_FIELDS_MAX, count);
+        return false;
+    }
     ret->type = weir_type_row(arena, given, ret->type ? ret->type->field_names : NULL, count, false);
     ret->kernel = row_kernel;
     return true;

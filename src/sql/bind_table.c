@@ -44,17 +44,19 @@ static struct weir_sql_table_column *columns_of(struct weir_sql_table *table)
     return (struct weir_sql_table_column *)(uintptr_t)table->columns;
 }
 
-static struct weir_sql_table_column *insert_column(struct weir_sql_table *table, uint32_t at)
+/* Room for that many more columns: then they are added in place. */
+static void reserve_columns(struct weir_sql_table *table, uint32_t more)
 {
     struct weir_sql_table_column *columns =
-        WEIR_ARENA_ARRAY(&table->arena, struct weir_sql_table_column, table->column_count + 1);
-    if (at) memcpy(columns, table->columns, at * sizeof *columns);
-    if (at < table->column_count) {
-        memcpy(columns + at + 1, table->columns + at, (table->column_count - at) * sizeof *columns);
-    }
+        WEIR_ARENA_ARRAY(&table->arena, struct weir_sql_table_column, table->column_count + more + 1);
+    if (table->column_count) memcpy(columns, table->columns, table->column_count * sizeof *columns);
     table->columns = columns;
-    table->column_count++;
-    return &columns[at];
+}
+
+/* Room for one more must be reserved. */
+static struct weir_sql_table_column *append_column(struct weir_sql_table *table)
+{
+    return &columns_of(table)[table->column_count++];
 }
 
 static const char *copy_text(struct weir_sql_table *table, const char *text)
@@ -125,6 +127,7 @@ static void follow_move(struct weir_sql_table *table, uint32_t from, uint32_t to
     if (table->has_watermark) table->watermark_column = map[table->watermark_column];
 }
 
+/* Room for one more must be reserved. */
 static enum weir_error_code add_column(
     struct bind_context *context, struct weir_sql_table *table, const struct weir_sql_column *column)
 {
@@ -141,8 +144,11 @@ static enum weir_error_code add_column(
             WEIR_SQL_COLUMNS_MAX);
     }
     WEIR_TRY(column_place(context, table, column, table->column_count, &at));
-    follow_move(table, UINT32_MAX, at);
-    return fill_column(context, table, column, insert_column(table, at));
+    if (at < table->column_count) follow_move(table, UINT32_MAX, at);
+    struct weir_sql_table_column *columns = columns_of(table);
+    memmove(columns + at + 1, columns + at, (table->column_count - at) * sizeof *columns);
+    table->column_count++;
+    return fill_column(context, table, column, &columns[at]);
 }
 
 static enum weir_error_code modify_column(
@@ -243,6 +249,7 @@ static enum weir_error_code add_watermark(struct bind_context *context, struct w
 enum weir_error_code weir_bind_add_elements(struct bind_context *context, struct weir_sql_table *table,
     const struct weir_sql_table_elements *elements, bool modify)
 {
+    if (!modify) reserve_columns(table, WEIR_MIN(elements->column_count, (uint32_t)WEIR_SQL_COLUMNS_MAX));
     for (uint32_t i = 0; i < elements->column_count; i++) {
         WEIR_TRY(modify ? modify_column(context, table, &elements->columns[i])
                         : add_column(context, table, &elements->columns[i]));
@@ -491,9 +498,10 @@ static enum weir_error_code apply_like(
         create->like->option_count == 0) {
         strategies[WEIR_SQL_LIKE_OPTIONS] = WEIR_SQL_LIKE_OVERWRITING;
     }
+    reserve_columns(to, from->column_count);
     for (uint32_t i = 0; i < from->column_count; i++) {
         if (!is_kept(&from->columns[i], strategies, &create->elements)) continue;
-        struct weir_sql_table_column *column = insert_column(to, to->column_count);
+        struct weir_sql_table_column *column = append_column(to);
         copy_column(to, &from->columns[i], column);
     }
     if (strategies[WEIR_SQL_LIKE_CONSTRAINTS] == WEIR_SQL_LIKE_INCLUDING && from->primary_key_name) {
@@ -572,13 +580,14 @@ static enum weir_error_code query_columns(
 {
     struct weir_rel *rel;
     WEIR_TRY(weir_bind_plain_query(context, create->query, true, &rel));
+    reserve_columns(table, rel->field_count);
     for (uint32_t i = 0; i < rel->field_count; i++) {
         if (weir_sql_table_find_column(table, rel->fields[i].name) != UINT32_MAX) continue;
         if (rel->fields[i].type->id == WEIR_TYPE_NULL) {
             return weir_bind_error(context, WEIR_E_SQL_VALIDATION, create->query->span,
                 "Column '%s' of the query has no type: cast the NULL", rel->fields[i].name);
         }
-        struct weir_sql_table_column *column = insert_column(table, table->column_count);
+        struct weir_sql_table_column *column = append_column(table);
         column->name = copy_text(table, rel->fields[i].name);
         column->kind = WEIR_SQL_COLUMN_PHYSICAL;
         column->type = weir_type_copy(&table->arena,

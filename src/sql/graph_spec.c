@@ -10,6 +10,7 @@ struct builder {
     struct weir_arena *arena;
     const struct weir_physical *node;
     struct weir_spec *spec;
+    bool too_high; /* an expression is */
 };
 
 static void put_boolean(struct builder *b, const char *name, bool value)
@@ -32,15 +33,21 @@ static void put_columns(struct builder *b, const char *name, const uint32_t *col
     weir_spec_put(b->arena, b->spec, name, weir_spec_integers(b->arena, columns, count));
 }
 
+static struct weir_spec *expr_spec(struct builder *b, const struct weir_expr *expr)
+{
+    b->too_high |= expr->height > WEIR_EXPR_HEIGHT_MAX;
+    return weir_expr_to_spec(b->arena, expr);
+}
+
 static void put_expr(struct builder *b, const char *name, const struct weir_expr *expr)
 {
-    if (expr) weir_spec_put(b->arena, b->spec, name, weir_expr_to_spec(b->arena, expr));
+    if (expr) weir_spec_put(b->arena, b->spec, name, expr_spec(b, expr));
 }
 
 static struct weir_spec *expr_list(struct builder *b, struct weir_expr *const *exprs, uint32_t count)
 {
     struct weir_spec *list = weir_spec_list(b->arena);
-    for (uint32_t i = 0; i < count; i++) weir_spec_add(b->arena, list, weir_expr_to_spec(b->arena, exprs[i]));
+    for (uint32_t i = 0; i < count; i++) weir_spec_add(b->arena, list, expr_spec(b, exprs[i]));
     return list;
 }
 
@@ -457,7 +464,7 @@ static void expand_spec(struct builder *b)
 enum weir_error_code weir_physical_to_spec(
     struct weir_planning *planning, const struct weir_physical *node, struct weir_spec **ret)
 {
-    struct builder b = { planning, planning->arena, node, weir_spec_map(planning->arena) };
+    struct builder b = { planning, planning->arena, node, weir_spec_map(planning->arena), false };
     enum weir_error_code code = WEIR_OK;
     switch (node->kind) {
     case WEIR_PHYSICAL_SCAN: scan_spec(&b); break;
@@ -496,5 +503,9 @@ enum weir_error_code weir_physical_to_spec(
     case WEIR_PHYSICAL_EXCHANGE: break;
     }
     *ret = b.spec;
+    if (!code && b.too_high) {
+        code = weir_error_set(planning->error, WEIR_E_SQL_VALIDATION,
+            "An expression is nested too deeply; at most %d levels are possible", WEIR_EXPR_HEIGHT_MAX);
+    }
     return code;
 }

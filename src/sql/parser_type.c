@@ -318,20 +318,10 @@ static struct weir_sql_type *type_inner(struct weir_sql_parser *parser)
     return type;
 }
 
-static uint32_t type_depth(const struct weir_type *type)
-{
-    uint32_t depth = 0;
-    for (uint32_t i = 0; i < type->child_count; i++) {
-        uint32_t child = type_depth(type->children[i]);
-        if (child > depth) depth = child;
-    }
-    return depth + 1;
-}
-
 const struct weir_sql_type *weir_sql_type_parse(struct weir_sql_parser *parser)
 {
     struct weir_sql_type *type = type_inner(parser);
-    if (type->type && !failed(parser) && type_depth(type->type) > WEIR_TYPE_DEPTH_MAX)
+    if (type->type && !failed(parser) && weir_type_depth(type->type) > WEIR_TYPE_DEPTH_MAX)
         weir_sql_parser_fail_at(parser, type->span, WEIR_E_SQL_SYNTAX,
             "the type is nested too deeply; at most %d levels are possible", WEIR_TYPE_DEPTH_MAX);
     return type;

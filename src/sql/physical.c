@@ -163,6 +163,26 @@ static struct weir_physical *filtered_normalize(
     return node;
 }
 
+/* Writes the calc node out over the input of the calc below it, where it does not grow too much. */
+static void merge_calc(struct weir_arena *arena, struct weir_physical *node)
+{
+    const struct weir_physical *input = node->inputs[0];
+    uint32_t count = node->field_count, all = count + (node->condition ? 1 : 0);
+    struct weir_expr **above = WEIR_ARENA_ARRAY(arena, struct weir_expr *, count + 1);
+    struct weir_expr **inlined = WEIR_ARENA_ARRAY(arena, struct weir_expr *, count + 1);
+    for (uint32_t i = 0; i < all; i++) {
+        above[i] = i < count ? node->projections[i] : node->condition;
+        inlined[i] = weir_expr_substitute(arena, above[i], input->projections);
+    }
+    if (!weir_exprs_may_inline(above, inlined, all, input->projections, input->field_count)) return;
+    struct weir_expr *both[2] = { input->condition, NULL };
+    uint32_t both_count = input->condition ? 1 : 0;
+    if (node->condition) both[both_count++] = inlined[count];
+    node->projections = inlined;
+    node->condition = both_count ? weir_expr_and(arena, both, both_count) : NULL;
+    node->inputs[0] = input->inputs[0];
+}
+
 /* A projection and filter on top of input; merged with a calc that input already is. projections NULL: all
  * columns. */
 static struct weir_physical *calc(struct converter *c, const struct weir_rel *rel,
@@ -183,22 +203,12 @@ static struct weir_physical *calc(struct converter *c, const struct weir_rel *re
         count = input->field_count;
         fields = input->fields;
     }
-    if (merge) {
-        struct weir_expr **inlined = WEIR_ARENA_ARRAY(arena, struct weir_expr *, count + 1);
-        for (uint32_t i = 0; i < count; i++)
-            inlined[i] = weir_expr_substitute(arena, projections[i], input->projections);
-        struct weir_expr *both[2] = { input->condition, NULL };
-        uint32_t both_count = input->condition ? 1 : 0;
-        if (condition) both[both_count++] = weir_expr_substitute(arena, condition, input->projections);
-        projections = inlined;
-        condition = both_count ? weir_expr_and(arena, both, both_count) : NULL;
-        input = input->inputs[0];
-    }
     node->inputs[0] = input;
     node->projections = projections;
     node->fields = fields;
     node->field_count = count;
     node->condition = condition;
+    if (merge) merge_calc(arena, node);
     weir_physical_finish(c->planning, node);
     return node;
 }

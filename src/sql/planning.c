@@ -300,3 +300,20 @@ struct weir_expr *weir_expr_shift(
         map[c] = (int64_t)c + by < 0 ? UINT32_MAX : (uint32_t)((int64_t)c + by);
     return weir_expr_remap(arena, expr, map);
 }
+
+static uint64_t count_nodes(struct weir_expr *const *exprs, uint32_t count)
+{
+    uint64_t nodes = 0;
+    for (uint32_t i = 0; i < count; i++) nodes += exprs[i]->node_count;
+    return nodes;
+}
+
+bool weir_exprs_may_inline(struct weir_expr *const *above, struct weir_expr *const *inlined, uint32_t count,
+    struct weir_expr *const *below, uint32_t below_count)
+{
+    enum { GROWTH_NODES_MAX = 1000 };
+    for (uint32_t i = 0; i < count; i++)
+        if (inlined[i]->height > WEIR_EXPR_HEIGHT_MAX) return false;
+    return count_nodes(inlined, count) <=
+           count_nodes(above, count) + count_nodes(below, below_count) + GROWTH_NODES_MAX;
+}

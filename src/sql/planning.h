@@ -67,6 +67,10 @@ bool weir_expr_columns_within(
     struct weir_arena *arena, const struct weir_expr *expr, uint32_t from, uint32_t to, uint32_t width);
 struct weir_expr *weir_expr_shift(
     struct weir_arena *arena, struct weir_expr *expr, int64_t by, uint32_t width);
+/* Whether the projections below may be written out in the expressions above them, which made inlined. Not
+ * where those grow too much: of "a + a" over "a + a", each layer doubles them. */
+bool weir_exprs_may_inline(struct weir_expr *const *above, struct weir_expr *const *inlined, uint32_t count,
+    struct weir_expr *const *below, uint32_t below_count);
 
 /* --- configuration --- */
 const char *weir_sql_config_text(

@@ -48,6 +48,9 @@ static struct weir_rel *through_project(struct weir_planning *planning, struct w
         if (used[f] && !weir_expr_is_deterministic(project->project.exprs[f])) return NULL;
     struct weir_expr *condition =
         weir_expr_substitute(planning->arena, rel->filter.condition, project->project.exprs);
+    if (!weir_exprs_may_inline(
+            &rel->filter.condition, &condition, 1, project->project.exprs, project->field_count))
+        return NULL;
     return with_input(planning, project, weir_rel_filter(planning, project->inputs[0], condition));
 }
 

@@ -16,6 +16,9 @@ static struct weir_rel *merge(struct weir_planning *planning, struct weir_rel *r
     struct weir_expr **exprs = WEIR_ARENA_ARRAY(planning->arena, struct weir_expr *, rel->field_count + 1);
     for (uint32_t f = 0; f < rel->field_count; f++)
         exprs[f] = weir_expr_substitute(planning->arena, rel->project.exprs[f], below->project.exprs);
+    if (!weir_exprs_may_inline(
+            rel->project.exprs, exprs, rel->field_count, below->project.exprs, below->field_count))
+        return NULL;
     return weir_rel_project(planning, below->inputs[0], exprs, rel->fields, rel->field_count);
 }
 

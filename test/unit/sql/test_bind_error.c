@@ -181,6 +181,27 @@ static void test_what_is_not_implemented(void **state)
     EXPECT(cases);
 }
 
+static const char *repeated(const char *before, const char *part, uint32_t count, const char *behind)
+{
+    size_t length = strlen(part);
+    char *all = weir_arena_allocate(&f.arena, strlen(before) + count * length + strlen(behind) + 1);
+    char *at = stpcpy(all, before);
+    for (uint32_t i = 0; i < count; i++) at = stpcpy(at, part);
+    strcpy(at, behind);
+    return all;
+}
+
+static void test_sizes(void **state)
+{
+    struct refusal cases[] = {
+        { repeated("SELECT ROW(", "1,", WEIR_ROW_FIELDS_MAX, "1)"),
+            "1:8 A ROW has at most 4096 fields, this one has 4097" },
+        { repeated("SELECT ", "ARRAY[", 64, repeated("1", "]", 64, "")),
+            "1:8 The type of ARRAY is nested too deeply; at most 64 levels are possible" },
+    };
+    EXPECT(cases);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +210,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_aggregates, setup, teardown),
         cmocka_unit_test_setup_teardown(test_windows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_inserts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sizes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_not_implemented, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,11 +141,27 @@ static void every_rule_has_a_case(void **state)
     }
 }
 
+/* Each layer says its input's column twice: written out in one expression, thirty would have 2^30 nodes. */
+static void layers_that_double_stay_apart(void **state)
+{
+    enum { LAYERS = 30 };
+    struct weir_arena keep;
+    weir_arena_init(&keep, weir_test_memory_shared());
+    const char *sql = "SELECT a FROM p";
+    for (uint32_t i = 0; i < LAYERS; i++)
+        sql = weir_arena_format(&keep, "SELECT a + a AS a FROM (%s) WHERE a <> %u", sql, i);
+    const char *text = explained("calc-merge", true, sql, &keep);
+    assert_non_null(strstr(text, "\n+- Calc("));
+    assert_true(strlen(text) < 200000);
+    weir_arena_done(&keep);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_rule_has_a_case),
         cmocka_unit_test(every_rule_shows),
+        cmocka_unit_test(layers_that_double_stay_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
