@@ -113,6 +113,8 @@ static void set_defaults(struct cluster_setup *setup)
         .slot_request_timeout_us = weir_config_get_duration_ms(config, "slot.request.timeout", 300000) * 1000,
         .idle_taskmanager_us =
             weir_config_get_duration_ms(config, "resourcemanager.taskmanager-timeout", 30000) * 1000,
+        .rescales_remembered = (uint32_t)WEIR_MAX(
+            weir_config_get_integer(config, "web.adaptive-scheduler.rescale-history.size", 0), (int64_t)0),
         .jobs_max = JOBS_MAX,
         .tombstones_max = TOMBSTONES_MAX,
         .slots_per_worker = (uint32_t)weir_config_get_integer(config, "taskmanager.numberOfTaskSlots", 1),

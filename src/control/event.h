@@ -130,7 +130,8 @@ struct weir_task_event {
     bool state_unreadable; /* FAILED: what it was to restore is not there, or was read whole and is wrong */
     const char *const *found;
     uint32_t found_count;
-    bool found_all; /* there will be no others */
+    bool found_all;                   /* there will be no others */
+    const Weir__TaskFigures *figures; /* ENDED, FAILED, CANCELED: of all its life; NULL: nobody counted */
 };
 
 struct weir_local_message; /* control/local.h */

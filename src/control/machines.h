@@ -8,6 +8,8 @@
 #include "control/effect.h"
 #include "control/local.h"
 
+enum { WEIR_RESCALES_REMEMBERED_MAX = 64 };
+
 struct weir_control_options {
     int64_t heartbeat_interval_us; /* 100 ms: a leader beats on each standing connection */
     int64_t heartbeat_timeout_us;  /* deafness past this is a lost connection */
@@ -35,6 +37,7 @@ struct weir_control_options {
     bool application_mode;          /* one job; the cluster ends with it */
     struct weir_job_id application; /* its id; zero: the one that the leader record names */
     bool outlives_application;      /* execution.shutdown-on-application-finish: false */
+    uint32_t rescales_remembered;   /* of each job, WEIR_RESCALES_REMEMBERED_MAX at most */
     bool evenly_spread_out_slots;   /* cluster.evenly-spread-out-slots */
 };
 

@@ -338,6 +338,22 @@ static double outside_bytes_out(const struct window *w, uint32_t i)
     return (double)load(&operator_at(w, i)->bytes_out);
 }
 
+void weir_task_meter_read(const struct weir_task_meter *meter, Weir__TaskFigures *ret)
+{
+    uint64_t room[(sizeof(struct sample) / sizeof(uint64_t)) + VALUES + 2 * OPERATORS_MAX];
+    struct sample *now = (struct sample *)room;
+    read_values(meter, now);
+    struct window w = { .meter = meter, .now = now };
+    weir__task_figures__init(ret);
+    ret->bytes_in = now->values[BYTES_IN];
+    ret->bytes_out = now->values[BYTES_OUT];
+    ret->records_in = now->values[first_in(&w)];
+    ret->records_out = now->values[last_out(&w)];
+    ret->busy_ms = now->values[BUSY_NS] / 1000000;
+    ret->idle_ms = now->values[IDLE_NS] / 1000000;
+    ret->waiting_ms = now->values[WAITING_NS] / 1000000;
+}
+
 struct figure {
     const char *name;
     double (*value)(const struct window *w, uint32_t i);

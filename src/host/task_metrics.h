@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "control/ids.h"
 #include "plan/job_graph.h"
+#include "proto/codec.h"
 #include "task/subtask.h"
 
 struct weir_task_metrics;
@@ -29,6 +30,9 @@ struct weir_task_meter *weir_task_metrics_add(struct weir_task_metrics *metrics,
     const struct weir_attempt_id *attempt, const char *job_name, const struct weir_job_vertex *vertex,
     const struct weir_subtask *subtask);
 void weir_task_metrics_remove(struct weir_task_metrics *metrics, struct weir_task_meter *meter);
+
+/* Of all its life. It goes on counting as long as nobody removes it. */
+void weir_task_meter_read(const struct weir_task_meter *meter, Weir__TaskFigures *ret);
 
 /* A step began at start_ns and has just ended with this result. */
 void weir_task_meter_told(struct weir_task_meter *meter, int64_t start_ns, enum weir_subtask_result result);

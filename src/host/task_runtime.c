@@ -79,10 +79,21 @@ static void subtask_freed(void *argument)
     free_task_when_done(task);
 }
 
+/* While its counters are there; in an event that says its end. */
+static void add_figures(struct host_event *event)
+{
+    enum weir_task_event_kind kind = event->event.kind;
+    if (!event->task->meter) return;
+    if (kind != WEIR_TASK_ENDED && kind != WEIR_TASK_FAILED && kind != WEIR_TASK_CANCELED) return;
+    weir_task_meter_read(event->task->meter, &event->figures);
+    event->event.figures = &event->figures;
+}
+
 static void deliver_event(void *argument)
 {
     struct host_event *event = argument;
     struct host_task *task = event->task;
+    add_figures(event);
     if (!event->over) {
         tell(event);
         return;

@@ -134,6 +134,7 @@ struct host_event {
     struct host_task *task;
     struct weir_arena arena;
     struct weir_task_event event;
+    Weir__TaskFigures figures;
     bool over; /* the slot's thread has done with the task */
 };
 struct host_event *host_event_new(struct host_task *task, enum weir_task_event_kind kind);

@@ -138,7 +138,7 @@ def test_a_standby_answers_like_the_leader(running):
 
 def test_errors_have_the_shape_that_clients_read(running):
     for method, path, body, status in [
-            ('GET', '/nowhere', None, 404), ('GET', '/jobs/xyz', None, 400), ('POST', '/overview', '{}', 405),
+            ('GET', '/nowhere', None, 404), ('GET', '/jobs/xyz', None, 400), ('POST', '/overview', '{}', 404),
             ('PATCH', '/jobs/%s?mode=cancel' % NO_JOB, '{}', 404), ('POST', '/jobs', '{}', 400),
             ('POST', '/jobs/%s/stop' % NO_JOB, '{"drain":', 400), ('POST', '/weir/jobs', b'\xff\xff\xff', 400),
             ('POST', '/jobs/%s/stop' % NO_JOB, '[]', 400),
@@ -146,6 +146,10 @@ def test_errors_have_the_shape_that_clients_read(running):
         got, answer = running.call(method, path, body)
         assert got == status, (path, answer)
         assert list(answer) == ['errors'] and answer['errors']
+    # As Flink has it, whose router knows no other method's paths.
+    for method, path in (('POST', '/v1/overview'), ('GET', '/jobs/%s/stop' % NO_JOB), ('DELETE', '/jobs/%s' % NO_JOB),
+                         ('PUT', '/cluster'), ('OPTIONS', '/config'), ('PATCH', '/v1/ha/gc')):
+        assert running.call(method, path, '{}') == (404, {'errors': ['Not found: ' + path]})
 
 
 def test_too_much_is_refused_before_it_is_read(running):
@@ -182,8 +186,8 @@ def raw(port, data, wait=True):
 def test_requests_that_make_no_sense_are_answered_and_hurt_nobody(running):
     port = running.ports[0]
     for data, status in [
-            (b'BREW /overview HTTP/1.1\r\nHost: x\r\n\r\n', 405), (b'BREW /nowhere HTTP/1.1\r\nHost: x\r\n\r\n', 405),
-            (b'OPTIONS /overview HTTP/1.1\r\nHost: x\r\n\r\n', 405),
+            (b'BREW /overview HTTP/1.1\r\nHost: x\r\n\r\n', 404), (b'BREW /nowhere HTTP/1.1\r\nHost: x\r\n\r\n', 404),
+            (b'OPTIONS /overview HTTP/1.1\r\nHost: x\r\n\r\n', 404),
             (b'GET /' + b'x' * 20000 + b' HTTP/1.1\r\nHost: x\r\n\r\n', 404),
             (b'GET /' + b'x' * 70000 + b' HTTP/1.1\r\nHost: x\r\n\r\n', (414, 431)),
             (b'GET /overview HTTP/1.1\r\nHost: x\r\nX: ' + b'y' * 70000 + b'\r\n\r\n', 431),

@@ -337,6 +337,7 @@ ENDS = [
     ('GET', '/jobs/:jobid/yarn-cancel', None, (202, 409), Or({}, ERRORS)),
     ('POST', '/applications/:applicationid/cancel', '{}', (202, 409), Or({}, ERRORS)),
 ]
+REMEMBERED = {'web_adaptive__scheduler_rescale__history_size': 3}
 # Served besides Flink's.
 OWN = {'/ha', '/ha/gc', '/metrics', '/weir/jobs'}
 
@@ -406,9 +407,9 @@ def call(port, method, path, body):
 @pytest.fixture
 def cluster(tmp_path):
     made = Cluster(tmp_path)
-    made.jobmanager()
+    made.jobmanager(**REMEMBERED)
     wait_for(lambda: made.get('/ha')['leading'])
-    made.jobmanager()
+    made.jobmanager(**REMEMBERED)
     made.start('taskmanager', taskmanager_numberOfTaskSlots=4)
     wait_for(lambda: made.get('/overview')['taskmanagers'] == 1)
     wait_for(lambda: made.get('/ha', made.ports[1])['leader'] == '127.0.0.1:%d' % made.ports[0])
@@ -471,8 +472,31 @@ def test_what_is_remembered_of_rescalings(cluster):
     assert shown['rescalesCounts'] == {'completed': 3, 'failed': 0, 'ignored': 0, 'inProgress': 0}
     assert shown['latest']['completed'] == again and shown['latest']['failed'] is None
     assert cluster.get(page + '/details/' + done['rescaleUuid']) == done
+    # Of four the last three are shown, and all are counted.
+    cluster.processes[3].kill()
+    cluster.processes[3].wait()
+    cluster.start('taskmanager', taskmanager_numberOfTaskSlots=4)
+    wait_for(lambda: cluster.get(page + '/overview')['rescalesCounts']['completed'] == 4)
+    assert [one['triggerCause'] for one in cluster.get(page + '/history')] == 2 * ['RECOVERABLE_FAILOVER'] + [
+        'UPDATE_REQUIREMENT']
+    assert cluster.get(page + '/config')['rescaleHistoryMax'] == 3
     # Datagen cannot go on with another width: that is known before anything is stopped.
     got, _, answer = call(cluster.ports[1], 'PATCH', '/jobs/%s/rescaling?parallelism=4' % asker.job, '{}')
     assert got == 400 and 'keeps its parallelism of 2' in answer.decode()
     assert cluster.get('/jobs/' + asker.job)['state'] == 'RUNNING'
     assert cluster.get(page + '/overview')['rescalesCounts']['failed'] == 0
+
+
+def test_rescalings_are_not_remembered_unless_asked_for(tmp_path):
+    cluster = Cluster(tmp_path)
+    try:
+        cluster.jobmanager()
+        wait_for(lambda: cluster.get('/ha')['leading'])
+        cluster.start('taskmanager', taskmanager_numberOfTaskSlots=4)
+        page = '/jobs/%s/rescales' % Asker(cluster).job
+        for path in ('/overview', '/history', '/summary', '/details/' + 'f' * 32):
+            got, answer = cluster.call('GET', page + path)
+            assert got == 404 and 'web.adaptive-scheduler.rescale-history.size' in answer['errors'][0]
+        assert cluster.get(page + '/config')['rescaleHistoryMax'] == 0
+    finally:
+        cluster.end()

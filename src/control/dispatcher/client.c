@@ -94,7 +94,10 @@ static void reply_summary(const struct weir_dispatcher *dispatcher, const struct
     message->code = WEIR__REPLY_CODE__REPLY_OK;
     message->jobs = WEIR_ARENA_ARRAY(effects->arena, Weir__JobSummary *, 1);
     message->jobs[message->n_jobs++] = summary;
-    if (event->envelope->query->details) message->details = dispatcher__ended_find(dispatcher, &summary->job);
+    const Weir__QueryJobs *query = event->envelope->query;
+    if (query->details)
+        message->details =
+            dispatcher__ended_find(dispatcher, &summary->job, query->checkpoint, effects->arena);
     if (asked->len) {
         if (ended_with(summary, asked))
             message->savepoint = summary->savepoint;

@@ -223,7 +223,7 @@ static void on_job_terminal(struct weir_dispatcher *dispatcher, struct dispatche
         on_job_clean(dispatcher, job, effects);
         return;
     }
-    dispatcher__ended_keep(dispatcher, &job->id, local->details);
+    dispatcher__ended_keep(dispatcher, &job->id, local->details, effects->arena);
     if (!local->result) return;
     job->summary->state = local->result->state;
     job->summary->error = weir_arena_string(&job->arena, local->result->error);

@@ -11,6 +11,7 @@ enum {
     DISPATCHER_EFFECTS_PER_STEP_MAX = 2048,
     DISPATCHER_LISTED_FINISHED_MAX = 2000,
     DISPATCHER_ENDED_KEPT_MAX = 32,
+    DISPATCHER_ENDED_PARTS_MAX = 16384, /* of checkpoints, of all of these together */
     DISPATCHER_PLAN_TRIES_MAX = 5,
     DISPATCHER_RECORD_NAME_BYTES = 96,
     DISPATCHER_RETRY_FIRST_US = 20 * 1000,
@@ -130,6 +131,10 @@ struct dispatcher_ended {
     struct weir_job_id id;
     struct weir_arena arena;
     Weir__JobDetails *details; /* NULL: free */
+    /* By checkpoint of details, each with what its subtasks had put into it, or NULL; NULL: none are kept. */
+    Weir__CheckpointDetails **parts;
+    struct weir_arena parts_arena;
+    uint32_t part_count;
 };
 
 /* One collection at a time; its answer waits until every place was listed. */
@@ -181,7 +186,7 @@ struct weir_dispatcher {
     uint64_t index_request;
 
     struct dispatcher_ended ended[DISPATCHER_ENDED_KEPT_MAX]; /* a ring */
-    uint32_t ended_next;
+    uint32_t ended_next, ended_parts;                         /* parts: of all */
 
     struct dispatcher_lookup lookups[DISPATCHER_LOOKUPS_MAX];
 
@@ -272,10 +277,12 @@ void dispatcher__on_pruned(struct weir_dispatcher *dispatcher, const struct weir
 void dispatcher__check_end(struct weir_dispatcher *dispatcher, struct weir_effects *effects);
 
 /* ended.c */
-void dispatcher__ended_keep(
-    struct weir_dispatcher *dispatcher, const struct weir_job_id *id, const Weir__JobDetails *details);
-Weir__JobDetails *dispatcher__ended_find(
-    const struct weir_dispatcher *dispatcher, const ProtobufCBinaryData *job);
+/* Copies details; NULL: nothing is known of it. */
+void dispatcher__ended_keep(struct weir_dispatcher *dispatcher, const struct weir_job_id *id,
+    const Weir__JobDetails *details, struct weir_arena *scratch);
+/* checkpoint: with its parts; 0: of none. Borrowed, or in arena. */
+Weir__JobDetails *dispatcher__ended_find(const struct weir_dispatcher *dispatcher,
+    const ProtobufCBinaryData *job, uint64_t checkpoint, struct weir_arena *arena);
 void dispatcher__ended_clear(struct weir_dispatcher *dispatcher);
 
 /* client.c */

@@ -227,6 +227,7 @@ static void place(struct weir_jobmaster *jm, struct graph_region *region, uint32
     struct graph_subtask *subtask = &jm->graph.subtasks[at];
     const struct jobmaster_slot *slot = &jm->slots[slots__for(jm, subtask->index)];
     subtask->taskmanager = taskmanagers__find(jm, slot->slot.node);
+    subtask->ran_on = slot->slot.node;
     subtask->slot = slot->slot.index;
     subtask->run = region->run;
     subtask->attempt = (struct weir_attempt_id){ .job = jm->job,
@@ -236,8 +237,22 @@ static void place(struct weir_jobmaster *jm, struct graph_region *region, uint32
         .number = ++subtask->number_last };
     subtask->started_wall_us = jm->wall_us;
     subtask->ended_wall_us = 0;
+    subtask->has_figures = false;
     graph__set_state(&jm->graph, at, STATE(SCHEDULED));
     graph__set_state(&jm->graph, at, STATE(DEPLOYING));
+}
+
+/* It is what the checkpoint says; what was counted of it stays, unless that was another attempt. */
+static void restore_finished(struct weir_jobmaster *jm, struct graph_region *region, uint32_t at)
+{
+    struct graph_subtask *subtask = &jm->graph.subtasks[at];
+    struct weir_attempt_id counted = subtask->attempt;
+    subtask->final_snapshot = WEIR_PROTO_COPY(&region->arena, jm->restored[at]);
+    weir_run_from(subtask->final_snapshot->run, &subtask->run);
+    weir_attempt_id_from(subtask->final_snapshot->attempt, &subtask->attempt);
+    if (weir_attempt_id_equal(&counted, &subtask->attempt)) return;
+    subtask->has_figures = false;
+    subtask->ran_on = 0;
 }
 
 static void deploy_members(struct weir_jobmaster *jm, struct graph_region *region)
@@ -253,11 +268,7 @@ static void deploy_members(struct weir_jobmaster *jm, struct graph_region *regio
             continue;
         }
         subtask->taskmanager = GRAPH_NONE;
-        if (jm->restored[at] && jm->restored[at]->finished) {
-            subtask->final_snapshot = WEIR_PROTO_COPY(&region->arena, jm->restored[at]);
-            weir_run_from(subtask->final_snapshot->run, &subtask->run);
-            weir_attempt_id_from(subtask->final_snapshot->attempt, &subtask->attempt);
-        }
+        if (jm->restored[at] && jm->restored[at]->finished) restore_finished(jm, region, at);
         graph__set_state(&jm->graph, at, STATE(FINISHED));
     }
 }
@@ -480,10 +491,21 @@ void deploy__not_ours(struct weir_jobmaster *jm, uint32_t taskmanager, const str
     if (state != STATE(CANCELING)) taskmanagers__cancel(jm, taskmanager, attempt);
 }
 
+void deploy__note_times(struct graph_subtask *subtask, const Weir__AttemptReport *report)
+{
+    if (report->started_ms) subtask->started_wall_us = report->started_ms * 1000;
+    if (report->ended_ms) subtask->ended_wall_us = report->ended_ms * 1000;
+    subtask->has_figures = report->figures;
+    if (!report->figures) return;
+    subtask->figures = *report->figures;
+    subtask->figures.base.n_unknown_fields = 0; /* which end with the message */
+    subtask->figures.base.unknown_fields = NULL;
+}
+
 static void ended(struct weir_jobmaster *jm, uint32_t at, const Weir__AttemptReport *report)
 {
     struct graph_subtask *subtask = &jm->graph.subtasks[at];
-    subtask->ended_wall_us = jm->wall_us;
+    if (!report->ended_ms) subtask->ended_wall_us = jm->wall_us;
     if (subtask->state != STATE(FINISHED)) return;
     struct graph_region *region = &jm->graph.regions[subtask->region];
     if (report->final_snapshot)
@@ -533,12 +555,12 @@ void deploy__attempt_says(struct weir_jobmaster *jm, uint32_t taskmanager, const
         taskmanagers__forget(jm, taskmanager, &attempt);
         const char *reason = report->error && report->error[0] ? report->error : "the task was canceled";
         failover__subtask(jm, at, reason, effects);
+        if (subtask->state == STATE(FAILED)) deploy__note_times(subtask, report);
         if (report->state_unreadable) failover__unreadable(jm, run.restored_checkpoint, reason, effects);
         return;
     }
     graph__set_state(&jm->graph, at, report->state);
-    /* As its TaskManager has it: a later leader is told the same. */
-    if (report->started_ms) subtask->started_wall_us = report->started_ms * 1000;
+    deploy__note_times(subtask, report);
     if (before == STATE(CANCELING)) taskmanagers__forget(jm, taskmanager, &attempt);
     if (weir_execution_state_is_terminal(report->state)) ended(jm, at, report);
     /* Its readers ask for splits as soon as they run. */

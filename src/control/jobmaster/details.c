@@ -8,11 +8,10 @@ static Weir__SubtaskDetails *subtask_details(
     details->subtask = subtask->index;
     details->state = subtask->state;
     if (subtask->attempt.number) details->attempt = weir_attempt_id_to(arena, &subtask->attempt);
-    if (subtask->taskmanager != GRAPH_NONE)
-        details->taskmanager =
-            (char *)weir_nodes_name(jm->nodes, jm->taskmanagers[subtask->taskmanager]->node);
+    if (subtask->ran_on) details->taskmanager = (char *)weir_nodes_name(jm->nodes, subtask->ran_on);
     details->started_ms = subtask->started_wall_us / 1000;
     details->ended_ms = subtask->ended_wall_us / 1000;
+    if (subtask->has_figures) details->figures = (Weir__TaskFigures *)&subtask->figures;
     return details;
 }
 
@@ -82,7 +81,8 @@ static Weir__CheckpointDetails **add_entries(const struct weir_jobmaster *jm,
     Weir__CheckpointDetails **all = WEIR_ARENA_ARRAY(arena, Weir__CheckpointDetails *, count + 1);
     for (uint32_t i = 0; i < count; i++) {
         all[i] = checkpoint_details(&entries[i], arena);
-        if (checkpoint && entries[i].id == checkpoint) add_parts(jm, all[i], arena);
+        if (checkpoint == DETAILS_ALL_PARTS || (checkpoint && entries[i].id == checkpoint))
+            add_parts(jm, all[i], arena);
     }
     return all;
 }

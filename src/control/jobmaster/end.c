@@ -169,7 +169,8 @@ static void tell_terminal(struct weir_jobmaster *jm, struct weir_effects *effect
         .job = jm->job,
         .result = WEIR_PROTO_COPY(effects->arena, result) };
     if (jm->graph_ready)
-        message.details = WEIR_PROTO_COPY(effects->arena, details__make(jm, 0, effects->arena));
+        message.details =
+            WEIR_PROTO_COPY(effects->arena, details__make(jm, DETAILS_ALL_PARTS, effects->arena));
     weir_effect_local(effects, WEIR_ROLE_DISPATCHER, NULL, &message);
     jm->status_dirty = true;
 }

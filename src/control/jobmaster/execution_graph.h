@@ -40,6 +40,7 @@ struct graph_subtask {
     struct weir_attempt_id attempt; /* number 0: never had one */
     struct weir_run run;
     uint32_t number_last;
+    weir_node ran_on;     /* its present attempt, also when it has been forgotten there; 0: nowhere */
     uint32_t taskmanager; /* position in the jobmaster's table, GRAPH_NONE: nowhere */
     uint32_t slot;        /* index of the slot there */
     bool reported;        /* RECONCILING: a report names it, and what it says */
@@ -48,6 +49,8 @@ struct graph_subtask {
     uint32_t peer_count;
     uint64_t report_mark;
     int64_t started_wall_us, ended_wall_us;
+    bool has_figures; /* its present attempt has ended, and somebody counted */
+    Weir__TaskFigures figures;
     const Weir__SubtaskSnapshot *final_snapshot; /* FINISHED: in the region's arena */
 };
 

@@ -308,6 +308,9 @@ void deploy__state_update(
 /* What a TaskManager says about an attempt, by an update or in a report. */
 void deploy__attempt_says(struct weir_jobmaster *jm, uint32_t taskmanager, const Weir__AttemptReport *report,
     struct weir_effects *effects);
+/* When it started and ended, and what it had done by then: as its TaskManager has it, so that a later leader
+ * says the same. */
+void deploy__note_times(struct graph_subtask *subtask, const Weir__AttemptReport *report);
 void deploy__finished_checkpoint(struct weir_jobmaster *jm); /* forgets what a completed one covers */
 void deploy__region_progress(struct weir_jobmaster *jm, uint32_t region);
 /* Fills jm->restored and jm->restored_vertices. metadata: NULL is nothing. */
@@ -406,8 +409,9 @@ void summary__reply(struct weir_jobmaster *jm, weir_node from, uint64_t request,
     const char *text, struct weir_effects *effects);
 
 /* details.c */
+#define DETAILS_ALL_PARTS UINT64_MAX
 /* Borrows from the plan and the record: for a message that is sent in this step. */
-/* checkpoint: its parts are among them; 0: of none. */
+/* checkpoint: its parts are among them; 0: of none. DETAILS_ALL_PARTS: of all. */
 Weir__JobDetails *details__make(
     const struct weir_jobmaster *jm, uint64_t checkpoint, struct weir_arena *arena);
 

@@ -94,8 +94,10 @@ static void candidate(struct weir_jobmaster *jm, uint32_t at, uint32_t taskmanag
     subtask->attempt = *attempt;
     subtask->run = *run;
     subtask->taskmanager = taskmanager;
+    subtask->ran_on = jm->taskmanagers[taskmanager]->node;
     subtask->slot = report->slot;
-    subtask->started_wall_us = report->started_ms * 1000;
+    subtask->started_wall_us = subtask->ended_wall_us = 0;
+    deploy__note_times(subtask, report);
     if (report->n_peers || !same) copy_peers(jm, subtask, report);
     if (report->final_snapshot)
         subtask->final_snapshot = WEIR_PROTO_COPY(&region->arena, report->final_snapshot);

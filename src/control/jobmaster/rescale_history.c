@@ -2,7 +2,7 @@
  * request, a failover. It only watches: what happens is decided elsewhere. */
 #include "control/jobmaster/internal.h"
 
-enum { RESCALES_MAX = 16, RESCALE_STATES_MAX = 8 };
+enum { RESCALE_STATES_MAX = 8 };
 
 struct rescale {
     uint64_t number, epoch, plan_version;
@@ -22,15 +22,25 @@ struct rescale {
 };
 
 struct jobmaster_rescales {
-    struct rescale *all[RESCALES_MAX]; /* a ring; a thousand jobs have one each */
-    uint64_t count;                    /* ever */
+    uint64_t count; /* ever */
     uint32_t outcomes[WEIR__RESCALE_OUTCOME__RESCALE_IGNORED + 1];
+    uint32_t capacity;
+    struct rescale *all[]; /* a ring; a thousand jobs have one each */
 };
+
+static struct jobmaster_rescales *make(struct weir_jobmaster *jm)
+{
+    uint32_t capacity = WEIR_MIN(jm->options->rescales_remembered, (uint32_t)WEIR_RESCALES_REMEMBERED_MAX);
+    struct jobmaster_rescales *rescales =
+        weir_memory_allocate_zeroed(jm->memory, sizeof *rescales + sizeof *rescales->all * capacity);
+    rescales->capacity = capacity;
+    return rescales;
+}
 
 static struct rescale *newest(const struct weir_jobmaster *jm)
 {
     struct jobmaster_rescales *rescales = jm->rescales;
-    return rescales && rescales->count ? rescales->all[(rescales->count - 1) % RESCALES_MAX] : NULL;
+    return rescales && rescales->count ? rescales->all[(rescales->count - 1) % rescales->capacity] : NULL;
 }
 
 static struct rescale *open_one(const struct weir_jobmaster *jm)
@@ -48,9 +58,10 @@ static void drop(struct weir_jobmaster *jm, struct rescale *rescale)
 
 void rescales__free(struct weir_jobmaster *jm)
 {
-    if (!jm->rescales) return;
-    for (uint32_t i = 0; i < RESCALES_MAX; i++) drop(jm, jm->rescales->all[i]);
-    weir_memory_release(jm->memory, jm->rescales, sizeof *jm->rescales);
+    struct jobmaster_rescales *rescales = jm->rescales;
+    if (!rescales) return;
+    for (uint32_t i = 0; i < rescales->capacity; i++) drop(jm, rescales->all[i]);
+    weir_memory_release(jm->memory, rescales, sizeof *rescales + sizeof *rescales->all * rescales->capacity);
     jm->rescales = NULL;
 }
 
@@ -73,9 +84,10 @@ static void note_desired(struct weir_jobmaster *jm, struct rescale *rescale)
 
 static void begin(struct weir_jobmaster *jm, Weir__RescaleCause cause, uint64_t plan_version)
 {
-    if (!jm->rescales) jm->rescales = weir_memory_allocate_zeroed(jm->memory, sizeof *jm->rescales);
+    if (!jm->options->rescales_remembered) return;
+    if (!jm->rescales) jm->rescales = make(jm);
     struct jobmaster_rescales *rescales = jm->rescales;
-    struct rescale **at = &rescales->all[rescales->count % RESCALES_MAX];
+    struct rescale **at = &rescales->all[rescales->count % rescales->capacity];
     drop(jm, *at);
     struct rescale *rescale = *at = weir_memory_allocate_zeroed(jm->memory, sizeof *rescale);
     *rescale = (struct rescale){ .number = ++rescales->count,
@@ -192,9 +204,10 @@ void rescales__describe(const struct weir_jobmaster *jm, Weir__JobDetails *detai
 {
     const struct jobmaster_rescales *rescales = jm->rescales;
     if (!rescales) return;
-    details->rescales = WEIR_ARENA_ARRAY(arena, Weir__RescaleDetails *, RESCALES_MAX);
-    for (uint64_t n = rescales->count; n > 0 && details->n_rescales < RESCALES_MAX; n--)
-        details->rescales[details->n_rescales++] = describe(rescales->all[(n - 1) % RESCALES_MAX], arena);
+    details->rescales = WEIR_ARENA_ARRAY(arena, Weir__RescaleDetails *, rescales->capacity);
+    for (uint64_t n = rescales->count; n > 0 && details->n_rescales < rescales->capacity; n--)
+        details->rescales[details->n_rescales++] =
+            describe(rescales->all[(n - 1) % rescales->capacity], arena);
     details->n_rescales_in = WEIR_ARRAY_COUNT(rescales->outcomes);
     details->rescales_in = WEIR_ARENA_ARRAY(arena, uint32_t, WEIR_ARRAY_COUNT(rescales->outcomes));
     for (uint32_t i = 0; i < WEIR_ARRAY_COUNT(rescales->outcomes); i++)

@@ -201,12 +201,23 @@ static void drop_terminal(
     te__attempt_remove(executor, attempt);
 }
 
+/* For those who look at it afterwards; of its last end. */
+static void note_end(struct te__attempt *attempt, const struct weir_event *event, Weir__ExecutionState before)
+{
+    if (!te__state_is_terminal(attempt->state) || attempt->state == before) return;
+    attempt->ended_ms = event->wall_us / 1000;
+    if (!event->task.figures) return;
+    attempt->figures = *event->task.figures;
+    attempt->has_figures = true;
+}
+
 void te__on_task(
     struct weir_taskexecutor *executor, const struct weir_event *event, struct weir_effects *effects)
 {
     const struct weir_task_event *task = &event->task;
     struct te__attempt *attempt = te__attempt_find(executor, &task->attempt);
     if (!attempt) return; /* forgotten meanwhile */
+    Weir__ExecutionState before = attempt->state;
     switch (task->kind) {
     case WEIR_TASK_RUNNING:
         if (te__attempt_set_state(executor, attempt, STATE(RUNNING))) te__attempt_update(executor, attempt);
@@ -223,5 +234,6 @@ void te__on_task(
     case WEIR_TASK_SPLITS_WANTED: te__on_splits_wanted(executor, attempt, event->now_us, effects); break;
     case WEIR_TASK_SPLITS_FOUND: te__on_splits_found(executor, attempt, task, effects); break;
     }
+    note_end(attempt, event, before);
     if (WEIR_PLANTED(terminal_attempt_dropped)) drop_terminal(executor, attempt, effects);
 }

@@ -70,7 +70,9 @@ struct te__attempt {
     size_t final_snapshot_length;
     char *error;
     bool state_unreadable;
-    int64_t started_ms;
+    int64_t started_ms, ended_ms;
+    bool has_figures;
+    Weir__TaskFigures figures; /* what it had done when it ended */
     uint64_t committed_checkpoint;
     uint64_t final_asked; /* the checkpoint for which the final snapshot was told complete */
     struct te__pending pending[TE__PENDING_MAX];

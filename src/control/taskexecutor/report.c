@@ -80,6 +80,11 @@ Weir__AttemptReport *te__attempt_report(
     report->state_unreadable = attempt->state_unreadable;
     report->committed_checkpoint = attempt->committed_checkpoint;
     report->started_ms = attempt->started_ms;
+    report->ended_ms = attempt->ended_ms;
+    if (attempt->has_figures) {
+        report->figures = WEIR_PROTO_NEW(arena, Weir__TaskFigures, weir__task_figures);
+        *report->figures = attempt->figures;
+    }
     if (whole) {
         report_splits(attempt, report, arena);
         report_peers(attempt, report, arena);

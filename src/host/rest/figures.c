@@ -102,24 +102,36 @@ void rest__processes(
     }
 }
 
-bool rest__is_figure_of(json_t *task, uint32_t vertex, int64_t subtask)
+static bool is_number(json_t *task, const char *name, json_int_t wanted)
 {
-    json_int_t of = json_integer_value(json_object_get(task, "vertex"));
-    return of == (json_int_t)vertex &&
-           (subtask < 0 || json_integer_value(json_object_get(task, "subtask")) == (json_int_t)subtask);
+    return json_integer_value(json_object_get(task, name)) == wanted;
 }
 
-double rest__figure(struct rest_request *request, uint32_t vertex, int64_t subtask, const char *name)
+/* subtask < 0: any. */
+static bool is_figure_of(json_t *task, uint32_t vertex, int64_t subtask)
 {
-    double sum = 0;
+    return is_number(task, "vertex", vertex) && (subtask < 0 || is_number(task, "subtask", subtask));
+}
+
+json_t *rest__attempt_figures(
+    struct rest_request *request, uint32_t vertex, const Weir__SubtaskDetails *subtask)
+{
+    const Weir__AttemptId *attempt = subtask->attempt;
     size_t i;
     json_t *task;
     json_array_foreach(rest__figures(request), i, task)
     {
-        if (!rest__is_figure_of(task, vertex, subtask)) continue;
-        sum += json_number_value(json_object_get(json_object_get(task, "metrics"), name));
+        if (attempt && is_figure_of(task, vertex, subtask->subtask) &&
+            is_number(task, "attempt", attempt->number) &&
+            is_number(task, "epoch", (json_int_t)attempt->epoch))
+            return json_object_get(task, "metrics");
     }
-    return sum;
+    return NULL;
+}
+
+double rest__figure(json_t *figures, const char *name)
+{
+    return json_number_value(json_object_get(figures, name));
 }
 
 /* ---------------------------------------------------------------- pages of metrics */
@@ -170,7 +182,7 @@ void rest__answer_subtask_figures(struct rest_request *request, uint32_t vertex,
     size_t i;
     json_array_foreach(rest__figures(request), i, task)
     {
-        if (!rest__is_figure_of(task, vertex, subtask)) continue;
+        if (!is_figure_of(task, vertex, subtask)) continue;
         const char *prefix = "";
         if (subtask < 0)
             prefix = weir_arena_format(
@@ -276,7 +288,7 @@ void rest__answer_vertex_aggregates(struct rest_request *request, uint32_t verte
     size_t i;
     json_array_foreach(rest__figures(request), i, task)
     {
-        if (rest__is_figure_of(task, vertex, -1) &&
+        if (is_figure_of(task, vertex, -1) &&
             is_chosen_subtask(request, json_integer_value(json_object_get(task, "subtask"))))
             json_array_append(sets, json_object_get(task, "metrics"));
     }
@@ -292,7 +304,7 @@ void rest__answer_watermarks(struct rest_request *request, uint32_t vertex)
     json_array_foreach(rest__figures(request), i, task)
     {
         json_t *value = json_object_get(json_object_get(task, "metrics"), "currentInputWatermark");
-        if (!value || !rest__is_figure_of(task, vertex, -1)) continue;
+        if (!value || !is_figure_of(task, vertex, -1)) continue;
         const char *id = weir_arena_format(&request->arena, "%lld.currentInputWatermark",
             (long long)json_integer_value(json_object_get(task, "subtask")));
         json_array_append_new(list, json_pack("{s:s,s:o}", "id", id, "value", text_of(request, value)));

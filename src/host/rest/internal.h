@@ -150,8 +150,8 @@ bool rest__enqueue(struct weir_rest_server *server, struct rest_request *request
 void rest__lanes_stop(struct weir_rest_server *server);
 
 /* --- router.c --- */
-/* NULL: no such path; *ret_other_method: there is one with another method. Fills in the parameters. */
-const struct rest_route *rest__find_route(struct rest_request *request, bool *ret_other_method);
+/* NULL: no such path, or only with another method. Fills in the parameters. */
+const struct rest_route *rest__find_route(struct rest_request *request);
 const char *rest__parameter(const struct rest_request *request, const char *name); /* of the path; is there */
 const char *rest__argument(const struct rest_request *request, const char *name);  /* NULL: was not given */
 
@@ -194,9 +194,10 @@ void rest__init_curl(void);
 /* --- figures.c --- */
 /* Of the tasks of the path's job, as its TaskManagers say now: an array, borrowed. Never NULL. */
 json_t *rest__figures(struct rest_request *request);
-bool rest__is_figure_of(json_t *task, uint32_t vertex, int64_t subtask); /* subtask < 0: any */
-double rest__figure(
-    struct rest_request *request, uint32_t vertex, int64_t subtask, const char *name); /* sum */
+/* {name: number} of its present attempt, borrowed; NULL: nobody tells. */
+json_t *rest__attempt_figures(
+    struct rest_request *request, uint32_t vertex, const Weir__SubtaskDetails *subtask);
+double rest__figure(json_t *figures, const char *name); /* 0: it is not there */
 void rest__answer_subtask_figures(struct rest_request *request, uint32_t vertex, int64_t subtask);
 void rest__answer_vertex_aggregates(struct rest_request *request, uint32_t vertex);
 void rest__answer_watermarks(struct rest_request *request, uint32_t vertex);
@@ -241,8 +242,8 @@ bool rest__job_id(struct rest_request *request, ProtobufCBinaryData *ret);
 const Weir__ClientReply *rest__query_job(struct rest_request *request, bool details);
 const Weir__ClientReply *rest__list_jobs(struct rest_request *request);
 int64_t rest__now_ms(void);
-int64_t rest__duration_ms(int64_t started_ms, int64_t ended_ms);
-json_t *rest__end_ms(int64_t ended_ms); /* -1 when it has none */
+int64_t rest__duration_ms(int64_t started_ms, int64_t ended_ms); /* -1: it has not started */
+json_t *rest__end_ms(int64_t ended_ms);                          /* -1 when it has none */
 json_t *rest__states(const uint32_t counts[], size_t count, bool upper_case, bool total);
 json_t *rest__job_shape(struct rest_request *request, const Weir__JobSummary *job); /* routes_jobs.c */
 json_t *rest__job_timestamps(const Weir__JobSummary *job);

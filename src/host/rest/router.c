@@ -36,14 +36,10 @@ static bool matches(struct rest_request *request, const char *pattern)
     return !*pattern && (!*path || strcmp(path, "/") == 0);
 }
 
-const struct rest_route *rest__find_route(struct rest_request *request, bool *ret_other_method)
+const struct rest_route *rest__find_route(struct rest_request *request)
 {
-    *ret_other_method = false;
-    for (size_t i = 0; i < WEIR_ARRAY_COUNT(routes); i++) {
-        if (!matches(request, routes[i].pattern)) continue;
-        if (routes[i].method == request->method) return &routes[i];
-        *ret_other_method = true;
-    }
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(routes); i++)
+        if (routes[i].method == request->method && matches(request, routes[i].pattern)) return &routes[i];
     return NULL;
 }
 

@@ -119,7 +119,7 @@ void rest__get_checkpoint_details(struct rest_request *request)
     if (checkpoint) rest__answer(request, MHD_HTTP_OK, rest__checkpoint_shape(request, checkpoint));
 }
 
-/* What subtasks have put into it is known of the last checkpoints of a job that has not ended. */
+/* What subtasks have put into it is known of the last checkpoints of a job, of many subtasks only of few. */
 void rest__get_checkpoint_subtasks(struct rest_request *request)
 {
     uint32_t vertex;

@@ -2,15 +2,32 @@
 #include "host/rest/internal.h"
 #include <string.h>
 
-enum { RESCALES_KEPT = 16, SLOTS_WAIT_MS = 300000, CHECKPOINT_WAIT_MS = 60000 };
+enum { SLOTS_WAIT_MS = 300000, CHECKPOINT_WAIT_MS = 60000 };
+
+static const char size_key[] = "web.adaptive-scheduler.rescale-history.size";
+
+/* How many are remembered: none when nothing was asked for. */
+static int64_t remembered_max(const struct rest_request *request)
+{
+    int64_t size = weir_config_get_integer(request->server->settings, size_key, 0);
+    return WEIR_MIN(WEIR_MAX(size, (int64_t)0), (int64_t)WEIR_RESCALES_REMEMBERED_MAX);
+}
 
 /* NULL: answered. */
 static const Weir__ClientReply *query(struct rest_request *request)
 {
     static Weir__JobDetails nothing = WEIR__JOB_DETAILS__INIT;
     const Weir__ClientReply *reply = rest__query_job(request, true);
-    if (!reply || reply->details) return reply;
-    Weir__ClientReply *shown = WEIR_PROTO_COPY(&request->arena, reply);
+    if (!reply) return NULL;
+    if (!remembered_max(request)) {
+        rest__fail(request, MHD_HTTP_NOT_FOUND,
+            "Rescalings of job %s are not remembered: %s is not larger than 0.",
+            rest__parameter(request, "jobid"), size_key);
+        return NULL;
+    }
+    if (reply->details) return reply;
+    Weir__ClientReply *shown = WEIR_PROTO_NEW(&request->arena, Weir__ClientReply, weir__client_reply);
+    *shown = *reply;
     shown->details = &nothing;
     return shown;
 }
@@ -217,7 +234,7 @@ void rest__get_rescales_config(struct rest_request *request)
     json_int_t slots_wait_ms = (json_int_t)weir_config_get_duration_ms(
         request->server->settings, "slot.request.timeout", SLOTS_WAIT_MS);
     rest__answer(request, MHD_HTTP_OK,
-        json_pack("{s:i,s:n,s:I,s:I,s:I,s:I,s:I,s:I,s:i}", "rescaleHistoryMax", RESCALES_KEPT,
+        json_pack("{s:i,s:n,s:I,s:I,s:I,s:I,s:I,s:I,s:i}", "rescaleHistoryMax", (int)remembered_max(request),
             "schedulerExecutionMode", "submissionResourceWaitTimeoutInMillis", slots_wait_ms,
             "submissionResourceStabilizationTimeoutInMillis", (json_int_t)0, "slotIdleTimeoutInMillis",
             (json_int_t)0, "executingCooldownTimeoutInMillis", (json_int_t)0,

@@ -4,35 +4,61 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Whether the TaskManagers have told of all of its subtasks: after a takeover they may not yet. */
-static bool is_complete(struct rest_request *request, uint32_t vertex, int64_t subtask, size_t subtasks)
+/* What subtasks have done, together. */
+struct io {
+    Weir__TaskFigures sum;
+    bool incomplete; /* of some nobody tells: after a takeover, or when they were lost */
+};
+
+/* Of one that has ended its last figures are kept; else its TaskManager is asked. */
+static void add_io(
+    struct rest_request *request, uint32_t vertex, const Weir__SubtaskDetails *subtask, struct io *io)
 {
-    size_t i, told = 0;
-    json_t *task;
-    json_array_foreach(rest__figures(request), i, task) told += rest__is_figure_of(task, vertex, subtask);
-    return told >= subtasks;
+    const Weir__TaskFigures *ended = subtask->figures;
+    Weir__TaskFigures *sum = &io->sum, live;
+    json_t *told = ended ? NULL : rest__attempt_figures(request, vertex, subtask);
+    io->incomplete |= !ended && !told;
+    if (!ended && !told) return;
+    if (told)
+        live = (Weir__TaskFigures){ .bytes_in = (uint64_t)rest__figure(told, "numBytesIn"),
+            .bytes_out = (uint64_t)rest__figure(told, "numBytesOut"),
+            .records_in = (uint64_t)rest__figure(told, "numRecordsIn"),
+            .records_out = (uint64_t)rest__figure(told, "numRecordsOut"),
+            .busy_ms = (uint64_t)rest__figure(told, "accumulateBusyTimeMs"),
+            .idle_ms = (uint64_t)rest__figure(told, "accumulateIdleTimeMs"),
+            .waiting_ms = (uint64_t)rest__figure(told, "accumulateBackPressuredTimeMs") };
+    const Weir__TaskFigures *one = ended ? ended : &live;
+    sum->bytes_in += one->bytes_in;
+    sum->bytes_out += one->bytes_out;
+    sum->records_in += one->records_in;
+    sum->records_out += one->records_out;
+    sum->busy_ms += one->busy_ms;
+    sum->idle_ms += one->idle_ms;
+    sum->waiting_ms += one->waiting_ms;
 }
 
-/* subtask < 0: of all. What a source has read lies outside, and what a sink has written. */
-static json_t *io_metrics(struct rest_request *request, uint32_t vertex, int64_t subtask, size_t subtasks)
+/* What a source has read lies outside, and what a sink has written. */
+static json_t *io_shape(const struct io *io)
 {
-    bool complete = is_complete(request, vertex, subtask, subtasks);
-    static const struct {
-        const char *name, *figure;
-    } counters[] = { { "read-bytes", "numBytesIn" }, { "write-bytes", "numBytesOut" },
-        { "read-records", "numRecordsIn" }, { "write-records", "numRecordsOut" } };
-    json_t *object = json_pack("{s:I,s:I,s:f}", "accumulated-backpressured-time",
-        (json_int_t)rest__figure(request, vertex, subtask, "accumulateBackPressuredTimeMs"),
-        "accumulated-idle-time", (json_int_t)rest__figure(request, vertex, subtask, "accumulateIdleTimeMs"),
-        "accumulated-busy-time", rest__figure(request, vertex, subtask, "accumulateBusyTimeMs"));
-    for (size_t i = 0; i < WEIR_ARRAY_COUNT(counters); i++) {
-        char name[64];
-        snprintf(name, sizeof name, "%s-complete", counters[i].name);
-        double value = rest__figure(request, vertex, subtask, counters[i].figure);
-        json_object_set_new(object, counters[i].name, json_integer((json_int_t)value));
-        json_object_set_new(object, name, json_boolean(complete));
-    }
-    return object;
+    int complete = !io->incomplete;
+    const Weir__TaskFigures *sum = &io->sum;
+    return json_pack("{s:I,s:b,s:I,s:b,s:I,s:b,s:I,s:b,s:I,s:I,s:f}", "read-bytes", (json_int_t)sum->bytes_in,
+        "read-bytes-complete", complete, "write-bytes", (json_int_t)sum->bytes_out, "write-bytes-complete",
+        complete, "read-records", (json_int_t)sum->records_in, "read-records-complete", complete,
+        "write-records", (json_int_t)sum->records_out, "write-records-complete", complete,
+        "accumulated-backpressured-time", (json_int_t)sum->waiting_ms, "accumulated-idle-time",
+        (json_int_t)sum->idle_ms, "accumulated-busy-time", (double)sum->busy_ms);
+}
+
+/* taskmanager: only of those there; NULL: of all. */
+static json_t *io_of_vertex(
+    struct rest_request *request, const Weir__VertexDetails *vertex, const char *taskmanager)
+{
+    struct io io = { .incomplete = !vertex->n_subtasks };
+    for (size_t i = 0; i < vertex->n_subtasks; i++)
+        if (!taskmanager || strcmp(vertex->subtasks[i]->taskmanager, taskmanager) == 0)
+            add_io(request, vertex->plan->id, vertex->subtasks[i], &io);
+    return io_shape(&io);
 }
 
 /* What the vertex is in as a whole: the state of its least advanced subtask, failures first. */
@@ -64,11 +90,20 @@ static void add_subtask(struct totals *totals, const Weir__SubtaskDetails *subta
     totals->ended_ms = WEIR_MAX(totals->ended_ms, subtask->ended_ms);
 }
 
+/* It ends when the last of its subtasks does. */
+static void settle(struct totals *totals, size_t subtasks)
+{
+    uint32_t ended = totals->counts[WEIR__EXECUTION_STATE__EXECUTION_FINISHED] +
+                     totals->counts[WEIR__EXECUTION_STATE__EXECUTION_CANCELED] +
+                     totals->counts[WEIR__EXECUTION_STATE__EXECUTION_FAILED];
+    if (ended != subtasks) totals->ended_ms = 0;
+}
+
 static struct totals totals_of(const Weir__VertexDetails *vertex)
 {
     struct totals totals = { 0 };
     for (size_t i = 0; i < vertex->n_subtasks; i++) add_subtask(&totals, vertex->subtasks[i]);
-    if (totals.counts[WEIR__EXECUTION_STATE__EXECUTION_FINISHED] != vertex->n_subtasks) totals.ended_ms = 0;
+    settle(&totals, vertex->n_subtasks);
     return totals;
 }
 
@@ -88,7 +123,7 @@ json_t *rest__vertex_shape(struct rest_request *request, const Weir__VertexDetai
         (json_int_t)start_ms(totals.started_ms), "end-time", rest__end_ms(totals.ended_ms), "duration",
         (json_int_t)rest__duration_ms(totals.started_ms, totals.ended_ms), "tasks",
         rest__states(totals.counts, WEIR_ARRAY_COUNT(totals.counts), true, false), "metrics",
-        io_metrics(request, vertex->plan->id, -1, vertex->n_subtasks));
+        io_of_vertex(request, vertex, NULL));
 }
 
 /* NULL: answered. */
@@ -112,11 +147,18 @@ static const char *attempt_text(struct rest_request *request, const Weir__Attemp
                    : "";
 }
 
+static const char *endpoint_of(const Weir__SubtaskDetails *subtask)
+{
+    return subtask->taskmanager[0] ? subtask->taskmanager : "(unassigned)";
+}
+
 static json_t *subtask_shape(
     struct rest_request *request, uint32_t vertex, const Weir__SubtaskDetails *subtask)
 {
     json_int_t number = subtask->attempt ? (json_int_t)subtask->attempt->number - 1 : 0;
-    const char *endpoint = subtask->taskmanager[0] ? subtask->taskmanager : "(unassigned)";
+    const char *endpoint = endpoint_of(subtask);
+    struct io io = { .incomplete = false };
+    add_io(request, vertex, subtask, &io);
     json_t *states = json_object();
     for (int i = WEIR__EXECUTION_STATE__EXECUTION_CREATED; i <= WEIR__EXECUTION_STATE__EXECUTION_RUNNING; i++)
         json_object_set_new(states, rest__execution_state((Weir__ExecutionState)i),
@@ -128,9 +170,8 @@ static json_t *subtask_shape(
         "attempt-id", attempt_text(request, subtask->attempt), "endpoint", endpoint, "host", endpoint,
         "start-time", (json_int_t)start_ms(subtask->started_ms), "start_time",
         (json_int_t)start_ms(subtask->started_ms), "end-time", rest__end_ms(subtask->ended_ms), "duration",
-        (json_int_t)rest__duration_ms(subtask->started_ms, subtask->ended_ms), "metrics",
-        io_metrics(request, vertex, subtask->subtask, 1), "taskmanager-id", endpoint, "status-duration",
-        states);
+        (json_int_t)rest__duration_ms(subtask->started_ms, subtask->ended_ms), "metrics", io_shape(&io),
+        "taskmanager-id", endpoint, "status-duration", states);
 }
 
 static int compare_numbers(const void *a, const void *b)
@@ -237,6 +278,20 @@ void rest__get_attempt_accumulators(struct rest_request *request)
                 attempt_text(request, subtask->attempt), "user-accumulators"));
 }
 
+/* When it entered each state, as far as that is kept; 0: not, or not yet. */
+static json_t *timestamps_of(const Weir__SubtaskDetails *subtask)
+{
+    json_t *shown = json_object();
+    for (int i = WEIR__EXECUTION_STATE__EXECUTION_CREATED; i <= WEIR__EXECUTION_STATE__EXECUTION_RECONCILING;
+         i++) {
+        int64_t at_ms = i == (int)WEIR__EXECUTION_STATE__EXECUTION_RUNNING ? subtask->started_ms
+                        : i == (int)subtask->state                         ? subtask->ended_ms
+                                                                           : 0;
+        json_object_set_new(shown, rest__execution_state((Weir__ExecutionState)i), json_integer(at_ms));
+    }
+    return shown;
+}
+
 void rest__get_vertex_subtasktimes(struct rest_request *request)
 {
     const Weir__VertexDetails *vertex = find_vertex(request);
@@ -244,41 +299,16 @@ void rest__get_vertex_subtasktimes(struct rest_request *request)
     json_t *subtasks = json_array();
     for (size_t i = 0; i < vertex->n_subtasks; i++) {
         const Weir__SubtaskDetails *subtask = vertex->subtasks[i];
+        const char *endpoint = endpoint_of(subtask);
         json_array_append_new(
-            subtasks, json_pack("{s:I,s:s,s:s,s:I,s:{s:I}}", "subtask", (json_int_t)subtask->subtask, "host",
-                          subtask->taskmanager, "endpoint", subtask->taskmanager, "duration",
+            subtasks, json_pack("{s:I,s:s,s:s,s:I,s:o}", "subtask", (json_int_t)subtask->subtask, "host",
+                          endpoint, "endpoint", endpoint, "duration",
                           (json_int_t)rest__duration_ms(subtask->started_ms, subtask->ended_ms), "timestamps",
-                          "RUNNING", (json_int_t)subtask->started_ms));
+                          timestamps_of(subtask)));
     }
     rest__answer(request, MHD_HTTP_OK,
         json_pack("{s:s,s:s,s:I,s:o}", "id", rest__vertex_id(request, vertex->plan->id), "name",
             vertex->plan->name, "now", (json_int_t)rest__now_ms(), "subtasks", subtasks));
-}
-
-static json_t *of_endpoint(struct rest_request *request, const Weir__VertexDetails *vertex, const char *name)
-{
-    json_t *sum = NULL;
-    for (size_t i = 0; i < vertex->n_subtasks; i++) {
-        if (strcmp(vertex->subtasks[i]->taskmanager, name) != 0) continue;
-        json_t *one = io_metrics(request, vertex->plan->id, vertex->subtasks[i]->subtask, 1), *value;
-        const char *key;
-        void *next;
-        if (!sum) {
-            sum = one;
-            continue;
-        }
-        json_object_foreach_safe(sum, next, key, value)
-        {
-            double total = json_number_value(value) + json_number_value(json_object_get(one, key));
-            json_t *instead = NULL; /* what is replaced is gone: value is not looked at after it */
-            if (json_is_integer(value)) instead = json_integer((json_int_t)total);
-            if (json_is_real(value)) instead = json_real(total);
-            if (json_is_false(json_object_get(one, key))) instead = json_false();
-            if (instead) json_object_set_new(sum, key, instead);
-        }
-        json_decref(one);
-    }
-    return sum ? sum : json_object();
 }
 
 static json_t *taskmanager_shape(
@@ -293,6 +323,7 @@ static json_t *taskmanager_shape(
         json_array_append_new(shapes, subtask_shape(request, vertex->plan->id, vertex->subtasks[i]));
         subtasks++;
     }
+    settle(&totals, subtasks);
     json_t *spread = aggregated(request, shapes);
     json_decref(shapes);
     const char *endpoint = name[0] ? name : "(unassigned)";
@@ -300,7 +331,7 @@ static json_t *taskmanager_shape(
         "taskmanager-id", endpoint, "status", rest__execution_state(state_of(totals.counts, subtasks)),
         "start-time", (json_int_t)start_ms(totals.started_ms), "end-time", rest__end_ms(totals.ended_ms),
         "duration", (json_int_t)rest__duration_ms(totals.started_ms, totals.ended_ms), "metrics",
-        of_endpoint(request, vertex, name), "status-counts",
+        io_of_vertex(request, vertex, name), "status-counts",
         rest__states(totals.counts, WEIR_ARRAY_COUNT(totals.counts), true, false), "aggregated", spread);
 }
 
@@ -369,7 +400,7 @@ void rest__get_subtask_accumulators(struct rest_request *request)
         json_array_append_new(
             subtasks, json_pack("{s:I,s:I,s:s,s:[]}", "subtask", (json_int_t)subtask->subtask, "attempt",
                           subtask->attempt ? (json_int_t)subtask->attempt->number - 1 : (json_int_t)0,
-                          "endpoint", subtask->taskmanager, "user-accumulators"));
+                          "endpoint", endpoint_of(subtask), "user-accumulators"));
     }
     rest__answer(request, MHD_HTTP_OK,
         json_pack("{s:s,s:I,s:o}", "id", rest__vertex_id(request, vertex->plan->id), "parallelism",
@@ -388,14 +419,15 @@ void rest__get_vertex_backpressure(struct rest_request *request)
     json_t *subtasks = json_array();
     double worst = 0;
     for (size_t i = 0; i < vertex->n_subtasks; i++) {
-        uint32_t id = vertex->plan->id, subtask = vertex->subtasks[i]->subtask;
-        double waiting = rest__figure(request, id, subtask, "backPressuredTimeMsPerSecond") / 1000;
+        uint32_t subtask = vertex->subtasks[i]->subtask;
+        json_t *figures = rest__attempt_figures(request, vertex->plan->id, vertex->subtasks[i]);
+        double waiting = rest__figure(figures, "backPressuredTimeMsPerSecond") / 1000;
         worst = WEIR_MAX(worst, waiting);
-        json_array_append_new(subtasks,
-            json_pack("{s:I,s:s,s:s,s:f,s:f,s:f}", "subtask", (json_int_t)subtask, "backpressure-level",
-                level_of(waiting), "backpressureLevel", level_of(waiting), "ratio", waiting, "idleRatio",
-                rest__figure(request, id, subtask, "idleTimeMsPerSecond") / 1000, "busyRatio",
-                rest__figure(request, id, subtask, "busyTimeMsPerSecond") / 1000));
+        json_array_append_new(
+            subtasks, json_pack("{s:I,s:s,s:s,s:f,s:f,s:f}", "subtask", (json_int_t)subtask,
+                          "backpressure-level", level_of(waiting), "backpressureLevel", level_of(waiting),
+                          "ratio", waiting, "idleRatio", rest__figure(figures, "idleTimeMsPerSecond") / 1000,
+                          "busyRatio", rest__figure(figures, "busyTimeMsPerSecond") / 1000));
     }
     rest__answer(request, MHD_HTTP_OK,
         json_pack("{s:s,s:s,s:s,s:I,s:o}", "status", "ok", "backpressure-level", level_of(worst),

@@ -119,7 +119,7 @@ int64_t rest__now_ms(void)
 
 int64_t rest__duration_ms(int64_t started_ms, int64_t ended_ms)
 {
-    if (started_ms <= 0) return 0;
+    if (started_ms <= 0) return -1;
     return WEIR_MAX((ended_ms > 0 ? ended_ms : rest__now_ms()) - started_ms, (int64_t)0);
 }
 

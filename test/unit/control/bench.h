@@ -114,6 +114,8 @@ static inline void bench_note_reports(struct bench *bench, Weir__AttemptReport *
         bench_note_attempt(bench, reports[i]->attempt);
         bench_note(bench, ":%s", bench_state_name(reports[i]->state));
         if (reports[i]->error[0]) bench_note(bench, ":%.20s", reports[i]->error);
+        if (reports[i]->figures)
+            bench_note(bench, ":%llu records", (unsigned long long)reports[i]->figures->records_in);
         if (reports[i]->n_splits) bench_note(bench, ":%zu splits", reports[i]->n_splits);
     }
     if (count) bench_note(bench, ")");

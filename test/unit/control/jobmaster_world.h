@@ -139,6 +139,12 @@ static inline Weir__AttemptReport *world_attempt_report(
     report->slot = attempt->slot;
     report->final_snapshot = attempt->final_snapshot;
     report->error = weir_arena_string(&w->arena, error ? error : "");
+    report->started_ms = 1000;
+    if (weir_execution_state_is_terminal(attempt->state)) {
+        report->ended_ms = 2000;
+        report->figures = WEIR_PROTO_NEW(&w->arena, Weir__TaskFigures, weir__task_figures);
+        report->figures->records_in = attempt->id.vertex * 100 + attempt->id.subtask;
+    }
     report->state_unreadable = error && w->state_unreadable;
     report->peers = WEIR_ARENA_ARRAY(&w->arena, Weir__Peer *, WORLD_TASKMANAGERS);
     for (uint32_t t = 0; t < w->taskmanager_count && !w->large; t++) {

@@ -198,6 +198,87 @@ static void a_revoked_dispatcher_forgets_and_says_that_it_does_not_know(void **s
     world_free(w);
 }
 
+/* The job ends; its newest two checkpoints have so many parts each. */
+static void end_with_parts(struct world *w, uint32_t number, uint32_t parts)
+{
+    run_to_the_end(w, number);
+    if (!w->transactions) tell_status(w, number, WEIR__JOB_STATE__JOB_RUNNING);
+    struct weir_job_id id = job_id(number);
+    Weir__JobResult result = WEIR__JOB_RESULT__INIT;
+    Weir__JobDetails details = WEIR__JOB_DETAILS__INIT;
+    Weir__CheckpointDetails checkpoints[2], *all[] = { &checkpoints[0], &checkpoints[1] };
+    for (uint32_t c = 0; c < 2; c++) {
+        weir__checkpoint_details__init(&checkpoints[c]);
+        checkpoints[c].id = 7 - c;
+        checkpoints[c].n_parts = parts;
+        checkpoints[c].parts = WEIR_ARENA_ARRAY(&w->arena, Weir__CheckpointPart *, parts);
+        for (uint32_t i = 0; i < parts; i++) {
+            checkpoints[c].parts[i] = WEIR_PROTO_NEW(&w->arena, Weir__CheckpointPart, weir__checkpoint_part);
+            checkpoints[c].parts[i]->bytes_full = number * 10 + c;
+        }
+    }
+    details.n_checkpoints = 2;
+    details.checkpoints = all;
+    result.state = WEIR__JOB_STATE__JOB_FINISHED;
+    local(w, (struct weir_local_message){
+                 .kind = WEIR_LOCAL_JOB_TERMINAL, .job = id, .result = &result, .details = &details });
+}
+
+/* How many parts are shown of its checkpoints when one of them is asked for; all are alike. */
+static void shown_parts(struct world *w, uint32_t number, uint64_t checkpoint, size_t newest, size_t older)
+{
+    struct weir_job_id id = job_id(number);
+    Weir__Envelope envelope = WEIR__ENVELOPE__INIT;
+    Weir__QueryJobs query = WEIR__QUERY_JOBS__INIT;
+    query.job = weir_job_id_to(&w->arena, &id);
+    query.details = true;
+    query.checkpoint = checkpoint;
+    envelope.body_case = WEIR__ENVELOPE__BODY_QUERY;
+    envelope.query = &query;
+    assert_true(answered(w, message(w, &envelope), WEIR__REPLY_CODE__REPLY_OK));
+    const Weir__JobDetails *details = w->reply->details;
+    assert_non_null(details);
+    assert_int_equal(details->n_checkpoints, 2);
+    assert_int_equal(details->checkpoints[0]->n_parts, newest);
+    assert_int_equal(details->checkpoints[1]->n_parts, older);
+    for (uint32_t c = 0; c < 2; c++)
+        for (size_t i = 0; i < details->checkpoints[c]->n_parts; i++)
+            assert_int_equal(details->checkpoints[c]->parts[i]->bytes_full, number * 10 + c);
+}
+
+static void what_subtasks_put_into_checkpoints_is_shown_after_the_end(void **state)
+{
+    struct world *w = leading(true);
+    end_with_parts(w, 1, 100);
+    shown_parts(w, 1, 0, 0, 0);
+    shown_parts(w, 1, 7, 100, 0);
+    shown_parts(w, 1, 6, 0, 100);
+    shown_parts(w, 1, 5, 0, 0);
+    world_free(w);
+}
+
+static void of_many_subtasks_only_the_newest_checkpoints_are_kept(void **state)
+{
+    struct world *w = leading(true);
+    end_with_parts(w, 1, 100);
+    end_with_parts(w, 2, 4000);
+    shown_parts(w, 1, 7, 100, 0);
+    shown_parts(w, 2, 6, 0, 4000);
+    end_with_parts(w, 3, 4100); /* 16,384 of all together: the first one loses its own */
+    shown_parts(w, 1, 7, 0, 0);
+    shown_parts(w, 2, 7, 4000, 0);
+    shown_parts(w, 3, 7, 4100, 0);
+    end_with_parts(w, 4, 10000); /* of one job there is room for one checkpoint */
+    shown_parts(w, 2, 7, 0, 0);
+    shown_parts(w, 3, 7, 0, 0);
+    shown_parts(w, 4, 7, 10000, 0);
+    shown_parts(w, 4, 6, 0, 0);
+    end_with_parts(w, 5, 20000);
+    shown_parts(w, 5, 7, 0, 0);
+    shown_parts(w, 4, 7, 10000, 0);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +294,8 @@ int main(void)
         cmocka_unit_test(who_does_not_lead_says_who_does),
         cmocka_unit_test(nothing_is_confirmed_while_the_store_is_out_of_reach),
         cmocka_unit_test(requests_about_a_job_go_to_its_jobmaster),
+        cmocka_unit_test(what_subtasks_put_into_checkpoints_is_shown_after_the_end),
+        cmocka_unit_test(of_many_subtasks_only_the_newest_checkpoints_are_kept),
         cmocka_unit_test(who_was_deposed_does_not_say_that_a_job_is_not_there),
         cmocka_unit_test(a_revoked_dispatcher_forgets_and_says_that_it_does_not_know),
     };

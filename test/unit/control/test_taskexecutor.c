@@ -171,6 +171,21 @@ static void task(struct bench *bench, Weir__AttemptId id, enum weir_task_event_k
     bench_run(bench, &event);
 }
 
+static void counted(
+    struct bench *bench, Weir__AttemptId id, enum weir_task_event_kind kind, uint64_t records_in)
+{
+    Weir__SubtaskSnapshot snapshot = WEIR__SUBTASK_SNAPSHOT__INIT;
+    Weir__TaskFigures figures = WEIR__TASK_FIGURES__INIT;
+    struct weir_event event = { .kind = WEIR_EVENT_TASK };
+    weir_attempt_id_from(&id, &event.task.attempt);
+    event.task.kind = kind;
+    event.task.snapshot = &snapshot;
+    event.task.error = "it broke";
+    event.task.figures = &figures;
+    figures.records_in = records_in;
+    bench_run(bench, &event);
+}
+
 /* Time passes, with and without beats of the leader. */
 static void ticks(struct bench *bench, int count, bool beats)
 {
@@ -392,6 +407,23 @@ static void who_is_being_canceled_does_not_end(void **state)
     bench_expect(&bench, "");
     task(&bench, id, WEIR_TASK_CANCELED, 0, 0);
     bench_expect(&bench, ">jm-1:task_state(v0s0.1:CANCELED)");
+    end(&bench);
+}
+
+static void what_ended_says_what_it_had_done_to_every_leader(void **state)
+{
+    struct bench bench;
+    start_led(&bench);
+    Weir__AttemptId id = run_one(&bench);
+    counted(&bench, id, WEIR_TASK_ENDED, 7);
+    bench_expect(&bench, ">jm-1:task_state(v0s0.1:FINISHED:7 records)");
+    up(&bench, "jm-2", 12);
+    announce(&bench, "jm-2", 12, 6);
+    bench_expect(&bench, ">jm-2:greeting(5) !adopt(6) >jm-2:report(v0s0.1:FINISHED:7 records)");
+    counted(&bench, id, WEIR_TASK_ENDED, 8); /* it has ended already */
+    bench_expect(&bench, "");
+    counted(&bench, id, WEIR_TASK_FAILED, 9); /* of its last end */
+    bench_expect(&bench, ">jm-2:task_state(v0s0.1:FAILED:it broke:9 records)");
     end(&bench);
 }
 
@@ -840,6 +872,7 @@ int main(void)
         cmocka_unit_test(a_slot_has_one_job_and_one_attempt_of_a_vertex),
         cmocka_unit_test(cancellation_is_answered_by_what_became_of_it),
         cmocka_unit_test(who_is_being_canceled_does_not_end),
+        cmocka_unit_test(what_ended_says_what_it_had_done_to_every_leader),
         cmocka_unit_test(what_ended_stays_until_it_is_forgotten),
         cmocka_unit_test(past_its_maximum_no_attempt_is_taken),
         cmocka_unit_test(acknowledgements_wait_for_their_leader),

@@ -71,6 +71,23 @@ static double value_of(const char *text, const char *name)
     return strtod(at + strlen(key), NULL);
 }
 
+static void what_a_task_has_done_is_read_at_its_end(void **state)
+{
+    struct fixture f;
+    struct weir_task_meter *meter = add(begin(&f), 1, 0);
+    f.subtask.counters.bytes_in = 70;
+    weir_task_meter_told(meter, weir_clock_monotonic_ns() - 5000000, WEIR_SUBTASK_WORKED);
+    Weir__TaskFigures figures;
+    weir_task_meter_read(meter, &figures);
+    assert_int_equal(figures.bytes_in, 70);
+    assert_int_equal(figures.records_in, 0);
+    assert_int_equal(figures.records_out, 5);
+    assert_true(figures.busy_ms >= 5);
+    assert_int_equal(figures.waiting_ms, 0);
+    weir_task_metrics_remove(f.metrics, meter);
+    end(&f);
+}
+
 static void counters_are_shown_by_job_and_by_operator(void **state)
 {
     struct fixture f;
@@ -149,6 +166,7 @@ static void prometheus_has_the_labels_of_each_scope(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_task_has_done_is_read_at_its_end),
         cmocka_unit_test(counters_are_shown_by_job_and_by_operator),
         cmocka_unit_test(time_is_busy_idle_or_waiting),
         cmocka_unit_test(a_rate_is_of_the_last_seconds),
