@@ -48,7 +48,8 @@ struct weir_control_loop {
     struct weir_actor *actor;
     struct weir_ha_session *ha;
     char address[300];
-    struct store_request *store_requests;
+    struct store_request *store_requests,
+        **store_requests_last; /* oldest first: they are answered about so */
     uint64_t store_request_next;
     uint32_t blobs_under_way;
     struct inner_peer inner_peers[INNER_PEERS_MAX];
@@ -391,8 +392,9 @@ static void execute_store(struct weir_control_loop *loop, const struct weir_effe
     struct store_request *request = weir_memory_allocate(loop->memory, sizeof *request);
     request->number = ++loop->store_request_next;
     request->tag = effect->tag;
-    request->next = loop->store_requests;
-    loop->store_requests = request;
+    request->next = NULL;
+    *loop->store_requests_last = request;
+    loop->store_requests_last = &request->next;
     loop->config.ha->submit(loop->ha, request->number, operations, effect->operation_count);
 }
 
@@ -417,6 +419,7 @@ static void ha_done(struct weir_ha_host *host, uint64_t number, enum weir_ha_out
     if (!*at) return;
     struct store_request *request = *at;
     *at = request->next;
+    if (!*at) loop->store_requests_last = at;
     struct weir_event event = { .kind = WEIR_EVENT_STORE_DONE, .tag = request->tag };
     weir_memory_release(loop->memory, request, sizeof *request);
     if (loop->ended) return;
@@ -791,6 +794,7 @@ enum weir_error_code weir_control_loop_new(
     loop->config = *config;
     loop->memory = config->memory;
     loop->posted_last = &loop->posted;
+    loop->store_requests_last = &loop->store_requests;
     loop->random = make_incarnation();
     weir_timers_init(&loop->timers, loop->memory);
     init_handles(loop);

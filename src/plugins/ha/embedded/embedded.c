@@ -32,7 +32,7 @@ enum {
     CANDIDATES_MAX = 32,
     ENTRIES_MAX = 16384,
     WORKERS_MAX = 8, /* started when there is work for them */
-    WRITES_AT_ONCE_MAX = EMBEDDED_WRITES_MAX,
+    AT_ONCE_MAX = EMBEDDED_WRITES_MAX,
     LOOK_AHEAD_MAX = 256, /* requests looked at for one that may go now */
     ARM_TRIES_MAX = 8,
     LEASE_CHECK_MS = 100,
@@ -51,9 +51,9 @@ struct request {
     uint8_t *value;
 };
 
-/* What a worker carries out at a time: one request, or writes of as many jobs' records. */
+/* What a worker carries out at a time: one request, or writes (or reads) of as many jobs' records. */
 struct batch {
-    struct request *requests[WRITES_AT_ONCE_MAX];
+    struct request *requests[AT_ONCE_MAX];
     uint32_t count;
 };
 
@@ -87,7 +87,7 @@ struct weir_ha_session {
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t condition;
     struct request *first, **last;
-    const struct request *under_way[WORKERS_MAX * WRITES_AT_ONCE_MAX];
+    const struct request *under_way[WORKERS_MAX * AT_ONCE_MAX];
     uint32_t queued_count, under_way_count, idle_workers;
     bool closing;
     struct watch *watches;
@@ -107,6 +107,7 @@ struct weir_ha_session {
 enum message_kind { MESSAGE_DONE, MESSAGE_CHANGED, MESSAGE_DIED, MESSAGE_CONNECTED };
 
 struct message {
+    struct message *next; /* posted together with it, told behind it */
     struct weir_ha_session *session;
     enum message_kind kind;
     uint64_t request;
@@ -129,25 +130,30 @@ static void session_release(struct weir_ha_session *session)
     weir_memory_release(memory, session, sizeof *session);
 }
 
+static void tell(struct weir_ha_session *session, const struct message *message)
+{
+    struct weir_ha_host *host = session->config.host;
+    switch (message->kind) {
+    case MESSAGE_DONE:
+        host->done(host, message->request, message->outcome, message->entries, message->entry_count);
+        break;
+    case MESSAGE_CHANGED: host->changed(host, message->key); break;
+    case MESSAGE_DIED: host->died(host, message->key, message->value, message->length); break;
+    case MESSAGE_CONNECTED: host->state(host, WEIR_HA_CONNECTED, (int64_t)(session->lease_ns / 1000)); break;
+    }
+}
+
 static void deliver(void *argument)
 {
     struct message *message = argument;
     struct weir_ha_session *session = message->session;
-    struct weir_ha_host *host = session->config.host;
-    if (!atomic_load(&session->closed)) {
-        switch (message->kind) {
-        case MESSAGE_DONE:
-            host->done(host, message->request, message->outcome, message->entries, message->entry_count);
-            break;
-        case MESSAGE_CHANGED: host->changed(host, message->key); break;
-        case MESSAGE_DIED: host->died(host, message->key, message->value, message->length); break;
-        case MESSAGE_CONNECTED:
-            host->state(host, WEIR_HA_CONNECTED, (int64_t)(session->lease_ns / 1000));
-            break;
-        }
+    while (message) {
+        struct message *next = message->next;
+        if (!atomic_load(&session->closed)) tell(session, message);
+        weir_arena_done(&message->arena);
+        weir_memory_release(session->config.memory, message, sizeof *message);
+        message = next;
     }
-    weir_arena_done(&message->arena);
-    weir_memory_release(session->config.memory, message, sizeof *message);
     session_release(session);
 }
 
@@ -396,11 +402,21 @@ static bool may_go(const struct weir_ha_session *session, const struct request *
     return true;
 }
 
-/* A write of a job's record that is there: several may share a file. */
+static bool is_read(const struct request *request)
+{
+    return request->operation.kind == WEIR_HA_READ || request->operation.kind == WEIR_HA_READ_STALE;
+}
+
+/* A read of a job's record, or a write of one that is there: several go together, writes with one file. */
 static bool may_share(const struct request *request)
 {
-    return request->operation.kind == WEIR_HA_SET && request->operation.version && is_of_one_job(request) &&
-           key_is_valid(request->key);
+    bool set = request->operation.kind == WEIR_HA_SET && request->operation.version;
+    return (set || is_read(request)) && is_of_one_job(request) && key_is_valid(request->key);
+}
+
+static bool goes_with(const struct batch *batch, const struct request *request)
+{
+    return !batch->count || (may_share(request) && is_read(request) == is_read(batch->requests[0]));
 }
 
 static void take(struct weir_ha_session *session, struct request **at, struct batch *batch)
@@ -413,16 +429,16 @@ static void take(struct weir_ha_session *session, struct request **at, struct ba
     batch->requests[batch->count++] = request;
 }
 
-/* The first request that may go now, taken from the queue, and writes that can be shared with it; one that
+/* The first request that may go now, taken from the queue, and those that can go together with it; one that
  * may not go holds up those behind it, unless all of them are of jobs of their own. With the mutex held. */
 static bool take_batch(struct weir_ha_session *session, struct batch *batch)
 {
-    uint32_t most = WEIR_MIN(session->queued_count / WORKERS_MAX + 1, (uint32_t)WRITES_AT_ONCE_MAX);
+    uint32_t most = WEIR_MIN(session->queued_count / WORKERS_MAX + 1, (uint32_t)AT_ONCE_MAX);
     struct request **at = &session->first, *request;
     batch->count = 0;
     for (uint32_t i = 0; i < LOOK_AHEAD_MAX && batch->count < most && (request = *at); i++) {
         if (at != &session->first && !is_of_one_job(request)) break;
-        if (batch->count && !may_share(request)) break; /* those behind it may be of its job */
+        if (!goes_with(batch, request)) break; /* those behind it may be of its job */
         if (may_go(session, request)) {
             take(session, at, batch);
             if (!may_share(request)) break;
@@ -447,9 +463,9 @@ static void end_batch(struct weir_ha_session *session, struct batch *batch)
 }
 
 static void write_shared(
-    struct weir_ha_session *session, const struct batch *batch, struct message *messages[WRITES_AT_ONCE_MAX])
+    struct weir_ha_session *session, const struct batch *batch, struct message *messages[AT_ONCE_MAX])
 {
-    struct embedded_write writes[WRITES_AT_ONCE_MAX];
+    struct embedded_write writes[AT_ONCE_MAX];
     struct weir_error error = { 0 };
     char path[PATH_BYTES];
     for (uint32_t i = 0; i < batch->count; i++) {
@@ -471,17 +487,19 @@ static void write_shared(
 
 static void carry_out_batch(struct weir_ha_session *session, const struct batch *batch)
 {
-    struct message *messages[WRITES_AT_ONCE_MAX];
+    struct message *messages[AT_ONCE_MAX];
     for (uint32_t i = 0; i < batch->count; i++) {
         messages[i] = new_message(session, MESSAGE_DONE, batch->requests[i]->key);
         messages[i]->request = batch->requests[i]->number;
     }
     struct weir_error error = { 0 };
-    if (batch->count == 1)
-        messages[0]->outcome = carry_out(session, batch->requests[0], messages[0], &error);
-    else
+    if (batch->count > 1 && !is_read(batch->requests[0]))
         write_shared(session, batch, messages);
-    for (uint32_t i = 0; i < batch->count; i++) post(messages[i]);
+    else
+        for (uint32_t i = 0; i < batch->count; i++)
+            messages[i]->outcome = carry_out(session, batch->requests[i], messages[i], &error);
+    for (uint32_t i = 1; i < batch->count; i++) messages[i - 1]->next = messages[i];
+    post(messages[0]);
 }
 
 /* Whoever has taken something wakes another one when there is more. */
