@@ -4,6 +4,7 @@ set -eu
 . "$(dirname "$0")/config.sh"
 masters=$(read_hosts "$WEIR_CONF_DIR/masters")
 workers=$(read_hosts "$WEIR_CONF_DIR/workers")
+[ -n "$masters" ] || { echo "$0: $WEIR_CONF_DIR/masters names no host" >&2; exit 1; }
 type=$(config_value high-availability.type embedded | tr '[:upper:]' '[:lower:]')
 if [ "$type" = none ]; then
     echo "Starting cluster."

@@ -15,10 +15,21 @@ mkdir -p "$WEIR_PID_DIR"
 exec 9>"$pids.lock"
 flock 9
 
-alive() { kill -0 "$1" 2>/dev/null; }
+case $daemon in
+standalonesession) mark=jobmanager ;;
+standalonejob) mark=standalone-job ;;
+zookeeper) mark=org.apache.zookeeper.server.quorum.QuorumPeerMain ;;
+*) mark=taskmanager ;;
+esac
+
+# One that only waits to be reaped has let go of everything.
+alive() { kill -0 "$1" 2>/dev/null && ! grep -qs '^State:[[:space:]]*Z' "/proc/$1/status"; }
+
+# Whether it is what the file says: after a crash the number may be another process's.
+is_daemon() { alive "$1" && tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline" | grep -qxF -e "$mark"; }
 
 stop_one() {
-    if alive "$1"; then
+    if is_daemon "$1"; then
         echo "Stopping $daemon daemon (pid: $1) on host $host."
         kill "$1"
         waited=0
@@ -32,6 +43,11 @@ stop_one() {
     fi
 }
 
+forget_last() {
+    sed '$d' "$pids" >"$pids.tmp"
+    if [ -s "$pids.tmp" ]; then mv "$pids.tmp" "$pids"; else rm -f "$pids.tmp" "$pids"; fi
+}
+
 # Whether it was started by a JobManager with this configuration.
 is_own_worker() {
     tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline" | grep -q '^-Dtaskmanager.resource-id=' &&
@@ -40,11 +56,11 @@ is_own_worker() {
 
 case $action in
 start)
-    mkdir -p "$WEIR_LOG_DIR"
+    mkdir -p "$WEIR_LOG_DIR" || { echo "[ERROR] logs go to $WEIR_LOG_DIR, which cannot be made: set env.log.dir or WEIR_LOG_DIR" >&2; exit 1; }
     instances=0
     if [ -f "$pids" ]; then
         while read -r pid; do
-            if alive "$pid"; then instances=$((instances + 1)); fi
+            if is_daemon "$pid"; then instances=$((instances + 1)); fi
         done <"$pids"
     fi
     if [ $instances -gt 0 ]; then
@@ -52,22 +68,30 @@ start)
     fi
     number=0
     while [ -e "$WEIR_LOG_DIR/$identifier-$daemon-$number-$host.pid" ] &&
-        alive "$(cat "$WEIR_LOG_DIR/$identifier-$daemon-$number-$host.pid")"; do
+        is_daemon "$(cat "$WEIR_LOG_DIR/$identifier-$daemon-$number-$host.pid")"; do
         number=$((number + 1))
     done
     base=$WEIR_LOG_DIR/$identifier-$daemon-$number-$host
     echo "Starting $daemon daemon on host $host."
-    program=$weir
-    if [ "$daemon" = zookeeper ]; then program=; fi
-    setsid $program "$@" >"$base.out" 2>>"$base.log" </dev/null 9>&- &
+    [ "$daemon" = zookeeper ] || set -- "$weir" "$@"
+    touch "$base.log"
+    logged=$(wc -c <"$base.log")
+    # It writes its own number down before it is what it is: whoever kills this script leaves no process that stop does not find.
+    # shellcheck disable=SC2016
+    sh -c 'set -e; echo $$ >"$1"; echo $$ >>"$2"; shift 2; exec setsid "$@"' "$daemon" "$base.pid" "$pids" "$@" \
+        >"$base.out" 2>>"$base.log" </dev/null 9>&- &
     pid=$!
-    echo $pid >"$base.pid"
-    echo $pid >>"$pids"
-    # A process that cannot even start says so here, not only in its log.
+    # A process that cannot even start says so here, not only in its log: its first words may take a while on a busy machine.
+    waited=0
+    while alive $pid && [ "$(wc -c <"$base.log")" -eq "$logged" ] && [ $waited -lt 10 ]; do
+        sleep 0.1
+        waited=$((waited + 1))
+    done
     sleep 0.1
     if ! alive $pid; then
         echo "[ERROR] $daemon on $host ended at once; the end of $base.log:" >&2
-        tail -n 5 "$base.log" >&2
+        tail -c "+$((logged + 1))" "$base.log" | tail -n 5 >&2
+        if [ "$(tail -n 1 "$pids")" = $pid ]; then forget_last; fi
         exit 1
     fi
     ;;
@@ -76,9 +100,14 @@ stop)
         echo "No $daemon daemon to stop on host $host."
         exit 0
     fi
-    stop_one "$(tail -n 1 "$pids")"
-    sed '$d' "$pids" >"$pids.tmp"
-    if [ -s "$pids.tmp" ]; then mv "$pids.tmp" "$pids"; else rm -f "$pids.tmp" "$pids"; fi
+    # Those that have ended by themselves do not count as the one that is stopped.
+    running=yes
+    while [ -s "$pids" ] && [ $running = yes ]; do
+        pid=$(tail -n 1 "$pids")
+        if is_daemon "$pid"; then running=no; fi
+        stop_one "$pid"
+        forget_last
+    done
     ;;
 stop-all)
     if [ ! -s "$pids" ]; then

@@ -30,21 +30,50 @@ int client_failed(const char *format, ...)
 
 /* ---------------------------------------------------------------- addresses */
 
-/* Adds the addresses of a list "a,b:8082"; false: too many. */
-static bool add_list(struct client *client, const char *list, long long port)
+static bool is_port(const char *text)
+{
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+    return *text >= '0' && *text <= '9' && !*end && number >= 1 && number <= 65535;
+}
+
+/* One address, "host", "host:port" or "http://host:port/"; the rest of it as it is to be asked. */
+static const char *read_address(
+    struct client *client, const char *at, size_t length, long long port, struct weir_error *reterr)
+{
+    char *text = weir_arena_copy(&client->arena, at, length);
+    if (length && text[length - 1] == '/') text[length - 1] = '\0';
+    if (strncmp(text, "http://", 7) == 0) text += 7;
+    const char *colon = strrchr(text, ':');
+    if (!colon && *text) return weir_arena_format(&client->arena, "%s:%lld", text, port);
+    if (colon && colon > text && !strstr(text, "://") && is_port(colon + 1)) return text;
+    weir_error_set(reterr, WEIR_E_CONFIGURATION,
+        "'%.*s' is no address of a JobManager: expected host:port, with a port from 1 to 65535", (int)length,
+        at);
+    return NULL;
+}
+
+/* Adds the addresses of a list "a,b:8082". */
+static bool add_list(struct client *client, const char *list, long long port, struct weir_error *reterr)
 {
     for (const char *at = list; *at;) {
         size_t length = strcspn(at, ",; ");
-        if (length && client->address_count == CLIENT_ADDRESSES_MAX) return false;
+        if (length && client->address_count == CLIENT_ADDRESSES_MAX) {
+            weir_error_set(reterr, WEIR_E_CONFIGURATION, "rest.address names more than %d JobManagers",
+                CLIENT_ADDRESSES_MAX);
+            return false;
+        }
         if (length) {
-            const char *text = weir_arena_copy(&client->arena, at, length);
-            if (strncmp(text, "http://", 7) == 0) text += 7;
-            client->addresses[client->address_count++] =
-                strchr(text, ':') ? text : weir_arena_format(&client->arena, "%s:%lld", text, port);
+            const char *address = read_address(client, at, length, port, reterr);
+            if (!address) return false;
+            client->addresses[client->address_count++] = address;
         }
         at += length + (at[length] != '\0');
     }
-    return true;
+    if (!client->address_count)
+        weir_error_set(reterr, WEIR_E_CONFIGURATION,
+            "'%s' names no JobManager: expected host:port, or several of them with commas between", list);
+    return client->address_count > 0;
 }
 
 static bool is_here(const char *address)
@@ -90,11 +119,7 @@ bool client_init(
     weir_arena_init(&client->arena, weir_os_memory());
     const char *list = manager ? manager : weir_config_get_text(config, "rest.address", NULL);
     if (!list || !*list) list = "localhost";
-    if (!add_list(client, list, weir_config_get_integer(config, "rest.port", 8081))) {
-        weir_error_set(reterr, WEIR_E_CONFIGURATION, "rest.address names more than %d JobManagers",
-            CLIENT_ADDRESSES_MAX);
-        return false;
-    }
+    if (!add_list(client, list, weir_config_get_integer(config, "rest.port", 8081), reterr)) return false;
     if (!manager) add_those_of_the_store(client, config);
     curl_global_init(CURL_GLOBAL_NOTHING);
     client->curl = curl_easy_init();
@@ -243,6 +268,25 @@ static const struct option general_options[] = { { "jobmanager", required_argume
     { "zookeeperNamespace", required_argument, NULL, 'z' }, { "verbose", no_argument, NULL, 'v' },
     { "help", no_argument, NULL, 'h' } };
 
+static void add_definition(const char *verb, struct client_arguments *arguments, char *text, int *ret_code)
+{
+    if (arguments->definition_count == WEIR_ARRAY_COUNT(arguments->definitions))
+        *ret_code = usage_error(verb, "more than %u times -D", arguments->definition_count);
+    else
+        arguments->definitions[arguments->definition_count++] = text;
+}
+
+/* -z: the cluster's id by its name of old. */
+static void add_cluster(const char *verb, struct client_arguments *arguments, const char *id, int *ret_code)
+{
+    char *text = arguments->cluster_definition;
+    size_t room = sizeof arguments->cluster_definition;
+    if ((size_t)snprintf(text, room, "high-availability.cluster-id=%s", id) >= room)
+        *ret_code = usage_error(verb, "the value of -z is longer than %zu bytes", room - 32);
+    else
+        add_definition(verb, arguments, text, ret_code);
+}
+
 /* False: it is the verb's own. */
 static bool general_option(
     const char *verb, struct client_arguments *arguments, int option, const char *value, int *ret_code)
@@ -251,18 +295,13 @@ static bool general_option(
     case 'm': arguments->manager = value; return true;
     case 't':
     case 'e': arguments->target = value; return true;
-    case 'z':
+    case 'z': add_cluster(verb, arguments, value, ret_code); return true;
     case 'v': return true;
     case 'h':
         printf("usage: %s\n", verb_usage(verb));
         *ret_code = 0;
         return true;
-    case 'D':
-        if (arguments->definition_count == WEIR_ARRAY_COUNT(arguments->definitions))
-            *ret_code = usage_error(verb, "more than %u times -D", arguments->definition_count);
-        else
-            arguments->definitions[arguments->definition_count++] = (char *)value;
-        return true;
+    case 'D': add_definition(verb, arguments, (char *)value, ret_code); return true;
     default: return false;
     }
 }
@@ -284,7 +323,8 @@ int client_parse(const char *verb, int count, char **arguments, const char *spec
     /* getopt wants the program's name first: the verb stands in for it, one before the arguments. */
     for (int found; (found = getopt_long_only(count + 1, arguments - 1, letters, all, NULL)) != -1;) {
         if (found == '?' || found == ':') return option_error(verb, found, arguments - 1);
-        if (!general_option(verb, ret, found, optarg, &code) && !option(owner, found, optarg)) code = 2;
+        if (!general_option(verb, ret, found, optarg, &code) && !option(owner, found, optarg))
+            code = usage_exit_code(verb);
         if (code >= 0) return code;
     }
     for (; optind < count + 1; optind++) {
@@ -294,14 +334,24 @@ int client_parse(const char *verb, int count, char **arguments, const char *spec
     return -1;
 }
 
+static const char *target_of(const struct client_arguments *arguments, const struct weir_config *config)
+{
+    return arguments->target ? arguments->target : weir_config_get_text(config, "execution.target", "remote");
+}
+
+bool client_is_local(const struct client_arguments *arguments, const struct weir_config *config)
+{
+    const char *target = target_of(arguments, config);
+    return strcasecmp(target, "local") == 0 || strcasecmp(target, "embedded") == 0;
+}
+
 struct weir_config *client_open(const struct client_arguments *arguments, struct client *client)
 {
     struct weir_config *config =
         load_config((char *const *)arguments->definitions, arguments->definition_count, false);
     if (!config) return NULL;
     struct weir_error error = { 0 };
-    const char *target =
-        arguments->target ? arguments->target : weir_config_get_text(config, "execution.target", "remote");
+    const char *target = target_of(arguments, config);
     const char *manager = arguments->manager ? arguments->manager : "";
     if (strcmp(manager, "yarn-cluster") == 0) target = manager; /* where the target used to be named */
     if (client_check_target(target, &error)) {

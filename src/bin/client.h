@@ -56,6 +56,7 @@ struct client_arguments {
     char *definitions[1000];
     uint32_t definition_count;
     const char *manager, *target;
+    char cluster_definition[512]; /* what -z stands for */
     const char *positionals[CLIENT_POSITIONALS_MAX];
     uint32_t positional_count;
 };
@@ -64,6 +65,8 @@ struct client_arguments {
 int client_parse(const char *verb, int count, char **arguments, const char *specific,
     const struct option *long_options, bool (*option)(void *owner, int option, const char *value),
     void *owner, struct client_arguments *ret);
+/* Whether what is submitted runs in the client's own process: -t, else execution.target. */
+bool client_is_local(const struct client_arguments *arguments, const struct weir_config *config);
 /* Configuration and client. NULL after an error was printed. */
 struct weir_config *client_open(const struct client_arguments *arguments, struct client *client);
 

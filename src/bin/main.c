@@ -6,6 +6,7 @@
 #include "os/process.h"
 #include "os/zone.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,16 @@ const char *verb_usage(const char *name)
     return "weir help";
 }
 
+/* Flink's client ends with 1 whatever was wrong, and scripts ask for that. */
+int usage_exit_code(const char *verb)
+{
+    static const char *const of_flink[] = { "run", "info", "list", "cancel", "stop", "savepoint",
+        "checkpoint" };
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(of_flink); i++)
+        if (strcmp(verb, of_flink[i]) == 0) return 1;
+    return 2;
+}
+
 int usage_error(const char *verb, const char *format, ...)
 {
     char text[1024];
@@ -39,7 +50,7 @@ int usage_error(const char *verb, const char *format, ...)
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     fprintf(stderr, "weir %s: %s\nusage: %s\n", verb, text, verb_usage(verb));
-    return 2;
+    return usage_exit_code(verb);
 }
 
 int option_error(const char *verb, int found, char **arguments)
@@ -163,8 +174,19 @@ int verb_help(int argument_count, char **arguments)
     return 0;
 }
 
+/* A standard descriptor that is closed would be the number of the next file or socket, and what is printed
+ * would go there. One that can only be used the other way round stands in for it: using it is an error still.
+ */
+static void keep_standard_descriptors(void)
+{
+    static const int modes[] = { O_WRONLY, O_RDONLY, O_RDONLY };
+    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
+        if (fcntl(i, F_GETFD) < 0 && open("/dev/null", modes[i]) != i) _exit(1);
+}
+
 int main(int argument_count, char **arguments)
 {
+    keep_standard_descriptors();
     weir_os_assert_hook_install();
     weir_os_zone_install();
     weir_os_signals_install();

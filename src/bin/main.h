@@ -10,8 +10,10 @@
 #undef X
 
 const char *verb_usage(const char *name);
-/* "weir sql: what went wrong" and how it is used, on stderr; returns exit code 2. */
+/* "weir sql: what went wrong" and how it is used, on stderr; returns the exit code: 1 for the verbs of
+ * Flink's client, else 2. */
 int usage_error(const char *verb, const char *format, ...) WEIR_PRINTF(2, 3);
+int usage_exit_code(const char *verb);
 /* What getopt did not understand, with opterr 0: found is '?' or ':', arguments what getopt was given. */
 int option_error(const char *verb, int found, char **arguments);
 /* "[ERROR] message" with causes on stderr; returns exit code 1. */

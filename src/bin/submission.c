@@ -14,7 +14,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-enum { POLL_FIRST_MS = 20, POLL_LAST_MS = 500 };
+enum { POLL_FIRST_MS = 20, POLL_LAST_MS = 500, BEGUN_WAIT_MS_MAX = 60000 };
 #define FIXED_JOB_ID "$internal.pipeline.job-id"
 
 /* ---------------------------------------------------------------- settings */
@@ -253,6 +253,30 @@ static bool read_result(json_t *json, char ret_state[32], int64_t *ret_runtime_m
     *ret_runtime_ms = json_integer_value(json_object_get(result, "net-runtime"));
     weir_error_set(reterr, WEIR_E_INTERNAL, "%s", cause ? cause : "");
     return true;
+}
+
+enum weir_error_code submission_wait_begun(struct client *client, const char *job, struct weir_error *reterr)
+{
+    char path[128], state[32];
+    int64_t runtime_ms, end_ms = weir_clock_monotonic_ms() + BEGUN_WAIT_MS_MAX;
+    snprintf(path, sizeof path, "/jobs/%s/status", job);
+    for (int64_t pause_ms = POLL_FIRST_MS;; pause_ms = WEIR_MIN(pause_ms * 3 / 2, (int64_t)POLL_LAST_MS)) {
+        struct client_response response;
+        enum weir_error_code code = client_get(client, path, &response, reterr);
+        const char *now = code ? NULL : json_string_value(json_object_get(response.json, "status"));
+        bool waits = now && strcmp(now, "INITIALIZING") == 0;
+        bool failed = now && (strcmp(now, "FAILING") == 0 || strcmp(now, "FAILED") == 0);
+        client_response_done(&response);
+        if (code) return code;
+        if (failed) break;
+        if (!waits || weir_os_stop_requested() || weir_clock_monotonic_ms() >= end_ms) return WEIR_OK;
+        weir_clock_sleep_ms(pause_ms);
+    }
+    struct weir_error reason = { 0 };
+    enum weir_error_code code = submission_wait(client, job, state, &runtime_ms, &reason);
+    if (code) return weir_error_set(reterr, code, "%s", reason.message);
+    return weir_error_set(
+        reterr, WEIR_E_ARGUMENT, "Job with JobID %s has failed.\nCaused by: %s", job, reason.message);
 }
 
 enum weir_error_code submission_wait(struct client *client, const char *job, char ret_state[32],

@@ -75,7 +75,9 @@ static enum weir_error_code on_submit(
     run->job_count++;
     printf("Job has been submitted with JobID %s\n", job);
     fflush(stdout);
-    return WEIR_OK;
+    /* What it is to go on from may not be there: nobody would look for that after a detached run. */
+    const char *origin = weir_config_get_text(submission->config, "execution.state-recovery.path", "");
+    return run->detached && *origin ? submission_wait_begun(&run->client, job, reterr) : WEIR_OK;
 }
 
 /* What a statement answers that is no job: rows are shown, confirmations are not. */
@@ -218,7 +220,7 @@ static int run_script(const char *verb, bool only_plan, int argument_count, char
     if (code < 0) {
         run->config = client_open(&given, &run->client);
         code = run->config && apply(run) ? -1 : 1;
-        bool remote = !given.target || strcmp(given.target, "local") != 0;
+        bool remote = code < 0 && !client_is_local(&given, run->config);
         if (code < 0) code = run_file(run, remote || only_plan, path);
         bool attached = !run->detached && !only_plan;
         for (uint32_t i = 0; i < run->job_count && attached && code == 0; i++)

@@ -21,12 +21,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum { SCRIPT_BYTES_MAX = 256 << 20, HISTORY_LINES_MAX = 1000 };
 
 struct sql_arguments {
-    const char *file, *init_file, *statement, *output;
+    const char *file, *init_file, *statement, *output, *history;
     char *definitions[DEFINITIONS_MAX];
     uint32_t definition_count;
 };
@@ -106,10 +107,15 @@ static int run_file(struct weir_session *session, const char *path, bool *ret_qu
 
 /* --- the prompt --- */
 
-static void history_path(char *path, size_t bytes)
+/* Without a home there is no history: nothing is left behind wherever the client happens to run. */
+static bool history_path(const char *given, char *path, size_t bytes)
 {
     const char *home = getenv("HOME");
-    snprintf(path, bytes, "%s/.weir-sql-history", home ? home : ".");
+    if (given)
+        snprintf(path, bytes, "%s", given);
+    else if (home && *home)
+        snprintf(path, bytes, "%s/.weir-sql-history", home);
+    return given || (home && *home);
 }
 
 static bool only_space(const char *text)
@@ -139,14 +145,14 @@ static bool run_gathered(struct weir_session *session, struct weir_buffer *gathe
     }
 }
 
-static int run_prompt(struct weir_session *session)
+static int run_prompt(struct weir_session *session, const char *history)
 {
     char path[4096];
-    history_path(path, sizeof path);
+    bool keep_history = history_path(history, path, sizeof path);
     rl_initialize();
     using_history();
     stifle_history(HISTORY_LINES_MAX);
-    read_history(path);
+    if (keep_history) read_history(path);
     printf("weir %s. Statements end with ';'. QUIT; or Ctrl-D leaves, HELP; helps.\n", WEIR_VERSION);
     struct weir_buffer gathered;
     weir_buffer_init(&gathered, weir_os_memory(), SCRIPT_BYTES_MAX);
@@ -161,7 +167,7 @@ static int run_prompt(struct weir_session *session)
         if (!run_gathered(session, &gathered)) break;
     }
     putchar('\n');
-    write_history(path);
+    if (keep_history) write_history(path);
     weir_buffer_done(&gathered);
     return 0;
 }
@@ -172,11 +178,15 @@ static int parse_arguments(int count, char **arguments, struct sql_arguments *re
 {
     static const struct option options[] = { { "file", required_argument, NULL, 'f' },
         { "execute", required_argument, NULL, 'e' }, { "init", required_argument, NULL, 'i' },
-        { "output", required_argument, NULL, 'o' }, { "help", no_argument, NULL, 'h' }, { 0 } };
+        { "output", required_argument, NULL, 'o' }, { "help", no_argument, NULL, 'h' },
+        { "history", required_argument, NULL, 'H' }, { "hist", required_argument, NULL, 'H' },
+        { "session", required_argument, NULL, 's' }, { "jar", required_argument, NULL, 'j' },
+        { "library", required_argument, NULL, 'l' }, { 0 } };
     /* getopt wants the program's name first: the verb stands in for it, one before the arguments. */
     optind = 1;
     opterr = 0;
-    for (int option; (option = getopt_long(count + 1, arguments - 1, ":f:e:i:D:o:h", options, NULL)) != -1;) {
+    for (int option;
+         (option = getopt_long_only(count + 1, arguments - 1, ":f:e:i:D:o:hs:j:l:", options, NULL)) != -1;) {
         switch (option) {
         case 'f': ret->file = optarg; break;
         case 'e': ret->statement = optarg; break;
@@ -187,10 +197,17 @@ static int parse_arguments(int count, char **arguments, struct sql_arguments *re
                 return usage_error("sql", "more than %d times -D", DEFINITIONS_MAX);
             ret->definitions[ret->definition_count++] = optarg;
             break;
+        case 'H': ret->history = optarg; break;
+        case 's': break; /* a session has no state to come back to here */
+        case 'j':
+        case 'l': return usage_error("sql", "-j and -l are for libraries of Java, which do not run here");
         case 'h': return verb_help(1, (char *[]){ (char *)"sql" }), -1;
         default: return option_error("sql", option, arguments - 1);
         }
     }
+    if (optind < count + 1 && strcmp(arguments[optind - 1], "gateway") == 0)
+        return usage_error(
+            "sql", "a SQL gateway is not implemented; for a cluster: -D execution.target=remote");
     if (optind < count + 1) return usage_error("sql", "unexpected argument \"%s\"", arguments[optind - 1]);
     if (ret->file && ret->statement) return usage_error("sql", "-f and -e exclude each other");
     return 0;
@@ -221,7 +238,7 @@ int verb_sql(int argument_count, char **arguments)
     bool prompt = !given.file && !given.statement;
     code = set_output(config, &given, prompt);
     const char *target = weir_config_get_text(config, "execution.target", "local");
-    bool remote = strcmp(target, "remote") == 0 || strcmp(target, "standalone") == 0;
+    bool remote = strcasecmp(target, "remote") == 0 || strcasecmp(target, "standalone") == 0;
     struct client client;
     struct weir_error error = { 0 };
     if (code == 0 && client_check_target(target, &error)) code = print_error(&error);
@@ -250,7 +267,7 @@ int verb_sql(int argument_count, char **arguments)
             else if (given.file)
                 code = run_file(session, given.file, &quit);
             else if (isatty(STDIN_FILENO))
-                code = run_prompt(session);
+                code = run_prompt(session, given.history);
             else
                 code = run_file(session, "-", &quit);
         }

@@ -5,25 +5,42 @@
 
 enum { RESULT_TEXT_BYTES_MAX = 1 << 30, CELL_BYTES_KEPT_MAX = 1 << 20 };
 
-/* Columns a terminal needs for UTF-8 text: code points, wide ones (East Asian) as two. */
+/* Columns a terminal needs for the character at `text` (an East Asian one: two), and how many bytes it has.
+ */
+static uint32_t character_width(const char *text, size_t length, uint32_t *ret_bytes)
+{
+    uint8_t lead = (uint8_t)text[0];
+    uint32_t bytes = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    uint32_t code = bytes == 1 ? lead : lead & (0x3f >> (bytes - 1));
+    for (uint32_t k = 1; k < bytes && k < length; k++) code = code << 6 | ((uint8_t)text[k] & 0x3f);
+    bool wide = (code >= 0x1100 && code <= 0x115f) || (code >= 0x2e80 && code <= 0xa4cf) ||
+                (code >= 0xac00 && code <= 0xd7a3) || (code >= 0xf900 && code <= 0xfaff) ||
+                (code >= 0xfe30 && code <= 0xfe6f) || (code >= 0xff00 && code <= 0xff60) ||
+                (code >= 0xffe0 && code <= 0xffe6) || (code >= 0x1f300 && code <= 0x1faff) ||
+                (code >= 0x20000 && code <= 0x3fffd);
+    *ret_bytes = bytes;
+    return wide ? 2 : 1;
+}
+
+/* Bytes of the longest prefix that takes at most `width` columns. *ret_shown: the columns that it takes. */
+static size_t prefix_of_width(const char *text, size_t length, uint32_t width, uint32_t *ret_shown)
+{
+    size_t used = 0;
+    *ret_shown = 0;
+    while (used < length) {
+        uint32_t bytes, columns = character_width(text + used, length - used, &bytes);
+        if (*ret_shown + columns > width) break;
+        *ret_shown += columns;
+        used += WEIR_MIN(bytes, length - used);
+    }
+    return used;
+}
+
 static uint32_t display_width(const char *text, size_t length)
 {
-    uint32_t width = 0;
-    for (size_t i = 0; i < length;) {
-        uint8_t lead = (uint8_t)text[i];
-        uint32_t bytes = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-        uint32_t code = bytes == 1 ? lead : lead & (0x3f >> (bytes - 1));
-        for (uint32_t k = 1; k < bytes && i + k < length; k++)
-            code = code << 6 | ((uint8_t)text[i + k] & 0x3f);
-        bool wide = (code >= 0x1100 && code <= 0x115f) || (code >= 0x2e80 && code <= 0xa4cf) ||
-                    (code >= 0xac00 && code <= 0xd7a3) || (code >= 0xf900 && code <= 0xfaff) ||
-                    (code >= 0xfe30 && code <= 0xfe6f) || (code >= 0xff00 && code <= 0xff60) ||
-                    (code >= 0xffe0 && code <= 0xffe6) || (code >= 0x1f300 && code <= 0x1faff) ||
-                    (code >= 0x20000 && code <= 0x3fffd);
-        width += wide ? 2 : 1;
-        i += bytes;
-    }
-    return width;
+    uint32_t shown;
+    prefix_of_width(text, length, UINT32_MAX, &shown);
+    return shown;
 }
 
 /* The width of a column whose rows are not known yet, as Flink's client chooses it by type. */
@@ -64,27 +81,21 @@ static void rule(const uint32_t *widths, uint32_t count, bool op, struct weir_bu
     weir_buffer_append_text(to, "+\n");
 }
 
-/* One cell, right-aligned; what is too long ends in "...". */
+/* One cell, right-aligned; what is too long ends in "...". A value may be as long as a batch can hold: it is
+ * gone through once. */
 static void cell(const char *text, uint32_t width, struct weir_buffer *to)
 {
     size_t length = strlen(text);
-    uint32_t shown = display_width(text, length);
-    weir_buffer_append_text(to, " ");
-    if (shown > width) {
-        while (length && display_width(text, length) > width - 3) {
-            length--;
-            while (length && ((uint8_t)text[length] & 0xc0) == 0x80) length--;
-        }
-        shown = display_width(text, length) + 3;
-    } else {
-        for (uint32_t i = shown; i < width; i++) weir_buffer_append_byte(to, ' ');
-        weir_buffer_append(to, text, length);
-        weir_buffer_append_text(to, " |");
-        return;
+    uint32_t shown;
+    bool whole = prefix_of_width(text, length, width, &shown) == length;
+    if (!whole) {
+        length = prefix_of_width(text, length, width > 3 ? width - 3 : 0, &shown);
+        shown += 3;
     }
+    weir_buffer_append_text(to, " ");
     for (uint32_t i = shown; i < width; i++) weir_buffer_append_byte(to, ' ');
     weir_buffer_append(to, text, length);
-    weir_buffer_append_text(to, "... |");
+    weir_buffer_append_text(to, whole ? " |" : "... |");
 }
 
 static void header(
@@ -278,10 +289,15 @@ static const char *cell_text(struct weir_result *r, const struct weir_vector *co
 {
     if (weir_vector_is_null(column, row)) return "<NULL>";
     struct weir_buffer text;
-    weir_buffer_init(&text, r->memory, CELL_BYTES_KEPT_MAX);
+    weir_buffer_init(&text, r->memory, RESULT_TEXT_BYTES_MAX);
     weir_value_print(column, row, WEIR_TEXT_CAST, r->zone, &text);
+    size_t length = text.length;
+    if (length > CELL_BYTES_KEPT_MAX) { /* wider than any column: the rest would not be shown */
+        length = CELL_BYTES_KEPT_MAX;
+        while (length && ((uint8_t)text.data[length] & 0xc0) == 0x80) length--;
+    }
     const char *kept =
-        weir_arena_copy(r->streaming ? &r->scratch : &r->arena, text.data ? text.data : "", text.length);
+        weir_arena_copy(r->streaming ? &r->scratch : &r->arena, text.data ? text.data : "", length);
     weir_buffer_done(&text);
     return kept;
 }

@@ -1,0 +1,163 @@
+"""What impatient and hostile hands do to the client and the scripts: it ends, it says why, it leaves nothing."""
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+from test_cluster import client, refused, run_job, start  # noqa: F401
+import test_ssh
+import weir as weir_module
+from test_savepoints import first_address
+
+JOB = """
+CREATE TABLE t (a BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '3', 'fields.a.kind' = 'sequence',
+    'fields.a.start' = '1', 'fields.a.end' = '3');
+CREATE TABLE p (a BIGINT) WITH ('connector' = 'print');
+INSERT INTO p SELECT a FROM t;
+"""
+
+
+def run(folder, *arguments, **options):
+    return subprocess.run([weir_module.BINARY, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=weir_module.WAIT_SECONDS, cwd=folder, check=False, **options)
+
+
+@pytest.mark.parametrize('mode', ['streaming', 'batch'])
+@pytest.mark.parametrize('text, shown', [('x' * 1100000, '| ' + 'x' * 27 + '... |'), ('日' * 400000, '|  ' + '日' * 13 + '... |')])
+def test_a_long_value_is_shown_at_once(tmp_path, mode, text, shown):
+    """A cell is cut in one pass, however long the value is, and it shows how the value begins."""
+    (tmp_path / 'long.sql').write_text(f"SELECT '{text}' AS v;", encoding='utf-8')
+    done = run(tmp_path, 'sql', '-D', f'execution.runtime-mode={mode}', '-f', 'long.sql')
+    assert done.returncode == 0 and shown in done.stdout, done.stderr + done.stdout[:1000]
+
+
+@pytest.mark.parametrize('address', [',', ' ; ', ':', 'localhost:', 'localhost:port', 'localhost:0', 'localhost:65536',
+                                     'https://localhost:1'])
+def test_an_address_that_is_none(tmp_path, address):
+    text = refused(tmp_path, 'list', '-m', address)
+    assert 'expected host:port' in text and f"'{address}'" in text
+
+
+def test_an_address_as_a_browser_shows_it(tmp_path):
+    assert 'Could not reach a JobManager at localhost:1:' in refused(tmp_path, 'list', '-m', 'http://localhost:1/')
+
+
+@pytest.mark.parametrize('target', [['-t', 'LOCAL'], ['-Dexecution.target=local'], ['-t', 'embedded']])
+def test_a_script_runs_here_when_it_is_told_to(tmp_path, target):
+    (tmp_path / 'job.sql').write_text(JOB)
+    done = run(tmp_path, 'run', *target, '-Drest.port=1', f'-Dhigh-availability.storageDir={tmp_path}/ha', 'job.sql')
+    assert done.returncode == 0 and '+I[3]' in done.stdout, done.stderr
+
+
+def test_the_options_of_the_sql_client(tmp_path):
+    (tmp_path / 'one.sql').write_text('SELECT 1 AS a_column;')
+    done = run(tmp_path, 'sql', '-hist', 'history', '-s', 'default', '-f', 'one.sql')
+    assert done.returncode == 0 and 'a_column' in done.stdout
+    assert 'SQL gateway is not implemented' in refused(tmp_path, 'sql', 'gateway', '-e', 'localhost:8083')
+    assert 'libraries of Java' in refused(tmp_path, 'sql', '-j', 'a.jar', '-f', 'one.sql')
+
+
+def test_mistakes_of_use_end_as_those_of_flink(tmp_path):
+    for arguments in [['run'], ['run', '-p'], ['run', '-c', 'Main', 'a.jar'], ['list', '--what'], ['stop', '-type', 'x', '0' * 32],
+                      ['cancel'], ['savepoint', '-d'], ['checkpoint', '-what'], ['info']]:
+        assert run(tmp_path, *arguments).returncode == 1, arguments
+
+
+def test_closed_descriptors_are_nobody_elses(tmp_path):
+    """What is printed goes nowhere, and not into a file or a socket that has got the number of a closed one."""
+    (tmp_path / 'job.sql').write_text(JOB)
+    closed = subprocess.run(['sh', '-c', '"$@" 0<&- 1>&- 2>&-', 'sh', weir_module.BINARY, 'local',
+                             f'-Dhigh-availability.storageDir={tmp_path}/ha', 'job.sql'],
+                            timeout=weir_module.WAIT_SECONDS, cwd=tmp_path, check=False)
+    assert closed.returncode in (0, 1)
+    for path in tmp_path.rglob('*'):
+        assert not path.is_file() or path.name == 'job.sql' or b'+I[' not in path.read_bytes(), path
+    with subprocess.Popen(['sh', '-c', 'exec "$@" 0<&- 1>&- 2>&-', 'sh', weir_module.BINARY, 'jobmanager', '-Drest.port=0',
+                           f'-Dhigh-availability.storageDir={tmp_path}/ha2'], cwd=tmp_path) as jobmanager:
+        try:
+            descriptors = f'/proc/{jobmanager.pid}/fd'
+            weir_module.wait_for(lambda: any('socket:' in os.readlink(f'{descriptors}/{fd}') for fd in os.listdir(descriptors)
+                                             if os.path.lexists(f'{descriptors}/{fd}')))
+            assert [os.readlink(f'{descriptors}/{fd}') for fd in range(3)] == ['/dev/null'] * 3
+        finally:
+            jobmanager.send_signal(signal.SIGKILL)
+
+
+def test_a_detached_run_says_that_there_is_no_savepoint(start):
+    """Nobody looks at a detached job: that it can never begin is the client's answer. The id of another cluster finds nobody."""
+    cluster = start(jobmanagers=1, taskmanagers=1)
+    run_job(cluster)
+    script = next(cluster.directory.glob('*.sql'))
+    for origin in [cluster.directory / 'nowhere', script]:
+        done = client(cluster, 'run', '-d', '-m', first_address(cluster), '-s', str(origin), str(script))
+        assert done.returncode == 1 and f'{origin}/_metadata' in done.stderr, done.stdout + done.stderr
+        job = re.search('JobID ([0-9a-f]{32})', done.stdout).group(1)
+        assert cluster.job_state(job) == 'FAILED'
+    storage = [f'-Dhigh-availability.storageDir={cluster.directory}/ha', '-Drest.port=1']
+    assert client(cluster, 'list', *storage).returncode == 0
+    assert client(cluster, 'list', *storage, '-z', 'another').returncode == 1
+
+
+@pytest.fixture
+def installation(tmp_path):
+    made = test_ssh.Installation(tmp_path / 'a folder' / 'weir', '')
+    (made.folder / 'conf/masters').write_text(f'localhost:{made.ports[0]}\n')
+    (made.folder / 'conf/workers').write_text('localhost\n')
+    yield made
+    made.end()
+
+
+def script(made, *command):
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(('WEIR_', 'FLINK_', 'HOME'))}
+    return subprocess.run([made.folder / 'bin' / command[0], *command[1:]], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=60, env=environment, check=False)
+
+
+def test_scripts_in_a_folder_with_blanks(installation):
+    """Started twice, stopped once, stopped again: no process is left, none that is not ours is touched."""
+    first = script(installation, 'start-cluster.sh')
+    assert first.returncode == 0, first.stdout + first.stderr
+    mine = installation.processes()
+    assert len(set(mine)) == 2
+    second = script(installation, 'start-cluster.sh')
+    assert second.returncode == 1
+    assert 'ended at once' in second.stderr and f'port {installation.ports[0]}: Address already in use' in second.stderr
+    assert set(installation.processes()) == set(mine)
+    listed = script(installation, 'flink', 'list')
+    assert listed.returncode == 0 and 'No running jobs.' in listed.stdout, listed.stderr
+    pids, = (installation.folder / 'pid').glob('*-standalonesession.pid')
+    with subprocess.Popen(['sleep', '60']) as bystander: # as after a crash: numbers of nobody, and of somebody else
+        pids.write_text(pids.read_text() + f'999999999\nnonsense\n0\n{bystander.pid}\n')
+        stopped = script(installation, 'stop-cluster.sh')
+        assert stopped.returncode == 0, stopped.stderr
+        assert not any(os.path.exists(f'/proc/{pid}/exe') for pid in mine), stopped.stdout
+        assert bystander.poll() is None
+        assert f'(pid: {bystander.pid}) is running anymore' in stopped.stdout
+        bystander.kill()
+    again = script(installation, 'stop-cluster.sh')
+    assert again.returncode == 0 and again.stdout.count('to stop on host') == 2, again.stdout
+
+
+def test_what_cannot_start_says_so_and_is_forgotten(installation):
+    for command, said in [(['jobmanager.sh', 'start', '-Dbogus.key=1'], "unknown configuration key 'bogus.key'"),
+                          (['taskmanager.sh', 'start', '-D'], 'expected -D KEY=VALUE'),
+                          (['standalone-job.sh', 'start', 'no.sql'], "cannot open 'no.sql'")]:
+        done = script(installation, *command)
+        assert done.returncode == 1 and said in done.stderr, done.stdout + done.stderr
+    assert not [path for path in (installation.folder / 'pid').glob('*.pid')]
+    (installation.folder / 'conf/masters').write_text('# nobody\n')
+    done = script(installation, 'start-cluster.sh')
+    assert done.returncode == 1 and 'conf/masters names no host' in done.stderr and not installation.processes()
+
+
+def test_the_name_that_people_type(installation):
+    for arguments, said in [([], 'Please specify an action.'), (['what'], '"what" is not a valid action.')]:
+        done = script(installation, 'flink', *arguments)
+        assert done.returncode == 1 and said in done.stdout, done.stdout
+    done = script(installation, 'flink', '-v')
+    assert done.returncode == 0 and re.fullmatch(r'Version: \d+\.\d+\.\d+, Commit ID: \S+\n', done.stdout), done.stdout
+    for name in ['yarn-session.sh', 'kubernetes-session.sh', 'historyserver.sh', 'sql-gateway.sh']:
+        done = script(installation, name)
+        assert done.returncode == 1 and 'is not implemented' in done.stderr
