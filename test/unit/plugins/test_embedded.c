@@ -257,6 +257,22 @@ static void who_writes_over_a_deleted_record_leaves_no_directory(void **state)
     remove_root();
 }
 
+/* A leader is killed while it writes, and the next one deletes the record within the same second. */
+static void what_a_dead_writer_left_goes_with_the_record(void **state)
+{
+    new_root();
+    char path[700];
+    assert_int_equal(write_record(0, "a"), WEIR_HA_OK);
+    snprintf(path, sizeof path, "%s/.tmp-1-1", record());
+    int descriptor = open(path, O_WRONLY | O_CREAT, 0644);
+    assert_true(descriptor >= 0);
+    close(descriptor);
+    struct weir_error error = { 0 };
+    assert_int_equal(embedded_record_delete(record(), 1, &error), WEIR_HA_OK);
+    assert_int_not_equal(access(record(), F_OK), 0);
+    remove_root();
+}
+
 static void what_a_dead_creator_left_is_removed_by_a_late_reader(void **state)
 {
     new_root();
@@ -602,6 +618,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(half_deleted_is_absent),
         cmocka_unit_test(half_deleted_is_removed_by_the_next_reader),
         cmocka_unit_test(who_writes_over_a_deleted_record_leaves_no_directory),
+        cmocka_unit_test(what_a_dead_writer_left_goes_with_the_record),
         cmocka_unit_test(what_a_dead_creator_left_is_removed_by_a_late_reader),
         cmocka_unit_test(several_are_written_with_one_file),
         cmocka_unit_test(of_several_each_wins_or_loses_alone),
