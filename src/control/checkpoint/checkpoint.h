@@ -187,6 +187,22 @@ void weir_checkpoint_leftovers(
 uint64_t weir_checkpoint_sink_files_from(
     const struct weir_checkpoint_coordinator *c, const Weir__JobResult *result);
 
+/* H10, for who looks: what this job has given up and what is not deleted yet. listed: all files of its
+ * folder. Texts are constant, borrowed from the coordinator or from listed. Returns how many were written to
+ * ret. */
+struct weir_checkpoint_garbage {
+    const char *path;
+    uint64_t bytes; /* 0: not known */
+    const char *why;
+};
+const char *weir_checkpoint_folder(const struct weir_checkpoint_coordinator *c, struct weir_arena *arena);
+uint32_t weir_checkpoint_garbage(const struct weir_checkpoint_coordinator *c,
+    const struct weir_blob_event *listed, struct weir_checkpoint_garbage *ret, uint32_t capacity,
+    bool *ret_cut, struct weir_arena *scratch);
+/* The same goes now, not with the next sweep. */
+void weir_checkpoint_collect(struct weir_checkpoint_coordinator *c, const struct weir_blob_event *listed,
+    int64_t now_us, int64_t wall_us, struct weir_effects *effects);
+
 struct weir_checkpoint_statistics {
     uint64_t triggered, completed, failed, aborted, in_progress;
     uint64_t last_completed_id, last_bytes_full, last_bytes_written;

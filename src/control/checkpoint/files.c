@@ -230,6 +230,8 @@ void checkpoint__sweep_want(struct weir_checkpoint_coordinator *c)
 void checkpoint__sweep_aside(struct weir_checkpoint_coordinator *c, const char *directory)
 {
     if (c->aside_count == CHECKPOINT_ASIDES_MAX || WEIR_PLANTED(checkpoint_never_swept)) return;
+    for (uint32_t i = 0; i < c->aside_count; i++)
+        if (strcmp(c->asides[i].path, directory) == 0) return;
     uint32_t bytes = (uint32_t)strlen(directory) + 1;
     char *path = weir_memory_allocate(c->memory, bytes);
     memcpy(path, directory, bytes);
@@ -248,7 +250,8 @@ static void aside_swept(
     if (!aside) return;
     aside->in_flight = false;
     bool failed = event->blob.outcome == WEIR_BLOB_ERROR;
-    aside->at_us = c->now_us + (failed ? CHECKPOINT_SWEEP_FIRST_US : CHECKPOINT_SWEEP_INTERVAL_US);
+    int64_t pause_us = c->clean == CLEAN_NONE ? CHECKPOINT_SWEEP_INTERVAL_US : 0;
+    aside->at_us = c->now_us + (failed ? CHECKPOINT_SWEEP_FIRST_US : pause_us);
     if (failed) return;
     for (uint32_t i = 0; i < event->blob.name_count; i++) checkpoint__delete(c, event->blob.names[i]);
     if (--aside->passes_left) return;
@@ -291,8 +294,10 @@ void checkpoint__clean_start(struct weir_checkpoint_coordinator *c, struct weir_
     c->sweep_at_us = c->now_us;
     c->sweep_in_flight = false; /* an answer to an older one is not waited for */
     c->sweep_number++;
+    const Weir__JobRecord *record = c->record->confirmed;
+    for (size_t i = 0; i < record->n_given_up; i++) checkpoint__sweep_aside(c, record->given_up[i]);
     for (uint32_t i = 0; i < c->aside_count; i++) {
-        c->asides[i].passes_left = 1;
+        c->asides[i].passes_left = c->asides[i].in_flight ? 2 : 1; /* an older look does not count */
         c->asides[i].at_us = c->now_us;
     }
 }
@@ -421,4 +426,62 @@ void checkpoint__files_free(struct weir_checkpoint_coordinator *c)
         weir_memory_release(c->memory, c->deleting[i].path, c->deleting[i].bytes);
     for (uint32_t i = 0; i < c->aside_count; i++)
         weir_memory_release(c->memory, c->asides[i].path, c->asides[i].bytes);
+}
+
+/* ---------------------------------------------------------------- what weir_checkpoint_garbage() tells */
+
+static void mark_deletions(
+    const struct weir_checkpoint_coordinator *c, struct text_set *set, struct weir_arena *arena)
+{
+    checkpoint__set_init(set, arena, c->deletion_count + CHECKPOINT_DELETIONS_IN_FLIGHT_MAX);
+    for (uint32_t i = 0; i < c->deletion_count; i++) checkpoint__set_add(set, c->deletions[i]);
+    for (uint32_t i = 0; i < CHECKPOINT_DELETIONS_IN_FLIGHT_MAX; i++)
+        if (c->deleting[i].path) checkpoint__set_add(set, c->deleting[i].path);
+}
+
+const char *weir_checkpoint_folder(const struct weir_checkpoint_coordinator *c, struct weir_arena *arena)
+{
+    return checkpoint__job_directory(c, arena);
+}
+
+uint32_t weir_checkpoint_garbage(const struct weir_checkpoint_coordinator *c,
+    const struct weir_blob_event *listed, struct weir_checkpoint_garbage *ret, uint32_t capacity,
+    bool *ret_cut, struct weir_arena *scratch)
+{
+    struct text_set reached, leaving;
+    const char *directory = checkpoint__job_directory(c, scratch);
+    uint32_t count = 0;
+    *ret_cut = !may_collect(c); /* what is reached is not known yet */
+    checkpoint__mark_all(c, &reached, scratch);
+    mark_deletions(c, &leaving, scratch);
+    for (uint32_t i = 0; i < listed->name_count; i++) {
+        const char *path = listed->names[i], *why = "of a running job, being deleted";
+        if (!checkpoint__set_has(&leaving, path)) {
+            if (!may_collect(c) || checkpoint__set_has(&reached, path) || !may_go(c, directory, path))
+                continue;
+            why = "of a checkpoint of a running job that came to nothing or is not needed any more";
+        }
+        *ret_cut |= count == capacity;
+        if (count == capacity) return count;
+        uint64_t bytes = listed->size_bytes ? (uint64_t)WEIR_MAX(listed->size_bytes[i], (int64_t)0) : 0;
+        ret[count++] = (struct weir_checkpoint_garbage){ .path = path, .bytes = bytes, .why = why };
+    }
+    for (uint32_t i = 0; i < c->aside_count && count < capacity; i++)
+        ret[count++] = (struct weir_checkpoint_garbage){ .path = c->asides[i].path,
+            .why = "folder of a savepoint of a running job that came to nothing, being emptied" };
+    return count;
+}
+
+void weir_checkpoint_collect(struct weir_checkpoint_coordinator *c, const struct weir_blob_event *listed,
+    int64_t now_us, int64_t wall_us, struct weir_effects *effects)
+{
+    checkpoint__enter(c, now_us, wall_us);
+    struct text_set leaving;
+    mark_deletions(c, &leaving, effects->arena);
+    const char **names = WEIR_ARENA_ARRAY(effects->arena, const char *, listed->name_count + 1);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < listed->name_count; i++)
+        if (!checkpoint__set_has(&leaving, listed->names[i])) names[count++] = listed->names[i];
+    if (may_collect(c)) checkpoint__collect(c, names, count, effects);
+    checkpoint__leave(c, effects);
 }

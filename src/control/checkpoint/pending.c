@@ -728,7 +728,7 @@ void checkpoint__abort(struct weir_checkpoint_coordinator *c, struct checkpoint_
         p->kind == WEIR__CHECKPOINT_KIND__SAVEPOINT || p->kind == WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT;
     bool triggered = p->state != PENDING_RESERVED;
     checkpoint__pending_free(c, p);
-    if (triggered && aside) checkpoint__sweep_aside(c, directory);
+    if (triggered && aside) checkpoint__folder_given_up(c, directory);
     if (triggered && !aside) checkpoint__sweep_want(c);
 }
 

@@ -85,24 +85,50 @@ static void request_add(struct weir_checkpoint_coordinator *c, const uint8_t req
     snprintf(added->directory, sizeof added->directory, "%s", directory);
 }
 
-/* A takeover goes on with what was promised; what a try of the older leader has left goes. */
+/* Whoever empties it may die over that, and what was on its way to it arrives late: until the job has ended
+ * each leader looks there, and once more at the end. The next write takes it along; that is soon enough, for
+ * the one that makes the record forget the try is a write, too. */
+void checkpoint__folder_given_up(struct weir_checkpoint_coordinator *c, const char *directory)
+{
+    Weir__JobRecord *wanted = c->record->wanted;
+    struct weir_arena *arena = weir_record_arena(c->record);
+    checkpoint__sweep_aside(c, directory);
+    size_t first = wanted->n_given_up, bytes = strlen(directory);
+    for (size_t i = 0; i < wanted->n_given_up; i++)
+        if (strcmp(wanted->given_up[i], directory) == 0) return;
+    while (first > 0 && wanted->n_given_up - first < CHECKPOINT_FOLDERS_MAX - 1) {
+        bytes += strlen(wanted->given_up[first - 1]);
+        if (bytes > CHECKPOINT_FOLDERS_BYTES_MAX) break;
+        first--;
+    }
+    size_t kept = wanted->n_given_up - first;
+    char **folders = WEIR_ARENA_ARRAY(arena, char *, kept + 1);
+    if (kept) memcpy(folders, wanted->given_up + first, sizeof *folders * kept);
+    folders[kept] = weir_arena_string(arena, directory);
+    wanted->given_up = folders;
+    wanted->n_given_up = kept + 1;
+}
+
+/* A takeover goes on with what was promised; what tries of older leaders have left goes. */
 void checkpoint__requests_found(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
 {
     const Weir__JobRecord *record = c->record->confirmed;
+    for (size_t i = 0; i < record->n_given_up; i++) checkpoint__sweep_aside(c, record->given_up[i]);
     for (size_t i = 0; i < record->n_savepoints; i++) {
         const Weir__SavepointRequest *entry = record->savepoints[i];
-        if (entry->state != WEIR__SAVEPOINT_STATE__SAVEPOINT_IN_PROGRESS || entry->request.len != 16)
-            continue;
-        if (entry->checkpoint && entry->path && entry->path[0])
-            checkpoint__sweep_aside(
+        if (entry->state == WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED || entry->request.len != 16) continue;
+        if (entry->checkpoint && entry->path &&
+            entry->path[0]) /* a job that ends fails what is in progress */
+            checkpoint__folder_given_up(
                 c, checkpoint__savepoint_directory(c, effects->arena, entry->path, entry->checkpoint));
-        request_add(c, entry->request.data, entry->path, effects);
+        if (entry->state == WEIR__SAVEPOINT_STATE__SAVEPOINT_IN_PROGRESS)
+            request_add(c, entry->request.data, entry->path, effects);
     }
     const Weir__Target *target = record->target;
-    if (!target || target->kind != WEIR__TARGET_KIND__TARGET_STOP || !target->checkpoint) return;
+    if (!target || !target->checkpoint) return; /* of a STOP, which a CANCEL may have taken the place of */
     const char *parent = target->path && target->path[0] ? target->path : c->settings->savepoint_directory;
     if (parent && !checkpoint__completed_find(c, target->checkpoint))
-        checkpoint__sweep_aside(
+        checkpoint__folder_given_up(
             c, checkpoint__savepoint_directory(c, effects->arena, parent, target->checkpoint));
 }
 

@@ -57,7 +57,9 @@ static void cancel(struct weir_jobmaster *jm, weir_node from, uint64_t request, 
      * next leader knows nothing of it. */
     if (target->kind != WEIR__TARGET_KIND__TARGET_CANCEL && jm->end < END_WRITING &&
         !jobmaster__only_commit(jm)) {
-        new_target(jm, WEIR__TARGET_KIND__TARGET_CANCEL);
+        Weir__Target *cancel_target = new_target(jm, WEIR__TARGET_KIND__TARGET_CANCEL);
+        cancel_target->checkpoint = target->checkpoint; /* where a stop's savepoint was being written */
+        cancel_target->path = target->path;
         jobmaster__record_changed(jm, effects);
     }
     requests__answer_later(

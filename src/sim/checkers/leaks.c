@@ -10,9 +10,13 @@ struct state {
     char reason[256];
 };
 
-/* Of two jobs that write to one folder each has its own files. */
+/* Of two jobs that write to one folder each has its own files. "/savepoints/savepoint-<job's first
+ * digits>-..." */
 static bool is_of(const char *path, const struct weir_sim_facts_job *job)
 {
+    static const char savepoint[] = "/savepoints/savepoint-";
+    if (strncmp(path, savepoint, sizeof savepoint - 1) == 0)
+        return strncmp(path + sizeof savepoint - 1, job->hex, 6) == 0;
     const char *name = strncmp(path, "/sink/", 6) == 0 ? strrchr(path, '/') : path;
     return strstr(name, job->hex) != NULL;
 }
@@ -51,7 +55,8 @@ static bool may_stay(const char *path, const struct weir_sim_facts_job *job)
     bool unread = job->damaged && job->result != WEIR__JOB_STATE__JOB_FINISHED; /* H9: all is kept */
     if (strncmp(path, "/sink/", 6) == 0)                                        /* committed: visible */
         return unread || name[1] != '.' || job->haunted || is_kept_by_something(name + 1, job);
-    if (strncmp(path, "/savepoints", 11) == 0) return true;
+    if (strncmp(path, "/savepoints", 11) == 0)
+        return unread || savepoint_needs(path, job) || job->haunted || job->came_back;
     if (strncmp(path, "/checkpoints/", 13) == 0)
         return (job->job && job->result != WEIR__JOB_STATE__JOB_FINISHED) || /* retention is the user's */
                job->haunted || savepoint_needs(path, job) || job->came_back;

@@ -154,6 +154,44 @@ static void a_new_leader_goes_on_with_a_savepoint_that_was_promised(void **state
     assert_int_equal(world_record(w)->savepoints[0]->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED);
 }
 
+/* What an older leader or a task has sent late arrives when the next leader has looked, and when the record
+ * names the next try: folders that were given up are looked at until the job has ended. */
+static void what_comes_late_to_a_try_that_was_given_up_goes(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    savepoint(w, "mine");
+    const Weir__TriggerCheckpoint *trigger = triggered(w);
+    const char *late = weir_arena_format(&w->arena, "%s/late", trigger->directory);
+    const char *folder = weir_arena_string(&w->arena, trigger->directory);
+    world_takeover(w); /* it begins the next try */
+    const Weir__JobRecord *record = world_record(w);
+    assert_int_equal(record->n_given_up, 1);
+    assert_string_equal(record->given_up[0], folder);
+    trigger = triggered(w);
+    assert_string_not_equal(trigger->directory, folder);
+    world_put(w, late, "x", 1);
+    world_takeover(w);
+    world_advance(w, 1);
+    assert_false(world_has(w, late));
+    assert_int_equal(world_record(w)->n_given_up, 2);
+    trigger = triggered(w);
+    const char *kept = weir_arena_format(&w->arena, "%s/part-0", trigger->directory);
+    for (uint32_t i = 0; i < 4; i++) acknowledge_in(w, i, trigger->directory, trigger->checkpoint);
+    assert_int_equal(world_record(w)->savepoints[0]->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED);
+    assert_int_equal(world_record(w)->n_given_up, 2); /* what is complete is not among them */
+    world_advance(w, 200 * SECOND);
+    world_put(w, late, "x", 1);
+    for (uint32_t i = 0;
+         i < 100 && !weir_checkpoint_clean(w->c, WEIR__JOB_STATE__JOB_FINISHED, w->now_us, &w->effects);
+         i++) {
+        carry_out(w);
+        world_advance(w, SECOND);
+    }
+    assert_false(world_has(w, late));
+    assert_true(world_has(w, kept));
+}
+
 static void a_stop_ends_with_its_savepoint_committed(void **state)
 {
     struct world *w = *state;
@@ -346,6 +384,7 @@ int main(void)
         TEST(a_savepoint_without_a_directory_is_refused_by_name),
         TEST(a_savepoint_is_tried_thrice_and_its_remains_go),
         TEST(a_new_leader_goes_on_with_a_savepoint_that_was_promised),
+        TEST(what_comes_late_to_a_try_that_was_given_up_goes),
         TEST(a_stop_ends_with_its_savepoint_committed),
         TEST(a_stop_that_fails_resumes_the_sources_and_takes_a_new_id),
         TEST(the_last_word_to_suspended_sources_is_repeated),
