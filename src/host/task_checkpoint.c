@@ -2,6 +2,8 @@
 #include "host/task_runtime_internal.h"
 #include "os/clock.h"
 #include "os/log.h"
+#include "os/process.h"
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -73,7 +75,7 @@ static void keep_copies(const struct snapshot_write *write)
             weir_log(WEIR_LOG_WARN, "weir.local_recovery", "No local copy is kept: %s", error.message);
 }
 
-static void write_on_pool(void *argument)
+static void write_files(void *argument)
 {
     struct snapshot_write *write = argument;
     struct host_task *task = write->task;
@@ -92,6 +94,28 @@ static void write_on_pool(void *argument)
     if (!write->code) keep_copies(write);
     /* Nobody will name what could not be written; a directory that others have written into stays. */
     if (write->code && !write->finished) (void)fs->remove(fs, write->directory, false, NULL);
+}
+
+/* Of the pool's threads, so that half of them are there for what somebody waits for: restoring, final
+ * snapshots, savepoints, first checkpoints. */
+enum { YIELDING_MAX = 2, YIELDING_BYTES_MIN = 1 << 20 };
+
+/* The next checkpoint of a large state, of which little has changed: it should cost those that compute little
+ * rather than be there at once. */
+static bool may_yield(const struct snapshot_write *write)
+{
+    return write->base && !write->finished && !write->savepoint &&
+           write->base->manifest.bytes_total >= YIELDING_BYTES_MIN;
+}
+
+static void write_on_pool(void *argument)
+{
+    static _Atomic uint32_t yielding;
+    if (may_yield(argument) && atomic_fetch_add(&yielding, 1) < YIELDING_MAX)
+        weir_os_run_yielding(write_files, argument);
+    else
+        write_files(argument);
+    if (may_yield(argument)) atomic_fetch_sub(&yielding, 1);
 }
 
 /* So that a JobManager sends the subtask back to where they are. */

@@ -2,12 +2,14 @@
 #include "os/process.h"
 #include "base/assert.h"
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static _Atomic int stop_signal;
@@ -88,4 +90,33 @@ unsigned weir_os_processors(void)
     if (sched_getaffinity(0, sizeof set, &set)) return 1;
     int count = CPU_COUNT(&set);
     return count > 0 ? (unsigned)count : 1;
+}
+
+/* --- work that gives way --- */
+
+enum { YIELDING_NICE = 10 }; /* a tenth of the weight of 0 */
+
+struct yielding {
+    void (*work)(void *);
+    void *argument;
+};
+
+static void *run_yielding(void *argument)
+{
+    const struct yielding *yielding = argument;
+    int nice = getpriority(PRIO_PROCESS, 0);
+    /* On Linux the calling thread's alone. Refused: it runs as the others do. */
+    (void)setpriority(PRIO_PROCESS, 0, nice + YIELDING_NICE);
+    yielding->work(yielding->argument);
+    return NULL;
+}
+
+void weir_os_run_yielding(void (*work)(void *), void *argument)
+{
+    struct yielding yielding = { .work = work, .argument = argument };
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, run_yielding, &yielding))
+        work(argument);
+    else
+        pthread_join(thread, NULL);
 }

@@ -1,6 +1,6 @@
 /*
  * What a process sets up once at its start: what a failed assertion prints, and what signals do.
- * @thread main, before others are started; the two queries from any thread.
+ * @thread main, before others are started; what says so from any thread.
  */
 #ifndef WEIR_OS_PROCESS_H
 #define WEIR_OS_PROCESS_H
@@ -22,5 +22,12 @@ int weir_os_stop_signal(void);     /* the signal's number, 0 before there was on
 int weir_os_stop_descriptor(void); /* readable once stopping was asked for: for poll(); -1 before install */
 void weir_os_stop_clear(void);     /* a prompt goes on after a statement was interrupted */
 unsigned weir_os_processors(void); /* how many this process may use, at least 1 */
+
+/*
+ * Runs work on a thread of its own that gives way to the process's others where processors are scarce, and
+ * waits for its end. It gets a tenth of what another one gets there, never nothing. Where there can be no
+ * such thread the caller's own does the work. @thread any
+ */
+void weir_os_run_yielding(void (*work)(void *), void *argument);
 
 #endif

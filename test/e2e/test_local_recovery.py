@@ -16,10 +16,10 @@ SCRIPT = """
 SET 'parallelism.default' = '2';
 SET 'execution.checkpointing.interval' = '{interval}';
 SET 'execution.checkpointing.snapshot-compression' = '{compression}';
-CREATE TABLE numbers (id BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '5000',
+CREATE TABLE numbers (id BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '{rate}',
       'fields.id.kind' = 'sequence', 'fields.id.start' = '0', 'fields.id.end' = '100000000');
 CREATE TABLE counted (k BIGINT, n BIGINT) WITH ('connector' = 'blackhole');
-INSERT INTO counted SELECT MOD(id, 1000), COUNT(*) FROM numbers GROUP BY MOD(id, 1000);
+INSERT INTO counted SELECT MOD(id, {keys}), COUNT(*) FROM numbers GROUP BY MOD(id, {keys});
 """
 RESTORED = re.compile(r'restored checkpoint ([0-9]+): ([0-9]+) bytes from local copies, ([0-9]+) from storage; '
                       r'([0-9]+) copies refused; in [0-9]+ ms')
@@ -44,8 +44,8 @@ def start(tmp_path):
             process.kill()
 
 
-def run(cluster, interval='200 ms', compression='false'):
-    job = cluster.submit(SCRIPT.format(interval=interval, compression=compression))
+def run(cluster, interval='200 ms', compression='false', rate=5000, keys=1000):
+    job = cluster.submit(SCRIPT.format(interval=interval, compression=compression, rate=rate, keys=keys))
     cluster.wait('checkpoints', lambda: completed(cluster, job) > 3, weir_module.WAIT_SECONDS)
     return job
 
@@ -99,6 +99,22 @@ def test_a_new_process_on_the_host_restores_from_local_copies(start):
     local_now, storage, refused = restored(cluster)
     assert local_now > local and storage == 0 and refused == 0
     cluster.wait('the take-over', lambda: "Took over the local snapshots of 'tm2'" in dead.text())
+
+
+def test_a_large_state_whose_later_checkpoints_give_way(start):
+    cluster = start('-Dstate.backend.local-recovery=true')
+    keys = 100000
+    job = run(cluster, rate=400000, keys=keys)
+
+    def newest():
+        return cluster.get(f'/jobs/{job}/checkpoints')['latest']['completed']
+
+    cluster.wait('all keys', lambda: newest()['state_size'] > keys * 24, weir_module.WAIT_SECONDS)
+    id = completed(cluster, job)
+    cluster.wait('later ones', lambda: completed(cluster, job) > id + 3, weir_module.WAIT_SECONDS)
+    kill_and_wait(cluster, job, cluster.taskmanagers[0])
+    local, storage, refused = restored(cluster)
+    assert local > keys * 24 and storage == 0 and refused == 0
 
 
 def test_compressed_snapshots_are_smaller_and_restored(start):

@@ -6,9 +6,11 @@
 #include "support/cmocka_all.h"
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -263,6 +265,27 @@ static void stop_signals_are_told(void **state)
     assert_int_equal(WEXITSTATUS(status), 128 + SIGTERM);
 }
 
+struct yielded {
+    pthread_t thread;
+    int nice;
+};
+
+static void note_thread(void *argument)
+{
+    struct yielded *yielded = argument;
+    *yielded = (struct yielded){ pthread_self(), getpriority(PRIO_PROCESS, 0) };
+}
+
+static void yielding_work_is_nicer_and_waited_for(void **state)
+{
+    struct yielded yielded = { 0 };
+    int nice = getpriority(PRIO_PROCESS, 0);
+    weir_os_run_yielding(note_thread, &yielded);
+    assert_int_equal(yielded.nice, nice + 10 > 19 ? 19 : nice + 10);
+    assert_false(pthread_equal(yielded.thread, pthread_self()));
+    assert_int_equal(getpriority(PRIO_PROCESS, 0), nice); /* nobody else is */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,6 +299,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_log_event_is_one_line, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(a_long_event_is_cut, folder_make, folder_remove),
         cmocka_unit_test(stop_signals_are_told),
+        cmocka_unit_test(yielding_work_is_nicer_and_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
