@@ -1,5 +1,6 @@
 """A real Weir cluster on loopback: processes that this file starts, kills and starts again, and nothing else."""
 
+import http.client
 import json
 import os
 import re
@@ -19,6 +20,7 @@ class Process:
         self.environment = {}  # beside the test's own
         self.popen = None
         self.starts = 0
+        self.said_before = 0  # bytes of its log that are of earlier lives
 
     @property
     def log(self):
@@ -27,6 +29,7 @@ class Process:
     def start(self):
         assert self.popen is None
         self.starts += 1
+        self.said_before = self.log.stat().st_size if self.log.exists() else 0
         out = open(self.cluster.directory / f"{self.name}.out", "ab")
         log = open(self.log, "ab")
         self.popen = subprocess.Popen(
@@ -73,9 +76,12 @@ class Process:
     def text(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
+    def text_of_this_life(self):
+        return self.log.read_bytes()[self.said_before:].decode(errors="replace") if self.log.exists() else ""
+
     def rest(self):
-        """host:port of its REST endpoint, as its log says."""
-        found = re.findall(r"REST endpoint (?:on|listens on|at) (?:http://)?([0-9.]+:[0-9]+)", self.text())
+        """host:port of its REST endpoint, as its log says; what it had before it was started anew may be another's by now."""
+        found = re.findall(r"REST endpoint (?:on|listens on|at) (?:http://)?([0-9.]+:[0-9]+)[^0-9]", self.text_of_this_life())
         return found[-1] if found else None
 
 
@@ -115,7 +121,7 @@ class Cluster:
             try:
                 with urllib.request.urlopen(f"http://{address}{path}", timeout=timeout) as answer:
                     return json.load(answer)
-            except OSError as error:
+            except (OSError, http.client.HTTPException, ValueError) as error:  # it may die in the middle of its answer
                 last = error
         raise ConnectionError(f"no JobManager answers {path}: {last}")
 
@@ -126,25 +132,28 @@ class Cluster:
         return ",".join(filter(None, (p.rest() for p in alive)))
 
     def leader(self):
-        """The JobManager whose log says last that it leads."""
+        """The JobManager whose log says last that it leads; who is deposed says of another that it does."""
         newest, who = -1, None
         for process in self.jobmanagers:
-            for epoch in re.findall(r"leads with epoch ([0-9]+)", process.text()):
+            for epoch in re.findall(r"(?:- |\")leads with epoch ([0-9]+)[^0-9]", process.text()):
                 if int(epoch) > newest:
                     newest, who = int(epoch), process
         return who, newest
 
     def wait(self, what, condition, timeout=30.0):
+        """The time limits a hang, and judges nothing: it is looked once more when it is over."""
         deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
+        while True:
+            last = time.monotonic() >= deadline
             try:
                 value = condition()
                 if value:
                     return value
             except ConnectionError:
                 pass
+            if last:
+                raise TimeoutError(f"{what}: not within {timeout} s")
             time.sleep(0.01)
-        raise TimeoutError(f"{what}: not within {timeout} s")
 
     def submit(self, script, *arguments):
         """Runs a SQL script as a detached job; returns its id."""

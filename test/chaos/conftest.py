@@ -2,6 +2,7 @@
 
     pytest test/chaos --shard N/M     a part, for runs side by side: the first two have what needs ZooKeeper,
                                       for each part that does starts a quorum
+    pytest test/chaos --every-row     also what only the long form runs, but with the waits of the short one
 """
 
 import sys
@@ -20,15 +21,17 @@ outcomes = {}
 
 def pytest_addoption(parser):
     parser.addoption("--shard", default="1/1", help="N/M: the Nth of M parts")
+    parser.addoption("--every-row", action="store_true", help="rows of the long form, too, with the waits of the short one")
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "long: only with WEIR_CHAOS_LONG=1")
+    config.addinivalue_line("markers", "long: only with WEIR_CHAOS_LONG=1 or --every-row")
 
 
 def pytest_collection_modifyitems(config, items):
     number, count = (int(word) for word in config.getoption("--shard").split("/"))
-    run = [item for item in items if scenarios.LONG or not item.get_closest_marker("long")]
+    every = scenarios.LONG or config.getoption("--every-row")
+    run = [item for item in items if every or not item.get_closest_marker("long")]
     over_zookeeper = [item for item in run if "servers" in item.fixturenames or "zookeeper" in item.name]
     others = [item for item in run if item not in over_zookeeper]
     if count < 3:

@@ -150,8 +150,8 @@ def test_G4_the_leader_is_stopped_and_woken(start, point, side):
     run(scenario)
     meet(scenario, victim)
     scenario.wait("another leader", lambda: scenario.leader() is not victim and scenario.leads())
-    newest = scenario.completed() if scenario.state() == "RUNNING" else None
-    if newest is not None:
+    if scenario.state() == "RUNNING":
+        newest = scenario.completed()
         scenario.wait("its checkpoints", lambda: scenario.completed() > newest or scenario.state() in ENDED)
     heal(victim)
     scenario.finish()

@@ -11,6 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Nobody loses it by accident, on a loaded machine. */
+#define SESSION_MS "5000"
+
 static uint32_t passed, failed;
 
 static void heal(struct world *world)
@@ -64,10 +67,10 @@ static void run_driver(const struct weir_ha_driver *driver, const char *director
         world.options[world.option_count++] =
             (struct weir_option_value){ "high-availability.zookeeper.quorum", world.quorum };
         world.options[world.option_count++] =
-            (struct weir_option_value){ "high-availability.zookeeper.client.session-timeout", "1500" };
+            (struct weir_option_value){ "high-availability.zookeeper.client.session-timeout", SESSION_MS };
     } else {
         world.options[world.option_count++] =
-            (struct weir_option_value){ "high-availability.embedded.lease", "1500" };
+            (struct weir_option_value){ "high-availability.embedded.lease", SESSION_MS };
     }
     for (uint32_t i = 0; i < contract_case_count; i++) run_case(&world, &contract_cases[i], wanted);
     for (uint32_t i = 0; i < fault_case_count; i++) run_case(&world, &fault_cases[i], wanted);

@@ -271,16 +271,20 @@ static bool is_gone(struct world *world, struct client *client, const char *key,
 static void the_entry_of_a_killed_process_goes_and_its_death_is_told(struct world *world)
 {
     struct client *client = client_open(world);
-    int process = holder_start(world, "candidates/victim", "its value");
     client->driver->watch(client->session, "candidates/victim");
-    const struct answer *answer = ask_one(world, client, WEIR_HA_LIST, "candidates", 0, NULL);
+    const struct answer *answer = ask_one(world, client, WEIR_HA_READ, "candidates/victim", 0, NULL);
+    EXPECT_OUTCOME(answer, WEIR_HA_OK);
+    int process = holder_start(world, "candidates/victim", "its value");
+    EXPECT(await_change(world, client, "candidates/victim", HANG_SECONDS));
+    client->driver->watch(client->session, "candidates/victim");
+    answer = ask_one(world, client, WEIR_HA_LIST, "candidates", 0, NULL);
     EXPECT(answer->entry_count == 1 && listed(answer, "candidates/victim", "its value"));
-    world_run(world, 0.3);
+    client->change_count = 0;
     holder_kill(process);
-    EXPECT(world_until(world, 2, told_of_death, client, "candidates/victim"));
+    EXPECT(world_until(world, HANG_SECONDS, told_of_death, client, "candidates/victim"));
     EXPECT(client->died_length == strlen("its value") && memcmp(client->died_value, "its value", 9) == 0);
-    EXPECT(is_gone(world, client, "candidates/victim", 30));
-    EXPECT(await_change(world, client, "candidates/victim", 30));
+    EXPECT(is_gone(world, client, "candidates/victim", HANG_SECONDS));
+    EXPECT(await_change(world, client, "candidates/victim", HANG_SECONDS));
 }
 
 static void a_watch_tells_of_coming_changing_and_going(struct world *world)
@@ -291,7 +295,6 @@ static void a_watch_tells_of_coming_changing_and_going(struct world *world)
         watcher->driver->watch(watcher->session, "leader");
         /* What a read behind the watch does not show is told. */
         (void)ask_one(world, watcher, WEIR_HA_READ, "leader", 0, NULL);
-        world_run(world, 0.25); /* a driver without a server may need a moment to set it */
         watcher->change_count = 0;
         enum weir_ha_outcome outcome;
         uint64_t version = round ? nth(world, writer, "leader", round) : 0;
@@ -302,7 +305,7 @@ static void a_watch_tells_of_coming_changing_and_going(struct world *world)
         else
             outcome = ask_one(world, writer, WEIR_HA_SET, "leader", version, "b")->outcome;
         EXPECT(outcome == WEIR_HA_OK);
-        EXPECT(await_change(world, watcher, "leader", 5));
+        EXPECT(await_change(world, watcher, "leader", HANG_SECONDS));
     }
     EXPECT(!watcher->called_inside);
 }
@@ -408,10 +411,10 @@ static void a_loop_that_hangs_loses_its_session(struct world *world)
     struct client *owner = client_open(world), *other = client_open(world);
     EXPECT_OUTCOME(ask_one(world, owner, WEIR_HA_CREATE_EPHEMERAL, "candidates/a", 0, "x"), WEIR_HA_OK);
     owner->silent = true;
-    EXPECT(is_gone(world, other, "candidates/a", 30));
+    EXPECT(is_gone(world, other, "candidates/a", HANG_SECONDS));
     owner->state_count = 0;
     owner->silent = false;
-    EXPECT(await_state(world, owner, WEIR_HA_CONNECTED, 30));
+    EXPECT(await_state(world, owner, WEIR_HA_CONNECTED, HANG_SECONDS));
     bool lost = false;
     for (uint32_t i = 0; i < owner->state_count; i++) lost = lost || owner->states[i] == WEIR_HA_LOST;
     EXPECT(lost);

@@ -33,7 +33,7 @@ static struct client *open_at(struct world *world, uint32_t server)
     struct weir_option_value quorum = { PREFIX "quorum", address_of(world, server, address) };
     struct weir_error error = { 0 };
     struct client *client = client_open_with(world, &quorum, 1, &error);
-    return client && await_state(world, client, WEIR_HA_CONNECTED, 30) ? client : NULL;
+    return client && await_state(world, client, WEIR_HA_CONNECTED, HANG_SECONDS) ? client : NULL;
 }
 
 static bool was_in(const struct client *client, enum weir_ha_state state)
@@ -72,12 +72,12 @@ static void a_write_without_an_answer_is_unknown_and_can_be_settled(struct world
     uint64_t writing = submit(client, &set, 1), reading = submit(client, &read, 1);
     enum weir_ha_outcome write = await(world, client, writing)->outcome;
     enum weir_ha_outcome look = await(world, client, reading)->outcome;
-    bool told = await_state(world, client, WEIR_HA_SUSPENDED, 30);
+    bool told = await_state(world, client, WEIR_HA_SUSPENDED, HANG_SECONDS);
     /* Nothing is sent to nobody: that is known. */
     enum weir_ha_outcome refused = ask_one(world, client, WEIR_HA_CREATE, "jobs/2", 0, "x")->outcome;
     all(world, "resume");
     EXPECT(told && write == WEIR_HA_UNKNOWN && look == WEIR_HA_UNAVAILABLE && refused == WEIR_HA_UNAVAILABLE);
-    EXPECT(await_state(world, client, WEIR_HA_CONNECTED, 30));
+    EXPECT(await_state(world, client, WEIR_HA_CONNECTED, HANG_SECONDS));
     enum weir_ha_outcome settled;
     do {
         const struct answer *answer = ask_until_answered(world, client, WEIR_HA_SET, "jobs/1", 1, "settled");
@@ -141,7 +141,7 @@ static void ledger_step(struct client *client, struct ledger *ledger)
 
 static bool write_until(struct world *world, struct client *client, struct ledger *ledger, uint64_t written)
 {
-    int64_t end_ms = weir_clock_monotonic_ms() + 30000;
+    int64_t end_ms = weir_clock_monotonic_ms() + HANG_SECONDS * 1000;
     while (!ledger->wrong && ledger->written < written && weir_clock_monotonic_ms() < end_ms) {
         ledger_step(client, ledger);
         world_turn(world);
@@ -155,7 +155,7 @@ static void no_write_is_lost_or_doubled_through_a_rolling_restart(struct world *
         { PREFIX "client.session-timeout", "45000" } };
     struct weir_error error = { 0 };
     struct client *client = client_open(world), *tolerant = client_open_with(world, tolerate, 2, &error);
-    EXPECT(tolerant && await_state(world, tolerant, WEIR_HA_CONNECTED, 30));
+    EXPECT(tolerant && await_state(world, tolerant, WEIR_HA_CONNECTED, HANG_SECONDS));
     EXPECT_OUTCOME(ask_one(world, client, WEIR_HA_CREATE, "jobs/ledger", 0, "0"), WEIR_HA_OK);
     struct ledger ledger = { .version = 1 };
     EXPECT(write_until(world, client, &ledger, 50));
@@ -187,18 +187,18 @@ static void a_lost_quorum_is_told_and_work_goes_on_when_it_is_back(struct world 
     client->state_count = 0;
     obey(world, "kill", 1);
     obey(world, "kill", 2);
-    EXPECT(await_state(world, client, WEIR_HA_SUSPENDED, 30));
+    EXPECT(await_state(world, client, WEIR_HA_SUSPENDED, HANG_SECONDS));
     EXPECT_OUTCOME(ask_one(world, client, WEIR_HA_SET, "leader", 1, "b"), WEIR_HA_UNAVAILABLE);
     obey(world, "start", 1);
     servers_obey(world, "wait");
-    EXPECT(await_state(world, client, WEIR_HA_CONNECTED, 30));
+    EXPECT(await_state(world, client, WEIR_HA_CONNECTED, HANG_SECONDS));
     enum weir_ha_outcome outcome;
     do {
         outcome = ask_until_answered(world, other, WEIR_HA_SET, "leader", 1, "c")->outcome;
     } while (outcome == WEIR_HA_UNKNOWN);
     EXPECT(outcome == WEIR_HA_OK || outcome == WEIR_HA_CONFLICT);
     /* A watch outlives the break. */
-    EXPECT(await_change(world, client, "leader", 30));
+    EXPECT(await_change(world, client, "leader", HANG_SECONDS));
     const struct answer *answer = ask_until_answered(world, other, WEIR_HA_READ, "candidates/me", 0, NULL);
     EXPECT_OUTCOME(answer, WEIR_HA_OK);
     EXPECT(answer->entries[0].found || was_in(client, WEIR_HA_LOST));
@@ -255,8 +255,8 @@ static void the_chroot_and_the_root_are_part_of_the_path(struct world *world)
     struct weir_error error = { 0 };
     struct client *one = client_open_with(world, below, 2, &error);
     struct client *other = client_open_with(world, &whole, 1, &error), *elsewhere = client_open(world);
-    EXPECT(one && await_state(world, one, WEIR_HA_CONNECTED, 30));
-    EXPECT(other && await_state(world, other, WEIR_HA_CONNECTED, 30));
+    EXPECT(one && await_state(world, one, WEIR_HA_CONNECTED, HANG_SECONDS));
+    EXPECT(other && await_state(world, other, WEIR_HA_CONNECTED, HANG_SECONDS));
     EXPECT_OUTCOME(ask_one(world, one, WEIR_HA_CREATE, "leader", 0, "x"), WEIR_HA_OK);
     EXPECT(value_is(&ask_one(world, other, WEIR_HA_READ, "leader", 0, NULL)->entries[0], "x"));
     EXPECT(!ask_one(world, elsewhere, WEIR_HA_READ, "leader", 0, NULL)->entries[0].found);
@@ -272,9 +272,9 @@ static void what_a_creator_made_is_for_who_has_its_authorization(struct world *w
     struct client *one = client_open_with(world, good, 2, &error),
                   *same = client_open_with(world, good, 2, &error);
     struct client *stranger = client_open_with(world, bad, 2, &error);
-    EXPECT(one && await_state(world, one, WEIR_HA_CONNECTED, 30));
-    EXPECT(same && await_state(world, same, WEIR_HA_CONNECTED, 30));
-    EXPECT(stranger && await_state(world, stranger, WEIR_HA_CONNECTED, 30));
+    EXPECT(one && await_state(world, one, WEIR_HA_CONNECTED, HANG_SECONDS));
+    EXPECT(same && await_state(world, same, WEIR_HA_CONNECTED, HANG_SECONDS));
+    EXPECT(stranger && await_state(world, stranger, WEIR_HA_CONNECTED, HANG_SECONDS));
     EXPECT_OUTCOME(ask_one(world, one, WEIR_HA_CREATE, "leader", 0, "x"), WEIR_HA_OK);
     EXPECT(value_is(&ask_one(world, same, WEIR_HA_READ, "leader", 0, NULL)->entries[0], "x"));
     EXPECT_OUTCOME(ask_one(world, stranger, WEIR_HA_READ, "leader", 0, NULL), WEIR_HA_UNAVAILABLE);
@@ -289,7 +289,7 @@ static void a_name_that_cannot_be_resolved_keeps_nobody_from_the_others(struct w
     struct weir_option_value option = { PREFIX "quorum", quorum };
     struct weir_error error = { 0 };
     struct client *client = client_open_with(world, &option, 1, &error);
-    EXPECT(client && await_state(world, client, WEIR_HA_CONNECTED, 30));
+    EXPECT(client && await_state(world, client, WEIR_HA_CONNECTED, HANG_SECONDS));
     EXPECT_OUTCOME(ask_one(world, client, WEIR_HA_CREATE, "leader", 0, "x"), WEIR_HA_OK);
 }
 

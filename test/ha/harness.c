@@ -15,7 +15,7 @@ extern const struct weir_ha_driver weir_ha_embedded, weir_ha_zookeeper;
 const struct weir_ha_driver *const all_drivers[] = { &weir_ha_embedded, &weir_ha_zookeeper };
 const uint32_t all_driver_count = WEIR_ARRAY_COUNT(all_drivers);
 
-enum { ANSWER_SECONDS_MAX = 60, HOLDER_ARGUMENTS = 5 };
+enum { HOLDER_ARGUMENTS = 5 };
 
 /* --- the host of a driver --- */
 
@@ -119,7 +119,7 @@ struct client *client_open(struct world *world)
         fprintf(stderr, "cannot open %s: %s\n", world->driver->name, error.message);
         abort();
     }
-    if (!await_state(world, client, WEIR_HA_CONNECTED, 30)) {
+    if (!await_state(world, client, WEIR_HA_CONNECTED, HANG_SECONDS)) {
         fprintf(stderr, "%s does not connect\n", world->driver->name);
         abort();
     }
@@ -217,7 +217,7 @@ static bool is_done(struct client *client, const void *argument)
 
 struct answer *await(struct world *world, struct client *client, uint64_t request)
 {
-    if (!world_until(world, ANSWER_SECONDS_MAX, is_done, client, &request)) {
+    if (!world_until(world, HANG_SECONDS, is_done, client, &request)) {
         fprintf(stderr, "a request was never answered\n");
         abort();
     }

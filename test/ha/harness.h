@@ -8,7 +8,14 @@
 #include "spi/high_availability.h"
 #include <pthread.h>
 
-enum { CLIENTS_MAX = 8, REQUESTS_MAX = 512, STATES_MAX = 32, CHANGES_MAX = 4096, SERVERS = 3 };
+enum {
+    CLIENTS_MAX = 8,
+    REQUESTS_MAX = 512,
+    STATES_MAX = 256,
+    CHANGES_MAX = 4096,
+    SERVERS = 3,
+    HANG_SECONDS = 120 /* limits a hang, and judges nothing: servers start slowly on a loaded machine */
+};
 
 struct posted {
     struct posted *next;

@@ -14,32 +14,43 @@ import time
 from pathlib import Path
 
 JAVA_CLASSES = ("zookeeper.jar", "slf4j-log4j12.jar", "log4j-1.2.jar")
-READY_SECONDS_MAX = 30
+READY_SECONDS_MAX = 120  # a hang, not a judgement: one that ends is seen at once, and Java starts slowly on a loaded machine
 
 
 class Missing(Exception):
     """ZooKeeper cannot be started here."""
 
 
-def free_port():
-    """A port of 127.0.0.1 below the ephemeral range, so that no outgoing connection takes it while its server is down."""
+given = set()  # ports of this process
+
+
+def free_port(address="127.0.0.1"):
+    """A port below the ephemeral range, so that no outgoing connection takes it while its server is down; no port is given twice."""
     for _ in range(1000):
         port = 20000 + int.from_bytes(os.urandom(2), "big") % 10000
         with socket.socket() as probe:
             try:
-                probe.bind(("127.0.0.1", port))
-                return port
+                probe.bind((address, port))
             except OSError:
                 continue
+        if (address, port) not in given:
+            given.add((address, port))
+            return port
     raise Missing("no free port")
 
 
+def own_address():
+    """A loopback address that nobody else listens on: whoever looks for free ports at the same time finds those of another."""
+    one, two = os.urandom(2)
+    return f"127.{one % 200 + 50}.{two}.{os.getpid() % 250 + 1}"
+
+
 class Server:
-    def __init__(self, directory, number, ports, quorum, tick_ms, extra, hosts):
+    def __init__(self, directory, number, address, ports, quorum, tick_ms, extra, hosts):
         self.number, self.directory, self.client_port = number, Path(directory) / f"server{number}", ports[0]
         self.host = hosts[number - 1] if hosts else None  # a network.Host of test/chaos; None: this one
-        self.name = self.host.address if hosts else "127.0.0.1"
-        names = {n: hosts[n - 1].address if hosts else "127.0.0.1" for n in quorum}
+        self.name = self.host.address if hosts else address
+        names = {n: hosts[n - 1].address if hosts else address for n in quorum}
         self.popen = None
         data = self.directory / "data"
         data.mkdir(parents=True, exist_ok=True)
@@ -105,8 +116,9 @@ class Servers:
     def __init__(self, directory, count=3, tick_ms=200, extra=(), hosts=None):
         if not Path("/usr/share/java/zookeeper.jar").exists():
             raise Missing("ZooKeeper is not installed (tools/deps.sh installs it)")
-        ports = {n: (free_port(), free_port(), free_port()) for n in range(1, count + 1)}
-        self.servers = [Server(directory, n, ports[n], ports, tick_ms, extra, hosts) for n in ports]
+        address = own_address()
+        ports = {n: (free_port(address), free_port(address), free_port(address)) for n in range(1, count + 1)}
+        self.servers = [Server(directory, n, address, ports[n], ports, tick_ms, extra, hosts) for n in ports]
 
     def __enter__(self):
         try:
