@@ -41,7 +41,21 @@ def test_broken_json(weir, record, part):
     text = failure(weir, table('t', 'id BIGINT', weir.path('in')) + 'SELECT * FROM t;')
     assert 'at byte 27 of ' + weir.path('in') in text and part in text
     rows = weir.rows(table('t', 'id BIGINT', weir.path('in'), json__ignore_parse_errors='true') + 'SELECT * FROM t;')
-    assert rows == ['+I[1]'] * 3 + ['+I[5]']
+    is_json = part == 'field "id"'  # what is none is skipped, a value that is none of its column's becomes NULL
+    assert rows == ['+I[1]'] * 3 + ['+I[null]'] * is_json + ['+I[5]']
+
+
+def test_json_values_that_are_ignored(weir):
+    weir.write('in', '\n'.join((
+        '{"id":1,"r":{"x":"q","y":2},"s":"a\tb"}', '{"id":2,"a":["p",7]}', '{"id":3,"r":5,"a":5,"m":5}', '{"id":4,"m":{"k":"q","l":2}}',
+        '{"id":5,"a":[1,[2],{"z":3}],"s":6}', '{"id":6,"a":[1,}', '{"id":7,"r":{"x":12abc}}', '{"id":8,"b":"*"}')))
+    create = table('t', 'id INT, r ROW<x INT, y INT>, a ARRAY<INT>, m MAP<STRING, INT>, s STRING, b BYTES', weir.path('in'),
+                   json__ignore_parse_errors='true')
+    assert weir.rows(create + 'SELECT id, r, a, m, s, b FROM t;') == [
+        '+I[1, +I[null, 2], null, null, a\tb, null]', '+I[2, null, [null, 7], null, null, null]', '+I[3, null, null, null, null, null]',
+        '+I[4, null, null, {k=null, l=2}, null, null]', '+I[5, null, [1, null, null], null, 6, null]', '+I[8, null, null, null, null, null]']
+    assert weir.rows(create + 'SELECT id, r.x, r.y FROM t;') == [
+        '+I[1, null, 2]', '+I[2, null, null]', '+I[3, null, null]', '+I[4, null, null]', '+I[5, null, null]', '+I[8, null, null]']
 
 
 @pytest.mark.parametrize('record, part', [('x,a', 'id'), ('1', 'column'), ('"1', 'quote')])
@@ -117,4 +131,4 @@ def test_debezium_records_that_are_none(weir):
         assert part in failure(weir, sql)
     weir.write('in', 'x\n{"after":{"id":1},"op":"c"}\n{"after":{"id":2},"before":{"id":"q"},"op":"u"}\n{"before":{"id":1},"op":"d"}\n')
     assert weir.rows(table('t', 'id BIGINT', weir.path('in'), fmt='debezium-json', debezium_json__ignore_parse_errors='true') +
-                     'SELECT * FROM t;') == ['+I[1]', '-D[1]']
+                     'SELECT * FROM t;') == ['+I[1]', '-U[null]', '+U[2]', '-D[1]']

@@ -14,6 +14,20 @@ struct scalar {
     bool is_string;
 };
 
+static bool not_its_type(struct json_scanner *s, const char *problem)
+{
+    s->bad_value = true;
+    return json_fail(s, "%s", problem);
+}
+
+/* The bracket that a value of its type begins with. */
+static bool enter(struct json_scanner *s, char bracket)
+{
+    json_space(s);
+    s->bad_value = s->at < s->end && *s->at != bracket;
+    return json_expect(s, bracket);
+}
+
 static bool read_scalar(struct json_scanner *s, struct scalar *ret)
 {
     json_space(s);
@@ -21,7 +35,7 @@ static bool read_scalar(struct json_scanner *s, struct scalar *ret)
     ret->is_string = *s->at == '"';
     if (ret->is_string) return json_scan_string(s, &ret->data, &ret->length);
     if (*s->at == '{' || *s->at == '[')
-        return json_fail(s, "found a nested value where a single one is expected");
+        return not_its_type(s, "found a nested value where a single one is expected");
     return json_raw(s, &ret->data, &ret->length);
 }
 
@@ -29,6 +43,9 @@ static bool bad(struct json_scanner *s, const struct weir_vector *to, const stru
 {
     char type[256];
     struct weir_buffer text;
+    double number;
+    bool is_number = !value->is_string && value->length && *value->data != 't' && *value->data != 'f';
+    s->bad_value = !is_number || weir_double_parse(value->data, value->length, &number) == WEIR_NUMBER_PARSED;
     weir_buffer_init(&text, s->arena->memory, 4096);
     weir_type_print(to->type, false, &text);
     snprintf(type, sizeof type, "%s", weir_buffer_text(&text));
@@ -171,7 +188,7 @@ static bool convert_bytes(struct json_scanner *s, struct weir_vector *to, uint32
     uint32_t bits = 0, count = 0;
     for (size_t i = 0; i < text.length && text.data[i] != '='; i++) {
         int digit = base64_digit(text.data[i]);
-        if (digit < 0) return json_fail(s, "the bytes are not in base64");
+        if (digit < 0) return not_its_type(s, "the bytes are not in base64");
         bits = bits << 6 | (uint32_t)digit;
         if (++count % 4 == 0) {
             bytes[length++] = (char)(bits >> 16);
@@ -179,7 +196,7 @@ static bool convert_bytes(struct json_scanner *s, struct weir_vector *to, uint32
             bytes[length++] = (char)bits;
         }
     }
-    if (count % 4 == 1) return json_fail(s, "the bytes are not in base64");
+    if (count % 4 == 1) return not_its_type(s, "the bytes are not in base64");
     if (count % 4 == 2) bytes[length++] = (char)(bits >> 4);
     if (count % 4 == 3) {
         bytes[length++] = (char)(bits >> 10);
@@ -263,7 +280,7 @@ static bool convert_timestamp(struct json_scanner *s, struct weir_vector *to, ui
 
 static bool convert_array(struct json_scanner *s, struct weir_vector *to, uint32_t row)
 {
-    if (!json_expect(s, '[')) return false;
+    if (!enter(s, '[')) return false;
     struct weir_list list = { .offset = to->child_rows };
     json_space(s);
     if (s->at < s->end && *s->at == ']') {
@@ -296,13 +313,15 @@ static bool convert_key(struct json_scanner *s, struct weir_vector *keys, uint32
     int size = snprintf(quoted, sizeof quoted, bare ? "%.*s," : "\"%.*s\",", (int)length, data);
     inner.at = inner.start = quoted;
     inner.end = quoted + size;
-    return json_convert(&inner, keys, row);
+    bool ok = json_convert(&inner, keys, row);
+    s->nulled = inner.nulled;
+    return ok;
 }
 
 /* MAP and MULTISET: an object; of a name that comes twice the last counts. */
 static bool convert_map(struct json_scanner *s, struct weir_vector *to, uint32_t row)
 {
-    if (!json_expect(s, '{')) return false;
+    if (!enter(s, '{')) return false;
     struct weir_list list = { .offset = to->child_rows };
     json_space(s);
     if (s->at < s->end && *s->at == '}') {
@@ -345,7 +364,7 @@ static void set_null_deep(struct json_scanner *s, struct weir_vector *to, uint32
 
 static bool convert_row(struct json_scanner *s, struct weir_vector *to, uint32_t row)
 {
-    if (!json_expect(s, '{')) return false;
+    if (!enter(s, '{')) return false;
     uint32_t count = to->type->child_count;
     uint64_t seen[(JSON_FIELDS_MAX + 63) / 64];
     memset(seen, 0, weir_validity_words(count) * sizeof *seen);
@@ -384,9 +403,19 @@ static bool convert_row(struct json_scanner *s, struct weir_vector *to, uint32_t
     return true;
 }
 
-bool json_convert(struct json_scanner *s, struct weir_vector *to, uint32_t row)
+bool json_forgive(struct json_scanner *s, const char *from, uint32_t depth)
 {
-    json_space(s);
+    bool forgiven = s->bad_value && s->options->ignore_parse_errors;
+    s->bad_value = false;
+    if (!forgiven) return false;
+    s->at = from;
+    s->depth = depth;
+    s->nulled++;
+    return json_skip(s);
+}
+
+static bool convert_value(struct json_scanner *s, struct weir_vector *to, uint32_t row)
+{
     if (s->end - s->at >= 4 && memcmp(s->at, "null", 4) == 0) {
         s->at += 4;
         set_null_deep(s, to, row);
@@ -425,4 +454,15 @@ bool json_convert(struct json_scanner *s, struct weir_vector *to, uint32_t row)
     }
     s->depth--;
     return ok;
+}
+
+bool json_convert(struct json_scanner *s, struct weir_vector *to, uint32_t row)
+{
+    json_space(s);
+    const char *from = s->at;
+    uint32_t depth = s->depth;
+    if (WEIR_LIKELY(convert_value(s, to, row))) return true;
+    if (!json_forgive(s, from, depth)) return false;
+    set_null_deep(s, to, row);
+    return true;
 }

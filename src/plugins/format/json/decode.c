@@ -124,7 +124,13 @@ static bool decode_node(struct json_scanner *s, struct weir_decoder *d, struct j
         for (uint32_t i = 0; i < node->child_count; i++) null_subtree(s, &node->children[i], row);
         return true;
     }
-    if (s->at >= s->end || *s->at != '{') return json_fail(s, "found no object where a ROW is expected");
+    if (s->at >= s->end || *s->at != '{') {
+        s->bad_value = s->at < s->end;
+        json_fail(s, "found no object where a ROW is expected");
+        if (!json_forgive(s, from, s->depth)) return false;
+        for (uint32_t i = 0; i < node->child_count; i++) null_subtree(s, &node->children[i], row);
+        return true;
+    }
     if (++s->depth > JSON_DEPTH_MAX) return json_fail(s, "nested deeper than %d levels", JSON_DEPTH_MAX);
     bool ok = decode_object(s, d, node, row);
     s->depth--;
@@ -259,6 +265,7 @@ enum weir_error_code json_decode_lines(struct weir_decoder *d, const char *bytes
             if (good && rows == 0) return WEIR_OK; /* the next batch begins with it */
             if (good) {
                 accept_rows(out, rows, kind);
+                if (s.nulled && d->ctx.metrics) d->ctx.metrics->parse_errors += s.nulled;
             } else if (d->options.ignore_parse_errors) {
                 if (d->ctx.metrics) d->ctx.metrics->parse_errors++;
             } else {

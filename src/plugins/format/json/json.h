@@ -56,6 +56,8 @@ struct json_scanner {
     struct weir_error *error;
     const char *field; /* being converted, for messages */
     uint32_t depth, stamp;
+    bool bad_value;  /* the error is of the value just met, which is none of its column's; the text is JSON */
+    uint32_t nulled; /* values that became NULL for that, with ignore-parse-errors */
 };
 
 /* --- scan.c: text --- */
@@ -86,6 +88,9 @@ bool json_raw(struct json_scanner *s, const char **data, size_t *length);
 
 /* --- convert.c: one value into row of a FLAT vector --- */
 bool json_convert(struct json_scanner *s, struct weir_vector *to, uint32_t row);
+
+/* After an error in the value that begins at from: whether it may count as NULL. Then it is passed over. */
+bool json_forgive(struct json_scanner *s, const char *from, uint32_t depth);
 
 /* --- decode.c --- */
 struct weir_decoder {
