@@ -25,6 +25,8 @@ enum weir_local_kind {
     /* dispatcher -> jobmaster */
     WEIR_LOCAL_JOB_START, /* job_start; by WEIR_EFFECT_JOB_START */
     WEIR_LOCAL_CLIENT,    /* from, envelope: a request about this job; the jobmaster answers */
+    WEIR_LOCAL_GARBAGE, /* garbage: what has it given up and not deleted yet? answered once, as long as it is
+                           there */
     /* jobmaster -> dispatcher */
     /* summary: on every change that a list shows. The first one of a new job (record_version 0) says that its
      * record is confirmed: the client is answered. */
@@ -32,6 +34,7 @@ enum weir_local_kind {
     WEIR_LOCAL_JOB_TERMINAL, /* result is durable (TERMINAL_DIRTY confirmed); clean-up goes on */
     WEIR_LOCAL_JOB_CLEAN, /* nothing of it is left but its record: the dispatcher puts a tombstone and removes
                              it */
+    WEIR_LOCAL_GARBAGE_FOUND, /* garbage */
     WEIR_LOCAL_JOB_FENCED, /* another leader wrote the record: this process is deposed or mistaken; to leader,
                               too */
 
@@ -94,6 +97,13 @@ struct weir_local_message {
             weir_node from;
             const Weir__Envelope *envelope;
         } client;
+        struct {
+            uint64_t number; /* of the question */
+            bool dry_run;
+            bool failed, cut; /* of the answer: storage did not say; there is more */
+            Weir__GarbageItem *const *items;
+            uint32_t item_count;
+        } garbage;
         const Weir__JobSummary *summary;
         const Weir__JobResult *result;
         uint32_t slots_wanted;

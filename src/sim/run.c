@@ -27,6 +27,8 @@ static void trace_local(
         [WEIR_LOCAL_RECOVERED] = "recovered",
         [WEIR_LOCAL_JOB_START] = "job start",
         [WEIR_LOCAL_CLIENT] = "client",
+        [WEIR_LOCAL_GARBAGE] = "garbage",
+        [WEIR_LOCAL_GARBAGE_FOUND] = "garbage found",
         [WEIR_LOCAL_JOB_STATUS] = "job status",
         [WEIR_LOCAL_JOB_TERMINAL] = "job terminal",
         [WEIR_LOCAL_JOB_CLEAN] = "job clean",

@@ -275,6 +275,7 @@ static void on_local(
     case WEIR_LOCAL_JOB_STATUS: on_job_status(dispatcher, job, local, effects); break;
     case WEIR_LOCAL_JOB_TERMINAL: on_job_terminal(dispatcher, job, local, effects); break;
     case WEIR_LOCAL_JOB_CLEAN: on_job_clean(dispatcher, job, effects); break;
+    case WEIR_LOCAL_GARBAGE_FOUND: dispatcher__on_garbage_found(dispatcher, job, local, effects); break;
     case WEIR_LOCAL_JOB_FENCED: on_job_fenced(dispatcher, job, event, effects); break;
     default: break;
     }

@@ -1,9 +1,9 @@
 /*
  * H10, asked for: what the leader would sweep in time it looks for at once, says, and unless it is only to
  * say so, deletes. The rules are those of the sweeps (sweep.c, leftovers.c): plans and records that nothing
- * names, what jobs that have ended got after their clean-up. And what no sweep takes: checkpoints that never
- * became complete, of jobs that nobody knows any more, in the cluster's own folder. What a running job gives
- * up is its JobMaster's to sweep.
+ * names, what jobs that have ended got after their clean-up. What a running job has given up its JobMaster
+ * says, and deletes. And what no sweep takes: checkpoints that never became complete, of jobs that nobody
+ * knows any more, in the cluster's own folder.
  */
 #include "control/dispatcher/internal.h"
 #include "control/uncommitted.h"
@@ -100,6 +100,27 @@ static void list_leftovers(struct weir_dispatcher *dispatcher, struct weir_effec
     }
 }
 
+/* Each says once what it has found, or is stopped (dispatcher__garbage_left()). */
+static void ask_jobmasters(struct weir_dispatcher *dispatcher, struct weir_effects *effects)
+{
+    struct dispatcher_garbage *garbage = &dispatcher->garbage;
+    for (uint32_t i = 0; i < dispatcher->jobs.capacity; i++) {
+        struct dispatcher_job *job = (struct dispatcher_job *)dispatcher->jobs.slots[i];
+        if (!job || !job->jobmaster || !job->claimed || job->state != DISPATCHER_JOB_ACTIVE) continue;
+        if (garbage->waiting >= DISPATCHER_GARBAGE_LISTS_MAX) {
+            garbage->cut = true;
+            return;
+        }
+        struct weir_local_message message = { .kind = WEIR_LOCAL_GARBAGE,
+            .from = WEIR_ROLE_DISPATCHER,
+            .job = job->id,
+            .garbage = { .number = garbage->number, .dry_run = garbage->dry_run } };
+        weir_effect_local(effects, WEIR_ROLE_JOBMASTER, &job->id, &message);
+        job->garbage = garbage->number;
+        garbage->waiting++;
+    }
+}
+
 void dispatcher__collect_garbage(
     struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects)
 {
@@ -123,6 +144,7 @@ void dispatcher__collect_garbage(
         .path = weir_arena_format(effects->arena, "%s/checkpoints", dispatcher->options->storage_directory) };
     list_blobs(dispatcher, tag_of(dispatcher, PLACE_CHECKPOINTS), checkpoints, effects);
     list_leftovers(dispatcher, effects);
+    ask_jobmasters(dispatcher, effects);
     if (dispatcher->transactions) return;
     struct weir_store_operation operation = { .kind = WEIR_STORE_LIST, .key = "jobs" };
     garbage->waiting++;
@@ -274,4 +296,34 @@ void dispatcher__on_garbage_listed(
             files_listed(dispatcher, event, place, of_job, effects);
     }
     if (--garbage->waiting == 0) finish(dispatcher, effects);
+}
+
+/* False: it was not asked, or has answered. */
+static bool is_awaited(const struct weir_dispatcher *dispatcher, struct dispatcher_job *job)
+{
+    bool awaited = dispatcher->garbage.active && job->garbage == dispatcher->garbage.number;
+    job->garbage = 0;
+    return awaited;
+}
+
+void dispatcher__on_garbage_found(struct weir_dispatcher *dispatcher, struct dispatcher_job *job,
+    const struct weir_local_message *message, struct weir_effects *effects)
+{
+    struct dispatcher_garbage *garbage = &dispatcher->garbage;
+    if (message->garbage.number != garbage->number || !is_awaited(dispatcher, job)) return;
+    garbage->failed |= message->garbage.failed;
+    garbage->cut |= message->garbage.cut;
+    for (uint32_t i = 0; i < message->garbage.item_count && !is_full(garbage); i++) {
+        const Weir__GarbageItem *item = message->garbage.items[i];
+        add(dispatcher, item->path, item->bytes, weir_arena_string(&garbage->arena, item->why));
+    }
+    if (--garbage->waiting == 0) finish(dispatcher, effects);
+}
+
+void dispatcher__garbage_left(
+    struct weir_dispatcher *dispatcher, struct dispatcher_job *job, struct weir_effects *effects)
+{
+    if (!is_awaited(dispatcher, job)) return;
+    dispatcher->garbage.cut = true; /* ask again */
+    if (--dispatcher->garbage.waiting == 0) finish(dispatcher, effects);
 }

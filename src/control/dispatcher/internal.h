@@ -91,6 +91,7 @@ struct dispatcher_job {
     bool cancel_asked; /* by the end of the cluster */
     uint64_t request;  /* the answer that is waited for */
     uint32_t tries;
+    uint64_t garbage;        /* the collection that waits for its JobMaster's word; 0: none */
     uint64_t index_change;   /* waits for the index to have confirmed it; 0: none */
     struct weir_arena arena; /* of what follows; rebuilt with each status */
     Weir__JobSummary *summary;
@@ -324,6 +325,11 @@ bool dispatcher__record_may_go(const struct weir_dispatcher *dispatcher, const c
 /* garbage.c: somebody asks what there is to be swept */
 void dispatcher__collect_garbage(
     struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
+/* Of a JobMaster that was asked; and when it is gone without an answer. */
+void dispatcher__on_garbage_found(struct weir_dispatcher *dispatcher, struct dispatcher_job *job,
+    const struct weir_local_message *message, struct weir_effects *effects);
+void dispatcher__garbage_left(
+    struct weir_dispatcher *dispatcher, struct dispatcher_job *job, struct weir_effects *effects);
 void dispatcher__on_garbage_listed(
     struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
 void dispatcher__garbage_clear(struct weir_dispatcher *dispatcher);

@@ -106,6 +106,7 @@ void dispatcher__job_stop(
 {
     if (!job->jobmaster) return;
     job->jobmaster = job->claimed = false;
+    dispatcher__garbage_left(dispatcher, job, effects);
     weir_effect_add(effects, WEIR_EFFECT_JOB_STOP)->to_job = job->id;
 }
 

@@ -28,6 +28,7 @@ enum {
     JOBMASTER_TEXT_BYTES_MAX = 512,
     JOBMASTER_ADVANCE_ROUNDS_MAX = 16,
     JOBMASTER_SINK_DELETES_MAX = 256, /* in flight */
+    JOBMASTER_GARBAGE_MAX = 2000,     /* told at once */
     JOBMASTER_SINK_TRIES_MAX = 8      /* then the tombstone's sweep goes on with it */
 };
 #define JOBMASTER_BACK_OFF_FIRST_US  (100 * 1000LL)
@@ -42,6 +43,7 @@ enum jobmaster_tag_kind {
     JOBMASTER_TAG_PLAN_DELETE,  /* blob */
     JOBMASTER_TAG_SINKS_LIST,   /* blob */
     JOBMASTER_TAG_SINKS_DELETE, /* blob */
+    JOBMASTER_TAG_GARBAGE,      /* blob */
     JOBMASTER_TAG_TIMER         /* the one timer: everything that waits for a time */
 };
 
@@ -233,6 +235,8 @@ struct weir_jobmaster {
     int64_t commit_deadline_us;
     uint64_t end_change;
     struct jobmaster_sinks sinks;
+    uint64_t garbage_number; /* the last question of that kind */
+    bool garbage_dry_run;
     bool plan_delete_in_flight;
     int64_t plan_delete_at_us;
 
@@ -392,6 +396,11 @@ void sinks__note(struct weir_jobmaster *jm, Weir__JobResult *result, struct weir
 bool sinks__advance(struct weir_jobmaster *jm, struct weir_effects *effects); /* true: nothing is left */
 void sinks__listed(struct weir_jobmaster *jm, const struct weir_event *event, struct weir_effects *effects);
 void sinks__deleted(struct weir_jobmaster *jm, const struct weir_event *event);
+
+/* garbage.c */
+void garbage__asked(
+    struct weir_jobmaster *jm, const struct weir_local_message *message, struct weir_effects *effects);
+void garbage__listed(struct weir_jobmaster *jm, const struct weir_event *event, struct weir_effects *effects);
 
 /* end.c */
 void end__begin(

@@ -143,6 +143,7 @@ static void on_local(struct weir_jobmaster *jm, const struct weir_event *event, 
     switch (message->kind) {
     case WEIR_LOCAL_JOB_START: start__begin(jm, event, effects); return;
     case WEIR_LOCAL_CLIENT: requests__client(jm, event, effects); return;
+    case WEIR_LOCAL_GARBAGE: garbage__asked(jm, message, effects); return;
     case WEIR_LOCAL_SLOTS: slots__granted(jm, message); return;
     case WEIR_LOCAL_REPORT: reattach__report(jm, message, effects); return;
     case WEIR_LOCAL_TASKMANAGER_LOST: {
@@ -210,6 +211,7 @@ static void on_tagged(struct weir_jobmaster *jm, const struct weir_event *event,
     case JOBMASTER_TAG_PLAN_DELETE: end__plan_deleted(jm, event, effects); return;
     case JOBMASTER_TAG_SINKS_LIST: sinks__listed(jm, event, effects); return;
     case JOBMASTER_TAG_SINKS_DELETE: sinks__deleted(jm, event); return;
+    case JOBMASTER_TAG_GARBAGE: garbage__listed(jm, event, effects); return;
     case JOBMASTER_TAG_TIMER:
         jm->timer_us = INT64_MAX;
         jm->scan = true;

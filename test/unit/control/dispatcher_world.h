@@ -34,6 +34,7 @@ struct world {
     uint32_t reply_count;
     struct weir_job_id started[STARTED_MAX];
     uint32_t started_count, stopped_count, client_count, recovered, suspended_count, resumed_count;
+    uint64_t garbage_number; /* of the last question to a JobMaster */
     bool started_with_plan;
     uint64_t started_version;
     uint64_t epoch_seen;
@@ -137,6 +138,7 @@ static UNUSED void note_local(struct world *w, const struct weir_effect *effect)
     case WEIR_LOCAL_RECOVERED: w->recovered++; break;
     case WEIR_LOCAL_EPOCH_SEEN: w->epoch_seen = effect->local->epoch; break;
     case WEIR_LOCAL_CLIENT: w->client_count++; break;
+    case WEIR_LOCAL_GARBAGE: w->garbage_number = effect->local->garbage.number; break;
     case WEIR_LOCAL_SUSPENDED: w->suspended_count++; break;
     case WEIR_LOCAL_RESUMED: w->resumed_count++; break;
     case WEIR_LOCAL_SHUTDOWN:

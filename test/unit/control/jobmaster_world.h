@@ -105,6 +105,9 @@ struct world {
     uint64_t reply_request;
     uint64_t acknowledged_checkpoint;
     uint32_t effects_most;
+    uint32_t garbage_answers, garbage_count;
+    bool garbage_failed;
+    char garbage_path[256]; /* the first */
 };
 
 static inline struct weir_event *world_push(struct world *w)
@@ -567,6 +570,13 @@ static inline void world_told(struct world *w, const struct weir_effect *effect)
     case WEIR_LOCAL_JOB_TERMINAL: w->result = WEIR_PROTO_COPY(&w->arena, message->result); return;
     case WEIR_LOCAL_JOB_CLEAN: w->clean = true; return;
     case WEIR_LOCAL_JOB_FENCED: w->fenced = true; return;
+    case WEIR_LOCAL_GARBAGE_FOUND:
+        w->garbage_answers++;
+        w->garbage_failed = message->garbage.failed;
+        w->garbage_count = message->garbage.item_count;
+        snprintf(w->garbage_path, sizeof w->garbage_path, "%s",
+            w->garbage_count ? message->garbage.items[0]->path : "");
+        return;
     case WEIR_LOCAL_SLOT_FAILED: w->slots_refused += message->slot_count; return;
     case WEIR_LOCAL_REQUIRE: {
         bool first = w->slots_wanted == UINT32_MAX;

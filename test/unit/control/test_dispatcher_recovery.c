@@ -296,6 +296,18 @@ static void plans_that_nothing_names_are_swept(void **state)
     world_free(w);
 }
 
+/* What a JobMaster says; paths: one or none. */
+static void jobmaster_found(struct world *w, uint32_t job, const char *path)
+{
+    Weir__GarbageItem item = WEIR__GARBAGE_ITEM__INIT, *items[] = { &item };
+    item.path = (char *)path;
+    item.bytes = 5;
+    item.why = (char *)"why";
+    local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_GARBAGE_FOUND,
+                 .job = job_id(job),
+                 .garbage = { .number = w->garbage_number, .items = items, .item_count = path ? 1 : 0 } });
+}
+
 static uint64_t collect(struct world *w, bool dry_run)
 {
     Weir__Envelope envelope;
@@ -305,7 +317,16 @@ static uint64_t collect(struct world *w, bool dry_run)
     body.dry_run = dry_run;
     envelope.body_case = WEIR__ENVELOPE__BODY_COLLECT_GARBAGE;
     envelope.collect_garbage = &body;
+    w->garbage_number = 0;
     return message(w, &envelope);
+}
+
+/* Of one job that runs, which has given up nothing. */
+static uint64_t collect_all(struct world *w, uint32_t job, bool dry_run)
+{
+    uint64_t request = collect(w, dry_run);
+    if (w->garbage_number) jobmaster_found(w, job, NULL);
+    return request;
 }
 
 static void garbage_is_told_and_deleted_when_asked(void **state)
@@ -319,26 +340,62 @@ static void garbage_is_told_and_deleted_when_asked(void **state)
         snprintf(w->blobs[20], sizeof w->blobs[20], "/s/plans/%s-e3-1", hex);
         snprintf(w->blobs[21], sizeof w->blobs[21], "/s/plans/%s-e9-1", hex); /* a newer leader's */
         uint32_t before = blob_count(w);
-        assert_true(answered(w, collect(w, true), WEIR__REPLY_CODE__REPLY_OK));
+        assert_true(answered(w, collect_all(w, 1, true), WEIR__REPLY_CODE__REPLY_OK));
         assert_non_null(w->reply->garbage);
         assert_int_equal(w->reply->garbage->n_items, 1);
         assert_string_equal(w->reply->garbage->items[0]->path, w->blobs[20]);
         assert_false(w->reply->garbage->deleted);
         assert_int_equal(blob_count(w), before);
-        assert_true(answered(w, collect(w, false), WEIR__REPLY_CODE__REPLY_OK));
+        assert_true(answered(w, collect_all(w, 1, false), WEIR__REPLY_CODE__REPLY_OK));
         assert_int_equal(w->reply->garbage->n_items, 1);
         assert_true(w->reply->garbage->deleted);
         assert_int_equal(w->blobs[20][0], 0);
         assert_int_equal(blob_count(w), before - 1);
-        assert_true(answered(w, collect(w, false), WEIR__REPLY_CODE__REPLY_OK));
+        assert_true(answered(w, collect_all(w, 1, false), WEIR__REPLY_CODE__REPLY_OK));
         assert_int_equal(w->reply->garbage->n_items, 0);
         w->blobs_fail = true;
-        assert_true(answered(w, collect(w, false), WEIR__REPLY_CODE__REPLY_UNAVAILABLE));
+        assert_true(answered(w, collect_all(w, 1, false), WEIR__REPLY_CODE__REPLY_UNAVAILABLE));
         w->blobs_fail = false;
         local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_REVOKED });
-        assert_true(answered(w, collect(w, false), WEIR__REPLY_CODE__REPLY_NOT_LEADER));
+        assert_true(answered(w, collect_all(w, 1, false), WEIR__REPLY_CODE__REPLY_NOT_LEADER));
         world_free(w);
     }
+}
+
+static void what_running_jobs_have_given_up_is_waited_for(void **state)
+{
+    struct world *w = leading(true);
+    run_to_the_end(w, 1);
+    run_to_the_end(w, 2);
+    uint64_t first = collect(w, true);
+    jobmaster_found(w, 1, "/c/1/chk-3/x");
+    assert_true(silent(w, first));
+    jobmaster_found(w, 1, "/c/1/chk-3/x"); /* one answer of each */
+    jobmaster_found(w, 77, "/c/77/x");
+    assert_true(silent(w, first));
+    jobmaster_found(w, 2, "/c/2/chk-3/x");
+    assert_true(answered(w, first, WEIR__REPLY_CODE__REPLY_OK));
+    assert_int_equal(w->reply->garbage->n_items, 2);
+    assert_int_equal(w->reply->garbage->bytes, 10);
+    assert_string_equal(w->reply->garbage->items[0]->path, "/c/1/chk-3/x");
+    assert_string_equal(w->reply->garbage->items[0]->why, "why");
+    uint64_t second = collect(w, false);
+    w->garbage_number--;
+    jobmaster_found(w, 1, "/c/1/late"); /* of the question before */
+    w->garbage_number++;
+    jobmaster_found(w, 2, NULL);
+    assert_true(silent(w, second));
+    finish(w, 1); /* its JobMaster goes, and with it the answer */
+    assert_true(answered(w, second, WEIR__REPLY_CODE__REPLY_OK));
+    assert_int_equal(w->reply->garbage->n_items, 0);
+    assert_true(w->reply->garbage->more);
+    assert_true(answered(w, collect_all(w, 2, true), WEIR__REPLY_CODE__REPLY_OK));
+    uint64_t third = collect(w, true);
+    local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_REVOKED });
+    grant(w, 7);
+    jobmaster_found(w, 2, "/c/2/chk-3/x");
+    (void)third; /* who asked a leader that is none any more asks again */
+    world_free(w);
 }
 
 static void put_old(struct world *w, uint32_t at, uint8_t job, const char *rest, int64_t hours)
@@ -368,10 +425,10 @@ static void what_never_became_a_checkpoint_goes_with_a_job_that_nobody_knows(voi
     put_old(w, 8, 73, "chk-1/_metadata.0123.inprogress", 48); /* never got its name */
     snprintf(w->blobs[9], sizeof w->blobs[9], "/s/checkpoints/another/folder");
     w->modified_us[9] = 1;
-    assert_true(answered(w, collect(w, true), WEIR__REPLY_CODE__REPLY_OK));
+    assert_true(answered(w, collect_all(w, 2, true), WEIR__REPLY_CODE__REPLY_OK));
     assert_int_equal(w->reply->garbage->n_items, 3);
     assert_int_equal(blob_count(w), 10);
-    assert_true(answered(w, collect(w, false), WEIR__REPLY_CODE__REPLY_OK));
+    assert_true(answered(w, collect_all(w, 2, false), WEIR__REPLY_CODE__REPLY_OK));
     assert_int_equal(w->reply->garbage->n_items, 3);
     for (uint32_t i = 0; i < 10; i++) assert_int_equal(w->blobs[i][0] != 0, i != 2 && i != 3 && i != 8);
     world_free(w);
@@ -452,6 +509,7 @@ int main(void)
         cmocka_unit_test(tombstones_are_kept_for_an_hour_and_none_is_dropped),
         cmocka_unit_test(plans_that_nothing_names_are_swept),
         cmocka_unit_test(garbage_is_told_and_deleted_when_asked),
+        cmocka_unit_test(what_running_jobs_have_given_up_is_waited_for),
         cmocka_unit_test(what_never_became_a_checkpoint_goes_with_a_job_that_nobody_knows),
         cmocka_unit_test(the_cluster_ends_when_its_jobs_have),
         cmocka_unit_test(an_application_ends_with_its_job),

@@ -558,9 +558,66 @@ static void a_taskmanager_lost_after_a_stops_savepoint_only_commits(void **state
     world_done(&w);
 }
 
+/* In the folder of the job's oldest checkpoint that there is not any more. */
+static const char *put_stray(void)
+{
+    static char path[256];
+    for (uint32_t i = 0; i < w.blob_count; i++) {
+        const char *at = strstr(w.blobs[i].path, "/chk-");
+        if (!at) continue;
+        snprintf(path, sizeof path, "%.*s/chk-1/e1.1-1-0", (int)(at - w.blobs[i].path), w.blobs[i].path);
+        world_put(&w, path, "x", 1);
+        return path;
+    }
+    fail_msg("there is no checkpoint");
+    return NULL;
+}
+
+static void ask_for_garbage(uint64_t number, bool dry_run)
+{
+    struct weir_local_message message = { .kind = WEIR_LOCAL_GARBAGE,
+        .garbage = { .number = number, .dry_run = dry_run } };
+    uint32_t before = w.garbage_answers;
+    world_local(&w, &message);
+    world_run(&w);
+    assert_int_equal(w.garbage_answers, before + 1);
+}
+
+static void what_a_running_job_has_given_up_is_told_and_deleted_when_asked(void **state)
+{
+    world_init(&w, 2, 1);
+    world_vertex(&w, 1, 2, 0, 0);
+    world_vertex(&w, 2, 2, 1, HASH);
+    world_submit(&w);
+    ask_for_garbage(1, true);
+    assert_int_equal(w.garbage_count, 0);
+    world_wait(&w, 5500000);
+    assert_true(world_newest(&w) > 2);
+    ask_for_garbage(2, false);
+    assert_int_equal(w.garbage_count, 0); /* what the record names is none */
+    const char *stray = put_stray();
+    ask_for_garbage(3, true);
+    assert_int_equal(w.garbage_count, 1);
+    assert_string_equal(w.garbage_path, stray);
+    assert_non_null(world_blob(&w, stray));
+    ask_for_garbage(4, false);
+    assert_int_equal(w.garbage_count, 1);
+    assert_null(world_blob(&w, stray));
+    ask_for_garbage(5, false);
+    assert_int_equal(w.garbage_count, 0);
+    w.blobs_fail = true;
+    ask_for_garbage(6, false);
+    assert_true(w.garbage_failed);
+    w.blobs_fail = false;
+    world_wait(&w, 3 * SECOND);
+    assert_int_equal(w.state, JOB(RUNNING));
+    world_done(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_running_job_has_given_up_is_told_and_deleted_when_asked),
         cmocka_unit_test(a_new_job_runs),
         cmocka_unit_test(nothing_is_deployed_before_the_record_is_there),
         cmocka_unit_test(forward_edges_make_regions_of_their_own),
