@@ -49,6 +49,7 @@ struct weir_store_operation {
     uint64_t version;
     const uint8_t *value;
     size_t length;
+    bool relaxed; /* SET: may be answered before it is durable (spi/high_availability.h) */
 };
 
 enum weir_blob_operation {

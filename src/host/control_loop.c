@@ -387,7 +387,8 @@ static void execute_store(struct weir_control_loop *loop, const struct weir_effe
             .key = from->key,
             .version = from->version,
             .value = from->value,
-            .length = from->length };
+            .length = from->length,
+            .relaxed = from->relaxed };
     }
     struct store_request *request = weir_memory_allocate(loop->memory, sizeof *request);
     request->number = ++loop->store_request_next;

@@ -10,7 +10,8 @@
  * - READ and LIST see every write that was confirmed, by anybody, before they were asked.
  * - SET and DELETE change nothing unless the version is the one expected.
  * - CREATE_EPHEMERAL is gone once the session is over, and only then or when deleted.
- * - OK means durable. UNKNOWN means: it may have been applied, it may still be.
+ * - OK means durable; for what was asked relaxed, soon. UNKNOWN means: it may have been applied, it may still
+ * be.
  * - A watch tells at least once after a change that follows it, unless the session is lost; it may tell for
  * nothing.
  *
@@ -44,6 +45,9 @@ struct weir_ha_operation {
     uint64_t version;
     const uint8_t *value;
     size_t length;
+    /* SET, a hint: nothing is lost when a power loss takes it back together with all who may have seen it
+     * (the store's machine and its clients). What is written to the key afterwards makes it durable, too. */
+    bool relaxed;
 };
 
 enum weir_ha_outcome {

@@ -166,6 +166,22 @@ static void keep_written(struct weir_record *record, ProtobufCMessage *content)
     record->written_bytes = protobuf_c_message_pack(content, record->written);
 }
 
+/* A claim alone: what it differs in from what was read is who has written it. A power loss that takes it back
+ * leaves the same content, and nobody of its epoch alive on the store's machine. */
+static bool only_claims(const struct weir_record *record, struct weir_arena *arena)
+{
+    if (record->claimed || !record->version || record->kind != &job_kind) return false;
+    ProtobufCMessage *read = weir_proto_copy(arena, record->confirmed_message);
+    struct header header = record->kind->header(read);
+    *header.epoch = record->epoch;
+    *header.writer_incarnation = record->writer_incarnation;
+    *header.write_counter = record->write_counter;
+    if (protobuf_c_message_get_packed_size(read) != record->written_bytes) return false;
+    uint8_t *bytes = weir_arena_allocate(arena, record->written_bytes + 1);
+    protobuf_c_message_pack(read, bytes);
+    return memcmp(bytes, record->written, record->written_bytes) == 0;
+}
+
 /* bytes: what the store holds now, which is ours. */
 static void confirm(struct weir_record *record, const uint8_t *bytes, size_t length, uint64_t version)
 {
@@ -244,7 +260,8 @@ static void send_write(struct weir_record *record, struct weir_effects *effects)
             .key = record->key,
             .version = record->version,
             .value = (const uint8_t *)weir_arena_copy(effects->arena, record->written, record->written_bytes),
-            .length = record->written_bytes };
+            .length = record->written_bytes,
+            .relaxed = record->relaxed };
     request(record, operations, count, effects);
 }
 
@@ -280,6 +297,7 @@ static void pump(struct weir_record *record, struct weir_effects *effects)
     case WEIR_RECORD_IDLE:
         if (record->change == record->confirmed_change || record->retry_at_us) return;
         keep_written(record, record->wanted_message);
+        record->relaxed = only_claims(record, effects->arena);
         record->written_change = record->change;
         record->first_counter = record->write_counter;
         set_state(record, WEIR_RECORD_WRITING);

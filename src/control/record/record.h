@@ -59,6 +59,7 @@ struct weir_record {
     bool in_flight;
     bool claimed;   /* the confirmed content is of our epoch */
     bool uncertain; /* a write of unknown outcome may still apply */
+    bool relaxed;   /* the write in flight claims, and says nothing else that was not there before */
     uint32_t retries;
     int64_t retry_at_us;
     bool suspended; /* H8: no writes until resumed */

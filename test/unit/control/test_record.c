@@ -509,6 +509,61 @@ static void answers_to_older_requests_are_not_heard(void **state)
     fixture_free(f);
 }
 
+/* Whether the write that was just sent may be answered before it is durable. */
+static bool sent_relaxed(const struct fixture *f)
+{
+    const struct weir_effect *effect = ha_effect(&f->effects, WEIR_EFFECT_STORE, 0);
+    const struct weir_store_operation *last = &effect->operations[effect->operation_count - 1];
+    assert_int_equal(last->kind, WEIR_STORE_SET);
+    return last->relaxed;
+}
+
+static void only_a_claim_is_relaxed(void **state)
+{
+    for (int changed = 0; changed < 2; changed++) {
+        struct fixture *f = fixture_new(false);
+        weir_record_done(&f->record);
+        Weir__JobRecord *old = content(f, 4, 40, 9);
+        uint64_t version = put(f, old);
+        start(f, old, version, false);
+        begin(f);
+        if (changed) f->record.wanted->checkpoint_id_reserved = 77;
+        weir_record_claim(&f->record, f->now_us, &f->effects);
+        assert_int_equal(sent_relaxed(f), !changed);
+        struct weir_effect request = sent(f);
+        assert_true(apply(f, &request));
+        change(f);
+        assert_false(sent_relaxed(f)); /* whatever it says, it is ours */
+        request = sent(f);
+        assert_true(apply(f, &request));
+        fixture_free(f);
+    }
+}
+
+/* What it takes in its second try is what an older leader had written last: that is durable. */
+static void a_claim_that_was_too_late_is_relaxed_again(void **state)
+{
+    struct fixture *f = fixture_new(false);
+    weir_record_done(&f->record);
+    Weir__JobRecord *old = content(f, 4, 40, 9);
+    uint64_t version = put(f, old);
+    start(f, old, version, false);
+    old->checkpoint_id_reserved = 77;
+    put(f, old);
+    begin(f);
+    weir_record_claim(&f->record, f->now_us, &f->effects);
+    struct weir_effect request = sent(f);
+    assert_false(apply(f, &request));
+    struct weir_effect read = sent(f);
+    assert_false(apply(f, &read));
+    retry(f);
+    assert_true(sent_relaxed(f));
+    request = sent(f);
+    assert_true(apply(f, &request));
+    assert_int_equal(stored(f)->checkpoint_id_reserved, 77);
+    fixture_free(f);
+}
+
 static void fields_of_a_newer_version_survive(void **state)
 {
     struct fixture *f = fixture_new(true);
@@ -561,6 +616,8 @@ int main(void)
         cmocka_unit_test(another_leaders_record_fences),
         cmocka_unit_test(our_epoch_under_another_incarnation_fences),
         cmocka_unit_test(a_claim_takes_what_the_older_leader_wrote_last),
+        cmocka_unit_test(only_a_claim_is_relaxed),
+        cmocka_unit_test(a_claim_that_was_too_late_is_relaxed_again),
         cmocka_unit_test(nothing_is_written_while_the_store_is_out_of_reach),
         cmocka_unit_test(what_was_refused_for_good_is_written_with_what_came_since),
         cmocka_unit_test(a_wiped_store_gets_the_record_again),

@@ -382,6 +382,47 @@ static void several_are_written_with_one_file(void **state)
     remove_root();
 }
 
+static mode_t mode_of(uint32_t i, uint64_t version)
+{
+    struct stat status;
+    newest(i, version, &status);
+    return status.st_mode & 0777;
+}
+
+/* Until its directory is synced the file says so: readers do it. */
+static void a_relaxed_write_is_synced_later(void **state)
+{
+    new_root();
+    uint64_t versions[KEYS] = { make_key(0), make_key(1), make_key(2) };
+    struct weir_error error = { 0 };
+    struct embedded_write writes[KEYS];
+    const char *directories[KEYS];
+    for (uint32_t i = 0; i < KEYS; i++) {
+        writes[i] = (struct embedded_write){ .directory = directories[i] = key(i),
+            .expected = versions[i],
+            .value = (const uint8_t *)"late",
+            .length = 4,
+            .relaxed = i != 1 };
+        if (i == 2) writes[i].expected++; /* loses */
+    }
+    int descriptor = embedded_keys_write(root, writes, KEYS, &error);
+    assert_true(descriptor >= 0);
+    assert_int_equal(writes[0].outcome, WEIR_HA_OK);
+    assert_int_equal(writes[1].outcome, WEIR_HA_OK);
+    assert_int_equal(writes[2].outcome, WEIR_HA_CONFLICT);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(mode_of(i, writes[i].version), 0644);
+        assert_key(i, versions[i] + 1, "late");
+    }
+    /* One that is gone meanwhile is in nobody's way. */
+    directories[1] = key(KEYS);
+    embedded_keys_sync(descriptor, directories, 2);
+    assert_int_equal(mode_of(0, writes[0].version), 0444);
+    assert_key(0, versions[0] + 1, "late");
+    assert_key(2, versions[2], "first");
+    remove_root();
+}
+
 static void of_several_each_wins_or_loses_alone(void **state)
 {
     new_root();
@@ -621,6 +662,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(what_a_dead_writer_left_goes_with_the_record),
         cmocka_unit_test(what_a_dead_creator_left_is_removed_by_a_late_reader),
         cmocka_unit_test(several_are_written_with_one_file),
+        cmocka_unit_test(a_relaxed_write_is_synced_later),
         cmocka_unit_test(of_several_each_wins_or_loses_alone),
         cmocka_unit_test(damage_of_a_shared_file_is_named),
         cmocka_unit_test(damage_is_named),

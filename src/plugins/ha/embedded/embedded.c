@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include "base/assert.h"
+#include "late.h"
 #include "os/file.h"
 #include "presence.h"
 #include "record_directory.h"
@@ -89,6 +90,7 @@ struct weir_ha_session {
     struct request *first, **last;
     const struct request *under_way[WORKERS_MAX * AT_ONCE_MAX];
     uint32_t queued_count, under_way_count, idle_workers;
+    struct embedded_late late;
     bool closing;
     struct watch *watches;
     uint32_t watch_count;
@@ -462,6 +464,26 @@ static void end_batch(struct weir_ha_session *session, struct batch *batch)
     for (uint32_t i = 0; i < batch->count; i++) free_request(session, batch->requests[i]);
 }
 
+/* Takes over the file. */
+static void sync_later(
+    struct weir_ha_session *session, int descriptor, const struct embedded_write *writes, uint32_t count)
+{
+    struct embedded_late_batch *late =
+        embedded_late_batch_new(session->config.memory, descriptor, writes, count);
+    pthread_mutex_lock(&session->mutex);
+    bool kept = embedded_late_add(&session->late, late);
+    pthread_mutex_unlock(&session->mutex);
+    if (!kept) embedded_late_batch_sync(late);
+}
+
+static void carry_out_late(struct weir_ha_session *session, struct embedded_late_batch *late)
+{
+    embedded_late_batch_sync(late);
+    pthread_mutex_lock(&session->mutex);
+    session->late.under_way = false;
+    pthread_mutex_unlock(&session->mutex);
+}
+
 static void write_shared(
     struct weir_ha_session *session, const struct batch *batch, struct message *messages[AT_ONCE_MAX])
 {
@@ -474,10 +496,12 @@ static void write_shared(
         writes[i] = (struct embedded_write){ .directory = weir_arena_string(&messages[i]->arena, path),
             .expected = request->operation.version,
             .value = request->value,
-            .length = request->operation.length };
+            .length = request->operation.length,
+            .relaxed = request->operation.relaxed };
     }
     snprintf(path, sizeof path, "%.3800s/" EVERYTHING, session->root);
-    embedded_keys_write(path, writes, batch->count, &error);
+    int descriptor = embedded_keys_write(path, writes, batch->count, &error);
+    if (descriptor >= 0) sync_later(session, descriptor, writes, batch->count);
     for (uint32_t i = 0; i < batch->count; i++) {
         messages[i]->outcome = writes[i].outcome;
         if (writes[i].outcome == WEIR_HA_OK)
@@ -508,17 +532,23 @@ static void *worker_main(void *argument)
     struct weir_ha_session *session = argument;
     for (;;) {
         struct batch batch;
+        struct embedded_late_batch *late = NULL;
         pthread_mutex_lock(&session->mutex);
         session->idle_workers++;
-        while (!take_batch(session, &batch) && !(session->closing && !session->first))
+        while (!take_batch(session, &batch) && !(session->closing && !session->first) &&
+               (session->closing || !(late = embedded_late_take(&session->late))))
             pthread_cond_wait(&session->condition, &session->mutex);
         session->idle_workers--;
-        if (!batch.count || (session->first && session->idle_workers))
-            pthread_cond_signal(&session->condition);
+        bool ended = !batch.count && !late;
+        if (ended || (session->first && session->idle_workers)) pthread_cond_signal(&session->condition);
         pthread_mutex_unlock(&session->mutex);
-        if (!batch.count) return NULL;
-        carry_out_batch(session, &batch);
-        end_batch(session, &batch);
+        if (ended) return NULL;
+        if (late) {
+            carry_out_late(session, late);
+        } else {
+            carry_out_batch(session, &batch);
+            end_batch(session, &batch);
+        }
     }
 }
 
@@ -799,6 +829,7 @@ static enum weir_error_code embedded_open(
     session->wake_descriptor = session->notify_descriptor = -1;
     atomic_store(&session->references, 1);
     session->last = &session->first;
+    embedded_late_init(&session->late);
     session->lease_ns = (uint64_t)LEASE_DEFAULT_MS * 1000000;
     for (uint32_t i = 0; i < config->option_count; i++)
         if (strcmp(config->options[i].key, "high-availability.embedded.lease") == 0)
@@ -888,6 +919,7 @@ static void embedded_beat(struct weir_ha_session *session)
         if (late) embedded_presence_drop(presence); /* others were entitled to think it dead: a new session */
         if (presence->lease) atomic_store(&presence->lease->stamp_ns, now_ns);
     }
+    if (embedded_late_is_due(&session->late)) pthread_cond_signal(&session->condition);
     pthread_mutex_unlock(&session->mutex);
     if (!late) return;
     struct weir_ha_host *host = session->config.host;
@@ -905,6 +937,7 @@ static void embedded_close(struct weir_ha_session *session)
     if (session->wake_descriptor >= 0) wake_watcher(session);
     for (uint32_t i = 0; i < session->workers_started; i++) pthread_join(session->workers[i], NULL);
     if (session->watcher_started) pthread_join(session->watcher, NULL);
+    embedded_late_drop(&session->late); /* readers sync them */
     for (uint32_t i = 0; i < session->ephemeral_count; i++)
         embedded_presence_drop(&session->ephemerals[i].presence);
     for (uint32_t i = 0; i < session->candidate_count; i++) {

@@ -355,7 +355,7 @@ static int write_shared(
     return finish_temporary(path, descriptor, good, reterr);
 }
 
-void embedded_keys_write(
+int embedded_keys_write(
     const char *parent, struct embedded_write *writes, uint32_t count, struct weir_error *reterr)
 {
     WEIR_ASSERT(count <= EMBEDDED_WRITES_MAX);
@@ -376,20 +376,35 @@ void embedded_keys_write(
         else
             write->outcome = link_version(write->directory, temporary, number, &versions[i], reterr);
     }
-    bool all_synced = true;
+    bool all_synced = true, later = false;
     for (uint32_t i = 0; i < count; i++) {
         if (writes[i].outcome != WEIR_HA_OK) continue;
+        later = later || writes[i].relaxed;
+        if (writes[i].relaxed) continue;
         writes[i].outcome = sync_link(writes[i].directory, reterr);
         all_synced = all_synced && writes[i].outcome == WEIR_HA_OK;
     }
-    if (descriptor < 0) return;
-    if (all_synced) mark_synced(descriptor);
-    close(descriptor);
+    if (descriptor < 0) return -1;
+    if (all_synced && !later) mark_synced(descriptor);
+    if (!all_synced || !later) {
+        close(descriptor);
+        descriptor = -1;
+    }
     unlink(temporary);
     for (uint32_t i = 0; i < count; i++)
         if (writes[i].outcome == WEIR_HA_OK) prune(writes[i].directory, &versions[i]);
     if ((writes[0].expected & NUMBER_MASK) % SHARED_SWEPT_EVERY == 0)
         remove_temporaries(parent, time(NULL) - TEMPORARY_SECONDS_MAX);
+    return descriptor;
+}
+
+void embedded_keys_sync(int descriptor, const char *const *directories, uint32_t count)
+{
+    bool all_synced = true;
+    for (uint32_t i = 0; i < count; i++) /* one that is gone names nothing */
+        all_synced = (sync_directory(directories[i]) || errno == ENOENT) && all_synced;
+    if (all_synced) mark_synced(descriptor);
+    close(descriptor);
 }
 
 /* ---------------------------------------------------------------- deleting */

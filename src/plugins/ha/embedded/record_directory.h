@@ -45,12 +45,16 @@ struct embedded_write {
     uint64_t expected;
     const uint8_t *value;
     size_t length;
+    bool relaxed;                 /* its directory is synced later */
     enum weir_ha_outcome outcome; /* what came of it */
     uint64_t version;
 };
-/* parent: a directory above all of theirs, for the file before it has its names. */
-void embedded_keys_write(
+/* parent: a directory above all of theirs, for the file before it has its names. Returns that file when
+ * directories are to be synced yet, for embedded_keys_sync() or close(): those of relaxed writes that have
+ * won; or -1. Until then readers sync them. */
+int embedded_keys_write(
     const char *parent, struct embedded_write *writes, uint32_t count, struct weir_error *reterr);
+void embedded_keys_sync(int descriptor, const char *const *directories, uint32_t count);
 enum weir_ha_outcome embedded_key_delete(const char *directory, uint64_t expected, struct weir_error *reterr);
 enum weir_ha_outcome embedded_key_read(
     const char *directory, struct weir_buffer *value, uint64_t *ret_version, struct weir_error *reterr);
