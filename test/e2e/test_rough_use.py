@@ -9,7 +9,7 @@ import pytest
 from test_cluster import client, refused, run_job, start  # noqa: F401
 import test_ssh
 import weir as weir_module
-from test_savepoints import first_address
+from test_savepoints import first_address, stop
 
 JOB = """
 CREATE TABLE t (a BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '3', 'fields.a.kind' = 'sequence',
@@ -98,6 +98,21 @@ def test_a_detached_run_says_that_there_is_no_savepoint(start):
     storage = [f'-Dhigh-availability.storageDir={cluster.directory}/ha', '-Drest.port=1']
     assert client(cluster, 'list', *storage).returncode == 0
     assert client(cluster, 'list', *storage, '-z', 'another').returncode == 1
+
+
+def test_state_that_nothing_takes_is_left_behind_only_when_told(start):
+    """The savepoint of a job with windows, for one that only copies: nothing is dropped unless -n says so."""
+    cluster = start(jobmanagers=1, taskmanagers=1)
+    savepoint = stop(cluster, run_job(cluster), cluster.directory / 'savepoints')
+    path = cluster.directory / 'copy.sql'
+    path.write_text("""CREATE TABLE t (a BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '10');
+CREATE TABLE o (a BIGINT) WITH ('connector' = 'blackhole');
+INSERT INTO o SELECT a FROM t;""")
+    arguments = ['run', '-d', '-p', '2', '-m', first_address(cluster), '-s', str(savepoint)]
+    refused_run = client(cluster, *arguments, str(path))
+    assert refused_run.returncode == 1, refused_run.stdout
+    assert f'{savepoint}/_metadata' in refused_run.stderr and '--allowNonRestoredState' in refused_run.stderr
+    assert client(cluster, *arguments, '-n', str(path)).returncode == 0
 
 
 @pytest.fixture

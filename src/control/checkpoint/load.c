@@ -232,8 +232,8 @@ void checkpoint__loaded(
     if (left) {
         char text[256];
         snprintf(text, sizeof text,
-            "it holds state of vertex %u, which this job does not have: it was taken of another job. -n "
-            "(--allowNonRestoredState) leaves such state behind",
+            "it holds state of vertex %u, which this job does not have: it was taken of another job or plan. "
+            "-n (--allowNonRestoredState) leaves such state behind",
             left->vertex);
         unreadable(c, done, text, effects);
         return;

@@ -303,6 +303,13 @@ UNUSED static void world_init(struct world *w)
     w->settings->checkpoint_directory = (char *)"cp";
     w->settings->savepoint_directory = (char *)"sp";
     w->plan->settings = w->settings;
+    w->plan->vertices = WEIR_ARENA_ARRAY(&w->arena, Weir__PlanVertex *, 2);
+    for (uint32_t id = 1; id <= 2; id++) {
+        Weir__PlanVertex *vertex = WEIR_PROTO_NEW(&w->arena, Weir__PlanVertex, weir__plan_vertex);
+        vertex->id = id;
+        vertex->parallelism = 2;
+        w->plan->vertices[w->plan->n_vertices++] = vertex;
+    }
     w->identity.epoch = 1;
     w->now_us = 1000 * SECOND;
     w->wall_us = 1700000000 * SECOND;

@@ -146,7 +146,8 @@ static void exactly_once_sinks_are_never_fallen_back_below(void **state)
 /* ---------------------------------------------------------------- origins */
 
 /* The savepoint of another job, at "old". */
-static void make_origin(struct world *w, Weir__ClaimMode mode)
+static void make_origin_of(
+    struct world *w, Weir__ClaimMode mode, uint32_t vertex_id, bool allow_non_restored_state)
 {
     Weir__CheckpointMetadata metadata = WEIR__CHECKPOINT_METADATA__INIT;
     Weir__VertexSnapshot vertex = WEIR__VERTEX_SNAPSHOT__INIT, *vertices[1] = { &vertex };
@@ -158,7 +159,7 @@ static void make_origin(struct world *w, Weir__ClaimMode mode)
     metadata.epoch = 3;
     metadata.n_vertices = 1;
     metadata.vertices = vertices;
-    vertex.vertex = 1;
+    vertex.vertex = vertex_id;
     vertex.n_subtasks = 1;
     vertex.subtasks = subtasks;
     uint8_t bytes[4096];
@@ -167,7 +168,13 @@ static void make_origin(struct world *w, Weir__ClaimMode mode)
     record->restore = WEIR_PROTO_NEW(&w->arena, Weir__RestoreOrigin, weir__restore_origin);
     record->restore->path = (char *)"old/";
     record->restore->claim_mode = mode;
+    record->restore->allow_non_restored_state = allow_non_restored_state;
     world_record_set(w, record);
+}
+
+static void make_origin(struct world *w, Weir__ClaimMode mode)
+{
+    make_origin_of(w, mode, 1, false);
 }
 
 static void an_origin_is_restored_from_and_left_alone(void **state)
@@ -186,6 +193,30 @@ static void an_origin_is_restored_from_and_left_alone(void **state)
     assert_true(clean(w, WEIR__JOB_STATE__JOB_FINISHED));
     assert_true(world_has(w, "old/_metadata") && world_has(w, "old/part"));
     assert_int_equal(files_below(w, "cp/"), 0);
+}
+
+/* State that nothing of this job takes is left behind only when that was said. */
+static void an_origin_of_another_plan_is_refused(void **state)
+{
+    struct world *w = *state;
+    make_origin_of(w, WEIR__CLAIM_MODE__CLAIM, 77, false);
+    world_start(w);
+    const char *failed = NULL;
+    assert_null(weir_checkpoint_newest(w->c, &failed));
+    assert_non_null(failed);
+    assert_non_null(strstr(failed, "'old/_metadata'"));
+    assert_non_null(strstr(failed, "vertex 77, which this job does not have"));
+    assert_true(world_has(w, "old/_metadata") && world_has(w, "old/part"));
+}
+
+static void an_origin_of_another_plan_is_taken_when_that_was_said(void **state)
+{
+    struct world *w = *state;
+    const char *failed = NULL;
+    make_origin_of(w, WEIR__CLAIM_MODE__NO_CLAIM, 77, true);
+    world_start(w);
+    assert_int_equal(weir_checkpoint_newest(w->c, &failed)->id, 17);
+    assert_null(failed);
 }
 
 static void a_claimed_origin_goes_when_the_first_checkpoint_is_complete(void **state)
@@ -604,6 +635,8 @@ int main(void)
         TEST(falling_back_is_a_policy),
         TEST(exactly_once_sinks_are_never_fallen_back_below),
         TEST(an_origin_is_restored_from_and_left_alone),
+        TEST(an_origin_of_another_plan_is_refused),
+        TEST(an_origin_of_another_plan_is_taken_when_that_was_said),
         TEST(a_claimed_origin_goes_when_the_first_checkpoint_is_complete),
         TEST(a_new_leader_goes_on_deleting_what_was_claimed),
         TEST(a_claim_is_given_back_by_a_leader_that_finds_the_job_ended),
