@@ -151,14 +151,14 @@ def test_J6_halves_are_parted_while_storage_cannot_be_written(start, network, tm
 
 def test_E1_the_only_jobmanager_is_killed_and_started_again(start):
     scenario = start(jobmanagers=1)
-    scenario.run_job(8)
+    scenario.run_job(10)
     only = scenario.cluster.jobmanagers[0]
     for _ in range(3):
         newest = scenario.completed()
         only.kill()
         only.start()
-        scenario.wait("the job", lambda: "1 jobs recovered" in only.text_of_this_life())
-        scenario.wait("two more checkpoints", lambda: scenario.completed() >= newest + 2)
+        scenario.wait("the job", lambda: "1 jobs recovered" in only.text_of_this_life() or scenario.state() == "FINISHED")
+        scenario.wait("two more checkpoints", lambda: scenario.completed() >= newest + 2 or scenario.state() == "FINISHED")
     assert scenario.redeployed() == 0
     scenario.finish()
 
@@ -190,20 +190,23 @@ def test_E4_local_recovery(start):
 @pytest.mark.parametrize("before, parallelism", [(PARALLELISM, PARALLELISM), (3, 2), (2, 3)], ids=["as before", "down", "up"])
 @pytest.mark.parametrize("origin", ["savepoint", "checkpoint"])
 def test_E5_resumed(start, origin, before, parallelism):
-    scenario = start()
-    scenario.run_job(6, parallelism=before, sources=PARALLELISM, settings="SET 'execution.checkpointing.externalized-checkpoint-retention' = "
-                                                     "'RETAIN_ON_CANCELLATION';\n")
+    for length in (6, 60):  # the second time on a machine that is so slow that the job has ended before it is told to
+        scenario = start()
+        scenario.run_job(length, parallelism=before, sources=PARALLELISM,
+                         settings="SET 'execution.checkpointing.externalized-checkpoint-retention' = 'RETAIN_ON_CANCELLATION';\n")
+        given = ["stop", "-p", str(scenario.directory / "savepoints")] if origin == "savepoint" else ["cancel"]
+        done = scenario.client(*given, "-m", scenario.address(), scenario.job)
+        if done.returncode == 0:
+            break
+        assert length == 6 and scenario.state() == "FINISHED", done.stdout + done.stderr
     if origin == "savepoint":
-        done = scenario.client("stop", "-m", scenario.address(), "-p", str(scenario.directory / "savepoints"), scenario.job)
-        assert done.returncode == 0, done.stdout + done.stderr
         path = re.search(r"Path: (?:file:)?(\S+)", done.stdout).group(1)
     else:
-        scenario.cancel()
         scenario.wait("its end", lambda: scenario.state() == "CANCELED")
         path = str(max((scenario.directory / "checkpoints" / scenario.job).glob("chk-*/_metadata"),
                        key=lambda p: int(p.parent.name.removeprefix("chk-"))).parent)  # times are coarse
-    scenario.start_job(6, parallelism=parallelism, sources=PARALLELISM, arguments=["-s", path])
-    scenario.wait("its end", lambda: scenario.state() in ENDED)
+    scenario.start_job(length, parallelism=parallelism, sources=PARALLELISM, arguments=["-s", path])
+    scenario.wait("its end", lambda: scenario.state() in ENDED, length + WAIT_SECONDS)
     assert scenario.state() == "FINISHED", scenario.get(f"/jobs/{scenario.job}/exceptions")
     verdict = judge(scenario.directory, scenario.rows, True, rescaled=parallelism != before)
     assert (verdict["lost"], verdict["doubled"], verdict["wrong"], verdict["disordered"]) == (0, 0, 0, 0), verdict
@@ -527,7 +530,7 @@ def test_G8_while_the_leader_dies_the_job(start, what):
         scenario.new_leader(epoch)
         return scenario.finish()
     once = "SET 'restart-strategy.type' = 'none';\nSET 'weir.jobmanager.reattach-timeout' = '1 s';\n"
-    scenario.run_job({"fails": 5, "takes a savepoint": 10}.get(what, 1000),
+    scenario.run_job({"fails": 5, "takes a savepoint": 20}.get(what, 1000),
                      settings=once if what == "fails" else "")
     address, savepoints = scenario.cluster.rest_addresses(), scenario.directory / "savepoints"
     verb = {"is canceled": ["cancel"], "is stopped": ["stop", "-p", savepoints], "takes a savepoint": ["savepoint"],
