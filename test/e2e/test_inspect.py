@@ -71,8 +71,8 @@ def test_what_is_wrong_with_a_savepoint_is_named(stopped, tmp_path):
     metadata.unlink()
     assert str(metadata) in inspect_checkpoint(savepoint, code=1)[1]
     assert 'does not exist' in inspect_checkpoint(tmp_path / 'nowhere', code=1)[1]
-    run('checkpoint', 'inspect', code=2)
-    run('checkpoint', 'inspect', '--wrong', savepoint, code=2)
+    run('checkpoint', 'inspect', code=1)
+    run('checkpoint', 'inspect', '--wrong', savepoint, code=1)
 
 
 def test_a_checkpoint_of_a_local_run(weir):
