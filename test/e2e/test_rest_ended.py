@@ -40,6 +40,10 @@ def ended(cluster, job, state):
 def check_pages(cluster, job, status, port):
     """All pages of its vertices say the same, and it is complete."""
     shown = cluster.get('/jobs/' + job, port)
+    count = 2 * len(shown['vertices'])
+    listed = wait_for(lambda: [one for one in cluster.get('/jobs/overview', port)['jobs'] if one['jid'] == job and
+                               one['tasks'][status.lower()] == one['tasks']['total'] == count])[0]
+    assert listed['last-modification'] == listed['end-time'] == shown['timestamps'][status]
     assert [vertex['status'] for vertex in shown['vertices']] == [status] * len(shown['vertices'])
     for vertex in shown['vertices']:
         page = '/jobs/%s/vertices/%s' % (job, vertex['id'])
@@ -117,3 +121,33 @@ def test_a_canceled_job_shows_what_was_counted_and_what_its_checkpoints_held(clu
                 assert details['tasks'][vertex]['state_size'] == of_vertex['state_size']
     got, answer = cluster.call('GET', '/jobs/%s/checkpoints/details/%d/subtasks/%s' % (job, history[0]['id'], 'f' * 32))
     assert got == 404 and 'errors' in answer, json.dumps(answer)
+
+
+def test_a_failed_job_shows_what_was_counted_before_its_sinks_committed_once_more(cluster):
+    job = run(cluster, """CREATE TABLE s (id BIGINT) WITH ('connector'='datagen','rows-per-second'='400',
+        'fields.id.kind'='sequence','fields.id.start'='1','fields.id.end'='100000');
+        CREATE TABLE o (id BIGINT) WITH ('connector'='blackhole');
+        -- %s
+        INSERT INTO o SELECT CAST(CAST(id AS STRING) || CASE WHEN id > 100 THEN 'x' ELSE '' END AS BIGINT) FROM s;""",
+              '-D', 'restart-strategy.type=none')
+    ended(cluster, job, 'FAILED')
+    for port in cluster.ports:
+        vertex, = cluster.get('/jobs/' + job, port)['vertices']
+        assert vertex['tasks']['FAILED'] + vertex['tasks']['CANCELED'] + vertex['tasks']['FINISHED'] == 2
+        assert vertex['metrics']['write-records-complete'] and vertex['end-time'] - vertex['start-time'] == vertex['duration'] > 0
+        subtasks = cluster.get('/jobs/%s/vertices/%s' % (job, vertex['id']), port)['subtasks']
+        for subtask in subtasks:
+            assert subtask['duration'] == subtask['end-time'] - subtask['start-time'] > 0
+            assert subtask['metrics']['accumulated-idle-time'] + subtask['metrics']['accumulated-busy-time'] > 0
+
+
+def test_a_running_job_says_since_when_it_runs(cluster):
+    job = run(cluster, BOUNDED.replace("'number-of-rows'='500',", '').replace(
+        "'fields.id.kind'='sequence','fields.id.start'='1','fields.id.end'='500',", ''))
+    before = ended(cluster, job, 'RUNNING')
+    wait_for(lambda: cluster.get('/jobs/%s/checkpoints' % job)['counts']['completed'] >= 2)
+    after = cluster.get('/jobs/' + job, cluster.ports[1])
+    assert after['timestamps']['RUNNING'] == before['timestamps']['RUNNING'] < after['now']
+    assert after['start-time'] <= after['timestamps']['RUNNING']
+    changed = [cluster.get('/jobs/overview')['jobs'][0]['last-modification'] for _ in range(2)]
+    assert changed[0] == changed[1] < after['now']

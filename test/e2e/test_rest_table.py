@@ -308,7 +308,8 @@ ROWS = [
          'status-counts': MapOf(I, some=True), **fields('duration start-time end-time')}, some=True)}),
     ('GET', VERTEX + '/watermarks', None, 200, ListOf({'id': Matching(r'\d+\.currentInputWatermark'), 'value': S})),
     ('GET', '/overview', None, 200, {**fields('flink-commit flink-version', S), **fields(
-        'jobs-cancelled jobs-failed jobs-finished jobs-running slots-available slots-total taskmanagers')}),
+        'jobs-cancelled jobs-failed jobs-finished jobs-running slots-available slots-free-and-blocked slots-total '
+        'taskmanagers taskmanagers-blocked')}),
     ('POST', '/savepoint-disposal', '{"savepoint-path":":none"}', 400, ERRORS),
     ('GET', '/savepoint-disposal/:none', None, 200, {'status': STATUS, 'operation': {}}),
     ('GET', '/taskmanagers', None, 200, {'taskmanagers': ListOf(TASKMANAGER, some=True)}),

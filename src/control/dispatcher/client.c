@@ -34,7 +34,26 @@ static void reply_not_leader(
 
 /* ---------------------------------------------------------------- lists */
 
-static Weir__JobSummary *finished_summary(
+/* In which state its tasks have ended, if that is remembered. */
+static void count_tasks(
+    const struct weir_dispatcher *dispatcher, Weir__JobSummary *summary, struct weir_arena *arena)
+{
+    enum { STATES = WEIR__EXECUTION_STATE__EXECUTION_RECONCILING + 1 };
+    const Weir__JobDetails *details = dispatcher__ended_find(dispatcher, &summary->job, 0, arena);
+    if (!details) return;
+    summary->n_tasks_in = STATES;
+    summary->tasks_in = WEIR_ARENA_ARRAY(arena, uint32_t, STATES);
+    for (size_t state = 0; state < STATES; state++) summary->tasks_in[state] = 0;
+    for (size_t v = 0; v < details->n_vertices; v++) {
+        const Weir__VertexDetails *vertex = details->vertices[v];
+        summary->tasks_total += (uint32_t)vertex->n_subtasks;
+        for (size_t i = 0; i < vertex->n_subtasks; i++)
+            if ((uint32_t)vertex->subtasks[i]->state < STATES)
+                summary->tasks_in[vertex->subtasks[i]->state]++;
+    }
+}
+
+static Weir__JobSummary *finished_summary(const struct weir_dispatcher *dispatcher,
     const struct dispatcher_tombstone *tombstone, struct weir_arena *arena)
 {
     Weir__JobSummary *summary = WEIR_PROTO_NEW(arena, Weir__JobSummary, weir__job_summary);
@@ -52,6 +71,7 @@ static Weir__JobSummary *finished_summary(
     summary->started_ms = stone->result->started_ms;
     summary->ended_ms = summary->changed_ms = stone->result->ended_ms;
     summary->savepoint = stone->result->savepoint;
+    count_tasks(dispatcher, summary, arena);
     return summary;
 }
 
@@ -72,7 +92,7 @@ static void list(
     for (uint32_t i = 0; i < finished; i++) {
         uint32_t at = dispatcher->queue_first + dispatcher->queue_count - 1 - i;
         message->jobs[message->n_jobs++] =
-            finished_summary(dispatcher->tombstone_queue[at % dispatcher->queue_capacity], arena);
+            finished_summary(dispatcher, dispatcher->tombstone_queue[at % dispatcher->queue_capacity], arena);
     }
     weir_effect_send(effects, event->from, WEIR_ROLE_CLIENT, NULL, event->envelope->request,
         WEIR__ENVELOPE__BODY_REPLY, message);
@@ -128,7 +148,7 @@ static void about_finished(const struct weir_dispatcher *dispatcher,
     const struct dispatcher_tombstone *tombstone, const struct weir_event *event,
     struct weir_effects *effects)
 {
-    Weir__JobSummary *summary = finished_summary(tombstone, effects->arena);
+    Weir__JobSummary *summary = finished_summary(dispatcher, tombstone, effects->arena);
     Weir__Envelope__BodyCase body = event->envelope->body_case;
     if (body == WEIR__ENVELOPE__BODY_QUERY)
         reply_summary(dispatcher, event, summary, effects);

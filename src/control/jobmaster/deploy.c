@@ -235,9 +235,11 @@ static void place(struct weir_jobmaster *jm, struct graph_region *region, uint32
         .subtask = subtask->index,
         .epoch = WEIR_PLANTED(equal_attempt_numbers) ? 1 : jm->identity->epoch,
         .number = ++subtask->number_last };
-    subtask->started_wall_us = jm->wall_us;
     subtask->ended_wall_us = 0;
-    subtask->has_figures = false;
+    if (!region->commit_only || !subtask->has_figures) {
+        subtask->started_wall_us = jm->wall_us;
+        subtask->has_figures = false;
+    }
     graph__set_state(&jm->graph, at, STATE(SCHEDULED));
     graph__set_state(&jm->graph, at, STATE(DEPLOYING));
 }
@@ -491,10 +493,11 @@ void deploy__not_ours(struct weir_jobmaster *jm, uint32_t taskmanager, const str
     if (state != STATE(CANCELING)) taskmanagers__cancel(jm, taskmanager, attempt);
 }
 
-void deploy__note_times(struct graph_subtask *subtask, const Weir__AttemptReport *report)
+void deploy__note_times(struct graph_subtask *subtask, const Weir__AttemptReport *report, bool commit_only)
 {
-    if (report->started_ms) subtask->started_wall_us = report->started_ms * 1000;
     if (report->ended_ms) subtask->ended_wall_us = report->ended_ms * 1000;
+    if (commit_only && subtask->has_figures) return; /* it has done its work before */
+    if (report->started_ms) subtask->started_wall_us = report->started_ms * 1000;
     subtask->has_figures = report->figures;
     if (!report->figures) return;
     subtask->figures = *report->figures;
@@ -555,12 +558,15 @@ void deploy__attempt_says(struct weir_jobmaster *jm, uint32_t taskmanager, const
         taskmanagers__forget(jm, taskmanager, &attempt);
         const char *reason = report->error && report->error[0] ? report->error : "the task was canceled";
         failover__subtask(jm, at, reason, effects);
-        if (subtask->state == STATE(FAILED)) deploy__note_times(subtask, report);
+        if (subtask->state == STATE(FAILED))
+            deploy__note_times(subtask, report, jm->graph.regions[region].commit_only);
+        jm->changed_wall_us = jm->wall_us;
         if (report->state_unreadable) failover__unreadable(jm, run.restored_checkpoint, reason, effects);
         return;
     }
     graph__set_state(&jm->graph, at, report->state);
-    deploy__note_times(subtask, report);
+    jm->changed_wall_us = jm->wall_us;
+    deploy__note_times(subtask, report, jm->graph.regions[region].commit_only);
     if (before == STATE(CANCELING)) taskmanagers__forget(jm, taskmanager, &attempt);
     if (weir_execution_state_is_terminal(report->state)) ended(jm, at, report);
     /* Its readers ask for splits as soon as they run. */

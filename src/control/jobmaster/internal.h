@@ -235,7 +235,8 @@ struct weir_jobmaster {
     int64_t commit_deadline_us;
     uint64_t end_change;
     struct jobmaster_sinks sinks;
-    uint64_t garbage_number; /* the last question of that kind */
+    int64_t state_wall_us, changed_wall_us; /* since when it is in its state; it, or a task of it */
+    uint64_t garbage_number;                /* the last question of that kind */
     bool garbage_dry_run;
     bool plan_delete_in_flight;
     int64_t plan_delete_at_us;
@@ -313,8 +314,8 @@ void deploy__state_update(
 void deploy__attempt_says(struct weir_jobmaster *jm, uint32_t taskmanager, const Weir__AttemptReport *report,
     struct weir_effects *effects);
 /* When it started and ended, and what it had done by then: as its TaskManager has it, so that a later leader
- * says the same. */
-void deploy__note_times(struct graph_subtask *subtask, const Weir__AttemptReport *report);
+ * says the same. commit_only: one that only commits what an earlier attempt has done, which is shown. */
+void deploy__note_times(struct graph_subtask *subtask, const Weir__AttemptReport *report, bool commit_only);
 void deploy__finished_checkpoint(struct weir_jobmaster *jm); /* forgets what a completed one covers */
 void deploy__region_progress(struct weir_jobmaster *jm, uint32_t region);
 /* Fills jm->restored and jm->restored_vertices. metadata: NULL is nothing. */

@@ -14,6 +14,7 @@ void jobmaster__set_state(struct weir_jobmaster *jm, Weir__JobState state)
     if (jm->state == state) return;
     WEIR_ASSERT(weir_job_state_is_legal(jm->state, state));
     jm->state = state;
+    jm->state_wall_us = jm->changed_wall_us = jm->wall_us;
     jm->progress++;
     jm->status_dirty = true;
 }

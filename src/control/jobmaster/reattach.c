@@ -97,7 +97,7 @@ static void candidate(struct weir_jobmaster *jm, uint32_t at, uint32_t taskmanag
     subtask->ran_on = jm->taskmanagers[taskmanager]->node;
     subtask->slot = report->slot;
     subtask->started_wall_us = subtask->ended_wall_us = 0;
-    deploy__note_times(subtask, report);
+    deploy__note_times(subtask, report, false);
     if (report->n_peers || !same) copy_peers(jm, subtask, report);
     if (report->final_snapshot)
         subtask->final_snapshot = WEIR_PROTO_COPY(&region->arena, report->final_snapshot);

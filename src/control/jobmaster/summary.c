@@ -11,7 +11,8 @@ Weir__JobSummary *summary__make(const struct weir_jobmaster *jm, struct weir_are
     summary->state = jm->state;
     summary->started_ms = jm->started_wall_ms;
     summary->ended_ms = jm->ended_wall_ms;
-    summary->changed_ms = jm->wall_us / 1000;
+    summary->changed_ms = jm->changed_wall_us / 1000;
+    summary->state_ms = jm->state_wall_us / 1000;
     const struct weir_jobmaster_exception *newest = weir_jobmaster_exception(jm, 0);
     const char *error = jm->end_error[0] ? jm->end_error : newest ? newest->root.text : "";
     summary->error = weir_arena_string(arena, error);

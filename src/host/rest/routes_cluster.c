@@ -257,12 +257,12 @@ void rest__get_overview(struct rest_request *request)
         over += rest__job_is_over(jobs->jobs[i]->state);
     }
     rest__answer(request, MHD_HTTP_OK,
-        json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s,s:s}", "taskmanagers",
-            (json_int_t)workers->n_taskmanagers, "slots-total", slots, "slots-available", slots_free,
-            "jobs-running", (json_int_t)jobs->n_jobs - over, "jobs-finished",
-            in_state[WEIR__JOB_STATE__JOB_FINISHED], "jobs-cancelled",
-            in_state[WEIR__JOB_STATE__JOB_CANCELED], "jobs-failed", in_state[WEIR__JOB_STATE__JOB_FAILED],
-            "flink-version", flink_version, "flink-commit", "weir"));
+        json_pack("{s:I,s:i,s:I,s:I,s:i,s:I,s:I,s:I,s:I,s:s,s:s}", "taskmanagers",
+            (json_int_t)workers->n_taskmanagers, "taskmanagers-blocked", 0, "slots-total", slots,
+            "slots-available", slots_free, "slots-free-and-blocked", 0, "jobs-running",
+            (json_int_t)jobs->n_jobs - over, "jobs-finished", in_state[WEIR__JOB_STATE__JOB_FINISHED],
+            "jobs-cancelled", in_state[WEIR__JOB_STATE__JOB_CANCELED], "jobs-failed",
+            in_state[WEIR__JOB_STATE__JOB_FAILED], "flink-version", flink_version, "flink-commit", "weir"));
 }
 
 void rest__delete_cluster(struct rest_request *request)

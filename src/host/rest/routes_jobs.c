@@ -25,6 +25,7 @@ void rest__get_jobs(struct rest_request *request)
 json_t *rest__job_shape(struct rest_request *request, const Weir__JobSummary *job)
 {
     int64_t changed_ms = job->changed_ms ? job->changed_ms : job->started_ms;
+    if (job->ended_ms > 0) changed_ms = job->ended_ms; /* tidying up is no change of it */
     return json_pack("{s:s,s:s,s:s,s:I,s:o,s:I,s:I,s:o,s:i,s:s,s:s}", "jid",
         rest__hex(request, job->job.data, job->job.len), "name", job->name, "state",
         rest__job_state(job->state), "start-time", (json_int_t)job->started_ms, "end-time",
@@ -119,7 +120,7 @@ json_t *rest__job_timestamps(const Weir__JobSummary *job)
     for (size_t i = 0; i < WEIR_ARRAY_COUNT(states); i++) {
         int64_t at_ms = 0;
         if (states[i] <= WEIR__JOB_STATE__JOB_RUNNING) at_ms = job->started_ms;
-        if (states[i] == job->state) at_ms = job->ended_ms > 0 ? job->ended_ms : job->changed_ms;
+        if (states[i] == job->state) at_ms = job->ended_ms > 0 ? job->ended_ms : job->state_ms;
         json_object_set_new(object, rest__job_state(states[i]), json_integer(at_ms));
     }
     return object;
