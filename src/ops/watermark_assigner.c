@@ -47,7 +47,8 @@ static enum weir_error_code create(struct weir_operator_context *ctx, struct wei
     code =
         weir_evaluator_new(ctx->arena, ctx->memory, &expr, 1, environment, &assigner->evaluator, ctx->error);
     if (code) return code;
-    assigner->last_row_ms = now_ms(ctx);
+    assigner->last_row_ms = now_ms(ctx); /* who never gets a row is idle as well */
+    if (assigner->idle_timeout_ms > 0) ctx->set_timer(ctx, assigner->last_row_ms + assigner->idle_timeout_ms);
     *ret = &assigner->base;
     return WEIR_OK;
 }

@@ -188,6 +188,10 @@ enum weir_error_code weir_bind_aggregate_call(
         if (strcmp(aggregate->function->name, "COUNT") != 0 || call->arguments.items[0]->column.count) {
             return weir_bind_error(context, WEIR_E_SQL_VALIDATION, ast->span, "Only COUNT(*) takes a '*'");
         }
+        if (call->quantifier == WEIR_SQL_QUANTIFIER_DISTINCT) {
+            return weir_bind_error(context, WEIR_E_SQL_VALIDATION, ast->span,
+                "COUNT(DISTINCT *) has no meaning: expected COUNT(*) or columns");
+        }
     } else {
         struct weir_expr **arguments;
         if (call->arguments.count > WEIR_ARRAY_COUNT(aggregate->arguments)) {

@@ -102,7 +102,8 @@ static enum weir_operator_result call(struct weir_chain_level *l)
 static bool pass_context_on(struct weir_chain *chain, uint32_t level)
 {
     struct weir_chain_level *l = &chain->levels[level];
-    if (l->ctx->emit_watermark_ms != INT64_MIN) {
+    bool awake = l->idle_sent && !l->ctx->idle; /* first: watermarks of idle channels are not listened to */
+    if (l->ctx->emit_watermark_ms != INT64_MIN && !awake) {
         int64_t watermark_ms = l->ctx->emit_watermark_ms;
         l->ctx->emit_watermark_ms = INT64_MIN;
         l->ctx->metrics->current_watermark_ms = watermark_ms;

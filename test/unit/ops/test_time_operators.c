@@ -148,6 +148,32 @@ static void test_watermarks(void **state)
         4); /* 2050 is not late: 2100 is within the interval */
 }
 
+/* A source that never gets a row is idle after the timeout, too. */
+static void test_idle_from_the_start(void **state)
+{
+    (void)state;
+    struct weir_spec *spec = weir_spec_map(&arena);
+    struct weir_expr *column =
+        weir_expr_column(&arena, 1, weir_type_with_precision(&arena, WEIR_TYPE_TIMESTAMP, 3, true));
+    weir_spec_put(&arena, spec, "rowtime", weir_spec_integer(&arena, 1));
+    weir_spec_put(&arena, spec, "expression", weir_expr_to_spec(&arena, column));
+    weir_spec_put(&arena, spec, "idle_timeout_ms", weir_spec_integer(&arena, 1000));
+    struct test_run run = { .operator_name = "watermark_assigner",
+        .input_types = { "lt" },
+        .output_types = "lt",
+        .spec = spec,
+        .batch_rows = 1024 };
+    struct test_driver d;
+    test_open(&d, &run);
+    struct test_subtask *s = &d.subtasks[0];
+    int64_t timer_ms = *(int64_t *)s->ctx.timer_owner;
+    assert_int_equal(timer_ms, d.clock_us / 1000 + 1000);
+    assert_false(s->ctx.idle);
+    s->op->ops->timer(s->op, timer_ms, &s->out);
+    assert_true(s->ctx.idle);
+    test_close(&d);
+}
+
 static void test_calc(void **state)
 {
     (void)state;
@@ -237,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_session_function),
         cmocka_unit_test(test_temporal_sort),
         cmocka_unit_test(test_watermarks),
+        cmocka_unit_test(test_idle_from_the_start),
         cmocka_unit_test(test_calc),
         cmocka_unit_test(test_expand),
         cmocka_unit_test(test_every_line),

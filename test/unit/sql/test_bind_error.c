@@ -103,6 +103,8 @@ static void test_aggregates(void **state)
         { "SELECT * FROM t ORDER BY 9", "1:26 Ordinal out of range" },
         { "SELECT DISTINCT name FROM t ORDER BY amount",
             "1:38 Expression in the ORDER BY clause of SELECT DISTINCT" },
+        { "SELECT COUNT(DISTINCT *) FROM t",
+            "1:8 COUNT(DISTINCT *) has no meaning: expected COUNT(*) or columns" },
     };
     EXPECT(cases);
 }

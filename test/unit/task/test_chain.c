@@ -281,6 +281,12 @@ static void watermarks_and_idleness_that_an_operator_makes_go_on(void **state)
     assert_int_equal(f.seen[0], 1000050);
     assert_int_equal(f.seen[1], 2000001);
     assert_int_equal(f.seen[2], 0);
+    weir_chain_start(&f.chain, 0, WEIR_CHAIN_PROCESS, 0, &f.in, 0);
+    f.chain.levels[0].ctx->emit_watermark_ms = 60;
+    f.chain.levels[0].ctx->idle = false; /* told before the watermark, which would not be listened to */
+    finish(&f);
+    assert_int_equal(f.seen[3], 2000000);
+    assert_int_equal(f.seen[4], 1000060);
     end(&f);
 }
 
