@@ -33,15 +33,16 @@ static bool is_silence(uint32_t workload)
 }
 
 /* Workloads that came later have a share of their own, so that all other seeds mean what they meant. */
-enum { WORKLOADS_FIRST = 24, WORKLOADS_NEVER = 1, LATER_ONE_IN = 10 };
+enum { WORKLOADS_FIRST = 24, WORKLOADS_NEVER = 1, LATER_ONE_IN = 10, WORKLOADS_NEVER_LAST = 1 };
 
 static uint32_t draw_workload(uint64_t seed, struct weir_sim_random *random)
 {
     uint32_t drawn = (uint32_t)weir_sim_random_below(random, WORKLOADS_FIRST);
     uint64_t later = weir_sim_mix(seed ^ UINT64_C(0x6c61746572));
-    uint32_t first = WORKLOADS_FIRST + WORKLOADS_NEVER;
+    uint32_t first = WORKLOADS_FIRST + WORKLOADS_NEVER,
+             end = weir_sim_workload_count() - WORKLOADS_NEVER_LAST;
     if (later % LATER_ONE_IN) return drawn;
-    return first + (uint32_t)(later / LATER_ONE_IN % (weir_sim_workload_count() - first));
+    return first + (uint32_t)(later / LATER_ONE_IN % (end - first));
 }
 
 struct weir_sim_history weir_sim_history_draw(uint64_t seed, uint32_t workload)

@@ -205,6 +205,19 @@ static void fault_wipe(struct weir_sim *sim, struct weir_sim_random *random)
     if (leaderships) weir_sim_store_wipe(&sim->store, "leaderships/");
 }
 
+/* Nothing but TaskManagers knows any more which epochs there were. */
+static void fault_replace_store(struct weir_sim *sim)
+{
+    if (weir_sim_facts(sim)->job_count) return;
+    for (uint32_t i = 0; i < sim->process_count; i++)
+        if (sim->processes[i].kind == WEIR_SIM_JOBMANAGER)
+            weir_sim_process_kill(&sim->processes[i], "killed, the store is made anew", false);
+    weir_sim_store_wipe(&sim->store, "leader");
+    weir_sim_store_wipe(&sim->store, "index");
+    weir_sim_store_wipe(&sim->store, "candidates/");
+    weir_sim_store_wipe(&sim->store, "leaderships/");
+}
+
 static void fault_refuse(struct weir_sim *sim, struct weir_sim_random *random)
 {
     struct weir_sim_process *process = pick_any(sim, random);
@@ -395,6 +408,7 @@ static bool happen(struct weir_sim *sim, enum weir_sim_feature feature, struct w
         weir_sim_store_expire(&sim->store, pick(sim, random, WEIR_SIM_JOBMANAGER)->index);
         return true;
     case WEIR_SIM_store_wiped: fault_wipe(sim, random); return true;
+    case WEIR_SIM_store_replaced: fault_replace_store(sim); return true;
     case WEIR_SIM_blob_down: fault_shared_down(sim, random); return true;
     case WEIR_SIM_storage_power_loss:
         weir_sim_trace(sim, NULL, "the shared storage loses its power");
@@ -433,6 +447,7 @@ static bool happens_at_moments(enum weir_sim_feature feature)
     case WEIR_SIM_store_cut:
     case WEIR_SIM_store_expiry:
     case WEIR_SIM_store_wiped:
+    case WEIR_SIM_store_replaced:
     case WEIR_SIM_refuse_leader:
     case WEIR_SIM_deafen_leader:
     case WEIR_SIM_double_faults:
