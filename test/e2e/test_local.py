@@ -78,7 +78,7 @@ def test_without_a_script_it_serves_until_it_is_stopped(weir):
                          timeout=WAIT_SECONDS, env=environment(weir), cwd=weir.folder)
     assert job.returncode == 0, job.stderr
     wait_for(lambda: '+I[1]' in text(weir, 'out'), process=p)
-    code, _ = weir.stop(p, signal.SIGINT)
+    code = weir.stop(p, signal.SIGINT)
     assert code == 0, text(weir, 'err')
 
 
@@ -86,7 +86,7 @@ def test_a_script_can_be_interrupted(weir):
     script = weir.write('job.sql', ROWS % (100000, 100))
     p = start(weir, script)
     wait_for(lambda: '+I[1]' in text(weir, 'out'), process=p)
-    code, _ = weir.stop(p, signal.SIGINT)
+    code = weir.stop(p, signal.SIGINT)
     assert code == 130, text(weir, 'err')
 
 
@@ -103,4 +103,4 @@ def test_with_a_directory_it_goes_on_where_it_was(weir):
     weir.stop(p, signal.SIGKILL)
     p = start(weir, *settings)
     wait_for(lambda: '1 jobs recovered' in text(weir, 'err') and '+I[' in text(weir, 'out'), process=p)
-    assert weir.stop(p, signal.SIGTERM)[0] == 0
+    assert weir.stop(p, signal.SIGTERM) == 0

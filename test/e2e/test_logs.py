@@ -8,7 +8,7 @@ from test_cluster import kill_leader, run_job, start, subtasks  # noqa: F401
 def events(process):
     """Every line is one object of the Elastic Common Schema."""
     found = []
-    for line in process.text().splitlines():
+    for line in process.text().split('\n')[:-1]:  # the last may be on its way
         event = json.loads(line)
         assert set(event) == {'@timestamp', 'ecs.version', 'service.name', 'log.level', 'message',
                               'process.thread.name', 'log.logger'}, line
@@ -38,8 +38,8 @@ def test_who_leads_why_and_what_tasks_were_told(start):  # noqa: F811
     victim.kill()
     cluster.wait('the job again', lambda: subtasks(cluster, job))
     cluster.wait('the reason', lambda: said(leader, 'weir.resourcemanager', 'WARN', 'is lost: ') and
-                 said(leader, 'weir.jobmaster', 'WARN', 'fails over: TaskManager', f'(job {job})'))
-    assert said(leader, 'weir.dispatcher', 'WARN', f'({job}) switched from state RUNNING to RESTARTING. Reason: ')
+                 said(leader, 'weir.jobmaster', 'WARN', 'fails over: TaskManager', f'(job {job})') and
+                 said(leader, 'weir.dispatcher', 'WARN', f'({job}) switched from state RUNNING to RESTARTING. Reason: '))
     cluster.wait('its end', lambda: said(leader, 'weir.dispatcher', 'INFO',
                                          f'({job}) switched from state RESTARTING to RUNNING'))
     survivor = next(t for t in cluster.taskmanagers if t is not victim)

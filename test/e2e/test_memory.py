@@ -86,7 +86,7 @@ def limited(tmp_path):
     group.end()
 
 
-def ends(cluster, job, seconds=60):
+def ends(cluster, job, seconds=180):  # it computes: longer on a loaded machine
     return cluster.wait('the end of the job', lambda: cluster.job_state(job) in ('FAILED', 'FINISHED') and
                         cluster.job_state(job), seconds)
 

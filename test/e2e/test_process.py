@@ -1,12 +1,12 @@
 """Exit codes, signals, closed pipes."""
 import os
+import resource
 import signal
 import subprocess
-import time
 
 import pytest
 
-from weir import BINARY, table, visible_files, wait_for
+from weir import BINARY, WAIT_SECONDS, table, visible_files, wait_for
 
 ENDLESS = ("CREATE TABLE n (id BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '50000', 'fields.id.kind' = 'sequence', "
            "'fields.id.start' = '0', 'fields.id.end' = '1000000000');\n")
@@ -35,9 +35,7 @@ def test_closed_standard_output(weir, output):
     weir.processes.append(p)
     p.stdout.readline()
     p.stdout.close()
-    began = time.monotonic()
-    assert p.wait(10) == 1
-    assert time.monotonic() - began < 3
+    assert p.wait(WAIT_SECONDS) == 1  # of five hours
     assert b'standard output' in p.stderr.read()
 
 
@@ -45,8 +43,7 @@ def test_closed_standard_output(weir, output):
 def test_an_endless_select_ends_at_a_signal(weir, number):
     p = weir.start(ENDLESS + 'SELECT id FROM n;\nSELECT 42424242;')
     wait_for(lambda: os.path.getsize(p.stdout_path) > 1000, process=p)
-    code, seconds = weir.stop(p, number)
-    assert code == 128 + number and seconds < 2
+    assert weir.stop(p, number) == 128 + number  # it would run for five hours
     text = open(p.stdout_path).read()
     assert text.endswith('\n') and '42424242' not in text
     assert 'ERROR' not in open(p.stderr_path).read()
@@ -56,18 +53,21 @@ def test_an_endless_select_ends_at_a_signal(weir, number):
 def test_an_endless_insert_ends_at_a_signal(weir, number):
     p = weir.start(ENDLESS + table('o', 'id BIGINT', weir.path('out')) + 'INSERT INTO o SELECT id FROM n;', parallelism__default=2)
     wait_for(lambda: os.path.isdir(weir.path('out')) and os.listdir(weir.path('out')), process=p)
-    code, seconds = weir.stop(p, number)
-    assert code == 128 + number and seconds < 2
+    assert weir.stop(p, number) == 128 + number
     assert visible_files(weir.path('out')) == []
     assert 'ERROR' not in open(p.stderr_path).read()
 
 
 def test_a_long_script(weir):
-    """Time grows with the length of the script, not with its square."""
+    """Time grows with the length of the script, not with its square: its own, whoever else needs the machine."""
+    def used():
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
     seconds = []
     for count in (2000, 8000):
-        began = time.monotonic()
+        began = used()
         result = weir.run("SET 'pipeline.name' = 'a name that makes the statement longer';\n" * count)
         assert result.code == 0
-        seconds.append(time.monotonic() - began)
+        seconds.append(used() - began)
     assert seconds[1] < 8 * seconds[0] + 0.5

@@ -60,7 +60,7 @@ def test_a_savepoint_is_moved_and_stands_on_its_own(start):
     verdict = ledger.judge(cluster.directory, ROWS, True)
     assert verdict['lost'] == verdict['doubled'] == verdict['wrong'] == 0, verdict
     assert (moved / '_metadata').exists()  # NO_CLAIM
-    assert hidden_files(cluster) == []
+    cluster.wait('a tidy folder', lambda: hidden_files(cluster) == [], weir_module.WAIT_SECONDS)
 
 
 @pytest.mark.parametrize('mode', ['CLAIM', 'NO_CLAIM'])

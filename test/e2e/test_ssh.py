@@ -43,7 +43,7 @@ PermitRootLogin yes
     Path('/run/sshd').mkdir(exist_ok=True)
     with open(folder / 'log', 'wb') as log:
         server = subprocess.Popen([program, '-D', '-e', '-f', folder / 'config'], stdout=log, stderr=log)
-    for _ in range(500):
+    for _ in range(4000):
         with socket.socket() as probe:
             if probe.connect_ex(('127.0.0.1', port)) == 0:
                 break
@@ -103,7 +103,10 @@ taskmanager.numberOfTaskSlots: 2
 
     def end(self):
         for pid in self.processes():
-            os.kill(pid, signal.SIGKILL)
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # it has ended by itself
 
 
 @pytest.fixture
@@ -115,11 +118,9 @@ def installation(tmp_path, sshd):
 
 def wait(what, condition, seconds=weir_module.WAIT_SECONDS):
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return
+    while not condition():
+        assert time.monotonic() < end, what
         time.sleep(0.05)
-    raise AssertionError(what)
 
 
 def test_a_cluster_on_other_hosts(installation):

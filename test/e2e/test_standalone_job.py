@@ -20,7 +20,7 @@ def application(tmp_path):
 
     def start_application(script, *arguments, jobmanagers=2, name='cluster'):
         cluster = clusters.Cluster(weir_module.BINARY, tmp_path / name, jobmanagers, 1, 4,
-                                   ['-Dhigh-availability.embedded.lease=1 s'])
+                                   ['-Dhigh-availability.embedded.lease=3 s'])
         started.append(cluster)
         path = cluster.directory / 'job.sql'
         path.write_text(script)
@@ -61,7 +61,7 @@ def script_for(directory, count=3000, rate=1000):
 
 def test_the_leader_dies_and_the_application_goes_on(application, tmp_path):
     directory = tmp_path / 'cluster'
-    cluster = application(script_for(directory))
+    cluster = application(script_for(directory, 6000))
     job = the_job(cluster)
     leader, epoch = cluster.leader()
     standby = next(p for p in cluster.jobmanagers if p is not leader)
@@ -71,13 +71,13 @@ def test_the_leader_dies_and_the_application_goes_on(application, tmp_path):
     wait_state(cluster, job, 'RUNNING', 'FINISHED')
     assert ended(cluster, standby) == 0
     assert 'the application has finished' in standby.text()
-    assert whole(ledger.judge(directory, 3000, True))
+    assert whole(ledger.judge(directory, 6000, True))
     assert cluster.taskmanagers[0].alive
 
 
 def test_it_may_run_again_as_another_job(application, tmp_path):
     directory = tmp_path / 'cluster'
-    cluster = application(script_for(directory, 500))
+    cluster = application(script_for(directory, 2000))  # long enough for both JobManagers to be there
     first = the_job(cluster)
     assert [ended(cluster, p) for p in cluster.jobmanagers] == [0, 0]
     for process in cluster.jobmanagers:
@@ -85,7 +85,7 @@ def test_it_may_run_again_as_another_job(application, tmp_path):
         process.start()
     the_job(cluster, {first})
     assert [ended(cluster, p) for p in cluster.jobmanagers] == [0, 0]
-    assert sorted(int(line) for line in ledger.committed(directory / 'rows_out')) == sorted(2 * list(range(500)))
+    assert sorted(int(line) for line in ledger.committed(directory / 'rows_out')) == sorted(2 * list(range(2000)))
 
 
 def test_a_named_job_runs_once_for_all(application, tmp_path):

@@ -47,7 +47,10 @@ def start(tmp_path):
         for process in cluster.processes:
             process.kill()
         for pid in workers_of(cluster):
-            os.kill(pid, signal.SIGKILL)
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # it has ended by itself
 
 
 def run(cluster, rows=100000, rate=500, parallelism=4):
@@ -62,8 +65,11 @@ def gone(pid):
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    with open(f'/proc/{pid}/stat') as f:
-        return f.read().rsplit(')', 1)[1].split()[0] == 'Z'
+    try:
+        with open(f'/proc/{pid}/stat') as f:
+            return f.read().rsplit(')', 1)[1].split()[0] == 'Z'
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def test_they_come_with_the_job_and_a_dead_one_is_replaced(start):
@@ -104,7 +110,7 @@ def test_they_survive_the_leader_and_the_next_one_starts_no_doubles(start):
     # The last JobManager takes them with it when it ends in order.
     last = next(p for p in cluster.jobmanagers if p.alive)
     last.signal(signal.SIGTERM)
-    assert last.popen.wait(10) == 0
+    assert last.popen.wait(weir_module.WAIT_SECONDS) == 0
     cluster.wait('the end of the workers', lambda: not workers_of(cluster), weir_module.WAIT_SECONDS)
 
 
@@ -114,7 +120,7 @@ def test_a_leader_that_ends_in_order_leaves_them_to_its_standby(start):
     workers, tasks = workers_of(cluster), cluster.wait('all tasks', lambda: subtasks(cluster, job))
     leader, epoch = cluster.leader()
     leader.signal(signal.SIGTERM)
-    leader.popen.wait(10)
+    leader.popen.wait(weir_module.WAIT_SECONDS)
     cluster.wait('another leader', lambda: cluster.leader()[1] > epoch, weir_module.WAIT_SECONDS)
     assert cluster.wait('all tasks', lambda: subtasks(cluster, job)) == tasks
     assert workers_of(cluster) == workers
@@ -123,11 +129,12 @@ def test_a_leader_that_ends_in_order_leaves_them_to_its_standby(start):
 def test_one_that_dies_at_once_is_started_ever_more_slowly(start):
     cluster = start(jobmanagers=1, arguments=['-Dtaskmanager.bind-host=192.0.2.1'])  # nothing can be bound there
     cluster.submit(ledger.script(cluster.directory, 10, 10, 2))
+
+    def starts():
+        return len(re.findall(r"worker 'worker-[0-9-]+' was started", cluster.jobmanagers[0].text()))
     time.sleep(3.5)
-    log = cluster.jobmanagers[0].text()
-    starts = len(re.findall(r"worker 'worker-[0-9-]+' was started", log))
-    assert 2 <= starts <= 4, log
-    assert "has ended: exit code 1" in log
+    assert starts() <= 4, cluster.jobmanagers[0].text()
+    cluster.wait('the second try', lambda: starts() >= 2 and 'has ended: exit code 1' in cluster.jobmanagers[0].text())
 
 
 def test_stop_cluster_finds_those_whose_jobmanagers_were_killed(tmp_path):
