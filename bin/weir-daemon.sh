@@ -90,8 +90,9 @@ start)
     sleep 0.1
     if ! alive $pid; then
         echo "[ERROR] $daemon on $host ended at once; the end of $base.log:" >&2
-        tail -c "+$((logged + 1))" "$base.log" | tail -n 5 >&2
-        if [ "$(tail -n 1 "$pids")" = $pid ]; then forget_last; fi
+        said=$(tail -c "+$((logged + 1))" "$base.log" | tail -n 5)
+        echo "${said:-it holds nothing new: is there room in $WEIR_LOG_DIR and $WEIR_PID_DIR?}" >&2
+        if [ -s "$pids" ] && [ "$(tail -n 1 "$pids")" = $pid ]; then forget_last; fi
         exit 1
     fi
     ;;

@@ -17,7 +17,13 @@
 extern const struct weir_ha_driver weir_ha_embedded, weir_ha_zookeeper;
 static const struct weir_ha_driver *const drivers[] = { &weir_ha_embedded, &weir_ha_zookeeper };
 
-enum { JOBS_MAX = 100000, TOMBSTONES_MAX = 100000, SECOND_US = 1000000, PATH_BYTES = 4096 };
+enum {
+    JOBS_MAX = 100000,
+    TOMBSTONES_MAX = 100000,
+    SECOND_US = 1000000,
+    PATH_BYTES = 4096,
+    STORAGE_BYTES_MAX = 2048
+};
 
 const char *cluster_address(const char *text, const char *otherwise)
 {
@@ -99,7 +105,8 @@ static void set_defaults(struct cluster_setup *setup)
     setup->options = (struct weir_control_options){ .heartbeat_interval_us = SECOND_US / 10,
         .heartbeat_timeout_us = timeout_ms * 1000,
         .leader_silence_us = SECOND_US / 2,
-        .reattach_timeout_us = 10 * SECOND_US,
+        .reattach_timeout_us =
+            weir_config_get_duration_ms(config, "weir.jobmanager.reattach-timeout", 10000) * 1000,
         .leaderless_grace_us = leaderless_grace_us(config),
         .leader_search_us =
             weir_config_get_duration_ms(config, "taskmanager.registration.timeout", 300000) * 1000,
@@ -184,6 +191,26 @@ static bool check_directories(const struct weir_config *config)
     return true;
 }
 
+/* Both become names of folders, and what lies below them and is named by nobody is swept. */
+static bool check_names(const char *storage, const char *cluster)
+{
+    struct weir_error error = { 0 };
+    for (const char *part = cluster; *part; part += strcspn(part, "/"), part += *part == '/') {
+        size_t length = strcspn(part, "/");
+        if (length && !(length <= 2 && strncmp(part, "..", length) == 0)) continue;
+        weir_error_set(&error, WEIR_E_CONFIGURATION,
+            "high-availability.cluster-id: '%s' cannot be the name of a folder: expected parts that are not "
+            "empty, '.' or '..'",
+            cluster);
+    }
+    if (strlen(storage) > STORAGE_BYTES_MAX)
+        weir_error_set(&error, WEIR_E_CONFIGURATION,
+            "high-availability.storageDir: the path has %zu bytes, expected at most %d", strlen(storage),
+            STORAGE_BYTES_MAX);
+    if (error.message[0]) print_error(&error);
+    return !error.message[0];
+}
+
 bool cluster_setup_init(struct cluster_setup *setup, const struct weir_config *config)
 {
     *setup = (struct cluster_setup){ .config = config };
@@ -200,6 +227,7 @@ bool cluster_setup_init(struct cluster_setup *setup, const struct weir_config *c
     setup->cluster = weir_arena_string(&setup->arena, *cluster ? cluster : "default");
     const char *storage = weir_config_get_text(config, "high-availability.storageDir", NULL);
     if (!storage || !*storage) storage = default_directory(&setup->arena);
+    if (!check_names(storage, setup->cluster)) return false;
     if (setup->unprotected) /* nobody else is to find it */
         storage = weir_arena_format(&setup->arena, "%s/none-%ld", storage, (long)getpid());
     setup->storage_directory = weir_arena_format(&setup->arena, "%s/%s", storage, setup->cluster);

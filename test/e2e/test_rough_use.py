@@ -59,6 +59,16 @@ def test_the_options_of_the_sql_client(tmp_path):
     assert 'libraries of Java' in refused(tmp_path, 'sql', '-j', 'a.jar', '-f', 'one.sql')
 
 
+@pytest.mark.parametrize('option, said', [
+    ('cluster-id=../../etc', "'../../etc' cannot be the name of a folder"), ('cluster-id=/a/./b', "'a/./b' cannot be"),
+    ('cluster-id=a//b', "'a//b' cannot be"), ('storageDir=/tmp/' + 'd/' * 2000, 'expected at most 2048')])
+def test_names_that_lead_elsewhere(tmp_path, option, said):
+    """What nobody names is swept from below these folders: they are where they seem to be."""
+    storage = [f'-Dhigh-availability.storageDir={tmp_path}/ha', '-Drest.port=0']
+    assert said in refused(tmp_path, 'jobmanager', *storage, f'-Dhigh-availability.{option}')
+    assert not list(tmp_path.iterdir())
+
+
 def test_mistakes_of_use_end_as_those_of_flink(tmp_path):
     for arguments in [['run'], ['run', '-p'], ['run', '-c', 'Main', 'a.jar'], ['list', '--what'], ['stop', '-type', 'x', '0' * 32],
                       ['cancel'], ['savepoint', '-d'], ['checkpoint', '-what'], ['info']]:
