@@ -83,8 +83,8 @@ start)
     pid=$!
     # A process that cannot even start says so here, not only in its log: its first words may take a while on a busy machine.
     waited=0
-    while alive $pid && [ "$(wc -c <"$base.log")" -eq "$logged" ] && [ $waited -lt 10 ]; do
-        sleep 0.1
+    while alive $pid && [ "$(wc -c <"$base.log")" -eq "$logged" ] && [ $waited -lt 50 ]; do
+        sleep 0.02
         waited=$((waited + 1))
     done
     sleep 0.1
