@@ -259,9 +259,16 @@ static void aside_swept(
     c->asides[at - 1] = c->asides[--c->aside_count];
 }
 
+/* A clean-up looks once: not before what this leader itself has sent has arrived. */
+static bool asides_wait(const struct weir_checkpoint_coordinator *c)
+{
+    return c->clean != CLEAN_NONE && c->puts_in_flight;
+}
+
 /* One at a time, so that an answer needs no name. */
 static void asides_advance(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
 {
+    if (asides_wait(c)) return;
     for (uint32_t i = 0; i < c->aside_count; i++) {
         if (c->asides[i].in_flight) return;
     }
@@ -409,7 +416,7 @@ int64_t checkpoint__files_due(const struct weir_checkpoint_coordinator *c)
     for (uint32_t i = 0; c->deleting_count && i < CHECKPOINT_DELETIONS_IN_FLIGHT_MAX; i++) {
         if (c->deleting[i].path && !c->deleting[i].in_flight) due_us = WEIR_MIN(due_us, c->deleting[i].at_us);
     }
-    for (uint32_t i = 0; i < c->aside_count; i++) {
+    for (uint32_t i = 0; i < c->aside_count && !asides_wait(c); i++) {
         if (!c->asides[i].in_flight) due_us = WEIR_MIN(due_us, c->asides[i].at_us);
     }
     if ((c->sweeps_left || c->clean == CLEAN_LOADING) && !c->sweep_in_flight)

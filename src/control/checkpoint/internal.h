@@ -20,8 +20,8 @@ enum {
     CHECKPOINT_DELETIONS_MAX = 1 << 16,
     CHECKPOINT_DELETIONS_IN_FLIGHT_MAX = 64,
     CHECKPOINT_ASIDES_MAX = 32,
-    CHECKPOINT_GIVEN_UP_MAX = 64,       /* remembered ids */
-    CHECKPOINT_FOLDERS_MAX = 16,        /* of savepoints that were given up, in the record */
+    CHECKPOINT_GIVEN_UP_MAX = 64, /* remembered ids */
+    CHECKPOINT_FOLDERS_MAX = 16,  /* of savepoints that were given up, in the record */
     CHECKPOINT_FOLDERS_BYTES_MAX = 8192,
     CHECKPOINT_STEP_EFFECTS_MAX = 2048, /* the jobmaster's own come beside */
     CHECKPOINT_OUTBOX_MAX = 1 << 22,
@@ -465,7 +465,8 @@ bool checkpoint__all_committed(struct weir_checkpoint_coordinator *c);
 
 /* savepoint.c: requests of clients */
 void checkpoint__requests_found(struct weir_checkpoint_coordinator *c, struct weir_effects *effects);
-/* Nothing will ever name what a try has written to that folder: it is emptied, and the record remembers it. */
+/* Nothing will ever name what a try has written to that folder: it is emptied, and the record remembers it.
+ */
 void checkpoint__folder_given_up(struct weir_checkpoint_coordinator *c, const char *directory);
 struct savepoint_request *checkpoint__request_find(
     const struct weir_checkpoint_coordinator *c, const uint8_t request[16]);
