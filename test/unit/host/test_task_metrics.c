@@ -75,7 +75,7 @@ static void what_a_task_has_done_is_read_at_its_end(void **state)
 {
     struct fixture f;
     struct weir_task_meter *meter = add(begin(&f), 1, 0);
-    f.subtask.counters.bytes_in = 70;
+    __atomic_store_n(&f.subtask.counters.bytes_in, 70, __ATOMIC_RELAXED);
     weir_task_meter_told(meter, weir_clock_monotonic_ns() - 5000000, WEIR_SUBTASK_WORKED);
     Weir__TaskFigures figures;
     weir_task_meter_read(meter, &figures);
