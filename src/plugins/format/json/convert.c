@@ -378,8 +378,8 @@ static bool convert_row(struct json_scanner *s, struct weir_vector *to, uint32_t
         uint32_t field = count;
         for (uint32_t tried = 0; tried < count; tried++) {
             uint32_t i = hint + tried < count ? hint + tried : hint + tried - count;
-            if (strncmp(to->type->field_names[i], name, length) == 0 &&
-                to->type->field_names[i][length] == 0) {
+            if (strlen(to->type->field_names[i]) == length &&
+                memcmp(to->type->field_names[i], name, length) == 0) {
                 field = i;
                 break;
             }

@@ -101,7 +101,8 @@ static bool find_members(struct json_scanner *s, const struct member *members, u
         size_t length;
         if (!json_scan_name(s, &name, &length)) return false;
         uint32_t m = 0;
-        while (m < count && (strncmp(members[m].name, name, length) != 0 || members[m].name[length])) m++;
+        while (m < count && (strlen(members[m].name) != length || memcmp(members[m].name, name, length) != 0))
+            m++;
         json_space(s);
         if (m < count) *members[m].at = s->at;
         if (!json_skip(s) || !json_more(s, '}', &more)) return false;
@@ -145,7 +146,7 @@ static bool read_op(struct json_scanner *s, const struct envelope *e, char *op)
     size_t length;
     if (*s->at != '"') return json_fail(s, "\"op\" must be a string");
     if (!json_scan_string(s, &text, &length)) return false;
-    if (length == 1 && strchr("crud", text[0])) {
+    if (length == 1 && memchr("crud", text[0], 4)) {
         *op = text[0];
         return true;
     }
