@@ -122,7 +122,9 @@ static bool step_task(struct host_task *task, int64_t *wake_ms)
         die(task, WEIR_TASK_CANCELED, "");
         return true;
     }
-    if (atomic_load(&task->broken) && !task->ended_told) {
+    /* In this order: a neighbour that was canceled with it is gone only after its own cancel was set. */
+    bool broken = atomic_load(&task->broken), canceled = atomic_load(&task->subtask->canceled);
+    if (broken && !task->ended_told && !canceled) {
         char why[400];
         snprintf(why, sizeof why, "lost the connection to TaskManager '%s'", task->broken_by);
         die(task, WEIR_TASK_FAILED, why);
@@ -133,7 +135,7 @@ static bool step_task(struct host_task *task, int64_t *wake_ms)
         task->running_told = true;
         host_event_post(host_event_new(task, WEIR_TASK_RUNNING));
     }
-    if (!ready && !atomic_load(&task->subtask->canceled)) return false;
+    if (!ready && !canceled) return false;
     int64_t at_ms = INT64_MAX, start_ns = task->meter ? weir_clock_monotonic_ns() : 0;
     enum weir_subtask_result result = weir_subtask_run_once(task->subtask, &at_ms);
     if (task->meter) weir_task_meter_told(task->meter, start_ns, result);

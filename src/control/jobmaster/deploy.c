@@ -558,7 +558,7 @@ void deploy__attempt_says(struct weir_jobmaster *jm, uint32_t taskmanager, const
         taskmanagers__forget(jm, taskmanager, &attempt);
         const char *reason = report->error && report->error[0] ? report->error : "the task was canceled";
         failover__subtask(jm, at, reason, effects);
-        if (subtask->state == STATE(FAILED))
+        if (weir_execution_state_is_terminal(subtask->state))
             deploy__note_times(subtask, report, jm->graph.regions[region].commit_only);
         jm->changed_wall_us = jm->wall_us;
         if (report->state_unreadable) failover__unreadable(jm, run.restored_checkpoint, reason, effects);

@@ -103,8 +103,8 @@ void failover__subtask(
     struct weir_jobmaster *jm, uint32_t at, const char *reason, struct weir_effects *effects)
 {
     struct graph_subtask *subtask = &jm->graph.subtasks[at];
-    if (weir_execution_state_is_legal(subtask->state, STATE(FAILED)))
-        graph__set_state(&jm->graph, at, STATE(FAILED));
+    Weir__ExecutionState end = subtask->state == STATE(CANCELING) ? STATE(CANCELED) : STATE(FAILED);
+    if (weir_execution_state_is_legal(subtask->state, end)) graph__set_state(&jm->graph, at, end);
     subtask->ended_wall_us = jm->wall_us;
     region_failed(jm, subtask->region, at, reason, effects);
 }

@@ -29,7 +29,7 @@ bool te__transition_is_legal(Weir__ExecutionState from, Weir__ExecutionState to)
     case STATE(INITIALIZING):
         return to == STATE(RUNNING) || to == STATE(CANCELING) || te__state_is_terminal(to);
     case STATE(RUNNING): return to == STATE(CANCELING) || te__state_is_terminal(to);
-    case STATE(CANCELING): return te__state_is_terminal(to);
+    case STATE(CANCELING): return to == STATE(CANCELED);
     /* A final snapshot that cannot be kept fails the attempt even now. */
     case STATE(FINISHED): return to == STATE(FAILED);
     default: return false;

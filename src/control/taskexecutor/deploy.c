@@ -186,7 +186,9 @@ static void on_ended(struct weir_taskexecutor *executor, struct te__attempt *att
 static void on_failed(
     struct weir_taskexecutor *executor, struct te__attempt *attempt, const struct weir_task_event *task)
 {
-    if (!te__attempt_set_state(executor, attempt, STATE(FAILED))) return;
+    /* While it is being canceled it only gets there sooner: its neighbours go first, as likely as not. */
+    bool canceling = attempt->state == STATE(CANCELING);
+    if (!te__attempt_set_state(executor, attempt, canceling ? STATE(CANCELED) : STATE(FAILED))) return;
     keep_error(executor, attempt, task->error);
     attempt->state_unreadable = task->state_unreadable;
     te__attempt_update(executor, attempt);

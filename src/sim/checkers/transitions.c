@@ -38,6 +38,8 @@ static bool attempt_is_legal(Weir__ExecutionState from, Weir__ExecutionState to)
     if (from == WEIR__EXECUTION_STATE__EXECUTION_FINISHED) /* its commit failed */
         return to == WEIR__EXECUTION_STATE__EXECUTION_FAILED;
     if (attempt_is_over(from)) return false;
+    if (from == WEIR__EXECUTION_STATE__EXECUTION_CANCELING) /* whatever becomes of it meanwhile */
+        return to == WEIR__EXECUTION_STATE__EXECUTION_CANCELED;
     switch (to) {
     case WEIR__EXECUTION_STATE__EXECUTION_INITIALIZING:
         return from <= WEIR__EXECUTION_STATE__EXECUTION_DEPLOYING;

@@ -352,6 +352,26 @@ static void a_cancel_in_the_middle_of_a_rescale_commits_and_ends(void **state)
     world_done(&w);
 }
 
+/* What one task of a region says of its neighbours' end is not its own. */
+static void what_fails_while_it_is_canceled_is_shown_as_canceled(void **state)
+{
+    running(HASH);
+    w.hold_cancel = true;
+    world_ask(
+        &w, 3, WEIR__ENVELOPE__BODY_CANCEL, WEIR_PROTO_NEW(&w.arena, Weir__CancelJob, weir__cancel_job));
+    world_wait(&w, 2 * SECOND);
+    assert_int_equal(world_count(&w, EXECUTION(CANCELING)), 4);
+    for (uint32_t s = 0; s < 2; s++) world_fail(&w, 2, s, "lost the connection to TaskManager 'tm-0'");
+    world_run(&w);
+    assert_int_equal(world_count(&w, EXECUTION(CANCELED)), 2);
+    assert_int_equal(world_count(&w, EXECUTION(FAILED)), 0);
+    for (uint32_t s = 0; s < 2; s++) world_fail(&w, 1, s, "lost the connection to TaskManager 'tm-0'");
+    world_wait(&w, 5 * SECOND);
+    assert_non_null(w.result);
+    assert_int_equal(w.result->state, JOB(CANCELED));
+    world_done(&w);
+}
+
 static void a_paused_leader_confirms_nothing(void **state)
 {
     running(HASH);
@@ -409,6 +429,7 @@ int main(void)
         cmocka_unit_test(a_takeover_during_a_scale_down_makes_the_new_width),
         cmocka_unit_test(a_rescale_that_meets_a_stop_changes_no_width),
         cmocka_unit_test(a_cancel_in_the_middle_of_a_rescale_commits_and_ends),
+        cmocka_unit_test(what_fails_while_it_is_canceled_is_shown_as_canceled),
         cmocka_unit_test(a_paused_leader_confirms_nothing),
         cmocka_unit_test(slots_that_do_not_come_fail_the_job_in_time),
     };

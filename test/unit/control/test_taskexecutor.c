@@ -410,6 +410,19 @@ static void who_is_being_canceled_does_not_end(void **state)
     end(&bench);
 }
 
+/* Its neighbours are canceled with it: the connection to one of them is gone before it has heard itself. */
+static void who_fails_while_being_canceled_is_canceled(void **state)
+{
+    struct bench bench;
+    start_led(&bench);
+    Weir__AttemptId id = run_one(&bench);
+    cancel(&bench, id);
+    bench_expect(&bench, "!cancel(v0s0.1) >jm-1:task_state(v0s0.1:CANCELING)");
+    task(&bench, id, WEIR_TASK_FAILED, 0, 0);
+    bench_expect(&bench, ">jm-1:task_state(v0s0.1:CANCELED:it broke)");
+    end(&bench);
+}
+
 static void what_ended_says_what_it_had_done_to_every_leader(void **state)
 {
     struct bench bench;
@@ -872,6 +885,7 @@ int main(void)
         cmocka_unit_test(a_slot_has_one_job_and_one_attempt_of_a_vertex),
         cmocka_unit_test(cancellation_is_answered_by_what_became_of_it),
         cmocka_unit_test(who_is_being_canceled_does_not_end),
+        cmocka_unit_test(who_fails_while_being_canceled_is_canceled),
         cmocka_unit_test(what_ended_says_what_it_had_done_to_every_leader),
         cmocka_unit_test(what_ended_stays_until_it_is_forgotten),
         cmocka_unit_test(past_its_maximum_no_attempt_is_taken),
