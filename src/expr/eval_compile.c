@@ -7,6 +7,8 @@ struct compiler {
     struct weir_evaluator *evaluator;
     uint32_t node_capacity;
     uint64_t *hashes; /* per node */
+    uint32_t *slots; /* deterministic nodes by hash: index + 1, 0 = free; a list may have 100,000 constants */
+    uint32_t slot_count; /* a power of two */
     struct weir_memory *memory;
     struct weir_error *reterr;
 };
@@ -148,13 +150,23 @@ static void fold_node(struct compiler *compiler, struct weir_node *node)
     weir_evaluator_reset(evaluator);
 }
 
+/* The node that computes expr already, or UINT32_MAX. */
 static uint32_t find_node(const struct compiler *compiler, const struct weir_expr *expr, uint64_t hash)
 {
-    for (uint32_t i = 0; i < compiler->evaluator->node_count; i++) {
-        const struct weir_node *node = &compiler->evaluator->nodes[i];
-        if (compiler->hashes[i] == hash && node->deterministic && weir_expr_equal(node->expr, expr)) return i;
+    uint32_t mask = compiler->slot_count - 1;
+    for (uint32_t at = (uint32_t)hash & mask; compiler->slots[at]; at = (at + 1) & mask) {
+        uint32_t index = compiler->slots[at] - 1;
+        if (compiler->hashes[index] == hash && weir_expr_equal(compiler->evaluator->nodes[index].expr, expr))
+            return index;
     }
     return UINT32_MAX;
+}
+
+static void remember_node(struct compiler *compiler, uint32_t index)
+{
+    uint32_t mask = compiler->slot_count - 1, at = (uint32_t)compiler->hashes[index] & mask;
+    while (compiler->slots[at]) at = (at + 1) & mask;
+    compiler->slots[at] = index + 1;
 }
 
 static enum weir_error_code compile(struct compiler *compiler, const struct weir_expr *expr, uint32_t *ret)
@@ -199,6 +211,7 @@ static enum weir_error_code compile(struct compiler *compiler, const struct weir
     }
     node->can_blend = weir_node_can_blend(evaluator, node);
     if (is_foldable(evaluator, node)) fold_node(compiler, node);
+    if (node->deterministic) remember_node(compiler, index);
     *ret = index;
     return WEIR_OK;
 }
@@ -213,8 +226,13 @@ enum weir_error_code weir_evaluator_new(struct weir_arena *arena, struct weir_me
     weir_heap_writer_init(&evaluator->heap, memory);
     evaluator->environment = environment ? *environment : no_environment;
     evaluator->random_state = evaluator->environment.random_seed;
-    uint32_t capacity = 0;
-    for (uint32_t i = 0; i < expr_count; i++) capacity += count_nodes(exprs[i]);
+    uint32_t capacity = 0, slot_count = 16;
+    struct weir_expr **gathered = WEIR_ARENA_ARRAY(arena, struct weir_expr *, expr_count + 1);
+    for (uint32_t i = 0; i < expr_count; i++) {
+        gathered[i] = weir_expr_gather_in(arena, exprs[i]);
+        capacity += count_nodes(gathered[i]);
+    }
+    while (slot_count < 2 * capacity) slot_count *= 2;
     evaluator->nodes = WEIR_ARENA_ARRAY(arena, struct weir_node, capacity + 1);
     evaluator->roots = WEIR_ARENA_ARRAY(arena, uint32_t, expr_count + 1);
     evaluator->root_count = expr_count;
@@ -222,10 +240,11 @@ enum weir_error_code weir_evaluator_new(struct weir_arena *arena, struct weir_me
         .node_capacity = capacity,
         .memory = memory,
         .reterr = reterr,
-        .hashes = WEIR_ARENA_ARRAY(arena, uint64_t, capacity + 1) };
+        .hashes = WEIR_ARENA_ARRAY(arena, uint64_t, capacity + 1),
+        .slots = WEIR_ARENA_ARRAY(arena, uint32_t, slot_count),
+        .slot_count = slot_count };
     for (uint32_t i = 0; i < expr_count; i++) {
-        enum weir_error_code code =
-            compile(&compiler, weir_expr_gather_in(arena, exprs[i]), &evaluator->roots[i]);
+        enum weir_error_code code = compile(&compiler, gathered[i], &evaluator->roots[i]);
         if (code != WEIR_OK) {
             weir_evaluator_free(evaluator);
             return code;

@@ -4,7 +4,7 @@
  */
 #include "expr/evaluator.h"
 
-enum { IN_COMPARISONS_MIN = 8 };
+enum { IN_COMPARISONS_MIN = 8, IN_VALUES_MAX = 8 };
 
 struct in_table {
     uint32_t mask;
@@ -140,38 +140,85 @@ static bool is_comparison(const struct weir_expr *expr)
            weir_physical_of(x->type) == weir_physical_of(y->type) && x->type->scale == y->type->scale;
 }
 
-static struct weir_expr *in_call(
-    struct weir_arena *arena, struct weir_expr *const *comparisons, uint32_t count)
+/* The comparisons of one value among the operands of an OR. A list with constants of several types compares
+ * several: x, and x cast to a type that the others fit in. */
+struct in_group {
+    struct weir_expr *of;
+    uint32_t count;
+    bool gathered;
+    struct weir_expr **arguments; /* of, then the constants */
+};
+
+struct in_groups {
+    struct in_group items[IN_VALUES_MAX];
+    uint32_t count;
+    uint8_t *of_operand; /* per operand: its group + 1; 0 = stays what it is */
+};
+
+static void assign_group(struct in_groups *groups, struct weir_expr *const *operands, uint32_t at)
 {
-    struct weir_expr **arguments = WEIR_ARENA_ARRAY(arena, struct weir_expr *, count + 1);
-    arguments[0] = comparisons[0]->arguments[0];
-    for (uint32_t i = 0; i < count; i++) arguments[i + 1] = comparisons[i]->arguments[1];
-    const struct weir_type *type =
-        weir_type_nullable(arena, weir_type_of(WEIR_TYPE_BOOLEAN), arguments[0]->type->nullable);
-    return weir_expr_new_call(arena, weir_function_find("$IN"), type, arguments, count + 1);
+    struct weir_expr *of = operands[at]->arguments[0];
+    uint32_t g = 0;
+    while (g < groups->count && !weir_expr_equal(groups->items[g].of, of)) g++;
+    if (g == groups->count) {
+        if (g == IN_VALUES_MAX || !weir_expr_is_deterministic(of)) return;
+        /* What may fail must not be computed for more rows than before: the first operand runs for all of
+         * them. */
+        if (at > 0 && weir_expr_can_fault(of)) return;
+        groups->items[groups->count++].of = of;
+    }
+    groups->items[g].count++;
+    groups->of_operand[at] = (uint8_t)(g + 1);
 }
 
-/* Of an OR, the comparisons of the first compared value become one call. */
+static void find_groups(struct in_groups *groups, struct weir_arena *arena, const struct weir_expr * or)
+{
+    groups->of_operand = WEIR_ARENA_ARRAY(arena, uint8_t, or->argument_count);
+    for (uint32_t i = 0; i < or->argument_count; i++) {
+        if (is_comparison(or->arguments[i])) assign_group(groups, or->arguments, i);
+    }
+    for (uint32_t g = 0; g < groups->count; g++) {
+        struct in_group *group = &groups->items[g];
+        group->gathered = group->count >= IN_COMPARISONS_MIN;
+        if (!group->gathered) continue;
+        group->arguments = WEIR_ARENA_ARRAY(arena, struct weir_expr *, group->count + 1);
+        group->arguments[0] = group->of;
+        group->count = 0;
+    }
+}
+
+static struct weir_expr *in_call(struct weir_arena *arena, const struct in_group *group)
+{
+    const struct weir_type *type =
+        weir_type_nullable(arena, weir_type_of(WEIR_TYPE_BOOLEAN), group->of->type->nullable);
+    return weir_expr_new_call(arena, weir_function_find("$IN"), type, group->arguments, group->count + 1);
+}
+
+/* Of an OR, the comparisons of one value become one call, before what stays. */
 static struct weir_expr *gather_in(void *context, struct weir_arena *arena, struct weir_expr *expr)
 {
     if (expr->kind != WEIR_EXPR_OR || expr->argument_count < IN_COMPARISONS_MIN) return expr;
-    struct weir_expr **gathered = WEIR_ARENA_ARRAY(arena, struct weir_expr *, expr->argument_count);
-    struct weir_expr **others = WEIR_ARENA_ARRAY(arena, struct weir_expr *, expr->argument_count + 1);
-    uint32_t gathered_count = 0, other_count = 1; /* others[0] is for the call */
+    struct in_groups groups = { .count = 0 };
+    find_groups(&groups, arena, expr);
+    struct weir_expr **parts = WEIR_ARENA_ARRAY(arena, struct weir_expr *, expr->argument_count + 1);
+    uint32_t count = 0, left = 0;
+    for (uint32_t g = 0; g < groups.count; g++) count += groups.items[g].gathered;
+    if (!count) return expr;
+    left = count;
     for (uint32_t i = 0; i < expr->argument_count; i++) {
-        struct weir_expr *operand = expr->arguments[i];
-        bool joins =
-            is_comparison(operand) && weir_expr_is_deterministic(operand) &&
-            (gathered_count == 0 || weir_expr_equal(gathered[0]->arguments[0], operand->arguments[0]));
-        if (joins) {
-            gathered[gathered_count++] = operand;
+        uint32_t g = groups.of_operand[i];
+        struct in_group *group = g ? &groups.items[g - 1] : NULL;
+        if (group && group->gathered) {
+            group->arguments[++group->count] = expr->arguments[i]->arguments[1];
         } else {
-            others[other_count++] = operand;
+            parts[left++] = expr->arguments[i];
         }
     }
-    if (gathered_count < IN_COMPARISONS_MIN || weir_expr_can_fault(gathered[0])) return expr;
-    others[0] = in_call(arena, gathered, gathered_count);
-    return other_count == 1 ? others[0] : weir_expr_or(arena, others, other_count);
+    count = 0;
+    for (uint32_t g = 0; g < groups.count; g++) {
+        if (groups.items[g].gathered) parts[count++] = in_call(arena, &groups.items[g]);
+    }
+    return left == 1 ? parts[0] : weir_expr_or(arena, parts, left);
 }
 
 struct weir_expr *weir_expr_gather_in(struct weir_arena *arena, struct weir_expr *expr)

@@ -2,6 +2,8 @@
  * printed forms. */
 #include "cases.h"
 
+#include "expr/evaluator.h"
+
 struct fixture {
     struct weir_test_memory memory;
     struct weir_arena arena;
@@ -312,6 +314,72 @@ static void test_in_list(void **state)
     tear_down(&f);
 }
 
+static uint32_t count_look_ups(const struct weir_evaluator *evaluator)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < evaluator->node_count; i++) {
+        const struct weir_expr *expr = evaluator->nodes[i].expr;
+        count += expr->kind == WEIR_EXPR_CALL && strcmp(expr->function->name, "$IN") == 0;
+    }
+    return count;
+}
+
+/* Constants beyond INT are compared with the value as BIGINT: two look-ups, wherever the first of each
+ * stands; and NULL in the list makes what is not found unknown. */
+static void test_in_list_of_two_types(void **state)
+{
+    struct fixture f;
+    set_up(&f);
+    const struct weir_type *bigint = weir_type_of(WEIR_TYPE_BIGINT);
+    struct weir_expr *wide, *parts[21];
+    assert_int_equal(weir_expr_cast(&f.arena, f.a, bigint, false, &wide, NULL), WEIR_OK);
+    for (int32_t i = 0; i < 10; i++) {
+        const struct weir_vector *value = weir_value_bigint(&f.arena, INT64_C(5000000000) * (i != 5) + 3);
+        parts[2 * i] = call(&f, "=", wide, weir_expr_literal(&f.arena, value));
+        parts[2 * i + 1] = call(&f, "=", f.a, number(&f, i * 10));
+    }
+    parts[20] = call(&f, "=", f.a, weir_expr_null(&f.arena, weir_type_of(WEIR_TYPE_INT)));
+    struct weir_expr *list = weir_expr_or(&f.arena, parts, 21);
+    struct weir_evaluator *evaluator = compile(&f, &list, 1);
+    assert_int_equal(count_look_ups(evaluator), 2);
+    const struct weir_vector *found;
+    struct weir_error error;
+    assert_int_equal(weir_evaluator_run(evaluator, 0, &f.batch, &found, &error), WEIR_OK);
+    for (uint32_t i = 0; i < FIXTURE_ROWS; i++) {
+        bool expected = i % 10 == 0 || i == 3;
+        assert_int_equal(weir_vector_is_null(found, i), !expected);
+        if (expected) assert_true(((const uint8_t *)found->data)[i]);
+    }
+    weir_evaluator_free(evaluator);
+    tear_down(&f);
+}
+
+/* 100 / b fails where b is 0. In front it is computed for all rows anyway and may become a look-up; behind an
+ * operand that guards it, it must stay there. */
+static void test_in_list_keeps_guards(void **state)
+{
+    struct fixture f;
+    set_up(&f);
+    struct weir_expr *quotient = call(&f, "/", number(&f, 100), f.b), *parts[11];
+    parts[0] = call(&f, "=", f.b, number(&f, 0));
+    for (int32_t i = 0; i < 10; i++) parts[i + 1] = call(&f, "=", quotient, number(&f, 100 / (i + 1)));
+    struct weir_expr *lists[2] = { weir_expr_or(&f.arena, parts, 11), weir_expr_or(&f.arena, parts + 1, 10) };
+    for (uint32_t k = 0; k < 2; k++) {
+        struct weir_evaluator *evaluator = compile(&f, &lists[k], 1);
+        assert_int_equal(count_look_ups(evaluator), k);
+        const struct weir_vector *found;
+        struct weir_error error;
+        enum weir_error_code code = weir_evaluator_run(evaluator, 0, &f.batch, &found, &error);
+        assert_int_equal(code == WEIR_OK, k == 0);
+        for (uint32_t i = 0; code == WEIR_OK && i < FIXTURE_ROWS; i++) {
+            assert_int_equal(weir_vector_is_null(found, i), i % 7 == 3);
+            if (i % 7 != 3) assert_true(((const uint8_t *)found->data)[i]);
+        }
+        weir_evaluator_free(evaluator);
+    }
+    tear_down(&f);
+}
+
 /* The operands of test_junctions at row i: 0 FALSE, 1 NULL, 2 TRUE. */
 static int truth(int which, uint32_t i)
 {
@@ -405,6 +473,8 @@ int main(void)
         cmocka_unit_test(test_text_and_spec),
         cmocka_unit_test(test_rewriting),
         cmocka_unit_test(test_in_list),
+        cmocka_unit_test(test_in_list_of_two_types),
+        cmocka_unit_test(test_in_list_keeps_guards),
         cmocka_unit_test(test_junctions),
         cmocka_unit_test(test_documentation),
     };
