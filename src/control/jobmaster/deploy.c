@@ -257,11 +257,22 @@ static void restore_finished(struct weir_jobmaster *jm, struct graph_region *reg
     subtask->ran_on = 0;
 }
 
-static void deploy_members(struct weir_jobmaster *jm, struct graph_region *region)
+/* That only its commit is still made does not make it finished. */
+static void note_work_ended(const struct weir_jobmaster *jm, uint32_t at, struct graph_subtask *subtask)
+{
+    bool finished = jm->restored[at] && jm->restored[at]->finished;
+    subtask->work_ended = finished                                           ? STATE(FINISHED)
+                          : weir_execution_state_is_terminal(subtask->state) ? subtask->state
+                                                                             : STATE(CANCELED);
+}
+
+/* worked: the run before this one did not only commit. */
+static void deploy_members(struct weir_jobmaster *jm, struct graph_region *region, bool worked)
 {
     for (uint32_t i = 0; i < region->count; i++) {
         uint32_t at = jm->graph.members[region->first + i];
         struct graph_subtask *subtask = &jm->graph.subtasks[at];
+        if (worked) note_work_ended(jm, at, subtask);
         if (subtask->state != STATE(CREATED)) graph__set_state(&jm->graph, at, STATE(CREATED));
         subtask->final_snapshot = NULL;
         subtask->reported = false;
@@ -298,13 +309,14 @@ static bool deploy_region(struct weir_jobmaster *jm, uint32_t at, struct weir_ef
         jm->progress++;
         return false;
     }
+    bool worked = !region->commit_only;
     region->commit_only = commit_only;
     region->run = (struct weir_run){ .epoch = jm->identity->epoch,
         .counter = ++jm->run_counter,
         .restored_checkpoint = jobmaster__restore_point(jm),
         .plan_version = jm->graph_version };
     weir_arena_reset(&region->arena);
-    deploy_members(jm, region);
+    deploy_members(jm, region, worked);
     jm->tasks_dirty = true;
     graph__set_region(&jm->graph, at, REGION_DEPLOYING);
     send_region(jm, region, effects);

@@ -1,12 +1,20 @@
 /* What REST shows of one job: its vertices with their attempts, its checkpoints, its failures. */
 #include "control/jobmaster/internal.h"
 
+Weir__ExecutionState details__state(const struct weir_jobmaster *jm, const struct graph_subtask *subtask)
+{
+    bool in_vain = jobmaster__ending(jm) && jm->end_state != WEIR__JOB_STATE__JOB_FINISHED;
+    bool after = jm->graph.regions[subtask->region].commit_only;
+    return in_vain && after && weir_execution_state_is_terminal(subtask->state) ? subtask->work_ended
+                                                                                : subtask->state;
+}
+
 static Weir__SubtaskDetails *subtask_details(
     const struct weir_jobmaster *jm, const struct graph_subtask *subtask, struct weir_arena *arena)
 {
     Weir__SubtaskDetails *details = WEIR_PROTO_NEW(arena, Weir__SubtaskDetails, weir__subtask_details);
     details->subtask = subtask->index;
-    details->state = subtask->state;
+    details->state = details__state(jm, subtask);
     if (subtask->attempt.number) details->attempt = weir_attempt_id_to(arena, &subtask->attempt);
     if (subtask->ran_on) details->taskmanager = (char *)weir_nodes_name(jm->nodes, subtask->ran_on);
     details->started_ms = subtask->started_wall_us / 1000;

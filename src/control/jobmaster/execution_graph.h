@@ -49,7 +49,8 @@ struct graph_subtask {
     uint32_t peer_count;
     uint64_t report_mark;
     int64_t started_wall_us, ended_wall_us;
-    bool has_figures; /* its present attempt has ended, and somebody counted */
+    Weir__ExecutionState work_ended; /* its region only commits: how the last attempt with work to do ended */
+    bool has_figures;                /* its present attempt has ended, and somebody counted */
     Weir__TaskFigures figures;
     const Weir__SubtaskSnapshot *final_snapshot; /* FINISHED: in the region's arena */
 };

@@ -419,6 +419,9 @@ void summary__reply(struct weir_jobmaster *jm, weir_node from, uint64_t request,
     const char *text, struct weir_effects *effects);
 
 /* details.c */
+/* What is shown of its state: of a job that was canceled or has failed, what became of its work, not of the
+ * attempt that came after it to commit. */
+Weir__ExecutionState details__state(const struct weir_jobmaster *jm, const struct graph_subtask *subtask);
 #define DETAILS_ALL_PARTS UINT64_MAX
 /* Borrows from the plan and the record: for a message that is sent in this step. */
 /* checkpoint: its parts are among them; 0: of none. DETAILS_ALL_PARTS: of all. */

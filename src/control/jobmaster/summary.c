@@ -2,6 +2,16 @@
 #include "control/jobmaster/internal.h"
 #include <string.h>
 
+static void count_tasks(const struct weir_jobmaster *jm, uint32_t counts[WEIR_EXECUTION_STATES])
+{
+    memcpy(counts, jm->graph.counts, sizeof jm->graph.counts);
+    for (uint32_t i = 0; jobmaster__ending(jm) && i < jm->graph.subtask_count; i++) {
+        const struct graph_subtask *subtask = &jm->graph.subtasks[i];
+        counts[subtask->state]--;
+        counts[details__state(jm, subtask)]++;
+    }
+}
+
 Weir__JobSummary *summary__make(const struct weir_jobmaster *jm, struct weir_arena *arena)
 {
     Weir__JobSummary *summary = WEIR_PROTO_NEW(arena, Weir__JobSummary, weir__job_summary);
@@ -28,7 +38,7 @@ Weir__JobSummary *summary__make(const struct weir_jobmaster *jm, struct weir_are
         summary->tasks_total = jm->graph.subtask_count;
         summary->n_tasks_in = WEIR_EXECUTION_STATES;
         summary->tasks_in = WEIR_ARENA_ARRAY(arena, uint32_t, WEIR_EXECUTION_STATES);
-        memcpy(summary->tasks_in, jm->graph.counts, sizeof jm->graph.counts);
+        count_tasks(jm, summary->tasks_in);
     }
     return summary;
 }

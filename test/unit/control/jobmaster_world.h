@@ -878,4 +878,16 @@ static inline uint64_t world_newest(struct world *w)
     return record->n_checkpoints ? record->checkpoints[record->n_checkpoints - 1]->id : 0;
 }
 
+/* Of one subtask, as a client is shown it. */
+static inline const Weir__SubtaskDetails *world_shown(struct world *w, uint32_t vertex, uint32_t subtask)
+{
+    Weir__QueryJobs *query = WEIR_PROTO_NEW(&w->arena, Weir__QueryJobs, weir__query_jobs);
+    query->details = true;
+    world_ask(w, 9, WEIR__ENVELOPE__BODY_QUERY, query);
+    world_run(w);
+    assert_non_null(w->reply);
+    assert_non_null(w->reply->details);
+    return w->reply->details->vertices[vertex - 1]->subtasks[subtask];
+}
+
 #endif

@@ -242,6 +242,12 @@ static void a_failed_job_redeploys_its_sinks_to_commit(void **state)
     assert_int_equal(w.deployed, before + 2); /* the two sinks alone */
     assert_int_equal(w.result->state, JOB(FAILED));
     assert_int_equal(w.result->uncommitted_checkpoint, 0);
+    /* What is shown became of the work, not of the commit. */
+    assert_int_equal(world_shown(&w, 1, 0)->state, EXECUTION(CANCELED));
+    assert_int_equal(world_shown(&w, 2, 0)->state, EXECUTION(FAILED));
+    assert_int_equal(world_shown(&w, 2, 1)->state, EXECUTION(CANCELED));
+    assert_int_equal(w.reply->jobs[0]->tasks_in[EXECUTION(FINISHED)], 0);
+    assert_int_equal(w.reply->jobs[0]->tasks_in[EXECUTION(FAILED)], 1);
     world_done(&w);
 }
 

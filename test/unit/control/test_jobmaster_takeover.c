@@ -39,44 +39,32 @@ static void a_takeover_restarts_nothing(void **state)
     world_done(&w);
 }
 
-/* Of one subtask, as a client is shown it. */
-static const Weir__SubtaskDetails *shown(uint32_t vertex, uint32_t subtask)
-{
-    Weir__QueryJobs *query = WEIR_PROTO_NEW(&w.arena, Weir__QueryJobs, weir__query_jobs);
-    query->details = true;
-    world_ask(&w, 9, WEIR__ENVELOPE__BODY_QUERY, query);
-    world_run(&w);
-    assert_non_null(w.reply);
-    assert_non_null(w.reply->details);
-    return w.reply->details->vertices[vertex - 1]->subtasks[subtask];
-}
-
 static void what_has_ended_shows_what_it_had_done(void **state)
 {
     two_regions();
-    assert_null(shown(1, 0)->figures);
+    assert_null(world_shown(&w, 1, 0)->figures);
     world_finish(&w, 1, 0);
     world_fail(&w, 1, 1, "it broke");
     w.hold_running = true;
     world_run(&w);
     for (int leader = 1; leader <= 2; leader++) {
-        const Weir__SubtaskDetails *ended = shown(1, 0);
+        const Weir__SubtaskDetails *ended = world_shown(&w, 1, 0);
         assert_int_equal(ended->state, EXECUTION(FINISHED));
         assert_non_null(ended->figures);
         assert_int_equal(ended->figures->records_in, 100);
         assert_int_equal(ended->started_ms, 1000);
         assert_int_equal(ended->ended_ms, 2000);
         assert_string_equal(ended->taskmanager, "tm-1");
-        assert_null(shown(2, 0)->figures);
+        assert_null(world_shown(&w, 2, 0)->figures);
         w.hold_running = false;
         if (leader == 1) world_takeover(&w);
     }
     world_wait(&w, 5 * SECOND); /* a checkpoint names it: its TaskManager has forgotten it */
     assert_true(w.forgotten > 0);
-    assert_int_equal(shown(1, 0)->figures->records_in, 100);
-    assert_string_equal(shown(1, 0)->taskmanager, "tm-1");
-    assert_null(shown(1, 1)->figures); /* of its next attempt */
-    assert_int_equal(shown(1, 1)->ended_ms, 0);
+    assert_int_equal(world_shown(&w, 1, 0)->figures->records_in, 100);
+    assert_string_equal(world_shown(&w, 1, 0)->taskmanager, "tm-1");
+    assert_null(world_shown(&w, 1, 1)->figures); /* of its next attempt */
+    assert_int_equal(world_shown(&w, 1, 1)->ended_ms, 0);
     world_done(&w);
 }
 
