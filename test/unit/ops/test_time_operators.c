@@ -96,24 +96,36 @@ static void test_temporal_sort(void **state)
     }
 }
 
-static void drive_assigner(const char *emit, const struct test_row *rows, uint32_t n, const int64_t *expected,
-    uint32_t expected_count)
+/* A watermark is the row's second column. */
+static struct weir_spec *assigner_spec(void)
 {
     struct weir_spec *spec = weir_spec_map(&arena);
     struct weir_expr *column =
         weir_expr_column(&arena, 1, weir_type_with_precision(&arena, WEIR_TYPE_TIMESTAMP, 3, true));
     weir_spec_put(&arena, spec, "rowtime", weir_spec_integer(&arena, 1));
     weir_spec_put(&arena, spec, "expression", weir_expr_to_spec(&arena, column));
-    weir_spec_put(&arena, spec, "emit", weir_spec_text(&arena, emit));
-    weir_spec_put(&arena, spec, "interval_ms", weir_spec_integer(&arena, 200));
+    return spec;
+}
+
+static struct test_subtask *open_assigner(struct test_driver *d, struct weir_spec *spec)
+{
     struct test_run run = { .operator_name = "watermark_assigner",
         .input_types = { "lt" },
         .output_types = "lt",
         .spec = spec,
         .batch_rows = 1024 };
+    test_open(d, &run);
+    return &d->subtasks[0];
+}
+
+static void drive_assigner(const char *emit, const struct test_row *rows, uint32_t n, const int64_t *expected,
+    uint32_t expected_count)
+{
+    struct weir_spec *spec = assigner_spec();
+    weir_spec_put(&arena, spec, "emit", weir_spec_text(&arena, emit));
+    weir_spec_put(&arena, spec, "interval_ms", weir_spec_integer(&arena, 200));
     struct test_driver d;
-    test_open(&d, &run);
-    struct test_subtask *s = &d.subtasks[0];
+    struct test_subtask *s = open_assigner(&d, spec);
     struct weir_batch b;
     weir_batch_init(&b, d.types[0], 2, &d.memory.base);
     test_fill(&d, &b, 0, rows, n);
@@ -152,20 +164,10 @@ static void test_watermarks(void **state)
 static void test_idle_from_the_start(void **state)
 {
     (void)state;
-    struct weir_spec *spec = weir_spec_map(&arena);
-    struct weir_expr *column =
-        weir_expr_column(&arena, 1, weir_type_with_precision(&arena, WEIR_TYPE_TIMESTAMP, 3, true));
-    weir_spec_put(&arena, spec, "rowtime", weir_spec_integer(&arena, 1));
-    weir_spec_put(&arena, spec, "expression", weir_expr_to_spec(&arena, column));
+    struct weir_spec *spec = assigner_spec();
     weir_spec_put(&arena, spec, "idle_timeout_ms", weir_spec_integer(&arena, 1000));
-    struct test_run run = { .operator_name = "watermark_assigner",
-        .input_types = { "lt" },
-        .output_types = "lt",
-        .spec = spec,
-        .batch_rows = 1024 };
     struct test_driver d;
-    test_open(&d, &run);
-    struct test_subtask *s = &d.subtasks[0];
+    struct test_subtask *s = open_assigner(&d, spec);
     int64_t timer_ms = *(int64_t *)s->ctx.timer_owner;
     assert_int_equal(timer_ms, d.clock_us / 1000 + 1000);
     assert_false(s->ctx.idle);
