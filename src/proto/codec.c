@@ -215,12 +215,13 @@ enum weir_error_code weir_execution_plan_decode(struct weir_arena *arena, const 
 enum weir_error_code weir_checkpoint_metadata_decode(struct weir_arena *arena, const void *bytes,
     size_t length, Weir__CheckpointMetadata **ret, struct weir_error *reterr)
 {
-    if (!weir_checkpoint_metadata_is_sound(bytes, length))
+    size_t covered = 0; /* the checksum does not go along: it is not of what this is changed into */
+    if (!weir_checkpoint_metadata_is_sound(bytes, length, &covered))
         return weir_error_set(
             reterr, WEIR_E_STATE, "the checkpoint's metadata is damaged: its checksum is wrong");
     ProtobufCMessage *message = NULL;
     enum weir_error_code code = weir_proto_decode(&weir__checkpoint_metadata__descriptor, arena, bytes,
-        length, WEIR_METADATA_BYTES_MAX, &message, reterr);
+        covered, WEIR_METADATA_BYTES_MAX, &message, reterr);
     if (code) return code;
     Weir__CheckpointMetadata *metadata = (Weir__CheckpointMetadata *)message;
     if ((code = check_format("the checkpoint's metadata", metadata->format, reterr))) return code;

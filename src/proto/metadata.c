@@ -28,12 +28,14 @@ uint8_t *weir_checkpoint_metadata_encode(
     return bytes;
 }
 
-bool weir_checkpoint_metadata_is_sound(const void *bytes, size_t length)
+bool weir_checkpoint_metadata_is_sound(const void *bytes, size_t length, size_t *ret_length)
 {
     const uint8_t *from = bytes;
+    *ret_length = length;
     if (length < TAG_BYTES + CHECKSUM_BYTES) return true;
     size_t covered = length - TAG_BYTES - CHECKSUM_BYTES;
     if (memcmp(from + covered, checksum_tag, TAG_BYTES) != 0) return true;
+    *ret_length = covered;
     uint64_t sum = 0;
     for (uint32_t i = 0; i < CHECKSUM_BYTES; i++) sum |= (uint64_t)from[covered + TAG_BYTES + i] << (8 * i);
     return sum == checksum_of(from, covered);

@@ -54,7 +54,24 @@ static void without_a_checksum(void **state)
     struct weir_error error = { 0 };
     assert_int_equal(weir_checkpoint_metadata_decode(&arena, bytes, length - 10, &read, &error), WEIR_OK);
     assert_int_equal(read->id, 77);
-    assert_true(weir_checkpoint_metadata_is_sound("", 0));
+    assert_true(weir_checkpoint_metadata_is_sound("", 0, &length));
+    assert_int_equal(length, 0);
+    weir_arena_done(&arena);
+}
+
+/* What was read and is written again is as long as before. */
+static void the_checksum_is_not_kept(void **state)
+{
+    struct weir_arena arena;
+    weir_arena_init(&arena, weir_test_memory_shared());
+    size_t length, again_length;
+    uint8_t *bytes = sample(&arena, &length);
+    Weir__CheckpointMetadata *read;
+    struct weir_error error = { 0 };
+    assert_int_equal(weir_checkpoint_metadata_decode(&arena, bytes, length, &read, &error), WEIR_OK);
+    uint8_t *again = weir_checkpoint_metadata_encode(&arena, read, &again_length);
+    assert_int_equal(again_length, length);
+    assert_memory_equal(again, bytes, length);
     weir_arena_done(&arena);
 }
 
@@ -117,6 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(every_damaged_byte_is_found),
         cmocka_unit_test(what_is_below_its_folder_can_be_moved),
-        cmocka_unit_test(names_that_lead_out_are_refused), cmocka_unit_test(without_a_checksum) };
+        cmocka_unit_test(names_that_lead_out_are_refused), cmocka_unit_test(without_a_checksum),
+        cmocka_unit_test(the_checksum_is_not_kept) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
