@@ -9,6 +9,9 @@
 #include "verbs.def"
 #undef X
 
+/* verb_run() within a process that is more than a client: a signal is no matter of this alone. */
+int client_run(int argument_count, char **arguments);
+
 const char *verb_usage(const char *name);
 /* "weir sql: what went wrong" and how it is used, on stderr; returns the exit code: 1 for the verbs of
  * Flink's client, else 2. */

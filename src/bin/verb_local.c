@@ -116,7 +116,7 @@ static void *run_script(void *argument)
         arguments[count++] = local->definitions[i];
     }
     arguments[count++] = (char *)local->script;
-    local->client_code = verb_run(count, arguments);
+    local->client_code = client_run(count, arguments);
     stop_all();
     return NULL;
 }

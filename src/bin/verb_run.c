@@ -234,12 +234,19 @@ static int run_script(const char *verb, bool only_plan, int argument_count, char
     return code;
 }
 
-int verb_run(int argument_count, char **arguments)
+int client_run(int argument_count, char **arguments)
 {
     return run_script("run", false, argument_count, arguments);
 }
 
+int verb_run(int argument_count, char **arguments)
+{
+    weir_os_stop_deadline();
+    return client_run(argument_count, arguments);
+}
+
 int verb_info(int argument_count, char **arguments)
 {
+    weir_os_stop_deadline();
     return run_script("info", true, argument_count, arguments);
 }

@@ -260,13 +260,15 @@ int verb_sql(int argument_count, char **arguments)
             .live = isatty(STDERR_FILENO) && isatty(STDOUT_FILENO) };
         struct weir_session *session = weir_session_new(&session_config);
         bool quit = false;
+        bool asks = prompt && isatty(STDIN_FILENO);
+        if (!asks) weir_os_stop_deadline(); /* a prompt outlives an interrupted statement */
         if (given.init_file) code = run_file(session, given.init_file, &quit);
         if (code == 0 && !quit) {
             if (given.statement)
                 code = run_text(session, given.statement, strlen(given.statement), &quit);
             else if (given.file)
                 code = run_file(session, given.file, &quit);
-            else if (isatty(STDIN_FILENO))
+            else if (asks)
                 code = run_prompt(session, given.history);
             else
                 code = run_file(session, "-", &quit);

@@ -194,7 +194,7 @@ static int submit_as(struct application *application, const char *job)
     arguments[count++] = (char *)"-D";
     arguments[count++] = fixed;
     arguments[count++] = (char *)application->script;
-    return verb_run(count - 1, arguments + 1);
+    return client_run(count - 1, arguments + 1);
 }
 
 static int submit(struct application *application, struct client *client)

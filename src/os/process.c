@@ -10,10 +10,16 @@
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 static _Atomic int stop_signal;
 static _Atomic int stop_descriptor = -1;
+
+/* Counted in ticks and not as one second: a program that gets no processor has no chance to ask either. */
+enum { DEADLINE_TICKS = 10, DEADLINE_TICK_US = 100000 };
+static atomic_bool has_deadline;
+static _Atomic int ticks_left; /* 0: nothing ends by itself */
 
 static void print_assertion(const char *expression, const char *file, int line)
 {
@@ -30,11 +36,29 @@ void weir_os_assert_hook_install(void)
     weir_assert_hook = print_assertion;
 }
 
+static void tick_every_us(suseconds_t interval_us)
+{
+    struct itimerval timer = { .it_interval.tv_usec = interval_us, .it_value.tv_usec = interval_us };
+    setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void on_tick(int number)
+{
+    (void)number;
+    int left = atomic_load(&ticks_left);
+    if (left <= 0) tick_every_us(0);
+    if (left > 0 && atomic_fetch_sub(&ticks_left, 1) == 1) _exit(128 + atomic_load(&stop_signal));
+}
+
 static void on_stop(int number)
 {
     int before = 0;
+    bool counts = atomic_load(&has_deadline);
+    if (counts && atomic_load(&stop_signal) == 0)
+        atomic_store(&ticks_left, DEADLINE_TICKS); /* before it is seen */
     if (!atomic_compare_exchange_strong(&stop_signal, &before, number)) _exit(128 + number);
     int error_before = errno;
+    if (counts) tick_every_us(DEADLINE_TICK_US);
     uint64_t one = 1;
     ssize_t written = write(atomic_load(&stop_descriptor), &one, sizeof one);
     (void)written;
@@ -52,9 +76,19 @@ void weir_os_signals_install(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+void weir_os_stop_deadline(void)
+{
+    struct sigaction action = { .sa_handler = on_tick, .sa_flags = SA_RESTART };
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGALRM, &action, NULL);
+    atomic_store(&has_deadline, true);
+}
+
 bool weir_os_stop_requested(void)
 {
-    return atomic_load_explicit(&stop_signal, memory_order_relaxed) != 0;
+    if (atomic_load_explicit(&stop_signal, memory_order_relaxed) == 0) return false;
+    atomic_store(&ticks_left, 0); /* the next tick is the last one */
+    return true;
 }
 
 int weir_os_stop_signal(void)
@@ -81,6 +115,7 @@ void weir_os_stop_clear(void)
     uint64_t drained;
     ssize_t count = read(atomic_load(&stop_descriptor), &drained, sizeof drained);
     (void)count;
+    atomic_store(&ticks_left, 0);
     atomic_store(&stop_signal, 0);
 }
 

@@ -21,6 +21,15 @@ void weir_os_stop(void);           /* as SIGTERM would; nothing when it was aske
 int weir_os_stop_signal(void);     /* the signal's number, 0 before there was one */
 int weir_os_stop_descriptor(void); /* readable once stopping was asked for: for poll(); -1 before install */
 void weir_os_stop_clear(void);     /* a prompt goes on after a statement was interrupted */
+
+/*
+ * From now on the first signal ends the process, too, with the same exit code, about a second after it,
+ * unless weir_os_stop_requested() has said so before: then the program is ending by itself, however long that
+ * takes. For clients, which may be in the middle of long computations that nobody has to finish and that do
+ * not ask.
+ */
+void weir_os_stop_deadline(void);
+
 unsigned weir_os_processors(void); /* how many this process may use, at least 1 */
 
 /*

@@ -286,6 +286,32 @@ static void yielding_work_is_nicer_and_waited_for(void **state)
     assert_int_equal(getpriority(PRIO_PROCESS, 0), nice); /* nobody else is */
 }
 
+/* The exit code of a client that gets a SIGTERM and computes on, without asking or having asked. */
+static int stopped_client(bool asks)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        weir_os_signals_install();
+        weir_os_stop_clear();
+        weir_os_stop_deadline();
+        raise(SIGTERM);
+        bool asked = asks && weir_os_stop_requested();
+        int64_t end_ms = weir_clock_monotonic_ms() + (asked ? 2000 : 30000);
+        while (weir_clock_monotonic_ms() < end_ms) {}
+        _exit(asked ? 7 : 8);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void a_client_that_does_not_ask_ends_all_the_same(void **state)
+{
+    assert_int_equal(stopped_client(false), 128 + SIGTERM);
+    assert_int_equal(stopped_client(true), 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +325,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_log_event_is_one_line, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(a_long_event_is_cut, folder_make, folder_remove),
         cmocka_unit_test(stop_signals_are_told),
+        cmocka_unit_test(a_client_that_does_not_ask_ends_all_the_same),
         cmocka_unit_test(yielding_work_is_nicer_and_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
