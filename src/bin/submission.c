@@ -181,7 +181,7 @@ static void note_uncommitted(struct weir_arena *arena, const struct weir_session
         const struct weir_connector *connector =
             weir_session_find_connector(&weir_plugins, node->operator_name);
         struct weir_uncommitted_description found = { .directory = NULL };
-        const char *uid = weir_arena_format(arena, "%u_%s", node->id, node->operator_name);
+        const char *uid = weir_plan_node_uid(arena, node);
         if (connector && connector->describe_uncommitted)
             connector->describe_uncommitted(node->spec, job, uid, arena, &found);
         if (found.directory) weir_execution_plan_uncommitted_add(arena, plan, found.directory, found.prefix);

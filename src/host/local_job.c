@@ -216,6 +216,22 @@ static void name_run(struct weir_local_job *job, const struct local_restore *res
             job->config.checkpoint_directory, run);
 }
 
+static enum weir_error_code check_all_is_taken(
+    struct weir_local_job *job, const struct local_restore *restore, struct weir_error *reterr)
+{
+    uint32_t vertex = 0;
+    const char *uid = weir_snapshot_left_behind(
+        restore->manifests, restore->manifest_count, job->config.graph, &job->arena, &vertex);
+    if (!uid || job->config.allow_non_restored_state) return WEIR_OK;
+    return weir_error_set(reterr, WEIR_E_STATE,
+        "cannot restore from \"%s\": it holds state of operator '%.200s' of vertex %u, which this job does "
+        "not "
+        "have there: it was taken of another job or plan. execution.state-recovery.ignore-unclaimed-state: "
+        "true "
+        "leaves such state behind",
+        job->config.restore_path, uid, vertex);
+}
+
 enum weir_error_code weir_local_job_start(
     const struct weir_local_job_config *config, struct weir_local_job **ret, struct weir_error *reterr)
 {
@@ -244,6 +260,7 @@ enum weir_error_code weir_local_job_start(
     if (!code && config->restore_path) {
         code = local_checkpoint_read(config->filesystem, &job->arena, config->restore_path, &restore, reterr);
         job->checkpoint_next_id = restore.checkpoint_id + 1;
+        if (!code) code = check_all_is_taken(job, &restore, reterr);
     }
     if (!code) name_run(job, &restore);
     if (!code) code = make_subtasks(job, config->restore_path ? &restore : NULL, &read, reterr);

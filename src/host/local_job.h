@@ -41,7 +41,9 @@ struct weir_local_job_config {
     const char *
         checkpoint_directory; /* NULL: snapshots are taken, not written (sinks still commit at checkpoints) */
     const char *restore_path; /* a chk-N folder, or NULL */
-    bool keep_checkpoints_at_end; /* execution.checkpointing.externalized-checkpoint-retention */
+    bool allow_non_restored_state; /* state there that the job has no operator for is left aside, not refused
+                                    */
+    bool keep_checkpoints_at_end;  /* execution.checkpointing.externalized-checkpoint-retention */
     /* Rows of a SELECT. @thread any slot thread, one at a time; false: the reader wants no more. */
     bool (*on_rows)(void *reader, const struct weir_batch *batch);
     void *reader;

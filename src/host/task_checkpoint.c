@@ -152,6 +152,7 @@ static Weir__SubtaskSnapshot *describe(struct snapshot_write *write, struct weir
         message->files[i] = weir_arena_string(arena, manifest->files[i].path);
     if (task->runtime->config.keeps_copies && !write->savepoint)
         describe_copies(task, manifest, message, arena);
+    message->operators = weir_snapshot_manifest_operators(manifest, arena, &message->n_operators);
     message->bytes_full = manifest->bytes_total;
     message->bytes_written = manifest->bytes_written;
     message->run = weir_run_to(arena, &task->region->run);

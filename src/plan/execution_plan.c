@@ -28,6 +28,10 @@ static Weir__PlanVertex *make_vertex(
     message->enumerated = message->source && spec && weir_spec_get_boolean(spec, "enumerated", false);
     if (message->enumerated)
         message->split_discovery_ms = (uint64_t)weir_spec_get_integer(spec, "split_discovery_ms", 0);
+    message->n_operators = vertex->operator_count;
+    message->operators = WEIR_ARENA_ARRAY(arena, char *, vertex->operator_count);
+    for (uint32_t i = 0; i < vertex->operator_count; i++)
+        message->operators[i] = weir_plan_node_uid(arena, vertex->operators[i]);
     message->n_inputs = vertex->input_edge_count;
     message->inputs = WEIR_ARENA_ARRAY(arena, Weir__PlanEdge *, vertex->input_edge_count + 1);
     for (uint32_t i = 0; i < vertex->input_edge_count; i++) {

@@ -20,6 +20,11 @@ const char *weir_exchange_name(enum weir_exchange exchange)
     return (unsigned)exchange < WEIR_ARRAY_COUNT(exchange_names) ? exchange_names[exchange] : "UNKNOWN";
 }
 
+char *weir_plan_node_uid(struct weir_arena *arena, const struct weir_plan_node *node)
+{
+    return weir_arena_format(arena, "%u_%s", node->id, node->operator_name);
+}
+
 static void write_text(const char *text, struct weir_buffer *to)
 {
     size_t length = text ? strlen(text) : 0;

@@ -37,6 +37,9 @@ struct weir_plan_node {
 
 enum { WEIR_PLAN_NODES_MAX = 4096 };
 
+/* "<id>_<operator>", in arena: what its state is called. */
+char *weir_plan_node_uid(struct weir_arena *arena, const struct weir_plan_node *node);
+
 struct weir_stream_graph {
     struct weir_plan_node *nodes; /* topological order: producers first */
     uint32_t node_count;

@@ -259,6 +259,8 @@ static void fill_job(
     job->checkpoint_directory = directory && *directory ? directory : NULL;
     const char *restore = weir_config_get_text(config, "execution.state-recovery.path", NULL);
     job->restore_path = restore && *restore ? restore : NULL;
+    job->allow_non_restored_state =
+        weir_config_get_boolean(config, "execution.state-recovery.ignore-unclaimed-state", false);
 }
 
 static void print_live(struct weir_session *session, struct weir_local_job *job, uint64_t started_ms,

@@ -77,7 +77,7 @@ static void note_uncommitted(struct weir_arena *arena, const struct weir_stream_
             if (strcmp(connector->name, node->operator_name) != 0 || !connector->describe_uncommitted)
                 continue;
             struct weir_uncommitted_description found = { 0 };
-            const char *uid = weir_arena_format(arena, "%u_%s", node->id, node->operator_name);
+            const char *uid = weir_plan_node_uid(arena, node);
             connector->describe_uncommitted(node->spec, job, uid, arena, &found);
             if (found.directory)
                 weir_execution_plan_uncommitted_add(arena, plan, found.directory, found.prefix);

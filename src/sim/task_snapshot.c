@@ -55,6 +55,7 @@ static Weir__SubtaskSnapshot *describe(struct sim_task *task, const struct weir_
     message->files = WEIR_ARENA_ARRAY(arena, char *, manifest->file_count + 1);
     for (uint32_t i = 0; i < manifest->file_count; i++)
         message->files[i] = weir_arena_string(arena, manifest->files[i].path);
+    message->operators = weir_snapshot_manifest_operators(manifest, arena, &message->n_operators);
     message->bytes_full = manifest->bytes_total;
     message->bytes_written = manifest->bytes_written;
     message->run = weir_run_to(arena, &task->region->run);

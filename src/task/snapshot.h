@@ -86,6 +86,14 @@ enum weir_error_code weir_snapshot_manifest_read(struct weir_reader *from, const
 enum weir_error_code weir_snapshot_manifest_place(struct weir_snapshot_manifest *manifest, char *const *paths,
     size_t path_count, struct weir_error *reterr);
 
+/* The operators that have state in it, each once, in the manifest's order; in arena. */
+char **weir_snapshot_manifest_operators(
+    const struct weir_snapshot_manifest *manifest, struct weir_arena *arena, size_t *ret_count);
+
+/* The first operator with state that the job does not have in the same vertex; NULL if there is none. */
+const char *weir_snapshot_left_behind(const struct weir_snapshot_manifest *manifests, uint32_t manifest_count,
+    const struct weir_job_graph *graph, struct weir_arena *scratch, uint32_t *ret_vertex_id);
+
 /* What one subtask starts from, out of the manifests of all subtasks of all vertices of a checkpoint (those
  * of other vertices are passed over): all blobs, the key groups of its range. Bytes lie in arena. Refuses
  * another maximum parallelism, and a checkpoint without the vertex. checkpoint_id goes into *ret. finished:

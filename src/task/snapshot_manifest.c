@@ -278,6 +278,18 @@ enum weir_error_code weir_snapshot_manifest_read(struct weir_reader *from, const
         "the manifest of a subtask's snapshot is damaged at byte %zu: %s", from->offset, reader.wrong);
 }
 
+char **weir_snapshot_manifest_operators(
+    const struct weir_snapshot_manifest *manifest, struct weir_arena *arena, size_t *ret_count)
+{
+    uint32_t count = 0;
+    *ret_count = 0;
+    for (uint32_t i = 0; i < manifest->section_count; i += sections_of_operator(manifest, i)) count++;
+    char **uids = WEIR_ARENA_ARRAY(arena, char *, count + 1);
+    for (uint32_t i = 0; i < manifest->section_count; i += sections_of_operator(manifest, i))
+        uids[(*ret_count)++] = weir_arena_string(arena, manifest->sections[i].uid);
+    return uids;
+}
+
 enum weir_error_code weir_snapshot_manifest_place(
     struct weir_snapshot_manifest *manifest, char *const *paths, size_t path_count, struct weir_error *reterr)
 {

@@ -351,6 +351,34 @@ struct weir_snapshot_reader_statistics weir_snapshot_reader_statistics(
     return reader->statistics;
 }
 
+static bool has_operator(
+    const struct weir_job_graph *graph, uint32_t vertex_id, const char *uid, struct weir_arena *scratch)
+{
+    for (uint32_t v = 0; v < graph->vertex_count; v++) {
+        const struct weir_job_vertex *vertex = &graph->vertices[v];
+        for (uint32_t i = 0; vertex->id == vertex_id && i < vertex->operator_count; i++) {
+            if (strcmp(weir_plan_node_uid(scratch, vertex->operators[i]), uid) == 0) return true;
+        }
+    }
+    return false;
+}
+
+const char *weir_snapshot_left_behind(const struct weir_snapshot_manifest *manifests, uint32_t manifest_count,
+    const struct weir_job_graph *graph, struct weir_arena *scratch, uint32_t *ret_vertex_id)
+{
+    for (uint32_t m = 0; m < manifest_count; m++) {
+        const char *seen = NULL;
+        for (uint32_t i = 0; i < manifests[m].section_count; i++) {
+            const char *uid = manifests[m].sections[i].uid;
+            if (uid == seen) continue;
+            seen = uid;
+            *ret_vertex_id = manifests[m].vertex_id;
+            if (!has_operator(graph, manifests[m].vertex_id, uid, scratch)) return uid;
+        }
+    }
+    return NULL;
+}
+
 enum weir_error_code weir_snapshot_restore(struct weir_filesystem *fs, uint64_t checkpoint_id,
     const struct weir_snapshot_manifest *manifests, uint32_t manifest_count,
     const struct weir_job_vertex *vertex, uint32_t subtask_index, struct weir_arena *arena,

@@ -7,11 +7,6 @@ enum { OUTPUT_LINGER_MS = 5 };
 
 /* --- creation --- */
 
-static const char *uid_of(struct weir_arena *arena, const struct weir_plan_node *node)
-{
-    return weir_arena_format(arena, "%u_%s", node->id, node->operator_name);
-}
-
 static void fill_context(struct weir_subtask *s, struct weir_operator_context *ctx,
     const struct weir_plan_node *node, uint32_t index)
 {
@@ -28,7 +23,7 @@ static void fill_context(struct weir_subtask *s, struct weir_operator_context *c
     ctx->state = s->states[index];
     ctx->connectors = config->connectors;
     ctx->filesystem = config->filesystem;
-    ctx->uid = uid_of(&s->arena, node);
+    ctx->uid = weir_plan_node_uid(&s->arena, node);
     ctx->job_id = config->job_id ? config->job_id : "";
     ctx->attempt_epoch = config->attempt_epoch;
     ctx->newest_savepoint_id = config->newest_savepoint_id;
@@ -144,7 +139,7 @@ static enum weir_error_code restore_one(
     struct weir_subtask *s, uint32_t index, uint32_t level, struct weir_error *reterr)
 {
     const struct weir_subtask_restore *restore = s->config.restore;
-    const char *uid = uid_of(&s->arena, s->config.vertex->operators[index]);
+    const char *uid = weir_plan_node_uid(&s->arena, s->config.vertex->operators[index]);
     struct weir_operator_blob *blobs =
         WEIR_ARENA_ARRAY(&s->arena, struct weir_operator_blob, restore->section_count + 1);
     uint32_t blob_count = 0;

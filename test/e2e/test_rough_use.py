@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from test_cluster import client, refused, run_job, start  # noqa: F401
+from test_cluster import client, completed, refused, run_job, start, wait_state  # noqa: F401
 import test_ssh
 import weir as weir_module
 from test_savepoints import first_address, stop
@@ -123,6 +123,45 @@ INSERT INTO o SELECT a FROM t;""")
     assert refused_run.returncode == 1, refused_run.stdout
     assert f'{savepoint}/_metadata' in refused_run.stderr and '--allowNonRestoredState' in refused_run.stderr
     assert client(cluster, *arguments, '-n', str(path)).returncode == 0
+
+
+def test_state_of_an_operator_that_is_gone_is_left_behind_only_when_told(start):
+    """Counting becomes ranking in the same vertex: refused of a savepoint and of a checkpoint, by -s and by SET."""
+    cluster = start(jobmanagers=1, taskmanagers=1)
+    folder = cluster.directory
+    tables = f"""SET 'execution.checkpointing.dir' = '{folder}/checkpoints';
+SET 'execution.checkpointing.interval' = '200 ms';
+SET 'execution.checkpointing.externalized-checkpoint-retention' = 'RETAIN_ON_CANCELLATION';
+CREATE TABLE t (a BIGINT, b BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '10');
+CREATE TABLE o (a BIGINT, n BIGINT) WITH ('connector' = 'blackhole');
+"""
+    rank = """INSERT INTO o SELECT a, b FROM (
+    SELECT a, b, ROW_NUMBER() OVER (PARTITION BY a ORDER BY b) AS r FROM t) WHERE r <= 3;"""
+    job = cluster.submit(tables + 'INSERT INTO o SELECT a, COUNT(*) FROM t GROUP BY a;')
+    cluster.wait('a row in a checkpoint', lambda: completed(cluster, job) > 5, weir_module.WAIT_SECONDS)
+    assert client(cluster, 'savepoint', '-m', first_address(cluster), job, str(folder / 'savepoints')).returncode == 0
+    assert client(cluster, 'cancel', '-m', first_address(cluster), job).returncode == 0
+    wait_state(cluster, job, 'CANCELED')
+    retained = folder / 'checkpoints' / job / f'chk-{completed(cluster, job)}'
+    origins = [next((folder / 'savepoints').glob('savepoint-*')), retained]
+    arguments = ['run', '-d', '-m', first_address(cluster)]
+    for origin in origins:
+        script = folder / 'rank.sql'
+        script.write_text(tables + rank)
+        by_set = folder / 'set.sql'
+        by_set.write_text(f"SET 'execution.state-recovery.path' = '{origin}';\n{tables}{rank}")
+        for more in [['-s', str(origin), str(script)], [str(by_set)]]:
+            done = client(cluster, *arguments, *more)
+            said = done.stdout + done.stderr
+            assert done.returncode == 1 and f'{origin}/_metadata' in said, said
+            assert "state of operator '2_group_aggregate' of vertex 2" in said and '-n (--allowNonRestoredState)' in said, said
+        done = client(cluster, *arguments, '-s', str(origin), '-n', str(script))
+        assert done.returncode == 0, done.stdout + done.stderr
+        again = re.search('JobID ([0-9a-f]{32})', done.stdout).group(1)
+        wait_state(cluster, again, 'RUNNING')
+        log = cluster.jobmanagers[0].log.read_text()
+        assert len([line for line in log.splitlines() if 'is left behind' in line and str(origin) in line]) == 1, log
+        assert client(cluster, 'cancel', '-m', first_address(cluster), again).returncode == 0
 
 
 @pytest.fixture

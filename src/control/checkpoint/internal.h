@@ -494,6 +494,12 @@ void checkpoint__splits_listed(
 /* Sends again what the checkpointed state of the reader does not show as received. */
 void checkpoint__splits_resend(
     struct weir_checkpoint_coordinator *c, uint32_t vertex, uint32_t subtask, struct weir_effects *effects);
+/* left_behind.c: NULL when the job takes all state of its origin, or may leave the rest behind (which is
+ * logged); else the text that refuses it, in the step's arena. */
+const char *checkpoint__left_behind(const struct weir_checkpoint_coordinator *c,
+    const struct checkpoint_completed *origin, const Weir__CheckpointMetadata *metadata,
+    struct weir_effects *effects);
+
 /* Sets vertex->enumerator, for an enumerated vertex. */
 void checkpoint__enumerator_write(
     const struct weir_checkpoint_coordinator *c, Weir__VertexSnapshot *vertex, struct weir_arena *arena);

@@ -159,22 +159,6 @@ static bool metadata_fits(const struct weir_checkpoint_coordinator *c,
            weir_job_id_equal(&job, &c->job);
 }
 
-/* The first vertex of the metadata that has state and that this job has not; NULL: none, or it may be left
- * behind. */
-static const Weir__VertexSnapshot *not_restored(
-    const struct weir_checkpoint_coordinator *c, const Weir__CheckpointMetadata *metadata)
-{
-    if (c->record->confirmed->restore->allow_non_restored_state) return NULL;
-    for (size_t s = 0; s < metadata->n_vertices; s++) {
-        const Weir__VertexSnapshot *snapshot = metadata->vertices[s];
-        bool has_state = false, known = false;
-        for (size_t i = 0; i < snapshot->n_subtasks; i++) has_state |= snapshot->subtasks[i]->bytes_full > 0;
-        for (uint32_t v = 0; v < c->vertex_count; v++) known |= c->vertices[v]->id == snapshot->vertex;
-        if (has_state && !known) return snapshot;
-    }
-    return NULL;
-}
-
 static void not_found(
     struct weir_checkpoint_coordinator *c, struct checkpoint_completed *done, struct weir_effects *effects)
 {
@@ -227,15 +211,10 @@ void checkpoint__loaded(
         return;
     }
     /* A job that has a checkpoint of its own was accepted when it began. */
-    const Weir__VertexSnapshot *left =
-        done == c->origin && !checkpoint__newest(c) ? not_restored(c, metadata) : NULL;
+    bool begins = done == c->origin && !checkpoint__newest(c);
+    const char *left = begins ? checkpoint__left_behind(c, done, metadata, effects) : NULL;
     if (left) {
-        char text[256];
-        snprintf(text, sizeof text,
-            "it holds state of vertex %u, which this job does not have: it was taken of another job or plan. "
-            "-n (--allowNonRestoredState) leaves such state behind",
-            left->vertex);
-        unreadable(c, done, text, effects);
+        unreadable(c, done, left, effects);
         return;
     }
     if (done == c->origin && metadata->id < UINT64_MAX / 2) {

@@ -32,6 +32,7 @@ struct split {
 
 struct enumerator {
     uint32_t vertex;
+    char *head;            /* the source, as its state is named; empty: of a plan that does not list it */
     const char *directory; /* NULL: a reader looks, when it is asked to, or the list is set from outside */
     int64_t discovery_us;  /* 0: looked at once */
     bool restored, complete, listing, full;
@@ -153,6 +154,7 @@ void checkpoint__enumerator_write(
         weir_buffer_append(&bytes, e->splits[i].id, length);
         weir_buffer_append_byte(&bytes, is_covered(&e->splits[i], vertex));
     }
+    vertex->enumerated = e->head;
     vertex->enumerator.len = bytes.length;
     vertex->enumerator.data = (uint8_t *)weir_arena_copy(arena, bytes.data, bytes.length);
     weir_buffer_done(&bytes);
@@ -194,6 +196,7 @@ void checkpoint__splits_start(struct weir_checkpoint_coordinator *c)
         if (!vertex->enumerated) continue;
         struct enumerator *e = &c->enumerators[c->enumerator_count++];
         *e = (struct enumerator){ .vertex = vertex->id,
+            .head = vertex->n_operators ? vertex->operators[0] : (char *)"",
             .discovery_us = (int64_t)vertex->split_discovery_ms * 1000,
             .list_back_off_us = CHECKPOINT_BACK_OFF_FIRST_US };
         if (vertex->split_directory && vertex->split_directory[0]) e->directory = vertex->split_directory;
@@ -211,12 +214,19 @@ void checkpoint__splits_free(struct weir_checkpoint_coordinator *c)
     }
 }
 
+/* Another source's splits are left behind with its state. */
+static bool is_of_source(const struct enumerator *e, const Weir__VertexSnapshot *vertex)
+{
+    return !*e->head || !vertex->enumerated || !*vertex->enumerated ||
+           strcmp(vertex->enumerated, e->head) == 0;
+}
+
 static bool restore(struct weir_checkpoint_coordinator *c, struct enumerator *e, struct weir_effects *effects)
 {
     if (e->restored) return true;
     if (!c->newest_loaded || c->load_failure) return false;
     const Weir__VertexSnapshot *vertex = newest_vertex(c, e->vertex);
-    if (vertex) enumerator_read(c, e, vertex, effects);
+    if (vertex && is_of_source(e, vertex)) enumerator_read(c, e, vertex, effects);
     e->restored = true;
     return true;
 }

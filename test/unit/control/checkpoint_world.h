@@ -66,6 +66,9 @@ struct world {
     struct sent sent[SENT_MAX];
     uint32_t sent_count, seen;
 
+    const char *warning; /* the last one */
+    uint32_t warning_count;
+
     struct weir_checkpoint_task tasks[TASKS_MAX];
     uint32_t task_count;
     bool all_running;
@@ -211,6 +214,11 @@ static void effect_carry_out(struct world *w, const struct weir_effect *effect)
         break;
     case WEIR_EFFECT_TIMER:
         if (effect->tag.kind == WEIR_CHECKPOINT_TAG_FIRST) w->timer_us = effect->at_us;
+        break;
+    case WEIR_EFFECT_LOG:
+        if (effect->level != WEIR_CONTROL_WARN) break;
+        w->warning = weir_arena_string(&w->arena, effect->text);
+        w->warning_count++;
         break;
     default: break;
     }

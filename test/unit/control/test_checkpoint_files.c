@@ -146,30 +146,39 @@ static void exactly_once_sinks_are_never_fallen_back_below(void **state)
 /* ---------------------------------------------------------------- origins */
 
 /* The savepoint of another job, at "old". */
-static void make_origin_of(
-    struct world *w, Weir__ClaimMode mode, uint32_t vertex_id, bool allow_non_restored_state)
+static void put_origin(struct world *w, Weir__VertexSnapshot *vertex)
 {
     Weir__CheckpointMetadata metadata = WEIR__CHECKPOINT_METADATA__INIT;
-    Weir__VertexSnapshot vertex = WEIR__VERTEX_SNAPSHOT__INIT, *vertices[1] = { &vertex };
-    Weir__SubtaskSnapshot *subtasks[1] = { world_snapshot(w, 0, "old/part", NULL) };
+    uint8_t job[16] = "another job     ", bytes[4096];
     metadata.format = WEIR_RECORD_FORMAT;
-    uint8_t job[16] = "another job     ";
     metadata.job = (ProtobufCBinaryData){ 16, job };
     metadata.id = 17;
     metadata.epoch = 3;
     metadata.n_vertices = 1;
-    metadata.vertices = vertices;
-    vertex.vertex = vertex_id;
-    vertex.n_subtasks = 1;
-    vertex.subtasks = subtasks;
-    uint8_t bytes[4096];
+    metadata.vertices = &vertex;
     world_put(w, "old/_metadata", bytes, weir__checkpoint_metadata__pack(&metadata, bytes));
+}
+
+static void restore_from_origin(struct world *w, Weir__ClaimMode mode, bool allow_non_restored_state)
+{
     Weir__JobRecord *record = (Weir__JobRecord *)world_record(w);
     record->restore = WEIR_PROTO_NEW(&w->arena, Weir__RestoreOrigin, weir__restore_origin);
     record->restore->path = (char *)"old/";
     record->restore->claim_mode = mode;
     record->restore->allow_non_restored_state = allow_non_restored_state;
     world_record_set(w, record);
+}
+
+static void make_origin_of(
+    struct world *w, Weir__ClaimMode mode, uint32_t vertex_id, bool allow_non_restored_state)
+{
+    Weir__VertexSnapshot vertex = WEIR__VERTEX_SNAPSHOT__INIT;
+    Weir__SubtaskSnapshot *subtasks[1] = { world_snapshot(w, 0, "old/part", NULL) };
+    vertex.vertex = vertex_id;
+    vertex.n_subtasks = 1;
+    vertex.subtasks = subtasks;
+    put_origin(w, &vertex);
+    restore_from_origin(w, mode, allow_non_restored_state);
 }
 
 static void make_origin(struct world *w, Weir__ClaimMode mode)
@@ -214,6 +223,94 @@ static void an_origin_of_another_plan_is_taken_when_that_was_said(void **state)
     struct world *w = *state;
     const char *failed = NULL;
     make_origin_of(w, WEIR__CLAIM_MODE__NO_CLAIM, 77, true);
+    world_start(w);
+    assert_int_equal(weir_checkpoint_newest(w->c, &failed)->id, 17);
+    assert_null(failed);
+}
+
+/* In vertex 1 an operator has become another. enumerated: whose splits "old" has; NULL: none, but the old
+ * operator's state. */
+static void make_origin_of_operators(struct world *w, const char *enumerated, bool allow_non_restored_state)
+{
+    static char *plan[] = { (char *)"1_source", (char *)"3_aggregate", (char *)"4_sink" },
+                *had[] = { (char *)"1_source", (char *)"3_rank" };
+    Weir__VertexSnapshot vertex = WEIR__VERTEX_SNAPSHOT__INIT;
+    Weir__SubtaskSnapshot *subtasks[2] = { world_snapshot(w, 0, "old/part", NULL),
+        world_snapshot(w, 1, "old/part", NULL) };
+    for (uint32_t i = 0; i < 2; i++) {
+        subtasks[i]->n_operators = enumerated ? 1 : 2;
+        subtasks[i]->operators = had;
+    }
+    uint8_t splits[] = { 1, 1, 0 };
+    vertex.vertex = 1;
+    vertex.n_subtasks = 2;
+    vertex.subtasks = subtasks;
+    if (enumerated) {
+        vertex.enumerated = (char *)enumerated;
+        vertex.enumerator = (ProtobufCBinaryData){ sizeof splits, splits };
+    }
+    put_origin(w, &vertex);
+    restore_from_origin(w, WEIR__CLAIM_MODE__NO_CLAIM, allow_non_restored_state);
+    w->plan->vertices[0]->name = (char *)"Source -> Aggregate -> Sink";
+    w->plan->vertices[0]->n_operators = 3;
+    w->plan->vertices[0]->operators = plan;
+}
+
+static void state_of_an_operator_that_is_gone_is_refused(void **state)
+{
+    struct world *w = *state;
+    const char *failed = NULL;
+    make_origin_of_operators(w, NULL, false);
+    world_start(w);
+    assert_null(weir_checkpoint_newest(w->c, &failed));
+    assert_string_equal(failed,
+        "'old/_metadata': it holds state of operator '3_rank' of vertex 1, which this job does not have in "
+        "that "
+        "vertex ('Source -> Aggregate -> Sink'): it was taken of another job or plan. -n "
+        "(--allowNonRestoredState) leaves such state behind");
+}
+
+static void state_of_an_operator_that_is_gone_is_left_when_that_was_said(void **state)
+{
+    struct world *w = *state;
+    const char *failed = NULL;
+    make_origin_of_operators(w, NULL, true);
+    world_start(w);
+    assert_int_equal(weir_checkpoint_newest(w->c, &failed)->id, 17);
+    assert_null(failed);
+    assert_int_equal(w->warning_count, 1);
+    assert_string_equal(w->warning, "State in 'old/_metadata' is left behind (--allowNonRestoredState): this "
+                                    "job has nothing that takes that "
+                                    "of operator '3_rank' of vertex 1.");
+}
+
+static void splits_of_another_source_are_refused(void **state)
+{
+    struct world *w = *state;
+    const char *failed = NULL;
+    make_origin_of_operators(w, "1_other", false);
+    world_start(w);
+    assert_null(weir_checkpoint_newest(w->c, &failed));
+    assert_non_null(strstr(failed, "operator '1_other' of vertex 1, which this job does not have"));
+}
+
+static void an_operator_that_stayed_is_taken(void **state)
+{
+    struct world *w = *state;
+    const char *failed = NULL;
+    make_origin_of_operators(w, "1_source", false);
+    world_start(w);
+    assert_int_equal(weir_checkpoint_newest(w->c, &failed)->id, 17);
+    assert_int_equal(w->warning_count, 0);
+}
+
+/* What was written before operators were listed is taken as it was then. */
+static void plans_and_snapshots_without_operators_are_taken(void **state)
+{
+    struct world *w = *state;
+    const char *failed = NULL;
+    make_origin_of_operators(w, NULL, false);
+    w->plan->vertices[0]->n_operators = 0;
     world_start(w);
     assert_int_equal(weir_checkpoint_newest(w->c, &failed)->id, 17);
     assert_null(failed);
@@ -637,6 +734,11 @@ int main(void)
         TEST(an_origin_is_restored_from_and_left_alone),
         TEST(an_origin_of_another_plan_is_refused),
         TEST(an_origin_of_another_plan_is_taken_when_that_was_said),
+        TEST(state_of_an_operator_that_is_gone_is_refused),
+        TEST(state_of_an_operator_that_is_gone_is_left_when_that_was_said),
+        TEST(splits_of_another_source_are_refused),
+        TEST(an_operator_that_stayed_is_taken),
+        TEST(plans_and_snapshots_without_operators_are_taken),
         TEST(a_claimed_origin_goes_when_the_first_checkpoint_is_complete),
         TEST(a_new_leader_goes_on_deleting_what_was_claimed),
         TEST(a_claim_is_given_back_by_a_leader_that_finds_the_job_ended),

@@ -235,6 +235,32 @@ static void an_assignment_that_never_arrived_is_given_out_by_the_next_leader(voi
     assert_int_equal(ask(w, 0), 'c');
 }
 
+/* Restored with -n: the vertex stayed, its source is another. */
+static void splits_of_another_source_are_not_given_out(void **state)
+{
+    static char *files[] = { (char *)"1_files" }, *topic[] = { (char *)"1_topic" };
+    struct world *w = *state;
+    w->plan->vertices[0]->n_operators = 1;
+    w->plan->vertices[0]->operators = files;
+    world_start(w);
+    set_splits(w, "ab", true);
+    checkpoint(w);
+    w->plan->vertices[0]->operators = topic;
+    world_takeover(w);
+    report(w, 0);
+    report(w, 1);
+    set_splits(w, "xy", true);
+    assert_int_equal(ask(w, 0), 'x');
+    assert_int_equal(ask(w, 1), 'y');
+    assert_int_equal(ask(w, 0), '-');
+    checkpoint(w);
+    world_takeover(w); /* of the same source they are */
+    report(w, 0);
+    report(w, 1);
+    set_splits(w, "xyz", true);
+    assert_int_equal(ask(w, 0), 'z');
+}
+
 static void a_reader_that_fails_over_gives_back_what_its_checkpoint_does_not_have(void **state)
 {
     struct world *w = *state;
@@ -511,6 +537,7 @@ int main(void)
         TEST(a_trigger_names_the_last_assignment),
         TEST(a_new_leader_waits_for_the_readers_and_gives_nothing_out_twice),
         TEST(an_assignment_that_never_arrived_is_given_out_by_the_next_leader),
+        TEST(splits_of_another_source_are_not_given_out),
         TEST(a_reader_that_fails_over_gives_back_what_its_checkpoint_does_not_have),
         TEST(a_snapshot_of_a_later_epoch_has_the_assignments_of_earlier_ones),
         TEST(what_an_attempt_without_a_snapshot_got_is_given_out_again),

@@ -381,6 +381,29 @@ static void restored_at_any_parallelism_nothing_is_lost_or_twice(void **state)
     }
 }
 
+static void state_that_nothing_takes_is_left_behind_only_when_told(void **state)
+{
+    struct fixture f;
+    const char *path = NULL;
+    begin(&f, UINT64_MAX);
+    make_folder(&f);
+    assert_int_equal(start(&f, 2), WEIR_OK);
+    assert_int_equal(weir_local_job_checkpoint(f.job, &f.arena, &path, &f.error), WEIR_OK);
+    weir_local_job_cancel(f.job);
+    assert_int_equal(weir_local_job_wait(f.job, WAIT_MS), WEIR_JOB_CANCELED);
+    stop(&f);
+    f.config.restore_path = path;
+    f.nodes[0].id += 100;
+    assert_int_equal(start(&f, 2), WEIR_E_STATE);
+    assert_non_null(strstr(f.error.message, "it holds state of operator '1_"));
+    assert_non_null(strstr(f.error.message, path));
+    f.config.allow_non_restored_state = true;
+    f.error = (struct weir_error){ 0 };
+    start(&f, 2);
+    assert_null(strstr(f.error.message, "it holds state of operator"));
+    end(&f);
+}
+
 static void checkpoints_in_quick_succession(void **state)
 {
     struct fixture f;
@@ -442,6 +465,7 @@ int main(void)
         cmocka_unit_test(a_cancel_ends_it_at_once),
         cmocka_unit_test(a_running_job_can_be_freed),
         cmocka_unit_test(restored_at_any_parallelism_nothing_is_lost_or_twice),
+        cmocka_unit_test(state_that_nothing_takes_is_left_behind_only_when_told),
         cmocka_unit_test(checkpoints_in_quick_succession),
         cmocka_unit_test(a_reader_that_has_enough_ends_an_endless_job),
         cmocka_unit_test(what_cannot_start_says_why),

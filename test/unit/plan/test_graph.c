@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "plan/job_graph.h"
+#include "plan/execution_plan.h"
 
 struct made {
     struct weir_arena arena;
@@ -88,6 +88,26 @@ static void chains_along_forward_edges(void **state)
     assert_int_equal(build(&m, 100, 0, true)->vertices[0].max_parallelism, 256);
     assert_int_equal(build(&m, 4, 77, true)->vertices[0].max_parallelism, 77);
     assert_int_equal(build(&m, 4, 0, false)->vertex_count, 5);
+    weir_arena_done(&m.arena);
+}
+
+/* What a checkpoint's state is compared with when a job is restored from another's. */
+static void the_stored_plan_lists_the_operators_of_each_vertex(void **state)
+{
+    struct made m;
+    Weir__ExecutionPlan *plan = NULL;
+    struct weir_error error;
+    uint8_t job[16] = { 1 };
+    make(&m);
+    assert_int_equal(weir_execution_plan_make(&m.arena, weir_test_memory_shared(), job, "j", &m.graph, 2, 0,
+                         true, NULL, &plan, &error),
+        WEIR_OK);
+    assert_int_equal(plan->n_vertices, 2);
+    assert_int_equal(plan->vertices[0]->n_operators, 2);
+    assert_string_equal(plan->vertices[0]->operators[0], "1_filesystem");
+    assert_string_equal(plan->vertices[0]->operators[1], "2_calc");
+    assert_int_equal(plan->vertices[1]->n_operators, 3);
+    assert_string_equal(plan->vertices[1]->operators[0], "3_group_aggregate");
     weir_arena_done(&m.arena);
 }
 
@@ -204,6 +224,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chains_along_forward_edges),
+        cmocka_unit_test(the_stored_plan_lists_the_operators_of_each_vertex),
         cmocka_unit_test(unequal_parallelism_breaks_a_chain),
         cmocka_unit_test(two_consumers_break_a_chain),
         cmocka_unit_test(refuses_parallelism),

@@ -322,7 +322,36 @@ static void manifests_are_stored_and_can_be_moved(void **state)
         assert_int_equal(stored.sections[i].hash, manifest.sections[i].hash);
         assert_int_equal(stored.sections[i].offset, manifest.sections[i].offset);
     }
+    size_t operator_count = 0;
+    char **uids = weir_snapshot_manifest_operators(&stored, &f.arena, &operator_count);
+    assert_int_equal(operator_count, 1);
+    assert_string_equal(uids[0], "3_test");
     weir_buffer_done(&bytes);
+    end(&f);
+}
+
+/* The operator is of another kind, is gone, is in another vertex. */
+static void what_no_operator_takes_is_told(void **state)
+{
+    struct fixture f;
+    struct weir_snapshot_manifest manifest;
+    const struct weir_plan_node other = { .id = 3, .operator_name = "other" };
+    const struct weir_plan_node *const others[] = { &other };
+    uint32_t vertex = 0;
+    begin(&f);
+    assert_int_equal(take(&f, NULL, false, &manifest), WEIR_OK);
+    struct weir_job_vertex changed = f.vertex;
+    struct weir_job_graph graph = { .vertices = &changed, .vertex_count = 1 };
+    assert_null(weir_snapshot_left_behind(&manifest, 1, &graph, &f.arena, &vertex));
+    changed.operators = others;
+    assert_string_equal(weir_snapshot_left_behind(&manifest, 1, &graph, &f.arena, &vertex), "3_test");
+    assert_int_equal(vertex, 9);
+    changed = f.vertex;
+    changed.operator_count = 0;
+    assert_string_equal(weir_snapshot_left_behind(&manifest, 1, &graph, &f.arena, &vertex), "3_test");
+    changed = f.vertex;
+    changed.id++;
+    assert_string_equal(weir_snapshot_left_behind(&manifest, 1, &graph, &f.arena, &vertex), "3_test");
     end(&f);
 }
 
@@ -449,6 +478,7 @@ int main(void)
         cmocka_unit_test(files_stay_few_and_well_used),
         cmocka_unit_test(any_damage_to_a_file_is_told_with_its_name),
         cmocka_unit_test(manifests_are_stored_and_can_be_moved),
+        cmocka_unit_test(what_no_operator_takes_is_told),
         cmocka_unit_test(damaged_manifests_are_refused),
         cmocka_unit_test(a_write_that_fails_leaves_nothing),
         cmocka_unit_test(what_is_not_whole_is_no_checkpoint),
