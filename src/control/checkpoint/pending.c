@@ -720,16 +720,16 @@ void checkpoint__abort(struct weir_checkpoint_coordinator *c, struct checkpoint_
     int64_t back_off_us = reason == ABORT_COUNTED ? 0 : checkpoint__back_off(&c->retry_back_off_us);
     if (reason != ABORT_COUNTED) again_us = c->now_us + (at_once ? 0 : back_off_us);
     if (periodic) c->due_us = WEIR_MIN(c->due_us, again_us);
-    abort_request(c, p, reason, text, effects);
-    c->given_up[c->given_up_count++ % CHECKPOINT_GIVEN_UP_MAX] = p->id;
-    if (p->suspend && p->state != PENDING_RESERVED) c->resume_id = p->id;
-    const char *directory = weir_arena_string(effects->arena, p->directory);
+    bool triggered = p->state != PENDING_RESERVED;
     bool aside =
         p->kind == WEIR__CHECKPOINT_KIND__SAVEPOINT || p->kind == WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT;
-    bool triggered = p->state != PENDING_RESERVED;
-    checkpoint__pending_free(c, p);
-    if (triggered && aside) checkpoint__folder_given_up(c, directory);
+    /* First: what becomes of the request may be the write that makes the record forget this try. */
+    if (triggered && aside) checkpoint__folder_given_up(c, p->directory);
     if (triggered && !aside) checkpoint__sweep_want(c);
+    abort_request(c, p, reason, text, effects);
+    c->given_up[c->given_up_count++ % CHECKPOINT_GIVEN_UP_MAX] = p->id;
+    if (p->suspend && triggered) c->resume_id = p->id;
+    checkpoint__pending_free(c, p);
 }
 
 void checkpoint__abort_all(struct weir_checkpoint_coordinator *c, enum abort_reason reason, const char *text,

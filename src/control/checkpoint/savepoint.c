@@ -117,8 +117,8 @@ void checkpoint__requests_found(struct weir_checkpoint_coordinator *c, struct we
     for (size_t i = 0; i < record->n_savepoints; i++) {
         const Weir__SavepointRequest *entry = record->savepoints[i];
         if (entry->state == WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED || entry->request.len != 16) continue;
-        if (entry->checkpoint && entry->path &&
-            entry->path[0]) /* a job that ends fails what is in progress */
+        /* Also of one that has FAILED: a job that ends fails what is in progress. */
+        if (entry->checkpoint && entry->path && entry->path[0])
             checkpoint__folder_given_up(
                 c, checkpoint__savepoint_directory(c, effects->arena, entry->path, entry->checkpoint));
         if (entry->state == WEIR__SAVEPOINT_STATE__SAVEPOINT_IN_PROGRESS)

@@ -132,7 +132,27 @@ static void a_savepoint_is_tried_thrice_and_its_remains_go(void **state)
     assert_int_equal(world_record(w)->savepoints[0]->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_FAILED);
     assert_null(triggered(w));
     assert_false(world_has(w, first));
-    assert_int_equal(w->failures, 0); /* a savepoint is no checkpoint of the job */
+    assert_int_equal(w->failures, 0);                 /* a savepoint is no checkpoint of the job */
+    assert_int_equal(world_record(w)->n_given_up, 3); /* should this leader die before it has looked twice */
+    assert_int_equal(strncmp(first, world_record(w)->given_up[0], strlen(first) - 7), 0);
+    world_put(w, first, "late", 4);
+    world_takeover(w);
+    world_advance(w, SECOND);
+    assert_false(world_has(w, first));
+}
+
+static void the_record_remembers_the_last_folders_that_were_given_up(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    savepoint(w, "mine");
+    for (uint32_t i = 0; i < 20; i++) {
+        const char *folder = weir_arena_string(&w->arena, triggered(w)->directory);
+        world_takeover(w);
+        const Weir__JobRecord *record = world_record(w);
+        assert_int_equal(record->n_given_up, i < 16 ? i + 1 : 16);
+        assert_string_equal(record->given_up[record->n_given_up - 1], folder);
+    }
 }
 
 static void a_new_leader_goes_on_with_a_savepoint_that_was_promised(void **state)
@@ -383,6 +403,7 @@ int main(void)
         TEST(triggers_go_out_in_the_order_of_their_ids),
         TEST(a_savepoint_without_a_directory_is_refused_by_name),
         TEST(a_savepoint_is_tried_thrice_and_its_remains_go),
+        TEST(the_record_remembers_the_last_folders_that_were_given_up),
         TEST(a_new_leader_goes_on_with_a_savepoint_that_was_promised),
         TEST(what_comes_late_to_a_try_that_was_given_up_goes),
         TEST(a_stop_ends_with_its_savepoint_committed),
