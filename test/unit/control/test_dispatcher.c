@@ -279,6 +279,18 @@ static void of_many_subtasks_only_the_newest_checkpoints_are_kept(void **state)
     world_free(w);
 }
 
+static void those_that_ended_first_lose_their_parts_first(void **state)
+{
+    struct world *w = leading(true);
+    for (uint32_t i = 1; i <= DISPATCHER_ENDED_KEPT_MAX; i++) end_with_parts(w, i, 240);
+    end_with_parts(w, 33, 600); /* in the place of the first one */
+    end_with_parts(w, 34, 600);
+    shown_parts(w, 3, 7, 0, 0);
+    shown_parts(w, 4, 7, 240, 0);
+    shown_parts(w, 33, 7, 600, 0);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +308,7 @@ int main(void)
         cmocka_unit_test(requests_about_a_job_go_to_its_jobmaster),
         cmocka_unit_test(what_subtasks_put_into_checkpoints_is_shown_after_the_end),
         cmocka_unit_test(of_many_subtasks_only_the_newest_checkpoints_are_kept),
+        cmocka_unit_test(those_that_ended_first_lose_their_parts_first),
         cmocka_unit_test(who_was_deposed_does_not_say_that_a_job_is_not_there),
         cmocka_unit_test(a_revoked_dispatcher_forgets_and_says_that_it_does_not_know),
     };

@@ -227,6 +227,16 @@ static void a_cancel_of_a_failing_job_is_recorded(void **state)
     world_done(&w);
 }
 
+static void ask_for_garbage(uint64_t number, bool dry_run)
+{
+    struct weir_local_message message = { .kind = WEIR_LOCAL_GARBAGE,
+        .garbage = { .number = number, .dry_run = dry_run } };
+    uint32_t before = w.garbage_answers;
+    world_local(&w, &message);
+    world_run(&w);
+    assert_int_equal(w.garbage_answers, before + 1);
+}
+
 static void a_failed_job_redeploys_its_sinks_to_commit(void **state)
 {
     one_region();
@@ -237,15 +247,21 @@ static void a_failed_job_redeploys_its_sinks_to_commit(void **state)
     assert_true(world_newest(&w) > 0);
     uint32_t before = w.deployed;
     world_fail(&w, 2, 0, "gone");
+    world_wait(&w, SECOND);
+    assert_int_equal(w.deployed, before + 2); /* the two sinks alone */
+    ask_for_garbage(1, true);
+    assert_int_equal(w.garbage_count, 0); /* it all goes by itself */
+    world_fail(&w, 2, 1, "so is this");
     w.hold_commit = false;
     world_wait(&w, 10 * SECOND);
-    assert_int_equal(w.deployed, before + 2); /* the two sinks alone */
+    assert_int_equal(w.deployed, before + 4);
     assert_int_equal(w.result->state, JOB(FAILED));
     assert_int_equal(w.result->uncommitted_checkpoint, 0);
     /* What is shown became of the work, not of the commit. */
     assert_int_equal(world_shown(&w, 1, 0)->state, EXECUTION(CANCELED));
     assert_int_equal(world_shown(&w, 2, 0)->state, EXECUTION(FAILED));
     assert_int_equal(world_shown(&w, 2, 1)->state, EXECUTION(CANCELED));
+    assert_int_equal(world_shown(&w, 2, 1)->figures->records_in, 201);
     assert_int_equal(w.reply->jobs[0]->tasks_in[EXECUTION(FINISHED)], 0);
     assert_int_equal(w.reply->jobs[0]->tasks_in[EXECUTION(FAILED)], 1);
     world_done(&w);
@@ -577,16 +593,6 @@ static const char *put_stray(void)
     }
     fail_msg("there is no checkpoint");
     return NULL;
-}
-
-static void ask_for_garbage(uint64_t number, bool dry_run)
-{
-    struct weir_local_message message = { .kind = WEIR_LOCAL_GARBAGE,
-        .garbage = { .number = number, .dry_run = dry_run } };
-    uint32_t before = w.garbage_answers;
-    world_local(&w, &message);
-    world_run(&w);
-    assert_int_equal(w.garbage_answers, before + 1);
 }
 
 static void what_a_running_job_has_given_up_is_told_and_deleted_when_asked(void **state)

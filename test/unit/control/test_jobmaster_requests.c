@@ -154,8 +154,16 @@ static void a_cancel_overrides_a_stop(void **state)
     running(HASH);
     w.hold_acknowledge = true;
     ask_stop('s', false);
+    uint64_t tried = world_record(&w)->target->checkpoint;
+    assert_true(tried > 0);
+    w.hold_commit = true;
     world_ask(
         &w, 3, WEIR__ENVELOPE__BODY_CANCEL, WEIR_PROTO_NEW(&w.arena, Weir__CancelJob, weir__cancel_job));
+    world_run(&w);
+    assert_int_equal(world_record(&w)->target->kind, WEIR__TARGET_KIND__TARGET_CANCEL);
+    assert_int_equal(world_record(&w)->target->checkpoint, tried); /* a new leader looks there */
+    assert_string_equal(world_record(&w)->target->path, "/savepoints");
+    w.hold_commit = false;
     world_wait(&w, 5 * SECOND);
     assert_int_equal(w.result->state, JOB(CANCELED));
     world_done(&w);
