@@ -68,6 +68,39 @@ static void what_has_ended_shows_what_it_had_done(void **state)
     world_done(&w);
 }
 
+/* What a checkpoint names finished is not run again when its region fails over. */
+static void what_is_restored_as_finished_keeps_what_it_had_done(void **state)
+{
+    one_region();
+    world_finish(&w, 1, 0);
+    world_wait(&w, 5 * SECOND);
+    world_fail(&w, 2, 0, "it broke");
+    world_wait(&w, 5 * SECOND);
+    assert_int_equal(w.state, JOB(RUNNING));
+    const Weir__SubtaskDetails *ended = world_shown(&w, 1, 0);
+    assert_int_equal(ended->state, EXECUTION(FINISHED));
+    assert_int_equal(ended->attempt->number, 1);
+    assert_non_null(ended->figures);
+    assert_string_equal(ended->taskmanager, "tm-1");
+    assert_int_equal(world_shown(&w, 2, 0)->attempt->number, 2);
+    world_done(&w);
+}
+
+static void since_when_a_job_is_in_its_state_is_shown(void **state)
+{
+    one_region();
+    world_shown(&w, 1, 0);
+    int64_t since_ms = w.reply->jobs[0]->state_ms, changed_ms = w.reply->jobs[0]->changed_ms;
+    assert_true(since_ms > 0);
+    world_wait(&w, 5 * SECOND);
+    world_finish(&w, 1, 0);
+    world_run(&w);
+    world_shown(&w, 1, 0);
+    assert_int_equal(w.reply->jobs[0]->state_ms, since_ms);
+    assert_true(w.reply->jobs[0]->changed_ms >= changed_ms + 5000);
+    world_done(&w);
+}
+
 static void a_takeover_before_the_first_checkpoint_restarts_nothing(void **state)
 {
     world_init(&w, 2, 1);
@@ -530,6 +563,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_takeover_restarts_nothing),
         cmocka_unit_test(what_has_ended_shows_what_it_had_done),
+        cmocka_unit_test(what_is_restored_as_finished_keeps_what_it_had_done),
+        cmocka_unit_test(since_when_a_job_is_in_its_state_is_shown),
         cmocka_unit_test(a_takeover_before_the_first_checkpoint_restarts_nothing),
         cmocka_unit_test(only_the_region_that_lost_a_task_is_deployed_again),
         cmocka_unit_test(subtasks_of_two_runs_are_no_region),
