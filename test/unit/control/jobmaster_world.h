@@ -146,7 +146,8 @@ static inline Weir__AttemptReport *world_attempt_report(
     if (weir_execution_state_is_terminal(attempt->state)) {
         report->ended_ms = 2000;
         report->figures = WEIR_PROTO_NEW(&w->arena, Weir__TaskFigures, weir__task_figures);
-        report->figures->records_in = attempt->id.vertex * 100 + attempt->id.subtask;
+        if (!attempt->commit_only) /* which reads nothing */
+            report->figures->records_in = attempt->id.vertex * 100 + attempt->id.subtask;
     }
     report->state_unreadable = error && w->state_unreadable;
     report->peers = WEIR_ARENA_ARRAY(&w->arena, Weir__Peer *, WORLD_TASKMANAGERS);
