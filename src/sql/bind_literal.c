@@ -1,4 +1,5 @@
 /* Literals: the text of numbers, times and intervals as values. */
+#include "sql/ast_print.h"
 #include "sql/bind.h"
 
 #include <errno.h>
@@ -293,30 +294,66 @@ static void time_fields(enum weir_interval_unit unit, uint32_t *first, uint32_t 
     *last = fields[unit][1];
 }
 
-static int64_t take_day_time(struct cursor *cursor, enum weir_interval_unit unit)
+/* What may stand behind the first field: hours of a day, minutes, seconds, months of a year. */
+static int64_t take_later_field(struct cursor *cursor, char separator, int64_t below)
+{
+    take(cursor, separator);
+    int64_t value = take_number(cursor, 1, 2);
+    cursor->failed |= value >= below;
+    return value;
+}
+
+static int64_t take_day_time(struct cursor *cursor, enum weir_interval_unit unit, int64_t leading)
 {
     static const int64_t unit_ms[] = { 86400000, 3600000, 60000, 1000 };
     static const char separators[] = { 0, ' ', ':', ':' };
+    static const uint8_t below[] = { 0, 24, 60, 60 };
     uint32_t first, last;
     time_fields(unit, &first, &last);
-    int64_t total = 0;
-    for (uint32_t field = first; field <= last && !cursor->failed; field++) {
-        if (field > first) take(cursor, separators[field]);
-        total += take_number(cursor, 1, field == first ? 10 : 2) * unit_ms[field];
-    }
+    int64_t total = leading * unit_ms[first];
+    for (uint32_t field = first + 1; field <= last && !cursor->failed; field++)
+        total += take_later_field(cursor, separators[field], below[field]) * unit_ms[field];
     int64_t nanoseconds = 0;
     uint32_t digits;
     if (last == 3) take_fraction(cursor, &nanoseconds, &digits);
     return total + nanoseconds / 1000000;
 }
 
-static int64_t take_months(struct cursor *cursor, enum weir_interval_unit unit)
+static int64_t take_months(struct cursor *cursor, enum weir_interval_unit unit, int64_t leading)
 {
-    int64_t first = take_number(cursor, 1, 9);
-    if (unit == WEIR_INTERVAL_UNIT_MONTH) return first;
-    if (unit == WEIR_INTERVAL_UNIT_YEAR) return first * 12;
-    take(cursor, '-');
-    return first * 12 + take_number(cursor, 1, 2);
+    if (unit == WEIR_INTERVAL_UNIT_MONTH) return leading;
+    if (unit == WEIR_INTERVAL_UNIT_YEAR) return leading * 12;
+    return leading * 12 + take_later_field(cursor, '-', 12);
+}
+
+enum { LEADING_DIGITS_DEFAULT = 2, LEADING_DIGITS_MAX = 10 };
+
+/* Of the first field as many digits are possible as its unit's precision says, two where it says nothing:
+ * Flink refuses more, too. */
+static enum weir_error_code check_leading_field(
+    struct bind_context *context, const struct weir_sql_expr *ast, int64_t leading)
+{
+    int precision = ast->interval.leading_precision;
+    if (precision == 0)
+        return weir_bind_error(context, WEIR_E_SQL_VALIDATION, ast->span,
+            "Interval leading field precision '0' out of range: expected 1 to %d", LEADING_DIGITS_MAX);
+    if (precision < 0) precision = LEADING_DIGITS_DEFAULT;
+    int digits = 1;
+    for (int64_t rest = leading; rest >= 10; rest /= 10) digits++;
+    if (digits <= precision && leading <= INT32_MAX) return WEIR_OK;
+    struct weir_buffer unit, hint;
+    weir_buffer_init(&unit, context->input->memory, 64);
+    weir_buffer_init(&hint, context->input->memory, 64);
+    weir_sql_print_interval_unit(ast->interval.unit, ast->interval.multiplier, -1, -1, &unit);
+    int length = (int)strcspn(weir_buffer_text(&unit), " ");
+    if (leading <= INT32_MAX)
+        weir_buffer_format(&hint, "; %.*s(%d) holds it", length, weir_buffer_text(&unit), digits);
+    enum weir_error_code code = weir_bind_error(context, WEIR_E_SQL_VALIDATION, ast->span,
+        "Interval field value %lld exceeds precision of %.*s(%d) field%s", (long long)leading, length,
+        weir_buffer_text(&unit), precision, weir_buffer_text(&hint));
+    weir_buffer_done(&unit);
+    weir_buffer_done(&hint);
+    return code;
 }
 
 static enum weir_error_code bind_interval(
@@ -327,9 +364,11 @@ static enum weir_error_code bind_interval(
     if (*cursor.at == '-' || *cursor.at == '+') negative ^= *cursor.at++ == '-';
     const struct weir_type *type = weir_type_interval(context->arena, ast->interval.unit, false);
     bool months = ast->interval.unit <= WEIR_INTERVAL_UNIT_MONTH;
-    int64_t amount =
-        months ? take_months(&cursor, ast->interval.unit) : take_day_time(&cursor, ast->interval.unit);
+    int64_t leading = take_number(&cursor, 1, LEADING_DIGITS_MAX);
+    int64_t amount = months ? take_months(&cursor, ast->interval.unit, leading)
+                            : take_day_time(&cursor, ast->interval.unit, leading);
     if (cursor.failed || *cursor.at) return bad_interval(context, ast);
+    WEIR_TRY(check_leading_field(context, ast, leading));
     amount *= ast->interval.multiplier ? ast->interval.multiplier : 1;
     if (negative) amount = -amount;
     if (months && (amount > INT32_MAX || amount < INT32_MIN)) return bad_interval(context, ast);

@@ -524,7 +524,7 @@ class Queries(Grammar):
         if kind == 'TUMBLE':
             step, count = size, 1
         c.note('window ' + kind)
-        interval = "INTERVAL '%d' SECOND(4)"
+        interval = "INTERVAL '%d' SECOND(6)"
         data, end = table.name, ", " + interval % offset if offset else ''
         argument = 'TABLE %s, DESCRIPTOR(ts)' % data
         steps = {'TUMBLE': (size,), 'HOP': (step, size), 'CUMULATE': (step, size)}[kind]
@@ -562,7 +562,7 @@ class Queries(Grammar):
         c.note('window SESSION')
         self.old = None
         gap, key = c.of((30, 61, 17, 3600)), c.of(table.columns[:-1])[0]
-        weir = "TABLE(SESSION(TABLE %s PARTITION BY %s, DESCRIPTOR(ts), INTERVAL '%d' SECOND(4))) AS %s" % (table.name, key, gap, alias)
+        weir = "TABLE(SESSION(TABLE %s PARTITION BY %s, DESCRIPTOR(ts), INTERVAL '%d' SECOND(6))) AS %s" % (table.name, key, gap, alias)
         oracle = ('(SELECT y.*, MIN(ts) OVER (PARTITION BY %s, part) AS window_start, %s AS window_end FROM (SELECT x.*, SUM(new) OVER '
                   '(PARTITION BY %s ORDER BY ts) AS part FROM (SELECT x.*, CASE WHEN %s THEN 0 ELSE 1 END AS new FROM %s AS x) AS x) AS y) AS %s')
         last, before = 'MAX(ts) OVER (PARTITION BY %s, part)' % key, 'LAG(ts) OVER (PARTITION BY %s ORDER BY ts)' % key
@@ -624,7 +624,7 @@ class Queries(Grammar):
         c.note('interval ' + kind.lower())
         key = self.equality(scope[:len(left.columns) - 1], scope[len(left.columns):-1]) or plain('%s.k = %s.k' % (a, b))
         low, high = c.of((0, 30, 600, 4000)), c.of((0, 20, 900))
-        weir = "%s.ts BETWEEN %s.ts - INTERVAL '%d' SECOND(4) AND %s.ts + INTERVAL '%d' SECOND(4)" % (a, b, low, b, high)
+        weir = "%s.ts BETWEEN %s.ts - INTERVAL '%d' SECOND(6) AND %s.ts + INTERVAL '%d' SECOND(6)" % (a, b, low, b, high)
         other = "%s.ts BETWEEN %s.ts - INTERVAL '%d second' AND %s.ts + INTERVAL '%d second'" % (a, b, low, b, high)
         lite = "%s.ts BETWEEN later(%s.ts, %d) AND later(%s.ts, %d)" % (a, b, -low * 1000, b, high * 1000)
         condition = Text([weir, weir, other, lite])

@@ -79,6 +79,14 @@ static void test_literals(void **state)
         bound(&f, "SELECT INTERVAL '1 02:03:04.5' DAY TO SECOND, INTERVAL -'1-2' YEAR TO MONTH");
     assert_non_null(strstr(intervals, "Project[93784500:INTERVAL DAY"));
     assert_non_null(strstr(intervals, " -14:INTERVAL YEAR"));
+    intervals =
+        bound(&f, "SELECT INTERVAL '99 23:59:59.999' DAY TO SECOND, INTERVAL -'100' DAY(3), INTERVAL '99' "
+                  "WEEK, INTERVAL '2147483647' SECOND(10), INTERVAL '9-11' YEAR TO MONTH");
+    assert_non_null(strstr(intervals, "Project[8639999999:INTERVAL DAY"));
+    assert_non_null(strstr(intervals, " -8640000000:INTERVAL DAY"));
+    assert_non_null(strstr(intervals, " 59875200000:INTERVAL DAY"));
+    assert_non_null(strstr(intervals, " 2147483647000:INTERVAL SECOND"));
+    assert_non_null(strstr(intervals, " 119:INTERVAL YEAR"));
     assert_string_equal(
         refused(&f, "SELECT 9223372036854775808"), "1:8 Numeric literal '9223372036854775808' out of range");
     assert_string_equal(refused(&f, "SELECT DATE '2023-02-29'"),

@@ -109,6 +109,28 @@ static void test_aggregates(void **state)
     EXPECT(cases);
 }
 
+static void test_intervals(void **state)
+{
+    static const struct refusal cases[] = {
+        { "SELECT INTERVAL '100' DAY",
+            "1:8 Interval field value 100 exceeds precision of DAY(2) field; DAY(3) holds it" },
+        { "SELECT ts - INTERVAL -'1000:30' MINUTE(3) TO SECOND FROM t",
+            "1:13 Interval field value 1000 exceeds precision of MINUTE(3) field; MINUTE(4) holds it" },
+        { "SELECT INTERVAL '100-1' YEAR TO MONTH",
+            "1:8 Interval field value 100 exceeds precision of YEAR(2) field; YEAR(3) holds it" },
+        { "SELECT INTERVAL '100' WEEK",
+            "1:8 Interval field value 100 exceeds precision of WEEK(2) field; WEEK(3) holds it" },
+        { "SELECT INTERVAL '2147483648' SECOND(10)",
+            "1:8 Interval field value 2147483648 exceeds precision of SECOND(10) field" },
+        { "SELECT INTERVAL '1' DAY(0)",
+            "1:8 Interval leading field precision '0' out of range: expected 1 to 10" },
+        { "SELECT INTERVAL '1 24' DAY TO HOUR", "1:8 Illegal interval literal format '1 24'" },
+        { "SELECT INTERVAL '1:60' MINUTE TO SECOND", "1:8 Illegal interval literal format '1:60'" },
+        { "SELECT INTERVAL '1-12' YEAR TO MONTH", "1:8 Illegal interval literal format '1-12'" },
+    };
+    EXPECT(cases);
+}
+
 static void test_windows(void **state)
 {
     static const struct refusal cases[] = {
@@ -210,6 +232,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_names, setup, teardown),
         cmocka_unit_test_setup_teardown(test_types, setup, teardown),
         cmocka_unit_test_setup_teardown(test_aggregates, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_intervals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_windows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_inserts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sizes, setup, teardown),
