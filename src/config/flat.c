@@ -36,6 +36,12 @@ enum weir_error_code weir_config_read_flat(struct weir_config *config, const cha
         return weir_error_set(
             reterr, WEIR_E_CONFIGURATION, "%s: larger than %d bytes", file_name, WEIR_CONFIG_FILE_BYTES_MAX);
     }
+    static const char byte_order_mark[] = "\xEF\xBB\xBF";
+    if (length >= 3 &&
+        memcmp(bytes, byte_order_mark, 3) == 0) { /* is no part of the first key; YAML has it, too */
+        bytes += 3;
+        length -= 3;
+    }
     while (length) {
         const char *end = memchr(bytes, '\n', length);
         size_t line_length = end ? (size_t)(end - bytes) : length;

@@ -183,6 +183,19 @@ static void yaml_nesting_is_bounded(void **state)
     assert_non_null(strstr(fixture->error.message, "nested too deeply"));
 }
 
+/* As editors write it, in front of the first key, in both kinds of files; elsewhere it is part of a name. */
+static void a_byte_order_mark_is_skipped(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(read_flat(fixture, "\xEF\xBB\xBFparallelism.default: 3\n"), WEIR_OK);
+    assert_int_equal(weir_config_get_integer(fixture->config, "parallelism.default", 0), 3);
+    assert_int_equal(read_yaml(fixture, "\xEF\xBB\xBFparallelism.default: 4\n"), WEIR_OK);
+    assert_int_equal(weir_config_get_integer(fixture->config, "parallelism.default", 0), 4);
+    assert_int_equal(read_flat(fixture, "\xEF\xBB\xBF"), WEIR_OK);
+    assert_int_equal(
+        read_flat(fixture, "pipeline.name: x\n\xEF\xBB\xBFparallelism.default: 5\n"), WEIR_E_CONFIGURATION);
+}
+
 static void flat_rules_of_flink_1(void **state)
 {
     struct fixture *fixture = *state;
@@ -395,6 +408,7 @@ int main(void)
         TEST(yaml_lists_and_maps),
         TEST(yaml_that_is_wrong),
         TEST(yaml_nesting_is_bounded),
+        TEST(a_byte_order_mark_is_skipped),
         TEST(flat_rules_of_flink_1),
         TEST(layers_decide_and_reset_uncovers),
         TEST(old_names_are_a_fallback),
