@@ -211,6 +211,14 @@ static bool check_names(const char *storage, const char *cluster)
     return !error.message[0];
 }
 
+/* "/x/" is "/x": two JobManagers may spell the same folder as they like. */
+static const char *without_last_slashes(struct weir_arena *arena, const char *path)
+{
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/') length--;
+    return weir_arena_copy(arena, path, length);
+}
+
 bool cluster_setup_init(struct cluster_setup *setup, const struct weir_config *config)
 {
     *setup = (struct cluster_setup){ .config = config };
@@ -224,10 +232,11 @@ bool cluster_setup_init(struct cluster_setup *setup, const struct weir_config *c
     setup->ha = weir_faults_ha(setup->ha);
     const char *cluster = weir_config_get_text(config, "high-availability.cluster-id", "/default");
     while (*cluster == '/') cluster++;
-    setup->cluster = weir_arena_string(&setup->arena, *cluster ? cluster : "default");
+    setup->cluster = without_last_slashes(&setup->arena, *cluster ? cluster : "default");
     const char *storage = weir_config_get_text(config, "high-availability.storageDir", NULL);
     if (!storage || !*storage) storage = default_directory(&setup->arena);
     if (!check_names(storage, setup->cluster)) return false;
+    storage = without_last_slashes(&setup->arena, storage);
     if (setup->unprotected) /* nobody else is to find it */
         storage = weir_arena_format(&setup->arena, "%s/none-%ld", storage, (long)getpid());
     setup->storage_directory = weir_arena_format(&setup->arena, "%s/%s", storage, setup->cluster);

@@ -225,6 +225,22 @@ def test_a_young_jobmanager_waits_no_longer_than_it_is_told(start):
     wait_state(cluster, job, 'RUNNING')
 
 
+def test_the_storage_may_be_spelled_otherwise(start):
+    """Who leads next says "file:" and a last slash: plans are known by their names, and only what nobody names is swept."""
+    cluster = start(jobmanagers=1, taskmanagers=1, arguments=['-Dweir.jobmanager.sweep-interval=1 s'])
+    job = run_job(cluster)
+    plans = cluster.directory / 'ha/default/plans'
+    process = cluster.jobmanagers[0]
+    process.kill()
+    stray = plans / ('f' * 32 + '-e1-9')
+    stray.write_bytes(b'of nobody')
+    cluster.arguments += [f'-Dhigh-availability.storageDir=file://{cluster.directory}/ha/', '-Dhigh-availability.cluster-id=/default/']
+    process.start()
+    cluster.wait('the sweep', lambda: not stray.exists(), weir_module.WAIT_SECONDS)
+    assert [path.name for path in plans.iterdir()] == [f'{job}-e1-1']
+    wait_state(cluster, job, 'RUNNING')
+
+
 # --- wrong use ---
 
 def refused(tmp_path, *arguments):

@@ -21,10 +21,18 @@ static bool parse_number(const char **text, uint64_t *ret)
     return true;
 }
 
+static const char *name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* By its name alone, which is never used twice: the folder has as many spellings ("file:/x", "/x/") as there
+ * are JobManagers that configure it. */
 uint64_t dispatcher__path_hash(const char *path)
 {
     uint64_t hash = 1469598103934665603u; /* FNV-1a */
-    for (; *path; path++) hash = (hash ^ (uint8_t)*path) * 1099511628211u;
+    for (const char *at = name_of(path); *at; at++) hash = (hash ^ (uint8_t)*at) * 1099511628211u;
     return hash ? hash : 1;
 }
 
@@ -78,11 +86,10 @@ static bool plan_is_named(
 
 bool dispatcher__plan_may_go(const struct weir_dispatcher *dispatcher, const char *path)
 {
-    const char *slash = strrchr(path, '/');
     struct weir_job_id id;
     uint64_t epoch;
     bool part;
-    if (!parse_name(slash ? slash + 1 : path, "e", &id, &epoch, &part)) return false;
+    if (!parse_name(name_of(path), "e", &id, &epoch, &part)) return false;
     return epoch <= dispatcher->epoch && !plan_is_named(dispatcher, path, &id, part);
 }
 
