@@ -96,6 +96,12 @@ static int64_t leaderless_grace_us(const struct weir_config *config)
                : INT64_MAX;
 }
 
+static uint32_t rescales_remembered(const struct weir_config *config)
+{
+    int64_t size = weir_config_get_integer(config, "web.adaptive-scheduler.rescale-history.size", 0);
+    return (uint32_t)WEIR_MIN(WEIR_MAX(size, (int64_t)0), (int64_t)WEIR_RESCALES_REMEMBERED_MAX);
+}
+
 static void set_defaults(struct cluster_setup *setup)
 {
     const struct weir_config *config = setup->config;
@@ -120,8 +126,7 @@ static void set_defaults(struct cluster_setup *setup)
         .slot_request_timeout_us = weir_config_get_duration_ms(config, "slot.request.timeout", 300000) * 1000,
         .idle_taskmanager_us =
             weir_config_get_duration_ms(config, "resourcemanager.taskmanager-timeout", 30000) * 1000,
-        .rescales_remembered = (uint32_t)WEIR_MAX(
-            weir_config_get_integer(config, "web.adaptive-scheduler.rescale-history.size", 0), (int64_t)0),
+        .rescales_remembered = rescales_remembered(config),
         .jobs_max = JOBS_MAX,
         .tombstones_max = TOMBSTONES_MAX,
         .slots_per_worker = (uint32_t)weir_config_get_integer(config, "taskmanager.numberOfTaskSlots", 1),

@@ -108,14 +108,16 @@ static bool may_yield(const struct snapshot_write *write)
            write->base->manifest.bytes_total >= YIELDING_BYTES_MIN;
 }
 
+/* The counter limits, and orders nothing: who finds it too high does not yield. */
 static void write_on_pool(void *argument)
 {
     static _Atomic uint32_t yielding;
-    if (may_yield(argument) && atomic_fetch_add(&yielding, 1) < YIELDING_MAX)
+    bool counted = may_yield(argument);
+    if (counted && atomic_fetch_add_explicit(&yielding, 1, memory_order_relaxed) < YIELDING_MAX)
         weir_os_run_yielding(write_files, argument);
     else
         write_files(argument);
-    if (may_yield(argument)) atomic_fetch_sub(&yielding, 1);
+    if (counted) atomic_fetch_sub_explicit(&yielding, 1, memory_order_relaxed);
 }
 
 /* So that a JobManager sends the subtask back to where they are. */
