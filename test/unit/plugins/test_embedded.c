@@ -582,6 +582,9 @@ static void a_killed_holder_is_gone_at_once(void **state)
     embedded_presence_drop(&presence);
     assert_false(embedded_presence_is_held(&presence));
     assert_false(look(HOUR * UINT64_C(1000000000), text).locked);
+    char path[700];
+    snprintf(path, sizeof path, "%s/node.lease", root);
+    assert_true(access(path, F_OK) != 0); /* who goes in order leaves nothing */
     remove_root();
 }
 

@@ -104,7 +104,12 @@ void embedded_presence_drop(struct embedded_presence *presence)
     if (presence->lease) munmap(presence->lease, sizeof *presence->lease);
     presence->lease = NULL;
     if (presence->lock_descriptor < 0) return;
-    (void)unlink(presence->lock_path); /* while it is held: who takes the name now makes a file of its own */
+    char lease_path[PATH_BYTES];
+    size_t stem = strlen(presence->lock_path) - strlen(".lock");
+    snprintf(lease_path, sizeof lease_path, "%.*s.lease", (int)stem, presence->lock_path);
+    /* While it is held: who takes the name now makes files of its own. */
+    (void)unlink(lease_path);
+    (void)unlink(presence->lock_path);
     close(presence->lock_descriptor);
     presence->lock_descriptor = -1;
 }
