@@ -29,11 +29,13 @@ static bool fill_config(struct cluster_setup *setup, struct weir_control_loop_co
 {
     const struct weir_config *config = setup->config;
     const char *address = weir_config_get_text(config, "jobmanager.rpc.address", NULL);
-    bool fixed = weir_config_is_set(config, "jobmanager.rpc.port");
+    /* With ZooKeeper the port is the HA one's, as in Flink, whose configurations name jobmanager.rpc.port for
+     * all JobManagers of a host. Else an explicit one is obeyed: others may ask for it. */
+    bool fixed =
+        weir_config_is_set(config, "jobmanager.rpc.port") && strcmp(setup->ha->name, "zookeeper") != 0;
     char rpc_port[16];
     snprintf(rpc_port, sizeof rpc_port, "%lld",
         (long long)weir_config_get_integer(config, "jobmanager.rpc.port", 6123));
-    /* Under HA the port is the HA one's, a range is fine; an explicit jobmanager.rpc.port is obeyed, too. */
     const char *ports =
         fixed ? rpc_port : weir_config_get_text(config, "high-availability.jobmanager.port", "0");
     *loop = (struct weir_control_loop_config){ .kind = WEIR_ACTOR_JOBMANAGER,

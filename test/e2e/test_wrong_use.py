@@ -45,13 +45,14 @@ def test_a_quorum_that_is_none(tmp_path, quorum, said):
     assert said in text and 'expected host:port' in text
 
 
-def test_a_quorum_where_nobody_answers(tmp_path, start):
-    """It may come back: a JobManager waits for it, says for whom, and ends when it is told to."""
+def test_a_quorum_where_nobody_answers(tmp_path, start, taken_port):
+    """It may come back: a JobManager waits for it, says for whom, and ends when it is told to. Its port is not the one that
+    Flink's own configuration names for all JobManagers of a host, and which another one may have."""
     with socket.socket() as unused:
         unused.bind(('127.0.0.1', 0))
         server = '127.0.0.1:%d' % unused.getsockname()[1]
     given = ['-Dhigh-availability.type=zookeeper', f'-Dhigh-availability.zookeeper.quorum={server}',
-             '-Dhigh-availability.zookeeper.client.connection-timeout=1 s',
+             f'-Djobmanager.rpc.port={taken_port}', '-Dhigh-availability.zookeeper.client.connection-timeout=1 s',
              f'-Dhigh-availability.storageDir={tmp_path}/ha']
     cluster = clusters.Cluster(weir_module.BINARY, tmp_path, 1, 0, 1, given)
     waiting = cluster.jobmanagers[0].start()
