@@ -130,8 +130,9 @@ struct checkpoint_pending {
     uint32_t copy_count, copies_done;
     bool put_in_flight;
     int64_t put_at_us, put_back_off_us;
-    uint64_t change;     /* of the record: RESERVED and RECORD */
-    uint8_t request[16]; /* savepoints */
+    const char *put_error; /* of the last try that failed; in arena, told once */
+    uint64_t change;       /* of the record: RESERVED and RECORD */
+    uint8_t request[16];   /* savepoints */
     bool has_request;
 };
 

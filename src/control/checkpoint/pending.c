@@ -506,6 +506,16 @@ static void metadata_taken(
         weir_arena_format(effects->arena, "'%s' is there already with other content", p->pointer), effects);
 }
 
+/* It is tried again until the checkpoint expires, which may take minutes: the first time is told. */
+static void put_failed(struct checkpoint_pending *p, const char *error, struct weir_effects *effects)
+{
+    if (p->put_error) return;
+    p->put_error = weir_arena_string(&p->arena, error && error[0] ? error : "the storage does not answer");
+    weir_effect_log(effects, WEIR_CONTROL_WARN,
+        "The metadata of checkpoint %llu cannot be written, which is tried again: %s",
+        (unsigned long long)p->id, p->put_error);
+}
+
 /* A name that is taken is ours when an earlier try of this write got through unheard. */
 void checkpoint__put_done(
     struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects)
@@ -532,6 +542,7 @@ void checkpoint__put_done(
                 .path = weir_arena_string(effects->arena, p->pointer),
                 .bytes_max = length + 1 });
     } else {
+        put_failed(p, event->blob.error, effects);
         p->put_at_us = c->now_us + checkpoint__back_off(&p->put_back_off_us);
     }
 }
@@ -584,6 +595,13 @@ static void reserved(
         checkpoint__abort(c, p, ABORT_NOT_COUNTED, "not all subtasks are running", effects);
 }
 
+static const char *expired_text(const struct checkpoint_pending *p, struct weir_arena *arena)
+{
+    if (p->state != PENDING_METADATA || !p->put_error) return "expired before completing";
+    return weir_arena_format(
+        arena, "expired before completing: its metadata could not be written: %s", p->put_error);
+}
+
 /* Timeouts, tries that are due again, what the record has confirmed. */
 void checkpoint__pending_advance(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
 {
@@ -595,7 +613,7 @@ void checkpoint__pending_advance(struct weir_checkpoint_coordinator *c, struct w
         } else if (p->state == PENDING_RESERVED) {
             if (weir_record_is_confirmed(c->record, p->change)) reserved(c, p, effects);
         } else if (c->now_us >= p->deadline_us) {
-            checkpoint__abort(c, p, ABORT_COUNTED, "expired before completing", effects);
+            checkpoint__abort(c, p, ABORT_COUNTED, expired_text(p, effects->arena), effects);
         } else if (p->state == PENDING_METADATA && !p->put_in_flight && c->now_us >= p->put_at_us &&
                    checkpoint__may_act(c) && checkpoint__copies_advance(c, p, effects)) {
             put_send(c, p, effects);

@@ -139,6 +139,30 @@ static void a_checkpoint_expires(void **state)
     assert_true(found);
 }
 
+static void metadata_that_cannot_be_written_is_told_once_and_at_the_end(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    uint64_t id = next_triggered(w);
+    w->warning_count = 0;
+    w->blobs_fail = true;
+    world_acknowledge_all(w, id);
+    assert_int_equal(w->warning_count, 1);
+    assert_non_null(strstr(w->warning, "cannot be written"));
+    assert_non_null(strstr(w->warning, "the storage does not answer"));
+    world_advance(w, 3 * SECOND);
+    assert_int_equal(w->warning_count, 1);
+    world_advance(w, 8 * SECOND);
+    assert_int_equal(w->failures, 1);
+    assert_int_equal(newest_named(w), 0);
+    struct weir_checkpoint_history_entry history[4];
+    const char *why = "";
+    for (uint32_t i = 0; i < weir_checkpoint_history(w->c, history, 4); i++)
+        if (history[i].id == id) why = history[i].text;
+    assert_string_equal(
+        why, "expired before completing: its metadata could not be written: the storage does not answer");
+}
+
 static void a_subtask_that_ends_has_the_checkpoint_tried_again_at_once(void **state)
 {
     struct world *w = *state;
@@ -376,6 +400,7 @@ int main(void)
         TEST(a_declined_checkpoint_is_aborted_everywhere),
         TEST(what_is_written_late_for_an_aborted_one_goes),
         TEST(a_checkpoint_expires),
+        TEST(metadata_that_cannot_be_written_is_told_once_and_at_the_end),
         TEST(a_subtask_that_ends_has_the_checkpoint_tried_again_at_once),
         TEST(a_pause_lies_between_checkpoints),
         TEST(as_many_as_configured_are_in_flight),
