@@ -5,6 +5,7 @@
 #include "os/clock.h"
 #include "os/log.h"
 #include "os/memory.h"
+#include "os/process.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -700,6 +701,7 @@ void weir_control_loop_stop(struct weir_control_loop *loop)
 
 static void on_stop_descriptor(uv_poll_t *poll, int status, int events)
 {
+    weir_log(WEIR_LOG_INFO, "weir.control", "ends: it was told to by signal %d", weir_os_stop_signal());
     weir_control_loop_stop(poll->data);
     uv_poll_stop(poll);
 }

@@ -36,8 +36,11 @@ static void log_task(
         (unsigned long long)task->attempt.epoch, task->slot->index, task->region->job_text);
 }
 
-static void log_event(const struct host_task *task, const struct weir_task_event *event)
+static void log_event(struct host_task *task, const struct weir_task_event *event)
 {
+    /* What has ended stays until nobody needs it any more: that it leaves then is no second end. */
+    if (event->kind == WEIR_TASK_CANCELED && task->end_logged) return;
+    if (event->kind == WEIR_TASK_ENDED || event->kind == WEIR_TASK_FAILED) task->end_logged = true;
     switch (event->kind) {
     case WEIR_TASK_RUNNING: log_task(WEIR_LOG_INFO, task, "runs", ""); break;
     case WEIR_TASK_ENDED: log_task(WEIR_LOG_INFO, task, "has finished", ""); break;

@@ -78,7 +78,7 @@ struct host_task {
 
     /* Control thread. */
     enum host_task_state state;
-    bool canceled, forgotten, ended;
+    bool canceled, forgotten, ended, end_logged;
     uint32_t works; /* on the pool */
     struct host_manifest *kept[HOST_MANIFESTS_KEPT];
     uint32_t kept_next;

@@ -215,7 +215,8 @@ def test_a_young_jobmanager_waits_no_longer_than_it_is_told(start):
     cluster.arguments.append('-Dweir.jobmanager.reattach-timeout=500 ms')
     job = cluster.submit(ledger.script(cluster.directory, 100000, 500, 4), '-Dweir.jobmanager.reattach-timeout=5500 ms')
     wait_state(cluster, job, 'RUNNING')
-    used = {where for _, _, where in cluster.wait('all tasks', lambda: subtasks(cluster, job)).values()}
+    before = cluster.wait('all tasks', lambda: subtasks(cluster, job))
+    used = {where for _, _, where in before.values()}
     process = cluster.jobmanagers[0]
     process.kill()
     next(p for p in cluster.taskmanagers if any(str(p.popen.pid) in name for name in used)).kill()
@@ -223,6 +224,10 @@ def test_a_young_jobmanager_waits_no_longer_than_it_is_told(start):
     cluster.wait('what is lost', lambda: ' is deployed again: ' in process.text(), weir_module.WAIT_SECONDS)
     assert 'is deployed again: none of the TaskManagers that are there runs all of it' in process.text()
     wait_state(cluster, job, 'RUNNING')
+    after = cluster.wait('all tasks again', lambda: subtasks(cluster, job))
+    newest = cluster.get('/ha')['failovers'][-1]
+    assert newest['tasks-restarted'] == sum(after[key] != before[key] for key in before) > 0, newest
+    assert 'to RESTARTING.\n' in process.text() and 'Reason: \n' not in process.text()  # no failure of the job
 
 
 def test_the_storage_may_be_spelled_otherwise(start):

@@ -22,6 +22,8 @@ def said(process, logger, level, *parts):
 
 def test_who_leads_why_and_what_tasks_were_told(start):  # noqa: F811
     cluster = start(arguments=['-Dweir.log.format=JSON'])
+    bounded = cluster.submit(base.ledger.script(cluster.directory / 'bounded', 100, 1000, 4))
+    base.wait_state(cluster, bounded, 'FINISHED')
     job = run_job(cluster)
     kill_leader(cluster)
     leader, epoch = cluster.leader()
@@ -47,3 +49,9 @@ def test_who_leads_why_and_what_tasks_were_told(start):  # noqa: F811
     base.cancel(cluster, job)
     cluster.wait('their end', lambda: said(survivor, 'weir.task', 'INFO', ' is told to cancel', f'job {job}') and
                  said(survivor, 'weir.task', 'INFO', ' is canceled ', f'job {job}'))
+    ends = [m for t in cluster.taskmanagers for m in said(t, 'weir.task', 'INFO', f'job {bounded}') if ' (attempt 1 ' in m]
+    assert sum(' has finished ' in m for m in ends) == 12 and not any(' is canceled ' in m for m in ends), ends
+    for process in (survivor, leader):
+        process.popen.terminate()
+        assert process.popen.wait(base.weir_module.WAIT_SECONDS) == 0
+        assert said(process, 'weir.control', 'INFO', 'it was told to by signal 15')

@@ -361,6 +361,7 @@ def test_no_request_is_lost_when_the_leader_dies(running):
     assert (now['attempt-id'], now['start-time']) == (was['attempt-id'], was['start-time'])
     ha = running.get('/ha', standby)
     assert ha['leading'] and ha['epoch'] == 2 and ha['failovers'][-1]['tasks-restarted'] == 0
+    assert isinstance(ha['failovers'][-1]['takeover-ms'], int)
     assert running.client('cancel', job, port=standby)[0] == 0
 
 

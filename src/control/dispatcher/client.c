@@ -82,6 +82,7 @@ static void list(
     uint32_t finished = WEIR_MIN(dispatcher->queue_count, (uint32_t)DISPATCHER_LISTED_FINISHED_MAX);
     Weir__ClientReply *message = WEIR_PROTO_NEW(arena, Weir__ClientReply, weir__client_reply);
     message->code = WEIR__REPLY_CODE__REPLY_OK;
+    message->tasks_restarted = dispatcher->tasks_restarted;
     message->jobs = WEIR_ARENA_ARRAY(arena, Weir__JobSummary *, dispatcher->jobs.count + finished + 1);
     for (uint32_t i = 0; i < dispatcher->jobs.capacity; i++) {
         const struct dispatcher_job *job = (const struct dispatcher_job *)dispatcher->jobs.slots[i];

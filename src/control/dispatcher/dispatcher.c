@@ -117,6 +117,7 @@ static void on_granted(
     dispatcher->waits_for_epoch = false;
     dispatcher->recovery_tries = dispatcher->recovery_pending = 0;
     dispatcher->names = 0;
+    dispatcher->tasks_restarted = 0;
     if (WEIR_PLANTED(sweep_before_recovery)) dispatcher__sweep(dispatcher, effects);
     dispatcher__recover(dispatcher, event->now_us, effects);
     housekeeping_timer(dispatcher, event->now_us + dispatcher->options->sweep_interval_us, effects);
@@ -182,10 +183,12 @@ static void log_switch(
     Weir__JobState state = summary->state;
     bool failed = state == WEIR__JOB_STATE__JOB_RESTARTING || state == WEIR__JOB_STATE__JOB_FAILING ||
                   state == WEIR__JOB_STATE__JOB_FAILED;
+    /* Without one it is no failure of the job: its JobMaster has said what a takeover did not find. */
+    const char *why = failed && summary->error ? summary->error : "";
     weir_effect_log(effects, failed ? WEIR_CONTROL_WARN : WEIR_CONTROL_INFO,
         "Job %s (%s) switched from state %s to %s.%s%s", summary->name, weir_job_id_print(&job->id, id),
         before ? weir_job_state_name(before) : "INITIALIZING", weir_job_state_name(summary->state),
-        failed ? " Reason: " : "", failed && summary->error ? summary->error : "");
+        why[0] ? " Reason: " : "", why);
 }
 
 static void on_job_status(struct weir_dispatcher *dispatcher, struct dispatcher_job *job,
@@ -199,6 +202,9 @@ static void on_job_status(struct weir_dispatcher *dispatcher, struct dispatcher_
     job->claimed = true;
     if (local->summary) {
         log_switch(job, local->summary, effects);
+        uint32_t before = job->summary ? job->summary->tasks_restarted : 0;
+        if (local->summary->tasks_restarted > before)
+            dispatcher->tasks_restarted += local->summary->tasks_restarted - before;
         dispatcher__job_set_summary(job, local->summary);
     }
     if (dispatcher->shutting_down) dispatcher__cancel_all(dispatcher, effects);

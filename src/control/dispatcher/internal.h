@@ -173,6 +173,7 @@ struct weir_dispatcher {
     struct dispatcher_tombstone **tombstone_queue; /* oldest first: a ring */
     uint32_t queue_first, queue_count, queue_capacity;
     uint32_t submissions;
+    uint32_t tasks_restarted; /* by JobMasters, because the takeover did not find them running */
     bool shutting_down, shutdown_told;
 
     /* A message that goes to all JobMasters, or their end: in portions. */

@@ -221,6 +221,13 @@ void dispatcher__on_loaded(
             dispatcher__job_retry(dispatcher, job, event->now_us, effects);
             return;
         }
+        weir_effect_log(effects, dispatcher->transactions ? WEIR_CONTROL_WARN : WEIR_CONTROL_ERROR,
+            dispatcher->transactions
+                ? "job %s cannot be recovered: its record is not there any more; nobody runs it"
+                : "job %s cannot be recovered and is left as it is; all others go on: its record, which the "
+                  "index "
+                  "names, is not there",
+            job->record_name);
         if (dispatcher->transactions) {
             dispatcher__job_free(dispatcher, job);
         } else {

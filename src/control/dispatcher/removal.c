@@ -162,6 +162,8 @@ void dispatcher__on_remove_read(
         if (weir_job_record_decode(effects->arena, entry->value, entry->length, &record, &error)) {
             dispatcher__job_set_state(job, DISPATCHER_JOB_UNREADABLE);
             dispatcher__job_fail(job, error.message);
+            weir_effect_log(effects, WEIR_CONTROL_ERROR, "job %s has ended and cannot be removed: %s",
+                job->record_name, error.message);
             return;
         }
         job->record_version = entry->version;

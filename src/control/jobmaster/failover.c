@@ -153,6 +153,11 @@ void failover__region_lost(
     jm->progress++;
     weir_effect_log(effects, WEIR_CONTROL_INFO, "job %s: region %u is deployed again: %s", jm->plan->name,
         region, reason);
+    const struct graph_region *lost = &jm->graph.regions[region];
+    for (uint32_t i = 0; i < lost->count; i++) {
+        const Weir__SubtaskSnapshot *restored = jm->restored[jm->graph.members[lost->first + i]];
+        if (!restored || !restored->finished) jm->tasks_restarted++;
+    }
     restart_region(jm, region, jm->now_us);
 }
 

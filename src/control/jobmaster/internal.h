@@ -195,6 +195,7 @@ struct weir_jobmaster {
     /* failures */
     struct restart_strategy restart;
     uint64_t failovers;
+    uint32_t tasks_restarted;       /* by the takeover that has begun this JobMaster */
     uint64_t unreadable_checkpoint; /* H9: the one that a task could not restore, since then */
     int64_t unreadable_since_us;
     struct weir_jobmaster_exception *exceptions; /* WEIR_JOBMASTER_EXCEPTIONS_MAX, from the first one on */

@@ -33,6 +33,7 @@ Weir__JobSummary *summary__make(const struct weir_jobmaster *jm, struct weir_are
     }
     summary->newest_pointer = weir_arena_string(arena, summary->newest_pointer);
     if (jm->end >= END_CLEANING) summary->savepoint = requests__stopped_with(record, arena);
+    summary->tasks_restarted = jm->tasks_restarted;
     if (jm->graph_ready) {
         summary->tasks_running = jm->graph.counts[WEIR__EXECUTION_STATE__EXECUTION_RUNNING];
         summary->tasks_total = jm->graph.subtask_count;

@@ -22,6 +22,21 @@ static void add_standbys(
     }
 }
 
+/* The record was written before it was known how long that takes. */
+static void measure_newest(
+    const struct weir_leader *leader, Weir__LeaderSummary *summary, struct weir_arena *arena)
+{
+    size_t count = summary->n_failovers;
+    if (!count || summary->failovers[count - 1]->epoch != summary->epoch) return;
+    Weir__Failover **failovers = WEIR_ARENA_ARRAY(arena, Weir__Failover *, count);
+    for (size_t i = 0; i < count; i++) failovers[i] = summary->failovers[i];
+    Weir__Failover *newest = WEIR_PROTO_COPY(arena, failovers[count - 1]);
+    newest->takeover_ms = leader->takeover_ms;
+    newest->measured = true;
+    failovers[count - 1] = newest;
+    summary->failovers = failovers;
+}
+
 void leader__on_query(
     const struct weir_leader *leader, const struct weir_event *event, struct weir_effects *effects)
 {
@@ -38,6 +53,7 @@ void leader__on_query(
     if (leader->record) {
         summary->failovers = leader->record->failovers;
         summary->n_failovers = leader->record->n_failovers;
+        if (summary->leads) measure_newest(leader, summary, arena);
     }
     Weir__ClientReply *reply = WEIR_PROTO_NEW(arena, Weir__ClientReply, weir__client_reply);
     reply->code = WEIR__REPLY_CODE__REPLY_OK;

@@ -55,8 +55,7 @@ static void add_leadership(struct page *page, const Weir__LeaderSummary *summary
     if (!summary || !summary->n_failovers) return;
     const Weir__Failover *newest = summary->failovers[summary->n_failovers - 1];
     gauge(page, "weir_jobmanager_failover_detection_ms", newest->detection_ms);
-    gauge(page, "weir_jobmanager_failover_takeover_ms", newest->takeover_ms);
-    gauge(page, "weir_jobmanager_failover_tasks_restarted", newest->tasks_restarted);
+    if (newest->measured) gauge(page, "weir_jobmanager_failover_takeover_ms", newest->takeover_ms);
 }
 
 static const Weir__ClientReply *ask(
@@ -168,12 +167,14 @@ static const struct {
     { "flink_jobmanager_job_numRunningTasks", tasks_running }, { "checkpoint_completed_count", completed },
     { "checkpoint_failed_count", failed }, { "checkpoint_duration", last_duration_s } };
 
-static uint32_t find_jobs(struct rest_request *request, struct job *jobs, uint64_t *ret_running)
+static uint32_t find_jobs(struct page *page, struct job *jobs, uint64_t *ret_running)
 {
+    struct rest_request *request = page->request;
     Weir__QueryJobs *all = WEIR_PROTO_NEW(&request->arena, Weir__QueryJobs, weir__query_jobs);
     const Weir__ClientReply *list = ask(request, WEIR__ENVELOPE__BODY_QUERY, all);
     uint32_t count = 0;
     *ret_running = 0;
+    if (list) gauge(page, "weir_jobmanager_failover_tasks_restarted", list->tasks_restarted);
     for (size_t i = 0; list && i < list->n_jobs; i++) {
         if (rest__job_is_over(list->jobs[i]->state)) continue;
         ++*ret_running;
@@ -193,7 +194,7 @@ static void add_jobs(struct page *page)
     struct rest_request *request = page->request;
     struct job *jobs = WEIR_ARENA_ARRAY(&request->arena, struct job, JOBS_SHOWN_MAX);
     uint64_t running;
-    uint32_t count = find_jobs(request, jobs, &running);
+    uint32_t count = find_jobs(page, jobs, &running);
     add_cluster(page, running);
     for (size_t g = 0; g < WEIR_ARRAY_COUNT(job_gauges) && count; g++) {
         declare(page, job_gauges[g].name);

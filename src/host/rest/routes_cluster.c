@@ -28,6 +28,12 @@ static const char *rest_address(const Weir__Node *node)
     return node ? node->rest_address : "";
 }
 
+/* Only who has taken over knows what that took, and what its jobs had lost. */
+static bool has_measured(const Weir__LeaderSummary *summary)
+{
+    return summary->n_failovers && summary->failovers[summary->n_failovers - 1]->measured;
+}
+
 void rest__get_ha(struct rest_request *request)
 {
     const Weir__LeaderSummary *summary = rest__ask_leadership(request);
@@ -35,16 +41,19 @@ void rest__get_ha(struct rest_request *request)
         rest__fail(request, MHD_HTTP_SERVICE_UNAVAILABLE, "Service temporarily unavailable: starting");
         return;
     }
+    const Weir__ClientReply *jobs = has_measured(summary) ? rest__list_jobs(request) : NULL;
+    if (has_measured(summary) && !jobs) return;
     json_t *standbys = json_array(), *failovers = json_array();
     for (size_t i = 0; i < summary->n_standbys; i++)
         json_array_append_new(standbys, json_string(rest_address(summary->standbys[i])));
     for (size_t i = 0; i < summary->n_failovers; i++) {
         const Weir__Failover *failover = summary->failovers[i];
         json_array_append_new(failovers,
-            json_pack("{s:I,s:I,s:s,s:I,s:I,s:I}", "at", (json_int_t)failover->at_ms, "epoch",
+            json_pack("{s:I,s:I,s:s,s:I,s:o,s:o}", "at", (json_int_t)failover->at_ms, "epoch",
                 (json_int_t)failover->epoch, "reason", failover->reason, "detection-ms",
-                (json_int_t)failover->detection_ms, "takeover-ms", (json_int_t)failover->takeover_ms,
-                "tasks-restarted", (json_int_t)failover->tasks_restarted));
+                (json_int_t)failover->detection_ms, "takeover-ms",
+                failover->measured ? json_integer(failover->takeover_ms) : json_null(), "tasks-restarted",
+                failover->measured ? json_integer(jobs->tasks_restarted) : json_null()));
     }
     struct weir_job_id application;
     char text[WEIR_JOB_ID_TEXT_BYTES] = "";

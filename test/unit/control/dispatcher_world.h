@@ -36,6 +36,7 @@ struct world {
     uint32_t started_count, stopped_count, client_count, recovered, suspended_count, resumed_count;
     uint64_t garbage_number; /* of the last question to a JobMaster */
     bool started_with_plan;
+    char logged[512]; /* the last line */
     uint64_t started_version;
     uint64_t epoch_seen;
     uint32_t shutdowns;
@@ -186,6 +187,7 @@ static UNUSED void note(struct world *w, const struct weir_effect *effect)
         w->started_version = effect->local->job_start.record_version;
         break;
     case WEIR_EFFECT_JOB_STOP: w->stopped_count++; break;
+    case WEIR_EFFECT_LOG: snprintf(w->logged, sizeof w->logged, "%s", effect->text); break;
     case WEIR_EFFECT_LOCAL: note_local(w, effect); break;
     case WEIR_EFFECT_STORE:
     case WEIR_EFFECT_BLOB:

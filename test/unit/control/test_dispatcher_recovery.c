@@ -111,6 +111,50 @@ static void a_fenced_job_is_read_again_while_this_one_leads(void **state)
     world_free(w);
 }
 
+static void a_record_that_is_gone_is_told(void **state)
+{
+    struct world *w = leading(true);
+    run_to_the_end(w, 1);
+    struct weir_job_id id = job_id(1);
+    ha_delete(&w->store, job_key(&id));
+    local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_JOB_FENCED, .job = id });
+    timer(w, DISPATCHER_TAG_JOB_TIMER, &id);
+    timer(w, DISPATCHER_TAG_JOB_TIMER, &id);
+    assert_non_null(strstr(w->logged, "its record is not there any more"));
+    list(w);
+    assert_int_equal(w->reply->n_jobs, 0);
+    world_free(w);
+}
+
+static void what_a_takeover_did_not_find_is_counted(void **state)
+{
+    struct world *w = world_new(true);
+    for (uint32_t i = 1; i <= 2; i++) create_record(w, i, 4, WEIR__RECORD_STATUS__RECORD_ACTIVE);
+    grant(w, 5);
+    Weir__JobSummary summary;
+    weir__job_summary__init(&summary);
+    summary.name = "one";
+    summary.state = WEIR__JOB_STATE__JOB_RESTARTING;
+    for (uint32_t i = 0; i < 3;
+         i++) { /* told again, it is no more; 0: the next JobMaster of the job begins */
+        static const uint32_t told[] = { 3, 3, 0 };
+        summary.tasks_restarted = told[i];
+        local(w, (struct weir_local_message){
+                     .kind = WEIR_LOCAL_JOB_STATUS, .job = job_id(1), .summary = &summary });
+    }
+    assert_null(strstr(w->logged, "Reason"));
+    summary.tasks_restarted = 2;
+    local(w,
+        (struct weir_local_message){ .kind = WEIR_LOCAL_JOB_STATUS, .job = job_id(2), .summary = &summary });
+    list(w);
+    assert_int_equal(w->reply->tasks_restarted, 5);
+    local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_REVOKED });
+    grant(w, 6);
+    list(w);
+    assert_int_equal(w->reply->tasks_restarted, 0);
+    world_free(w);
+}
+
 static void without_transactions_only_what_the_index_names_exists(void **state)
 {
     struct world *w = leading(false);
@@ -499,6 +543,8 @@ int main(void)
         cmocka_unit_test(a_record_of_a_larger_epoch_waits_for_one_above_it),
         cmocka_unit_test(an_impossible_epoch_fails_its_job_alone),
         cmocka_unit_test(a_fenced_job_is_read_again_while_this_one_leads),
+        cmocka_unit_test(a_record_that_is_gone_is_told),
+        cmocka_unit_test(what_a_takeover_did_not_find_is_counted),
         cmocka_unit_test(without_transactions_only_what_the_index_names_exists),
         cmocka_unit_test(a_finished_job_leaves_a_tombstone_that_refuses_its_id),
         cmocka_unit_test(a_clean_record_that_is_found_gets_its_tombstone),
