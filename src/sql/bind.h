@@ -168,6 +168,17 @@ struct weir_rel *weir_bind_filter(struct bind_context *context, struct weir_rel 
 struct weir_rel *weir_bind_project(struct bind_context *context, struct weir_rel *input,
     struct weir_expr *const *exprs, const char *const *names, uint32_t count, struct weir_sql_span span);
 struct weir_expr *weir_bind_column(struct bind_context *context, const struct weir_rel *rel, uint32_t column);
+/* A set of names, in the arena of the context; empty where all but the context is 0. The texts stay the
+ * caller's. */
+struct bind_names {
+    struct bind_context *context;
+    struct bind_name {
+        const char *text;     /* NULL: a free slot */
+        uint32_t next_number; /* of weir_bind_unique_names() */
+    } * slots;
+    uint32_t count, slot_count;
+};
+bool weir_bind_names_add(struct bind_names *names, const char *name); /* false: it is there already */
 /* id, id, id -> id, id0, id1 */
 void weir_bind_unique_names(struct bind_context *context, const char **names, uint32_t count);
 /* Doubles an array in the arena. */

@@ -115,25 +115,6 @@ void *weir_bind_grow(
     return larger;
 }
 
-static bool name_is_taken(const char *const *names, uint32_t count, const char *name)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (strcmp(names[i], name) == 0) return true;
-    }
-    return false;
-}
-
-void weir_bind_unique_names(struct bind_context *context, const char **names, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        const char *name = names[i];
-        for (uint32_t attempt = 0; name_is_taken(names, i, name); attempt++) {
-            name = weir_arena_format(context->arena, "%s%u", names[i], attempt);
-        }
-        names[i] = name;
-    }
-}
-
 struct uses {
     uint32_t base;
     bool found;

@@ -13,7 +13,7 @@ struct items {
     uint32_t count, capacity;
     const char **names; /* of the SELECT list */
     uint32_t name_capacity, list_count;
-    uint32_t different; /* names of the list that are not repeated */
+    struct bind_names different; /* names of the list */
     /* indices into exprs */
     uint32_t first_having, having_count, qualify, first_order;
     /* IN and EXISTS of HAVING: operands start at first_semi[i] */
@@ -42,10 +42,7 @@ static uint32_t add_expr(struct items *items, struct weir_expr *expr)
 
 static void add_item(struct items *items, struct weir_expr *expr, const char *name)
 {
-    bool repeated = false;
-    for (uint32_t i = 0; i < items->list_count && !repeated; i++)
-        repeated = strcmp(items->names[i], name) == 0;
-    items->different += !repeated;
+    weir_bind_names_add(&items->different, name);
     uint32_t index = add_expr(items, expr);
     items->names =
         weir_bind_grow(items->context, items->names, index, &items->name_capacity, sizeof *items->names);
@@ -56,7 +53,7 @@ static void add_item(struct items *items, struct weir_expr *expr, const char *na
 /* Unnamed items are EXPR$n, where n counts the different names before. */
 static const char *unnamed(struct items *items)
 {
-    return weir_arena_format(items->context->arena, "EXPR$%u", items->different);
+    return weir_arena_format(items->context->arena, "EXPR$%u", items->different.count);
 }
 
 static const char *item_name(struct items *items, const struct weir_sql_select_item *item)
@@ -595,7 +592,11 @@ enum weir_error_code weir_bind_select(struct bind_context *context, const struct
     scope.outer = outer;
     scope.select = &select;
     select.aggregated = is_aggregated(query, ast);
-    struct items items = { .context = context, .scope = &scope, .ast = ast, .span = query->span };
+    struct items items = { .context = context,
+        .scope = &scope,
+        .ast = ast,
+        .span = query->span,
+        .different = { .context = context } };
     WEIR_TRY(bind_clauses(&items, query));
     return make_nodes(&items, query, top, ret);
 }

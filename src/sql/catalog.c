@@ -1,7 +1,10 @@
 /* The catalog in memory: plain arrays of entries, each entry in an arena of its own. */
 #include "sql/catalog.h"
+#include "sql/name_hash.h"
 
 #include <string.h>
+
+enum { TABLE_BUCKETS = 4096 }; /* a power of two; 25 tables each when the catalog is full */
 
 struct pointers {
     void **items;
@@ -14,6 +17,7 @@ struct weir_sql_catalog {
     struct pointers removed;        /* tables that a bound statement may still point to */
     const char *current, *database; /* owned by names */
     struct weir_arena names;
+    struct weir_sql_table *buckets[TABLE_BUCKETS]; /* tables and views by the last part of their names */
 };
 
 static void pointers_add(struct weir_memory *memory, struct pointers *list, void *item)
@@ -268,11 +272,16 @@ const struct weir_sql_database *weir_sql_catalog_find_database(
     return NULL;
 }
 
+static uint32_t bucket_of(const char *name)
+{
+    return weir_sql_name_hash(name) & (TABLE_BUCKETS - 1);
+}
+
 const struct weir_sql_table *weir_sql_catalog_find_kind(
     const struct weir_sql_catalog *catalog, const struct weir_sql_identifier *identifier, bool temporary)
 {
-    for (uint32_t i = 0; i < catalog->tables.count; i++) {
-        const struct weir_sql_table *table = catalog->tables.items[i];
+    const struct weir_sql_table *table = catalog->buckets[bucket_of(identifier->name)];
+    for (; table; table = table->next_of_hash) {
         if (table->temporary == temporary && strcmp(table->identifier.name, identifier->name) == 0 &&
             strcmp(table->identifier.database, identifier->database) == 0 &&
             strcmp(table->identifier.catalog, identifier->catalog) == 0) {
@@ -414,6 +423,22 @@ static enum weir_error_code refuse_table(
     return WEIR_OK;
 }
 
+static void tables_add(struct weir_sql_catalog *catalog, struct weir_sql_table *table)
+{
+    struct weir_sql_table **bucket = &catalog->buckets[bucket_of(table->identifier.name)];
+    table->next_of_hash = *bucket;
+    *bucket = table;
+    pointers_add(catalog->memory, &catalog->tables, table);
+}
+
+static void tables_remove(struct weir_sql_catalog *catalog, struct weir_sql_table *table)
+{
+    struct weir_sql_table **link = &catalog->buckets[bucket_of(table->identifier.name)];
+    while (*link != table) link = &(*link)->next_of_hash;
+    *link = table->next_of_hash;
+    pointers_remove(&catalog->tables, table);
+}
+
 enum weir_error_code weir_sql_catalog_add(struct weir_sql_catalog *catalog, struct weir_sql_table *table,
     bool if_not_exists, bool replace, struct weir_error *reterr)
 {
@@ -435,7 +460,7 @@ enum weir_error_code weir_sql_catalog_add(struct weir_sql_catalog *catalog, stru
         return code;
     }
     if (old) weir_sql_catalog_remove(catalog, old);
-    pointers_add(catalog->memory, &catalog->tables, table);
+    tables_add(catalog, table);
     return WEIR_OK;
 }
 
@@ -444,7 +469,7 @@ void weir_sql_catalog_remove(struct weir_sql_catalog *catalog, const struct weir
     for (uint32_t i = 0; i < catalog->tables.count; i++) {
         if (catalog->tables.items[i] != table) continue;
         struct weir_sql_table *owned = catalog->tables.items[i];
-        pointers_remove(&catalog->tables, owned);
+        tables_remove(catalog, owned);
         pointers_add(catalog->memory, &catalog->removed, owned);
         return;
     }
@@ -518,7 +543,7 @@ enum weir_error_code weir_sql_catalog_drop_database(struct weir_sql_catalog *cat
     for (uint32_t i = 0; i < catalog->tables.count;) {
         struct weir_sql_table *table = catalog->tables.items[i];
         if (table_is_in(table, found)) {
-            pointers_remove(&catalog->tables, table);
+            tables_remove(catalog, table);
             weir_sql_table_free(table);
         } else {
             i++;

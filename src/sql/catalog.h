@@ -79,6 +79,7 @@ struct weir_sql_table {
         *query_database; /* current when the view was made: names in it resolve there */
 
     struct weir_arena arena;
+    struct weir_sql_table *next_of_hash; /* the catalog's */
 };
 
 /* Physical columns are what the connector sees: their number, and from a column's index to its physical index

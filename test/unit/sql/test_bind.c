@@ -62,6 +62,22 @@ static void test_names_of_columns(void **state)
         "k INT, v STRING");
     assert_string_equal(fields(&f, "SELECT * FROM (VALUES (1, 'a'), (2, 'bcd')) AS v(x, y)"),
         "x INT NOT NULL, y VARCHAR(3) NOT NULL");
+    /* a repeated name gets the first number that makes it another one; unnamed items count different names */
+    assert_string_equal(fields(&f, "SELECT k a, k a0, k a, k a, k a0, k A, k + 1, k a, k + 2, 1 FROM s"),
+        "a INT, a0 INT, a1 INT, a2 INT, a00 INT, A INT, EXPR$3 INT, a3 INT, EXPR$4 INT, EXPR$5 INT NOT NULL");
+}
+
+static void test_a_name_thousands_of_times(void **state)
+{
+    enum { COUNT = 3000 };
+    struct weir_buffer sql;
+    weir_buffer_init(&sql, f.arena.memory, 1 << 20);
+    for (uint32_t i = 0; i < COUNT; i++) weir_buffer_append_text(&sql, i ? ", k" : "SELECT k");
+    weir_buffer_append_text(&sql, " FROM s");
+    const char *text = fields(&f, weir_buffer_text(&sql));
+    weir_buffer_done(&sql);
+    assert_non_null(strstr(text, "k INT, k0 INT, k1 INT, k2 INT"));
+    assert_string_equal(text + strlen(text) - strlen("k2997 INT, k2998 INT"), "k2997 INT, k2998 INT");
 }
 
 static void test_literals(void **state)
@@ -392,6 +408,7 @@ int main(void)
         TEST(test_tables),
         TEST(test_one_table_is_one_node),
         TEST(test_names_of_columns),
+        TEST(test_a_name_thousands_of_times),
         TEST(test_literals),
         TEST(test_aggregates),
         TEST(test_grouping_sets),

@@ -215,6 +215,34 @@ static void test_create_and_drop(void **state)
     assert_non_null(strstr(refused(&f, "TABLE d.t"), "Object 'd.t' not found"));
 }
 
+static const struct weir_sql_table *found(const char *name, bool temporary)
+{
+    const struct weir_sql_identifier identifier = {
+        .catalog = WEIR_SQL_DEFAULT_CATALOG, .database = WEIR_SQL_DEFAULT_DATABASE, .name = name
+    };
+    return weir_sql_catalog_find_kind(f.catalog, &identifier, temporary);
+}
+
+/* More tables than the catalog has buckets: each is found, and what is dropped is not. */
+static void test_many_tables(void **state)
+{
+    enum { COUNT = 10000 };
+    for (uint32_t i = 0; i < COUNT; i++)
+        fixture_run(&f, weir_arena_format(&f.arena, "CREATE TABLE t%u (a INT) WITH ('connector' = 'x')", i));
+    fixture_run(&f, "CREATE TEMPORARY TABLE t7 (b INT) WITH ('connector' = 'x')");
+    for (uint32_t i = 0; i < COUNT; i += 3)
+        fixture_run(
+            &f, weir_arena_format(&f.arena, i == 9999 ? "ALTER TABLE t%u RENAME TO u" : "DROP TABLE t%u", i));
+    for (uint32_t i = 0; i < COUNT; i++) {
+        const char *name = weir_arena_format(&f.arena, "t%u", i);
+        const struct weir_sql_table *table = found(name, false);
+        assert_int_equal(table != NULL, i % 3 != 0);
+        if (table) assert_string_equal(table->identifier.name, name);
+        assert_int_equal(found(name, true) != NULL, i == 7);
+    }
+    assert_non_null(found("u", false));
+}
+
 static void test_bad_tables(void **state)
 {
     static const char *const cases[][2] = {
@@ -275,6 +303,7 @@ int main(void)
         TEST(test_alter_table),
         TEST(test_like),
         TEST(test_create_and_drop),
+        TEST(test_many_tables),
         TEST(test_bad_tables),
         TEST(test_nearest),
     };
