@@ -58,6 +58,18 @@ def test_json_values_that_are_ignored(weir):
         '+I[1, null, 2]', '+I[2, null, null]', '+I[3, null, null]', '+I[4, null, null]', '+I[5, null, null]', '+I[8, null, null]']
 
 
+def test_keys_of_json_maps(weir):
+    """One that is no string in SQL is read whole; what is none of its type makes the map NULL."""
+    maps = ('{"1,2":5}', r'{"1\u00002":5}', '{" 7 ":5}', '{"x":5}', '{"[1]":5}', '{"":5}', '{"' + '1' * 600 + '":5}', '{"null":1,"null":2,"8":3}',
+            '{"3":1,"q":2}', '{"4":1}')
+    weir.write('in', '\n'.join(f'{{"id":{i},"m":{text}}}' for i, text in enumerate(maps)))
+    create = table('t', 'id INT, m MAP<INT, INT>', weir.path('in'), json__ignore_parse_errors='true')
+    known = {2: '{7=5}', 7: '{null=2, 8=3}', 9: '{4=1}'}
+    assert weir.rows(create + 'SELECT id, m FROM t;') == [f'+I[{i}, {known.get(i, "null")}]' for i in range(len(maps))]
+    text = failure(weir, table('t', 'id INT, m MAP<INT, INT>', weir.path('in')) + 'SELECT id, m FROM t;')
+    assert "the map key '1,2' is no value of its type" in text
+
+
 @pytest.mark.parametrize('record, part', [('x,a', 'id'), ('1', 'column'), ('"1', 'quote')])
 def test_broken_csv(weir, record, part):
     weir.write('in', '1,a\n' * 3 + record + '\n5,e\n')

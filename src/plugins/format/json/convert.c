@@ -298,24 +298,35 @@ static bool convert_array(struct json_scanner *s, struct weir_vector *to, uint32
     return true;
 }
 
-/* The key of a map entry is a string in the text; other key types are read from its content. */
+/* The key of a map entry is a string in the text; other key types are read from all of its content. One that
+ * is no value of its type makes the map none of its own. */
 static bool convert_key(struct json_scanner *s, struct weir_vector *keys, uint32_t row)
 {
+    if (keys->validity) weir_bit_set(keys->validity, row); /* of a key that came twice, or was none */
     if (weir_type_is_string(keys->type)) return convert_string(s, keys, row);
     const char *data;
     size_t length;
     if (!json_scan_string(s, &data, &length)) return false;
     struct json_scanner inner = *s;
     char quoted[512];
+    s->bad_value = true; /* the record is JSON, whatever its key is */
     if (length > sizeof quoted - 4)
         return json_fail(s, "a map key of %zu bytes is no value of its type", length);
     bool bare = weir_type_is_numeric(keys->type) || keys->type->id == WEIR_TYPE_BOOLEAN;
-    int size = snprintf(quoted, sizeof quoted, bare ? "%.*s," : "\"%.*s\",", (int)length, data);
+    char *end = quoted;
+    if (!bare) *end++ = '"';
+    memcpy(end, data, length);
+    end += length;
+    if (!bare) *end++ = '"';
+    *end = ',';
     inner.at = inner.start = quoted;
-    inner.end = quoted + size;
-    bool ok = json_convert(&inner, keys, row);
-    s->nulled = inner.nulled;
-    return ok;
+    inner.end = end + 1;
+    if (!json_convert(&inner, keys, row)) return false;
+    json_space(&inner);
+    if (inner.at != end || inner.nulled != s->nulled)
+        return json_fail(s, "the map key '%.*s' is no value of its type", (int)length, quoted + !bare);
+    s->bad_value = false;
+    return true;
 }
 
 /* MAP and MULTISET: an object; of a name that comes twice the last counts. */
