@@ -123,23 +123,31 @@ enum weir_error_code weir_bind_compare(struct bind_context *context, enum weir_s
     return weir_bind_apply(context, operator_names[op], arguments, 2, span, ret);
 }
 
+static bool is_and(const struct weir_sql_expr *ast)
+{
+    return ast->kind == WEIR_SQL_EXPR_BINARY && ast->binary.op == WEIR_SQL_OPERATOR_AND;
+}
+
+static uint32_t count_conjuncts(const struct weir_sql_expr *ast)
+{
+    return is_and(ast) ? count_conjuncts(ast->binary.left) + count_conjuncts(ast->binary.right) : 1;
+}
+
+static const struct weir_sql_expr **put_conjuncts(
+    const struct weir_sql_expr *ast, const struct weir_sql_expr **to)
+{
+    if (is_and(ast)) return put_conjuncts(ast->binary.right, put_conjuncts(ast->binary.left, to));
+    *to = ast;
+    return to + 1;
+}
+
 uint32_t weir_bind_conjuncts(
     struct bind_context *context, const struct weir_sql_expr *ast, const struct weir_sql_expr ***ret)
 {
-    uint32_t count = 1;
-    for (const struct weir_sql_expr *at = ast;
-         at->kind == WEIR_SQL_EXPR_BINARY && at->binary.op == WEIR_SQL_OPERATOR_AND; at = at->binary.left) {
-        count++;
-    }
-    const struct weir_sql_expr **items =
-        WEIR_ARENA_ARRAY(context->arena, const struct weir_sql_expr *, count);
-    uint32_t index = count;
-    while (index > 1) {
-        items[--index] = ast->binary.right;
-        ast = ast->binary.left;
-    }
-    items[0] = ast;
-    *ret = items;
+    uint32_t count =
+        count_conjuncts(ast); /* on both sides: of parentheses, and because long chains are balanced */
+    *ret = WEIR_ARENA_ARRAY(context->arena, const struct weir_sql_expr *, count);
+    put_conjuncts(ast, *ret);
     return count;
 }
 

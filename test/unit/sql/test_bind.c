@@ -227,6 +227,20 @@ static void test_subqueries(void **state)
     assert_string_equal(bound(&f, "SELECT COUNT(*), (SELECT MAX(k) FROM q) FROM s"),
         "Project[$0, $1](Join[left](Aggregate[; COUNT()](Scan s), Project[$0](Aggregate[; "
         "MAX(0)](Project[$0](Scan q)))))");
+    /* conditions are found within parentheses and in chains that are too long for a list, which are balanced
+     */
+    assert_string_equal(bound(&f, "SELECT v FROM s WHERE k > 1 AND (k > 2 AND EXISTS (SELECT 1 FROM t WHERE "
+                                  "(a > 0 AND t.a = s.k)))"),
+        bound(&f,
+            "SELECT v FROM s WHERE k > 1 AND k > 2 AND EXISTS (SELECT 1 FROM t WHERE a > 0 AND t.a = s.k)"));
+    const char *sql = "SELECT v FROM s WHERE TRUE";
+    for (uint32_t i = 0; i < 100; i++)
+        sql = weir_arena_format(
+            &f.arena, "%s AND EXISTS (SELECT 1 FROM t WHERE t.a = s.k AND t.a > %u)", sql, i);
+    const char *text = bound(&f, sql);
+    uint32_t joins = 0;
+    for (; (text = strstr(text, "Join")) != NULL; text++) joins++;
+    assert_int_equal(joins, 100);
     assert_string_equal(bound(&f, "SELECT v FROM s WHERE EXISTS (SELECT 1 FROM q) OR k = 1"),
         "Project[$1](Filter[(($2 > 0:BIGINT) IS TRUE OR ($0 = 1))](Join[left](Scan s, Aggregate[; "
         "COUNT()](Project[1](Scan q)))))");
