@@ -24,7 +24,8 @@ static void answer(struct weir_jobmaster *jm, const struct weir_checkpoint_garba
     weir_effect_local(effects, WEIR_ROLE_DISPATCHER, NULL, &message);
 }
 
-/* A job that ends deletes all it has: that is no garbage. */
+/* A job that ends deletes all it has: that is no garbage. One that has not begun here has yet to read what it
+ * reaches. */
 static bool knows(const struct weir_jobmaster *jm)
 {
     return jm->coordinator && jm->start == START_DONE && !jobmaster__ending(jm);
@@ -36,7 +37,7 @@ void garbage__asked(
     jm->garbage_number = message->garbage.number;
     jm->garbage_dry_run = message->garbage.dry_run;
     if (!knows(jm)) {
-        answer(jm, NULL, 0, false, false, effects);
+        answer(jm, NULL, 0, false, !jobmaster__ending(jm), effects);
         return;
     }
     struct weir_tag tag = jobmaster__tag(jm, JOBMASTER_TAG_GARBAGE);

@@ -106,7 +106,7 @@ struct world {
     uint64_t acknowledged_checkpoint;
     uint32_t effects_most;
     uint32_t garbage_answers, garbage_count;
-    bool garbage_failed;
+    bool garbage_failed, garbage_cut;
     char garbage_path[256]; /* the first */
 };
 
@@ -574,6 +574,7 @@ static inline void world_told(struct world *w, const struct weir_effect *effect)
     case WEIR_LOCAL_GARBAGE_FOUND:
         w->garbage_answers++;
         w->garbage_failed = message->garbage.failed;
+        w->garbage_cut = message->garbage.cut;
         w->garbage_count = message->garbage.item_count;
         snprintf(w->garbage_path, sizeof w->garbage_path, "%s",
             w->garbage_count ? message->garbage.items[0]->path : "");

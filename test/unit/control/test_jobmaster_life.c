@@ -267,6 +267,7 @@ static void a_failed_job_redeploys_its_sinks_to_commit(void **state)
     put_stray();
     ask_for_garbage(1, true);
     assert_int_equal(w.garbage_count, 0); /* of a job that ends all goes by itself */
+    assert_false(w.garbage_cut);
     world_fail(&w, 2, 1, "so is this");
     w.hold_commit = false;
     world_wait(&w, 10 * SECOND);
@@ -618,11 +619,18 @@ static void what_a_running_job_has_given_up_is_told_and_deleted_when_asked(void 
     assert_null(world_blob(&w, stray));
     ask_for_garbage(5, false);
     assert_int_equal(w.garbage_count, 0);
+    assert_false(w.garbage_cut);
     w.blobs_fail = true;
     ask_for_garbage(6, false);
     assert_true(w.garbage_failed);
+    world_takeover(&w); /* the plan cannot be read */
+    ask_for_garbage(7, false);
+    assert_int_equal(w.garbage_count, 0);
+    assert_true(w.garbage_cut); /* nobody knows yet */
     w.blobs_fail = false;
     world_wait(&w, 3 * SECOND);
+    ask_for_garbage(8, false);
+    assert_false(w.garbage_cut);
     assert_int_equal(w.state, JOB(RUNNING));
     world_done(&w);
 }
