@@ -64,6 +64,8 @@ def check_pages(cluster, job, status, port):
         assert [manager['metrics'] for manager in managers] == [vertex['metrics']]
         times = cluster.get(page + '/subtasktimes', port)['subtasks']
         assert [time['duration'] for time in times] == [one['duration'] for one in subtasks]
+        assert [time['timestamps'][status] for time in times] == [one['end-time'] for one in subtasks]
+        assert [time['timestamps']['RUNNING'] for time in times] == [one['start-time'] for one in subtasks]
     return shown['vertices']
 
 

@@ -617,6 +617,31 @@ static void a_savepoint_stands_on_its_own(void **state)
     assert_string_equal(metadata->vertices[1]->subtasks[1]->files[0], "part-3");
 }
 
+/* Its folder is looked at once: not before the metadata that is on its way has arrived. */
+static void a_clean_up_waits_for_savepoints_that_are_still_being_written(void **state)
+{
+    struct world *w = *state;
+    static const uint8_t request[16] = "a savepoint's id";
+    world_start(w);
+    w->seen = w->sent_count;
+    weir_checkpoint_savepoint(w->c, request, "sp", w->now_us, w->wall_us, &w->effects);
+    carry_out(w);
+    const Weir__TriggerCheckpoint *trigger = world_next(w, WEIR__ENVELOPE__BODY_TRIGGER)->envelope->trigger;
+    w->blobs_held = true;
+    for (uint32_t i = 0; i < 4; i++)
+        world_acknowledge_with(w, i, trigger->checkpoint, 1,
+            world_snapshot(w, i, weir_arena_format(&w->arena, "%s/part-%u", trigger->directory, i), NULL));
+    assert_int_equal(w->held_count, 1);
+    struct request put = w->held[0];
+    w->held_count = 0;
+    w->blobs_held = false;
+    assert_false(clean(w, WEIR__JOB_STATE__JOB_CANCELED));
+    blob_carry_out(w, put.tag, &put.blob);
+    carry_out(w);
+    assert_true(clean(w, WEIR__JOB_STATE__JOB_CANCELED));
+    assert_int_equal(files_below(w, "sp/"), 0);
+}
+
 static void a_savepoint_whose_copies_fail_is_tried_again(void **state)
 {
     struct world *w = *state;
@@ -753,6 +778,7 @@ int main(void)
         TEST(a_clean_up_goes_on_after_a_takeover),
         TEST(a_clean_up_waits_for_what_is_still_being_written),
         TEST(a_savepoint_stands_on_its_own),
+        TEST(a_clean_up_waits_for_savepoints_that_are_still_being_written),
         TEST(a_savepoint_whose_copies_fail_is_tried_again),
         TEST(many_copies_are_made_a_few_at_a_time),
         TEST(no_claim_copies_what_had_ended),
