@@ -324,6 +324,12 @@ static const struct weir_spec *side_hints(struct bind_context *context, const st
     return map;
 }
 
+static bool lacks_condition(const struct weir_sql_table_ref *ref)
+{
+    if (ref->join.kind == WEIR_SQL_JOIN_COMMA || ref->join.kind == WEIR_SQL_JOIN_CROSS) return false;
+    return !ref->join.natural && !ref->join.on && ref->join.using_.count == 0;
+}
+
 static enum weir_error_code bind_join(struct bind_context *context, const struct weir_sql_table_ref *ref,
     const struct weir_spec *hints, struct bind_scope *ret)
 {
@@ -332,6 +338,12 @@ static enum weir_error_code bind_join(struct bind_context *context, const struct
     WEIR_TRY(join_type(context, ref, &type));
     WEIR_TRY(weir_bind_from(context, ref->join.left, hints, &left));
     WEIR_TRY(weir_bind_from(context, ref->join.right, hints, &right));
+    if (lacks_condition(ref)) {
+        return weir_bind_error(context, WEIR_E_SQL_VALIDATION, ref->join.right->span,
+            "INNER, LEFT, RIGHT or FULL join requires a condition (NATURAL keyword or ON or USING clause); "
+            "every "
+            "row with every other is CROSS JOIN");
+    }
     struct weir_rel *rel = weir_bind_join(context, type, left.rel, right.rel, NULL, ref->join.right->span);
     rel->join.hints = side_hints(context, hints, &left, &right);
     combine(&left, &right, rel, ret);

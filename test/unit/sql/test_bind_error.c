@@ -45,6 +45,8 @@ static void test_names(void **state)
         { "SELECT name.x FROM t", "1:13 Incompatible types: field 'x' is asked of a value of type STRING" },
         { "SELECT * FROM tt", "1:15 Object 'tt' not found; did you mean 't'?" },
         { "SELECT * FROM t JOIN t ON TRUE", "1:22 Duplicate relation name 't' in FROM clause" },
+        { "SELECT * FROM t LEFT JOIN s", "1:27 INNER, LEFT, RIGHT or FULL join requires a condition" },
+        { "SELECT * FROM t JOIN s WHERE a = k", "1:22 INNER, LEFT, RIGHT or FULL join requires a condition" },
         { "SELECT * FROM (SELECT amount FROM t) AS x (a, b)",
             "1:15 List of column aliases must have same degree as table" },
         { "SELECT SUBSTRIN(name, 1) FROM t",
