@@ -227,16 +227,29 @@ void checkpoint__sweep_want(struct weir_checkpoint_coordinator *c)
     c->sweeps_left = 2;
 }
 
+/* When there are too many, one that was looked at most often goes: what was given up last is written to last.
+ */
+static struct aside *aside_new(struct weir_checkpoint_coordinator *c)
+{
+    struct aside *least = NULL;
+    if (c->aside_count < CHECKPOINT_ASIDES_MAX) return &c->asides[c->aside_count++];
+    for (uint32_t i = 0; i < c->aside_count; i++) {
+        struct aside *aside = &c->asides[i];
+        if (!aside->in_flight && (!least || aside->passes_left < least->passes_left)) least = aside;
+    }
+    weir_memory_release(c->memory, least->path, least->bytes);
+    return least;
+}
+
 void checkpoint__sweep_aside(struct weir_checkpoint_coordinator *c, const char *directory)
 {
-    if (c->aside_count == CHECKPOINT_ASIDES_MAX || WEIR_PLANTED(checkpoint_never_swept)) return;
+    if (WEIR_PLANTED(checkpoint_never_swept)) return;
     for (uint32_t i = 0; i < c->aside_count; i++)
         if (strcmp(c->asides[i].path, directory) == 0) return;
     uint32_t bytes = (uint32_t)strlen(directory) + 1;
     char *path = weir_memory_allocate(c->memory, bytes);
     memcpy(path, directory, bytes);
-    c->asides[c->aside_count++] =
-        (struct aside){ .path = path, .bytes = bytes, .passes_left = 2, .at_us = c->now_us };
+    *aside_new(c) = (struct aside){ .path = path, .bytes = bytes, .passes_left = 2, .at_us = c->now_us };
 }
 
 static void aside_swept(

@@ -19,9 +19,9 @@ enum {
     CHECKPOINT_TRIES_MAX = 3,     /* of a savepoint or a stop that failed for a reason that counts */
     CHECKPOINT_DELETIONS_MAX = 1 << 16,
     CHECKPOINT_DELETIONS_IN_FLIGHT_MAX = 64,
-    CHECKPOINT_ASIDES_MAX = 32,
+    CHECKPOINT_ASIDES_MAX = 64,
     CHECKPOINT_GIVEN_UP_MAX = 64, /* remembered ids */
-    CHECKPOINT_FOLDERS_MAX = 16,  /* of savepoints that were given up, in the record */
+    CHECKPOINT_FOLDERS_MAX = 48,  /* of savepoints that were given up, in the record */
     CHECKPOINT_FOLDERS_BYTES_MAX = 8192,
     CHECKPOINT_STEP_EFFECTS_MAX = 2048, /* the jobmaster's own come beside */
     CHECKPOINT_OUTBOX_MAX = 1 << 22,

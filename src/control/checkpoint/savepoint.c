@@ -86,12 +86,13 @@ static void request_add(struct weir_checkpoint_coordinator *c, const uint8_t req
 }
 
 /* Whoever empties it may die over that, and what was on its way to it arrives late: until the job has ended
- * each leader looks there, and once more at the end. The next write takes it along; that is soon enough, for
- * the one that makes the record forget the try is a write, too. */
+ * each leader looks there, once more at the end, and after it while the tombstone lives. The next write takes
+ * it along; that is soon enough, for the one that makes the record forget the try is a write, too. */
 void checkpoint__folder_given_up(struct weir_checkpoint_coordinator *c, const char *directory)
 {
     Weir__JobRecord *wanted = c->record->wanted;
     struct weir_arena *arena = weir_record_arena(c->record);
+    if (WEIR_PLANTED(checkpoint_never_swept)) return; /* nor by those who come later */
     checkpoint__sweep_aside(c, directory);
     size_t first = wanted->n_given_up, bytes = strlen(directory);
     for (size_t i = 0; i < wanted->n_given_up; i++)

@@ -81,21 +81,17 @@ static void list_leftovers(struct weir_dispatcher *dispatcher, struct weir_effec
             dispatcher->tombstone_queue[(dispatcher->queue_first + i) % dispatcher->queue_capacity];
         const Weir__JobResult *result = dispatcher__leftovers_of(tombstone, effects->arena);
         if (!result) continue;
-        if (garbage->waiting + result->n_uncommitted + 1 > DISPATCHER_GARBAGE_LISTS_MAX) {
+        uint64_t places = dispatcher__leftover_places(result);
+        if (garbage->waiting + places > DISPATCHER_GARBAGE_LISTS_MAX) {
             garbage->cut = true;
             return;
         }
-        for (size_t place = 0; place <= result->n_uncommitted; place++) {
+        for (uint64_t place = 0; place < places; place++) {
             struct weir_tag tag = tag_of(dispatcher, place);
+            struct weir_blob_effect list;
             tag.job = tombstone->id;
-            if (place > 0) {
-                list_blobs(dispatcher, tag,
-                    weir_uncommitted_list(result->uncommitted[place - 1], effects->arena), effects);
-            } else if (result->leftovers_directory && result->leftovers_directory[0]) {
-                struct weir_blob_effect list = { .operation = WEIR_BLOB_LIST,
-                    .path = weir_arena_string(effects->arena, result->leftovers_directory) };
+            if (dispatcher__leftover_list(result, place, &list, effects->arena))
                 list_blobs(dispatcher, tag, list, effects);
-            }
         }
     }
 }
@@ -179,11 +175,12 @@ static void files_listed(struct weir_dispatcher *dispatcher, const struct weir_e
             dispatcher__table_find(&dispatcher->tombstones, &event->tag.job);
         if (tombstone && !dispatcher__table_find(&dispatcher->jobs, &event->tag.job))
             result = dispatcher__leftovers_of(tombstone, effects->arena);
-        if (!result || place > result->n_uncommitted) return;
+        if (!result || place >= dispatcher__leftover_places(result)) return;
     }
-    const char *why = !of_job ? "a plan that no job names"
-                      : place ? "begun by a sink of a job that has ended"
-                              : "of a job that has ended";
+    const char *why = !of_job                          ? "a plan that no job names"
+                      : !place                         ? "of a job that has ended"
+                      : place <= result->n_uncommitted ? "begun by a sink of a job that has ended"
+                                                       : "of a savepoint that came to nothing";
     for (uint32_t i = 0; i < event->blob.name_count; i++) {
         const char *path = event->blob.names[i];
         bool may_go = of_job ? dispatcher__leftover_may_go(result, place, path)

@@ -21,6 +21,8 @@ enum {
     DISPATCHER_SWEEP_DELETES_MAX = 512, /* in one round */
     DISPATCHER_GARBAGE_MAX = 2000,      /* in one answer */
     DISPATCHER_GARBAGE_LISTS_MAX = 1000,
+    DISPATCHER_GIVEN_UP_MAX = 16, /* folders of one tombstone: the newest */
+    DISPATCHER_GIVEN_UP_BYTES_MAX = 4096,
     DISPATCHER_LISTED_WHOLE_MAX = 1 << 20, /* names */
     DISPATCHER_LOOKUPS_MAX = 64            /* clients that ask for jobs which are not in the table */
 };
@@ -339,8 +341,12 @@ void dispatcher__garbage_clear(struct weir_dispatcher *dispatcher);
 /* NULL: it left nothing that would have to be looked for. */
 const Weir__JobResult *dispatcher__leftovers_of(
     const struct dispatcher_tombstone *tombstone, struct weir_arena *arena);
-/* number: 0 for the checkpoint directory, else 1 + index of the sinks' places. */
-bool dispatcher__leftover_may_go(const Weir__JobResult *result, uint64_t number, const char *path);
+/* Places are counted: 0 is the checkpoint directory, then come the sinks' places, then folders of savepoints
+ * that came to nothing. False: there is nothing to list. */
+uint64_t dispatcher__leftover_places(const Weir__JobResult *result);
+bool dispatcher__leftover_list(
+    const Weir__JobResult *result, uint64_t place, struct weir_blob_effect *ret, struct weir_arena *arena);
+bool dispatcher__leftover_may_go(const Weir__JobResult *result, uint64_t place, const char *path);
 void dispatcher__sweep_leftovers(
     struct weir_dispatcher *dispatcher, int64_t now_us, struct weir_effects *effects);
 void dispatcher__on_leftovers(

@@ -1,7 +1,8 @@
 /*
  * H10: what comes late. A JobManager that was deposed without knowing, or a TaskManager that was cut off, may
  * write files of a job after its clean-up. While the job's tombstone lives its directory is looked at again,
- * ever less often. The id is refused meanwhile, so nothing there is anybody's.
+ * ever less often, and so are the folders of its savepoints that came to nothing. The id is refused
+ * meanwhile, so nothing there is anybody's.
  */
 #include "control/dispatcher/internal.h"
 #include "control/planted.h"
@@ -20,8 +21,8 @@ const Weir__JobResult *dispatcher__leftovers_of(
         return NULL;
     const Weir__JobResult *result = ((const Weir__Tombstone *)message)->result;
     if (!result) return NULL;
-    return (result->leftovers_directory && result->leftovers_directory[0]) || result->n_uncommitted ? result
-                                                                                                    : NULL;
+    bool has_directory = result->leftovers_directory && result->leftovers_directory[0];
+    return has_directory || result->n_uncommitted || result->n_given_up ? result : NULL;
 }
 
 static void look(struct weir_dispatcher *dispatcher, struct dispatcher_tombstone *tombstone,
@@ -30,23 +31,46 @@ static void look(struct weir_dispatcher *dispatcher, struct dispatcher_tombstone
     struct weir_tag tag = {
         .role = WEIR_ROLE_DISPATCHER, .kind = DISPATCHER_TAG_SWEEP_LEFTOVERS, .job = tombstone->id
     };
-    if (result->leftovers_directory && result->leftovers_directory[0])
-        weir_effect_blob(effects, tag,
-            (struct weir_blob_effect){ .operation = WEIR_BLOB_LIST, .path = result->leftovers_directory });
-    if (WEIR_PLANTED(uncommitted_never_swept)) return;
-    for (size_t i = 0; i < result->n_uncommitted; i++) {
-        tag.number = i + 1;
-        weir_effect_blob(effects, tag, weir_uncommitted_list(result->uncommitted[i], effects->arena));
+    for (tag.number = 0; tag.number < dispatcher__leftover_places(result); tag.number++) {
+        bool of_sink = tag.number > 0 && tag.number <= result->n_uncommitted;
+        struct weir_blob_effect list;
+        if (of_sink && WEIR_PLANTED(uncommitted_never_swept)) continue;
+        if (dispatcher__leftover_list(result, tag.number, &list, effects->arena))
+            weir_effect_blob(effects, tag, list);
     }
 }
 
-/* number: as in look(). */
-bool dispatcher__leftover_may_go(const Weir__JobResult *result, uint64_t number, const char *path)
+uint64_t dispatcher__leftover_places(const Weir__JobResult *result)
 {
-    if (number) return weir_uncommitted_may_go(result->uncommitted[number - 1], path);
-    size_t length = strlen(result->leftovers_directory);
-    if (strncmp(path, result->leftovers_directory, length) != 0 || path[length] != '/') return false;
-    return !result->leftovers_only_checkpoints || strncmp(path + length, "/chk-", 5) == 0;
+    return 1 + result->n_uncommitted + result->n_given_up;
+}
+
+static const char *given_up(const Weir__JobResult *result, uint64_t place)
+{
+    return result->given_up[place - 1 - result->n_uncommitted];
+}
+
+bool dispatcher__leftover_list(
+    const Weir__JobResult *result, uint64_t place, struct weir_blob_effect *ret, struct weir_arena *arena)
+{
+    if (place > 0 && place <= result->n_uncommitted) {
+        *ret = weir_uncommitted_list(result->uncommitted[place - 1], arena);
+        return true;
+    }
+    const char *path = place ? given_up(result, place) : result->leftovers_directory;
+    *ret = (struct weir_blob_effect){ .operation = WEIR_BLOB_LIST,
+        .path = weir_arena_string(arena, path ? path : "") };
+    return path && path[0];
+}
+
+bool dispatcher__leftover_may_go(const Weir__JobResult *result, uint64_t place, const char *path)
+{
+    if (place > 0 && place <= result->n_uncommitted)
+        return weir_uncommitted_may_go(result->uncommitted[place - 1], path);
+    const char *folder = place ? given_up(result, place) : result->leftovers_directory;
+    size_t length = strlen(folder);
+    if (strncmp(path, folder, length) != 0 || path[length] != '/') return false;
+    return place > 0 || !result->leftovers_only_checkpoints || strncmp(path + length, "/chk-", 5) == 0;
 }
 
 void dispatcher__sweep_leftovers(
@@ -55,6 +79,7 @@ void dispatcher__sweep_leftovers(
     if (WEIR_PLANTED(leftovers_never_swept)) return;
     uint32_t looks = 0;
     for (uint32_t i = 0; i < dispatcher->queue_count && looks < LOOKS_PER_STEP_MAX; i++) {
+        if (effects->count >= DISPATCHER_EFFECTS_PER_STEP_MAX) return;
         uint32_t at = (dispatcher->queue_first + i) % dispatcher->queue_capacity;
         struct dispatcher_tombstone *tombstone = dispatcher->tombstone_queue[at];
         if (now_us < tombstone->leftovers_at_us) continue;
@@ -79,7 +104,7 @@ void dispatcher__on_leftovers(
     if (dispatcher->state != DISPATCHER_SERVING) return;
     if (dispatcher__table_find(&dispatcher->jobs, &event->tag.job)) return;
     const Weir__JobResult *result = dispatcher__leftovers_of(tombstone, effects->arena);
-    if (!result || event->tag.number > result->n_uncommitted) return;
+    if (!result || event->tag.number >= dispatcher__leftover_places(result)) return;
     uint32_t deleted = 0;
     for (uint32_t i = 0; i < event->blob.name_count && deleted < DISPATCHER_SWEEP_DELETES_MAX; i++) {
         const char *path = event->blob.names[i];

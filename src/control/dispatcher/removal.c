@@ -97,6 +97,22 @@ void dispatcher__removed(
     dispatcher__check_end(dispatcher, effects);
 }
 
+/* With the folders of its savepoints that came to nothing: what is on its way to them arrives late. */
+static Weir__JobResult *result_with_folders(const Weir__JobRecord *record, struct weir_arena *arena)
+{
+    Weir__JobResult *result = WEIR_PROTO_NEW(arena, Weir__JobResult, weir__job_result);
+    size_t first = record->n_given_up, bytes = 0;
+    *result = *record->result;
+    while (first > 0 && record->n_given_up - first < DISPATCHER_GIVEN_UP_MAX) {
+        bytes += strlen(record->given_up[first - 1]);
+        if (bytes > DISPATCHER_GIVEN_UP_BYTES_MAX) break;
+        first--;
+    }
+    result->given_up = record->given_up + first;
+    result->n_given_up = record->n_given_up - first;
+    return result;
+}
+
 /* The job's last words. */
 static Weir__Tombstone *make_tombstone(
     const struct weir_job_id *id, const Weir__JobRecord *record, int64_t wall_us, struct weir_arena *arena)
@@ -106,7 +122,8 @@ static Weir__Tombstone *make_tombstone(
     tombstone->at_ms = wall_us / 1000;
     if (!record) return tombstone;
     tombstone->name = record->name;
-    tombstone->result = record->result;
+    tombstone->result =
+        record->result && record->n_given_up ? result_with_folders(record, arena) : record->result;
     return tombstone;
 }
 

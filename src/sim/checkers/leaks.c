@@ -48,12 +48,6 @@ static bool is_kept_by_something(const char *name, const struct weir_sim_facts_j
     return at && begun < newest;
 }
 
-/* Written by a JobManager itself: sent by one that was deposed, it may arrive when the clean-up is over. */
-static bool is_leaders(const char *name)
-{
-    return strcmp(name, "/_metadata") == 0 || strstr(name, "-final") != NULL;
-}
-
 /* May this file be there when its job has ended? */
 static bool may_stay(const char *path, const struct weir_sim_facts_job *job)
 {
@@ -62,7 +56,7 @@ static bool may_stay(const char *path, const struct weir_sim_facts_job *job)
     if (strncmp(path, "/sink/", 6) == 0)                                        /* committed: visible */
         return unread || name[1] != '.' || job->haunted || is_kept_by_something(name + 1, job);
     if (strncmp(path, "/savepoints", 11) == 0)
-        return unread || savepoint_needs(path, job) || job->haunted || job->came_back || is_leaders(name);
+        return unread || savepoint_needs(path, job) || job->haunted || job->came_back;
     if (strncmp(path, "/checkpoints/", 13) == 0)
         return (job->job && job->result != WEIR__JOB_STATE__JOB_FINISHED) || /* retention is the user's */
                job->haunted || savepoint_needs(path, job) || job->came_back;

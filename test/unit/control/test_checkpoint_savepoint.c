@@ -146,13 +146,49 @@ static void the_record_remembers_the_last_folders_that_were_given_up(void **stat
     struct world *w = *state;
     world_start(w);
     savepoint(w, "mine");
-    for (uint32_t i = 0; i < 20; i++) {
+    for (uint32_t i = 0; i < 52; i++) {
         const char *folder = weir_arena_string(&w->arena, triggered(w)->directory);
         world_takeover(w);
         const Weir__JobRecord *record = world_record(w);
-        assert_int_equal(record->n_given_up, i < 16 ? i + 1 : 16);
+        assert_int_equal(record->n_given_up, i < 48 ? i + 1 : 48);
         assert_string_equal(record->given_up[record->n_given_up - 1], folder);
     }
+}
+
+/* Subtasks of a job that is ending give up one try after the other: what was given up last is looked at, too.
+ */
+static void the_last_of_many_tries_is_looked_at(void **state)
+{
+    enum { TRIES = 75 };
+    struct world *w = *state;
+    const char *late = NULL;
+    world_start(w);
+    int64_t begun_us = w->now_us;
+    savepoint(w, "mine");
+    for (uint32_t i = 0; i < TRIES; i++) {
+        const Weir__TriggerCheckpoint *trigger = triggered(w);
+        for (uint32_t waits = 0; !trigger && waits < 10;
+             waits++) { /* after three tries it is asked for again */
+            w->seen = w->sent_count;
+            world_advance(w, SECOND / 10);
+            trigger = triggered(w);
+            if (trigger) break;
+            savepoint(w, "mine");
+            trigger = triggered(w);
+        }
+        assert_non_null(trigger);
+        late = weir_arena_format(&w->arena, "%s/part-0", trigger->directory);
+        world_put(w, late, "late", 4);
+        world_decline(w, 1, trigger->checkpoint, WEIR__DECLINE_REASON__DECLINE_WRITE_FAILED);
+        w->seen = w->sent_count;
+    }
+    assert_int_equal(world_record(w)->n_given_up, 48);
+    assert_true(w->now_us < begun_us + 60 * SECOND); /* of all of them the second look is to come */
+    world_advance(w, SECOND / 10);
+    assert_false(world_has(w, late));
+    world_put(w, late, "later", 5);
+    world_advance(w, 70 * SECOND);
+    assert_false(world_has(w, late));
 }
 
 static void a_new_leader_goes_on_with_a_savepoint_that_was_promised(void **state)
@@ -404,6 +440,7 @@ int main(void)
         TEST(a_savepoint_without_a_directory_is_refused_by_name),
         TEST(a_savepoint_is_tried_thrice_and_its_remains_go),
         TEST(the_record_remembers_the_last_folders_that_were_given_up),
+        TEST(the_last_of_many_tries_is_looked_at),
         TEST(a_new_leader_goes_on_with_a_savepoint_that_was_promised),
         TEST(what_comes_late_to_a_try_that_was_given_up_goes),
         TEST(a_stop_ends_with_its_savepoint_committed),

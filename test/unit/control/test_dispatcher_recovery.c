@@ -478,6 +478,48 @@ static void what_never_became_a_checkpoint_goes_with_a_job_that_nobody_knows(voi
     world_free(w);
 }
 
+static void put_blob(struct world *w, uint32_t at, const char *path)
+{
+    snprintf(w->blobs[at], sizeof w->blobs[at], "%s", path);
+}
+
+/* A deposed leader's copy arrives when the job's clean-up is over: whoever leads then looks there again. */
+static void what_comes_late_to_a_savepoint_that_was_given_up_is_swept(void **state)
+{
+    enum { FOLDERS = 18, KEPT = 16 };
+    struct world *w = world_new(true);
+    struct weir_job_id id = job_id(1);
+    char *folders[FOLDERS];
+    for (uint32_t i = 0; i < FOLDERS; i++) folders[i] = weir_arena_format(&w->arena, "/user/savepoint-%u", i);
+    Weir__JobRecord *record = record_of(w, &id, 4, 50);
+    record->status = WEIR__RECORD_STATUS__RECORD_TERMINAL_CLEAN;
+    record->result = WEIR_PROTO_NEW(&w->arena, Weir__JobResult, weir__job_result);
+    record->result->state = WEIR__JOB_STATE__JOB_CANCELED;
+    record->given_up = folders;
+    record->n_given_up = FOLDERS;
+    put_bytes(w, job_key(&id), &record->base);
+    grant(w, 5);
+    for (uint32_t leader = 5; leader < 7; leader++) {
+        memset(w->blobs, 0, sizeof w->blobs);
+        for (uint32_t i = 0; i < FOLDERS; i++)
+            put_blob(w, i, weir_arena_format(&w->arena, "%s/_metadata", folders[i]));
+        put_blob(w, FOLDERS, "/user/savepoint-17-mine/_metadata");
+        put_blob(w, FOLDERS + 1, "/user/savepoint-17");
+        w->now_us += INT64_C(60) * SECOND;
+        timer(w, DISPATCHER_TAG_HOUSEKEEPING, NULL);
+        for (uint32_t i = 0; i < FOLDERS; i++) assert_int_equal(w->blobs[i][0] != 0, i < FOLDERS - KEPT);
+        assert_int_equal(blob_count(w), FOLDERS - KEPT + 2);
+        local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_REVOKED });
+        grant(w, 6);
+    }
+    put_blob(w, 17, "/user/savepoint-17/e5.1-1-0-final.state"); /* asked for, it goes at once */
+    assert_true(answered(w, collect_all(w, 0, false), WEIR__REPLY_CODE__REPLY_OK));
+    assert_int_equal(w->reply->garbage->n_items, 1);
+    assert_string_equal(w->reply->garbage->items[0]->why, "of a savepoint that came to nothing");
+    assert_int_equal(blob_count(w), FOLDERS - KEPT + 2);
+    world_free(w);
+}
+
 static void the_cluster_ends_when_its_jobs_have(void **state)
 {
     struct world *w = leading(true);
@@ -557,6 +599,7 @@ int main(void)
         cmocka_unit_test(garbage_is_told_and_deleted_when_asked),
         cmocka_unit_test(what_running_jobs_have_given_up_is_waited_for),
         cmocka_unit_test(what_never_became_a_checkpoint_goes_with_a_job_that_nobody_knows),
+        cmocka_unit_test(what_comes_late_to_a_savepoint_that_was_given_up_is_swept),
         cmocka_unit_test(the_cluster_ends_when_its_jobs_have),
         cmocka_unit_test(an_application_ends_with_its_job),
         cmocka_unit_test(an_application_that_has_ended_is_not_run_by_the_next_leader),
