@@ -291,6 +291,25 @@ static void those_that_ended_first_lose_their_parts_first(void **state)
     world_free(w);
 }
 
+/* A cluster whose storage is configured as "/s" now, and was as "file:///s/" when the job came. */
+static void a_plan_is_known_however_its_folder_was_spelled(void **state)
+{
+    struct world *w = world_new(true);
+    struct weir_job_id id = job_id(1);
+    Weir__JobRecord *record = record_of(w, &id, 4, 50);
+    char hex[WEIR_JOB_ID_TEXT_BYTES];
+    weir_job_id_print(&id, hex);
+    record->plan_pointer = weir_arena_format(&w->arena, "file:///s//plans/%s-e4-2", hex);
+    put_bytes(w, job_key(&id), &record->base);
+    snprintf(w->blobs[10], sizeof w->blobs[10], "/s/plans/%s-e4-1", hex); /* an earlier try */
+    snprintf(w->blobs[11], sizeof w->blobs[11], "/s/plans/%s-e4-2", hex);
+    grant(w, 5);
+    timer(w, DISPATCHER_TAG_HOUSEKEEPING, NULL);
+    assert_int_equal(w->blobs[10][0], 0);
+    assert_int_not_equal(w->blobs[11][0], 0);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +328,7 @@ int main(void)
         cmocka_unit_test(what_subtasks_put_into_checkpoints_is_shown_after_the_end),
         cmocka_unit_test(of_many_subtasks_only_the_newest_checkpoints_are_kept),
         cmocka_unit_test(those_that_ended_first_lose_their_parts_first),
+        cmocka_unit_test(a_plan_is_known_however_its_folder_was_spelled),
         cmocka_unit_test(who_was_deposed_does_not_say_that_a_job_is_not_there),
         cmocka_unit_test(a_revoked_dispatcher_forgets_and_says_that_it_does_not_know),
     };
