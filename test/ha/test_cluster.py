@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -250,3 +251,35 @@ def test_servers_are_restarted_one_after_another(servers, tmp_path):
             servers.wait()
         finish(cluster, job, rows)
         assert redeployed(cluster) == 0
+
+
+def test_servers_that_have_lost_their_data_are_served_again(tmp_path):
+    """They refuse clients that have seen more than they have; a leader and TaskManagers must come back all the same."""
+    with zookeeper_servers.Servers(tmp_path / "zookeeper", count=1) as server:
+        given = [*arguments(server, "lost", "10 s"), "-Dhigh-availability.zookeeper.client.connection-timeout=1 s"]
+        with clusters.Cluster(WEIR, tmp_path / "cluster", jobmanagers=2, taskmanagers=1, arguments=given) as cluster:
+            ready(cluster)
+            for number in range(4):  # what they have seen is more than what the empty server will have done by itself
+                job, rows = run_job(cluster, 0.5)
+                finish(cluster, job, rows)
+                for name in ("rows_out", "windows_out"):
+                    shutil.rmtree(cluster.directory / name)
+            epoch = cluster.leader()[1]
+            server[1].kill()
+            time.sleep(2.5)  # they have given up twice by then
+            server[1].start()
+            server.wait()
+
+            def leads():
+                ha = cluster.get("/ha")
+                return ha["leader"] and not ha["suspended"] and cluster.get("/overview")["taskmanagers"] == 1
+            cluster.wait("contact again", leads, WAIT_SECONDS)
+            assert cluster.leader()[1] == epoch and not any("session is over" in p.text() for p in cluster.processes)
+            server[1].kill()
+            for left in (server[1].directory / "data").glob("version-*"):
+                shutil.rmtree(left)
+            server[1].start()
+            server.wait()
+            cluster.wait("a leader again", leads, WAIT_SECONDS)
+            job, rows = run_job(cluster, 0.5)
+            finish(cluster, job, rows)

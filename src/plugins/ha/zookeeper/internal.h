@@ -160,7 +160,7 @@ struct weir_ha_session {
     enum weir_ha_state told;      /* what is so: LOST: in no session */
     enum weir_ha_state announced; /* what the loop knows */
     uint8_t mark[ZOOKEEPER_MARK_BYTES];
-    int64_t timeout_ms, contact_ms, resolved_ms, connecting_since_ms;
+    int64_t timeout_ms, contact_ms, resolved_ms, connecting_since_ms, resumed_ms;
     bool warned;
     uint32_t failures;
     int64_t retry_at_ms;

@@ -171,6 +171,19 @@ static void retry_later(struct weir_ha_session *session, int64_t now_ms, const c
         "%s %s (try %u); once more in %lld ms", what, name, session->failures, (long long)wait_ms);
 }
 
+static void make_handle(struct weir_ha_session *session, const clientid_t *resumed)
+{
+    session->handle = zookeeper_init2(session->addresses, on_library_event,
+        session->settings.session_timeout_ms, resumed, session, ZOO_NO_LOG_CLIENTENV, NULL);
+    if (!session->handle) return;
+    zoo_set_servers_resolution_delay(session->handle, -1);
+    for (uint32_t i = 0; i < session->settings.authorization_count; i++) {
+        const struct zookeeper_authorization *authorization = &session->settings.authorizations[i];
+        zoo_add_auth(session->handle, authorization->scheme, authorization->value,
+            (int)strlen(authorization->value), on_authorized, authorization->scheme);
+    }
+}
+
 static void open_handle(struct weir_ha_session *session, int64_t now_ms)
 {
     char addresses[ZOOKEEPER_SERVERS_BYTES_MAX], failed[256];
@@ -183,18 +196,8 @@ static void open_handle(struct weir_ha_session *session, int64_t now_ms)
         return;
     }
     snprintf(session->addresses, sizeof session->addresses, "%s", addresses);
-    session->handle = zookeeper_init2(addresses, on_library_event, session->settings.session_timeout_ms, NULL,
-        session, ZOO_NO_LOG_CLIENTENV, NULL);
-    if (!session->handle) {
-        retry_later(session, now_ms, "the ZooKeeper client does not start for", addresses);
-        return;
-    }
-    zoo_set_servers_resolution_delay(session->handle, -1);
-    for (uint32_t i = 0; i < session->settings.authorization_count; i++) {
-        const struct zookeeper_authorization *authorization = &session->settings.authorizations[i];
-        zoo_add_auth(session->handle, authorization->scheme, authorization->value,
-            (int)strlen(authorization->value), on_authorized, authorization->scheme);
-    }
+    make_handle(session, NULL);
+    if (!session->handle) retry_later(session, now_ms, "the ZooKeeper client does not start for", addresses);
 }
 
 /* The library has one buffer for all sessions to say it in. */
@@ -263,6 +266,22 @@ static void on_session_over(struct weir_ha_session *session, int64_t now_ms, int
     announce(session, WEIR_HA_LOST);
 }
 
+/*
+ * Servers refuse whoever has seen more than they have, for ever: after their data were lost, or set back. The
+ * same session from a handle that remembers nothing is either resumed or found to be over.
+ */
+static void resume(struct weir_ha_session *session, int64_t now_ms)
+{
+    session->resumed_ms = now_ms;
+    clientid_t identifier = *zoo_client_id(session->handle);
+    if (!identifier.client_id) return;
+    zookeeper_watches_session_over(session);
+    fail_in_flight(session);
+    close_handle(session); /* out of contact: the servers hear nothing of it */
+    make_handle(session, &identifier);
+    if (!session->handle) on_session_over(session, now_ms, 0);
+}
+
 /* Out of contact: names may mean other addresses by now. */
 static void look_up_again(struct weir_ha_session *session, int64_t now_ms)
 {
@@ -271,6 +290,11 @@ static void look_up_again(struct weir_ha_session *session, int64_t now_ms)
         session->warned = true;
         weir_log(WEIR_LOG_ERROR, LOGGER, "none of %s has answered for %lld ms", settings->servers,
             (long long)settings->connection_timeout_ms);
+    }
+    int64_t since_ms = WEIR_MAX(session->connecting_since_ms, session->resumed_ms);
+    if (now_ms - since_ms >= settings->connection_timeout_ms) {
+        resume(session, now_ms);
+        return;
     }
     if (now_ms - session->resolved_ms < RESOLVE_AGAIN_MS) return;
     session->resolved_ms = now_ms;
@@ -378,8 +402,10 @@ static void step(struct weir_ha_session *session)
     if (descriptor < 0) timeout_ms = WEIR_MAX(timeout_ms, INT64_C(1));
     if (session->told != WEIR_HA_CONNECTED)
         timeout_ms = WEIR_MIN(timeout_ms, session->settings.session_timeout_ms / 6 + 1);
+    int64_t resumed_ms = session->resumed_ms;
     check_state(session, now_ms);
-    if (!session->handle) return;
+    if (!session->handle || session->resumed_ms != resumed_ms)
+        return; /* the descriptor was another handle's */
     wait(session, polled, (int)WEIR_MIN(timeout_ms, (int64_t)WAIT_MAX_MS));
     if (polled[1].revents & (POLLIN | POLLHUP | POLLERR)) events |= ZOOKEEPER_READ;
     if (polled[1].revents & (POLLOUT | POLLHUP | POLLERR)) events |= ZOOKEEPER_WRITE;
