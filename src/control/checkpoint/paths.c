@@ -2,9 +2,18 @@
 #include "control/checkpoint/internal.h"
 #include <string.h>
 
+/* "file:///a", "file:/a" and "//a" are "/a": who restores from it spells it otherwise than who wrote it. */
+static const char *plain(const char *path)
+{
+    if (strncmp(path, "file:", 5) == 0) path += 5;
+    while (path[0] == '/' && path[1] == '/') path++;
+    return path;
+}
+
 bool checkpoint__starts_with(const char *text, const char *prefix)
 {
-    return strncmp(text, prefix, strlen(prefix)) == 0;
+    prefix = plain(prefix);
+    return strncmp(plain(text), prefix, strlen(prefix)) == 0;
 }
 
 static uint64_t text_hash(const char *text)
@@ -24,9 +33,10 @@ void checkpoint__set_init(struct text_set *set, struct weir_arena *arena, uint32
 
 static const char **set_slot(const struct text_set *set, const char *text)
 {
+    text = plain(text);
     for (uint64_t at = text_hash(text);; at++) {
         const char **slot = &set->slots[at & (set->slot_count - 1)];
-        if (!*slot || strcmp(*slot, text) == 0) return slot;
+        if (!*slot || strcmp(plain(*slot), text) == 0) return slot;
     }
 }
 

@@ -204,6 +204,35 @@ static void an_origin_is_restored_from_and_left_alone(void **state)
     assert_int_equal(files_below(w, "cp/"), 0);
 }
 
+/* As a job that keeps its id goes on from what it left: the folder that is swept is the origin's, too. */
+static void an_origin_in_the_own_folder_is_known_however_it_is_spelled(void **state)
+{
+    struct world *w = *state;
+    make_origin(w, WEIR__CLAIM_MODE__NO_CLAIM);
+    const struct blob *old = blob_find(w, "old/_metadata");
+    size_t length = old->length;
+    const uint8_t *bytes = (const uint8_t *)weir_arena_copy(&w->arena, old->bytes, length);
+    const char *listed = world_file(w, 17, "_metadata");
+    char *named = weir_arena_format(&w->arena, "file:%s", listed);
+    world_put(w, listed, bytes, length);
+    world_put(w, named, bytes, length);
+    Weir__JobRecord *record = (Weir__JobRecord *)world_record(w);
+    *strrchr(named, '/') = '\0';
+    record->restore->path = named;
+    world_record_set(w, record);
+    world_start(w);
+    world_checkpoint(w);
+    world_takeover(w);
+    world_advance(w, 200 * SECOND);
+    assert_true(world_has(w, listed));
+    Weir__JobResult result = WEIR__JOB_RESULT__INIT;
+    result.state = WEIR__JOB_STATE__JOB_FINISHED;
+    weir_checkpoint_leftovers(w->c, &result, &w->arena);
+    assert_string_equal(result.leftovers_directory, ""); /* nor after the end */
+    assert_true(clean(w, WEIR__JOB_STATE__JOB_FINISHED));
+    assert_true(world_has(w, listed));
+}
+
 /* State that nothing of this job takes is left behind only when that was said. */
 static void an_origin_of_another_plan_is_refused(void **state)
 {
@@ -757,6 +786,7 @@ int main(void)
         TEST(falling_back_is_a_policy),
         TEST(exactly_once_sinks_are_never_fallen_back_below),
         TEST(an_origin_is_restored_from_and_left_alone),
+        TEST(an_origin_in_the_own_folder_is_known_however_it_is_spelled),
         TEST(an_origin_of_another_plan_is_refused),
         TEST(an_origin_of_another_plan_is_taken_when_that_was_said),
         TEST(state_of_an_operator_that_is_gone_is_refused),
