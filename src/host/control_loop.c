@@ -34,6 +34,7 @@ struct store_request {
 struct weir_control_loop {
     struct weir_env env; /* first */
     struct weir_ha_host ha_host;
+    bool put_failed; /* and that was told */
     struct weir_control_loop_config config;
     struct weir_memory *memory;
     uv_loop_t loop;
@@ -304,6 +305,19 @@ static void blob_work(uv_work_t *request)
     work->answer.error = code ? weir_arena_string(&work->arena, error.message) : "";
 }
 
+/* What cannot be written is tried again for as long as it is wanted: told once, and when it can. */
+static void tell_put(struct weir_control_loop *loop, const struct blob_work *work)
+{
+    bool failed = work->answer.outcome == WEIR_BLOB_ERROR;
+    if (work->operation != WEIR_BLOB_PUT || failed == loop->put_failed) return;
+    loop->put_failed = failed;
+    if (failed)
+        weir_log(WEIR_LOG_ERROR, "weir.control", "%s cannot be written, which is tried again: %s", work->path,
+            work->answer.error);
+    else
+        weir_log(WEIR_LOG_INFO, "weir.control", "%s could be written again", work->path);
+}
+
 static void blob_done(uv_work_t *request, int status)
 {
     struct blob_work *work = (struct blob_work *)request;
@@ -312,6 +326,7 @@ static void blob_done(uv_work_t *request, int status)
     if (!loop->ended && status == 0) {
         struct weir_event event = { .kind = WEIR_EVENT_BLOB_DONE, .tag = work->tag };
         event.blob = work->answer;
+        tell_put(loop, work);
         weir_actor_event(loop->actor, &event);
     }
     weir_arena_done(&work->arena);

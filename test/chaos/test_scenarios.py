@@ -673,6 +673,9 @@ def test_G12_a_disk_is_full(start, tmp_path, whose):
         assert not scenario.cluster.environment_is_clean()
         filler.unlink()
         scenario.more_checkpoints(what="checkpoints again")
+        if whose == "ha":
+            for said in ("cannot be written, which is tried again: ", " written again"):
+                assert any(said in p.text() for p in scenario.cluster.jobmanagers), said
         scenario.finish()
     finally:
         subprocess.run(["umount", "-l", directory], check=True)

@@ -10,12 +10,14 @@
 #include "base/assert.h"
 #include "late.h"
 #include "os/file.h"
+#include "os/log.h"
 #include "presence.h"
 #include "record_directory.h"
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +42,7 @@ enum {
     LEASE_DEFAULT_MS = 3000
 };
 #define CANDIDATES "candidates/"
+#define LOGGER     "weir.ha.embedded"
 #define RECORDS    "jobs/"
 #define EVERYTHING "records" /* the directory of all that is not ephemeral */
 
@@ -82,6 +85,7 @@ struct weir_ha_session {
     struct weir_ha_config config;
     char root[PATH_BYTES];
     uint64_t lease_ns;
+    _Atomic bool write_failed; /* and that was told */
     pthread_t workers[WORKERS_MAX], watcher;
     uint32_t workers_started; /* the loop's */
     bool watcher_started;
@@ -484,11 +488,10 @@ static void carry_out_late(struct weir_ha_session *session, struct embedded_late
     pthread_mutex_unlock(&session->mutex);
 }
 
-static void write_shared(
-    struct weir_ha_session *session, const struct batch *batch, struct message *messages[AT_ONCE_MAX])
+static void write_shared(struct weir_ha_session *session, const struct batch *batch,
+    struct message *messages[AT_ONCE_MAX], struct weir_error *reterr)
 {
     struct embedded_write writes[AT_ONCE_MAX];
-    struct weir_error error = { 0 };
     char path[PATH_BYTES];
     for (uint32_t i = 0; i < batch->count; i++) {
         const struct request *request = batch->requests[i];
@@ -500,12 +503,33 @@ static void write_shared(
             .relaxed = request->operation.relaxed };
     }
     snprintf(path, sizeof path, "%.3800s/" EVERYTHING, session->root);
-    int descriptor = embedded_keys_write(path, writes, batch->count, &error);
+    int descriptor = embedded_keys_write(path, writes, batch->count, reterr);
     if (descriptor >= 0) sync_later(session, descriptor, writes, batch->count);
     for (uint32_t i = 0; i < batch->count; i++) {
         messages[i]->outcome = writes[i].outcome;
         if (writes[i].outcome == WEIR_HA_OK)
             add_entry(messages[i], batch->requests[i]->key, true, writes[i].version, NULL);
+    }
+}
+
+/* What cannot be written is tried again by whoever wants it, for as long as it takes: told once, and when it
+ * can. */
+static void tell_writes(struct weir_ha_session *session, const struct batch *batch,
+    struct message *const messages[AT_ONCE_MAX], const struct weir_error *error)
+{
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const struct request *request = batch->requests[i];
+        if (is_read(request) || request->operation.kind == WEIR_HA_LIST ||
+            request->operation.kind == WEIR_HA_CHECK)
+            continue;
+        if (messages[i]->outcome == WEIR_HA_UNAVAILABLE && error->code) {
+            if (!atomic_exchange(&session->write_failed, true))
+                weir_log(WEIR_LOG_ERROR, LOGGER, "%s cannot be written, which is tried again: %s",
+                    request->key, error->message);
+        } else if (messages[i]->outcome == WEIR_HA_OK) {
+            if (atomic_exchange(&session->write_failed, false))
+                weir_log(WEIR_LOG_INFO, LOGGER, "%s can be written again", session->root);
+        }
     }
 }
 
@@ -518,10 +542,11 @@ static void carry_out_batch(struct weir_ha_session *session, const struct batch 
     }
     struct weir_error error = { 0 };
     if (batch->count > 1 && !is_read(batch->requests[0]))
-        write_shared(session, batch, messages);
+        write_shared(session, batch, messages, &error);
     else
         for (uint32_t i = 0; i < batch->count; i++)
             messages[i]->outcome = carry_out(session, batch->requests[i], messages[i], &error);
+    tell_writes(session, batch, messages, &error);
     for (uint32_t i = 1; i < batch->count; i++) messages[i - 1]->next = messages[i];
     post(messages[0]);
 }
