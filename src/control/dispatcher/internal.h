@@ -106,7 +106,7 @@ struct dispatcher_job {
     char *plan_path;
     Weir__RestoreOrigin *restore;
     char record_name[DISPATCHER_RECORD_NAME_BYTES]; /* its key */
-    uint64_t plan_hash;                             /* of the path that its record names; 0: not known */
+    uint64_t plan_hash;                             /* of the plan that its record names; 0: not known */
     uint64_t record_version;
 };
 
@@ -319,7 +319,7 @@ void dispatcher__index_continue(struct weir_dispatcher *dispatcher, struct weir_
 void dispatcher__index_done(struct weir_dispatcher *dispatcher);
 
 /* sweep.c */
-uint64_t dispatcher__path_hash(const char *path); /* never 0 */
+uint64_t dispatcher__plan_hash(const char *path); /* of the name in it alone; never 0 */
 void dispatcher__sweep(struct weir_dispatcher *dispatcher, struct weir_effects *effects);
 /* What no record names and nobody will name. */
 bool dispatcher__plan_may_go(const struct weir_dispatcher *dispatcher, const char *path);

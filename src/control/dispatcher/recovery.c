@@ -114,7 +114,7 @@ static void take_record(struct weir_dispatcher *dispatcher, struct dispatcher_jo
         return;
     }
     job->record_version = entry->version;
-    job->plan_hash = dispatcher__path_hash(record->plan_pointer);
+    job->plan_hash = dispatcher__plan_hash(record->plan_pointer);
     job->summary->name = weir_arena_string(&job->arena, record->name);
     if (record->status == WEIR__RECORD_STATUS__RECORD_TERMINAL_CLEAN) {
         dispatcher__job_set_state(job, DISPATCHER_JOB_REMOVING);

@@ -229,7 +229,7 @@ void dispatcher__create(struct weir_dispatcher *dispatcher, struct dispatcher_jo
     Weir__ExecutionPlan *plan = stored_plan(job, effects->arena);
     Weir__JobRecord *record = new_record(dispatcher, job, plan, wall_us, effects->arena);
     dispatcher__job_set_state(job, DISPATCHER_JOB_CREATING);
-    job->plan_hash = dispatcher__path_hash(job->plan_path);
+    job->plan_hash = dispatcher__plan_hash(job->plan_path);
     char hex[WEIR_JOB_ID_TEXT_BYTES];
     weir_job_id_print(&job->id, hex);
     if (dispatcher->transactions) {

@@ -29,7 +29,7 @@ static const char *name_of(const char *path)
 
 /* By its name alone, which is never used twice: the folder has as many spellings ("file:/x", "/x/") as there
  * are JobManagers that configure it. */
-uint64_t dispatcher__path_hash(const char *path)
+uint64_t dispatcher__plan_hash(const char *path)
 {
     uint64_t hash = 1469598103934665603u; /* FNV-1a */
     for (const char *at = name_of(path); *at; at++) hash = (hash ^ (uint8_t)*at) * 1099511628211u;
@@ -81,7 +81,7 @@ static bool plan_is_named(
         return length && strncmp(path, job->plan_path, length) == 0 && (!path[length] || path[length] == '.');
     }
     if (!job->plan_hash) return true; /* what its record names is not known (H9) */
-    return !part && dispatcher__path_hash(path) == job->plan_hash;
+    return !part && dispatcher__plan_hash(path) == job->plan_hash;
 }
 
 bool dispatcher__plan_may_go(const struct weir_dispatcher *dispatcher, const char *path)
