@@ -217,6 +217,9 @@ static int run_script(const char *verb, bool only_plan, int argument_count, char
         code = client_failed(
             "%s: programs of Java are not implemented; a SQL script is a job here: weir run script.sql",
             path);
+    /* An unset variable of a script: from nothing, the job would do all that it did before once more. */
+    if (code < 0 && run->savepoint && !run->savepoint[0])
+        code = client_failed("-s: the path of a savepoint is expected, and it is empty");
     if (code < 0) {
         run->config = client_open(&given, &run->client);
         code = run->config && apply(run) ? -1 : 1;

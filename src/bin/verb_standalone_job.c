@@ -51,7 +51,10 @@ static bool on_option(void *owner, int option, const char *value)
     struct application *application = owner;
     switch (option) {
     case 'J': return client_check_job(value) && define(application, "$internal.pipeline.job-id", value);
-    case 's': return define(application, "execution.state-recovery.path", value);
+    case 's':
+        if (value[0]) return define(application, "execution.state-recovery.path", value);
+        usage_error("standalone-job", "-s: the path of a savepoint is expected, and it is empty");
+        return false;
     case 'n': return define(application, "execution.state-recovery.ignore-unclaimed-state", "true");
     case 'R': return define(application, "execution.state-recovery.claim-mode", value);
     case 'p': return define(application, "parallelism.default", value);

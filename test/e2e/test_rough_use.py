@@ -75,6 +75,14 @@ def test_mistakes_of_use_end_as_those_of_flink(tmp_path):
         assert run(tmp_path, *arguments).returncode == 1, arguments
 
 
+@pytest.mark.parametrize('verb', ['run', 'standalone-job'])
+def test_an_empty_savepoint_is_not_none(tmp_path, verb):
+    """-s "$SAVEPOINT" with nothing in it: the job would start from nothing, and write again what it has written."""
+    (tmp_path / 'job.sql').write_text(JOB)
+    done = run(tmp_path, verb, '-s', '', '-t', 'local', 'job.sql') if verb == 'run' else run(tmp_path, verb, '-s', '', 'job.sql')
+    assert done.returncode != 0 and '-s: the path of a savepoint is expected, and it is empty' in done.stdout + done.stderr
+
+
 def test_closed_descriptors_are_nobody_elses(tmp_path):
     """What is printed goes nowhere, and not into a file or a socket that has got the number of a closed one."""
     (tmp_path / 'job.sql').write_text(JOB)
