@@ -83,6 +83,11 @@ static void list(
     Weir__ClientReply *message = WEIR_PROTO_NEW(arena, Weir__ClientReply, weir__client_reply);
     message->code = WEIR__REPLY_CODE__REPLY_OK;
     message->tasks_restarted = dispatcher->tasks_restarted;
+    if (event->envelope->query->none) {
+        weir_effect_send(effects, event->from, WEIR_ROLE_CLIENT, NULL, event->envelope->request,
+            WEIR__ENVELOPE__BODY_REPLY, message);
+        return;
+    }
     message->jobs = WEIR_ARENA_ARRAY(arena, Weir__JobSummary *, dispatcher->jobs.count + finished + 1);
     for (uint32_t i = 0; i < dispatcher->jobs.capacity; i++) {
         const struct dispatcher_job *job = (const struct dispatcher_job *)dispatcher->jobs.slots[i];

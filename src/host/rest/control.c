@@ -136,6 +136,15 @@ const Weir__LeaderSummary *rest__ask_leadership(struct rest_request *request)
     return reply ? reply->leadership : NULL;
 }
 
+const Weir__ClientReply *rest__ask_totals(struct rest_request *request)
+{
+    Weir__QueryJobs *query = WEIR_PROTO_NEW(&request->arena, Weir__QueryJobs, weir__query_jobs);
+    query->none = true;
+    const Weir__Envelope *envelope = rest__envelope(request, WEIR__ENVELOPE__BODY_QUERY, query);
+    const Weir__ClientReply *reply = ask_once(request, envelope, request->deadline_ms);
+    return reply && reply->code == WEIR__REPLY_CODE__REPLY_OK ? reply : NULL;
+}
+
 void weir_rest_server_attach(struct weir_rest_server *server, struct weir_control_loop *loop)
 {
     weir_node node = weir_control_loop_inner_peer(loop, "rest", on_reply, server);

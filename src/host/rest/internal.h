@@ -162,6 +162,8 @@ const Weir__ClientReply *rest__ask(struct rest_request *request, Weir__Envelope 
 Weir__Envelope *rest__envelope(struct rest_request *request, Weir__Envelope__BodyCase body, void *message);
 /* NULL: no answer in time. */
 const Weir__LeaderSummary *rest__ask_leadership(struct rest_request *request);
+/* What is said of all jobs, without them. NULL: not now: this JobManager does not lead, or still recovers. */
+const Weir__ClientReply *rest__ask_totals(struct rest_request *request);
 void rest__asks_init(struct weir_rest_server *server);
 void rest__asks_stop(struct weir_rest_server *server); /* nobody waits any more */
 

@@ -41,8 +41,7 @@ void rest__get_ha(struct rest_request *request)
         rest__fail(request, MHD_HTTP_SERVICE_UNAVAILABLE, "Service temporarily unavailable: starting");
         return;
     }
-    const Weir__ClientReply *jobs = has_measured(summary) ? rest__list_jobs(request) : NULL;
-    if (has_measured(summary) && !jobs) return;
+    const Weir__ClientReply *totals = has_measured(summary) ? rest__ask_totals(request) : NULL;
     json_t *standbys = json_array(), *failovers = json_array();
     for (size_t i = 0; i < summary->n_standbys; i++)
         json_array_append_new(standbys, json_string(rest_address(summary->standbys[i])));
@@ -53,7 +52,7 @@ void rest__get_ha(struct rest_request *request)
                 (json_int_t)failover->epoch, "reason", failover->reason, "detection-ms",
                 (json_int_t)failover->detection_ms, "takeover-ms",
                 failover->measured ? json_integer(failover->takeover_ms) : json_null(), "tasks-restarted",
-                failover->measured ? json_integer(jobs->tasks_restarted) : json_null()));
+                failover->measured && totals ? json_integer(totals->tasks_restarted) : json_null()));
     }
     struct weir_job_id application;
     char text[WEIR_JOB_ID_TEXT_BYTES] = "";

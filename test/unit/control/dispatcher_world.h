@@ -338,15 +338,21 @@ static UNUSED uint64_t submit(struct world *w, uint32_t number)
     return submit_plan(w, &id, plan_of(w, &id));
 }
 
-static UNUSED void list(struct world *w)
+static UNUSED void query(struct world *w, bool none)
 {
     Weir__Envelope envelope;
     weir__envelope__init(&envelope);
     Weir__QueryJobs body;
     weir__query_jobs__init(&body);
+    body.none = none;
     envelope.body_case = WEIR__ENVELOPE__BODY_QUERY;
     envelope.query = &body;
     message(w, &envelope);
+}
+
+static UNUSED void list(struct world *w)
+{
+    query(w, false);
 }
 
 static UNUSED uint64_t cancel(struct world *w, uint32_t number)

@@ -147,6 +147,10 @@ static void what_a_takeover_did_not_find_is_counted(void **state)
     local(w,
         (struct weir_local_message){ .kind = WEIR_LOCAL_JOB_STATUS, .job = job_id(2), .summary = &summary });
     list(w);
+    assert_int_equal(w->reply->n_jobs, 2);
+    assert_int_equal(w->reply->tasks_restarted, 5);
+    query(w, true);
+    assert_int_equal(w->reply->n_jobs, 0);
     assert_int_equal(w->reply->tasks_restarted, 5);
     local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_REVOKED });
     grant(w, 6);
