@@ -179,7 +179,7 @@ void failover__taskmanager_lost(
     lost->registered = false;
     jm->progress++;
     jm->scan = jm->reattach_scan = true;
-    lost->report_count = 0;
+    lost->report_count = lost->whole_count = 0;
     weir_arena_reset(&lost->report_arena);
     taskmanagers__drop_strays_of(jm, taskmanager, UINT64_MAX);
     const char *text = weir_arena_format(effects->arena, "TaskManager %s is lost: %s",

@@ -63,6 +63,7 @@ struct jobmaster_taskmanager {
     struct weir_arena report_arena;
     Weir__AttemptReport **reports;
     uint32_t report_count, report_capacity;
+    uint32_t whole_count; /* the first of them: its report; the others have come since and name no splits */
 };
 
 struct outbox_item {

@@ -49,7 +49,7 @@ void reattach__remember(struct weir_jobmaster *jm, uint32_t at, const Weir__Atte
 static void forget_reports(struct jobmaster_taskmanager *taskmanager)
 {
     taskmanager->reports = NULL;
-    taskmanager->report_count = taskmanager->report_capacity = 0;
+    taskmanager->report_count = taskmanager->report_capacity = taskmanager->whole_count = 0;
     weir_arena_reset(&taskmanager->report_arena);
 }
 
@@ -150,15 +150,18 @@ static void mark_reported(struct weir_jobmaster *jm, const Weir__AttemptReport *
     if (stray) stray->report_mark = jm->report_mark;
 }
 
+/* Of the reports the first whole_count say which splits a reader has; one that does not, of a later change
+ * of its state, must not be taken for one that has none. */
 static void apply(struct weir_jobmaster *jm, uint32_t taskmanager, Weir__AttemptReport *const *reports,
-    uint32_t count, struct weir_effects *effects)
+    uint32_t count, uint32_t whole_count, struct weir_effects *effects)
 {
     jm->report_mark++;
     jm->reattach_scan = true;
     for (uint32_t i = 0; i < count; i++) {
         reattach__says(jm, taskmanager, reports[i], effects);
         mark_reported(jm, reports[i]);
-        weir_checkpoint_splits_reported(jm->coordinator, reports[i], jm->now_us, jm->wall_us, effects);
+        if (i < whole_count)
+            weir_checkpoint_splits_reported(jm->coordinator, reports[i], jm->now_us, jm->wall_us, effects);
     }
     find_missing(jm, taskmanager, effects);
     weir_checkpoint_connected(
@@ -184,12 +187,14 @@ void reattach__report(
     jm->scan = true;
     jm->progress++;
     if (reattach__applies(jm)) {
-        apply(jm, at, message->report.attempts, message->report.attempt_count, effects);
+        uint32_t count = message->report.attempt_count;
+        apply(jm, at, message->report.attempts, count, count, effects);
         return;
     }
     forget_reports(taskmanager);
     for (uint32_t i = 0; i < message->report.attempt_count; i++)
         reattach__remember(jm, at, message->report.attempts[i]);
+    taskmanager->whole_count = taskmanager->report_count;
 }
 
 void reattach__replay(struct weir_jobmaster *jm, struct weir_effects *effects)
@@ -197,7 +202,7 @@ void reattach__replay(struct weir_jobmaster *jm, struct weir_effects *effects)
     for (uint32_t i = 0; i < jm->taskmanager_count; i++) {
         struct jobmaster_taskmanager *taskmanager = jm->taskmanagers[i];
         if (!taskmanager->registered || taskmanager->lost) continue;
-        apply(jm, i, taskmanager->reports, taskmanager->report_count, effects);
+        apply(jm, i, taskmanager->reports, taskmanager->report_count, taskmanager->whole_count, effects);
         forget_reports(taskmanager);
     }
 }

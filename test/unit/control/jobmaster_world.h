@@ -37,6 +37,7 @@ struct world_attempt {
     bool commit_only;
     uint64_t committed;
     Weir__SubtaskSnapshot *final_snapshot;
+    Weir__Split *split; /* the newest that it was given */
 };
 struct world_taskmanager {
     char name[16];
@@ -95,6 +96,7 @@ struct world {
     uint64_t peers_are_old; /* reports name incarnations that are so much older */
     bool hold_running;      /* deployed tasks stay INITIALIZING */
     bool state_unreadable;  /* what fails says so (H9) */
+    bool says_states_again; /* after each report, its tasks' states change */
     bool hold_cancel, hold_acknowledge, hold_commit, hold_slots;
     /* what came out */
     Weir__JobState state; /* as the dispatcher was told */
@@ -133,7 +135,7 @@ static inline struct world_taskmanager *world_taskmanager(struct world *w, weir_
 }
 
 static inline Weir__AttemptReport *world_attempt_report(
-    struct world *w, const struct world_attempt *attempt, const char *error)
+    struct world *w, const struct world_attempt *attempt, const char *error, bool whole)
 {
     Weir__AttemptReport *report = WEIR_PROTO_NEW(&w->arena, Weir__AttemptReport, weir__attempt_report);
     report->attempt = weir_attempt_id_to(&w->arena, &attempt->id);
@@ -141,6 +143,10 @@ static inline Weir__AttemptReport *world_attempt_report(
     report->state = attempt->state;
     report->slot = attempt->slot;
     report->final_snapshot = attempt->final_snapshot;
+    if (attempt->split && whole) {
+        report->splits = WEIR_ARENA_ARRAY(&w->arena, Weir__Split *, 1);
+        report->splits[report->n_splits++] = attempt->split;
+    }
     report->error = weir_arena_string(&w->arena, error ? error : "");
     report->started_ms = 1000;
     if (weir_execution_state_is_terminal(attempt->state)) {
@@ -184,7 +190,7 @@ static inline void world_say(struct world *w, struct world_taskmanager *tm, stru
 {
     attempt->state = state;
     Weir__TaskStateUpdate *update = WEIR_PROTO_NEW(&w->arena, Weir__TaskStateUpdate, weir__task_state_update);
-    update->attempt = world_attempt_report(w, attempt, error);
+    update->attempt = world_attempt_report(w, attempt, error, false);
     if (tm->up) world_message(w, tm->node, WEIR__ENVELOPE__BODY_TASK_STATE, update);
 }
 
@@ -375,10 +381,12 @@ static inline void world_report(struct world *w, struct world_taskmanager *tm)
     Weir__AttemptReport **reports = WEIR_ARENA_ARRAY(&w->arena, Weir__AttemptReport *, tm->attempt_count);
     for (uint32_t i = 0; i < tm->attempt_count; i++)
         if (tm->attempts[i].there)
-            reports[message.report.attempt_count++] = world_attempt_report(w, &tm->attempts[i], NULL);
+            reports[message.report.attempt_count++] = world_attempt_report(w, &tm->attempts[i], NULL, true);
     message.report.attempts = reports;
     message.report.data_address = weir_arena_format(&w->arena, "%s:7000", tm->name);
     world_local(w, &message);
+    for (uint32_t i = 0; w->says_states_again && i < tm->attempt_count; i++)
+        if (tm->attempts[i].there) world_say(w, tm, &tm->attempts[i], tm->attempts[i].state, NULL);
 }
 
 static inline void world_slots(struct world *w)
@@ -536,6 +544,16 @@ static inline void world_blob_effect(struct world *w, const struct weir_effect *
 
 /* ---------------------------------------------------------------- carrying out */
 
+static inline void world_assign(
+    struct world *w, struct world_taskmanager *tm, const Weir__AssignSplits *message)
+{
+    struct weir_attempt_id id;
+    assert_true(weir_attempt_id_from(message->attempt, &id));
+    for (uint32_t i = 0; i < tm->attempt_count; i++)
+        if (tm->attempts[i].there && weir_attempt_id_equal(&tm->attempts[i].id, &id) && message->n_splits)
+            tm->attempts[i].split = WEIR_PROTO_COPY(&w->arena, message->splits[message->n_splits - 1]);
+}
+
 static inline void world_send(struct world *w, const struct weir_effect *effect)
 {
     const Weir__Envelope *envelope = effect->envelope;
@@ -559,6 +577,7 @@ static inline void world_send(struct world *w, const struct weir_effect *effect)
     case WEIR__ENVELOPE__BODY_FORGET: world_forget(w, tm, envelope->forget); return;
     case WEIR__ENVELOPE__BODY_TRIGGER: world_trigger(w, envelope->trigger); return;
     case WEIR__ENVELOPE__BODY_COMPLETE: world_commit(w, tm, envelope->complete); return;
+    case WEIR__ENVELOPE__BODY_ASSIGN_SPLITS: world_assign(w, tm, envelope->assign_splits); return;
     default: return;
     }
 }

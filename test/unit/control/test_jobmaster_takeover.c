@@ -39,6 +39,53 @@ static void a_takeover_restarts_nothing(void **state)
     world_done(&w);
 }
 
+static void finds_splits(const char *first, const char *second)
+{
+    struct world_taskmanager *tm = NULL;
+    struct world_attempt *reader = world_find(&w, 1, 0, &tm);
+    Weir__SplitsFound *found = WEIR_PROTO_NEW(&w.arena, Weir__SplitsFound, weir__splits_found);
+    found->attempt = weir_attempt_id_to(&w.arena, &reader->id);
+    found->ids = WEIR_ARENA_ARRAY(&w.arena, char *, 2);
+    found->ids[found->n_ids++] = weir_arena_string(&w.arena, first);
+    if (second) found->ids[found->n_ids++] = weir_arena_string(&w.arena, second);
+    world_message(&w, tm->node, WEIR__ENVELOPE__BODY_SPLITS_FOUND, found);
+    world_run(&w);
+}
+
+static const char *asks_for_a_split(uint32_t subtask)
+{
+    struct world_taskmanager *tm = NULL;
+    struct world_attempt *reader = world_find(&w, 1, subtask, &tm);
+    Weir__RequestSplits *request = WEIR_PROTO_NEW(&w.arena, Weir__RequestSplits, weir__request_splits);
+    request->attempt = weir_attempt_id_to(&w.arena, &reader->id);
+    if (reader->split) {
+        request->epoch = reader->split->epoch;
+        request->sequence = reader->split->sequence;
+    }
+    world_message(&w, tm->node, WEIR__ENVELOPE__BODY_REQUEST_SPLITS, request);
+    world_wait(&w, 10000);
+    return reader->split ? reader->split->id : "";
+}
+
+/* While the new leader reads the plan, states of tasks change: what says so names no splits. */
+static void a_reader_keeps_its_split_though_it_says_something_else_since(void **state)
+{
+    world_init(&w, 3, 1);
+    world_vertex(&w, 1, 2, 0, 0)->enumerated = true;
+    world_vertex(&w, 2, 2, 1, FORWARD);
+    world_submit(&w);
+    world_wait(&w, 2500000);
+    finds_splits("a", NULL);
+    assert_string_equal(asks_for_a_split(0), "a"); /* no checkpoint holds it */
+    w.says_states_again = true;
+    world_takeover(&w);
+    assert_int_equal(w.deployed, 0);
+    finds_splits("a", "b");
+    assert_string_equal(asks_for_a_split(1), "b");
+    assert_string_equal(asks_for_a_split(0), "a");
+    world_done(&w);
+}
+
 static void what_has_ended_shows_what_it_had_done(void **state)
 {
     two_regions();
@@ -562,6 +609,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_takeover_restarts_nothing),
+        cmocka_unit_test(a_reader_keeps_its_split_though_it_says_something_else_since),
         cmocka_unit_test(what_has_ended_shows_what_it_had_done),
         cmocka_unit_test(what_is_restored_as_finished_keeps_what_it_had_done),
         cmocka_unit_test(since_when_a_job_is_in_its_state_is_shown),
