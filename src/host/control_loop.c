@@ -136,7 +136,11 @@ static enum weir_error_code put_blob(
     struct weir_filesystem *fs, struct blob_work *work, struct weir_error *error)
 {
     const char *parent = parent_of(&work->arena, work->path);
-    enum weir_error_code code = parent ? fs->make_directories(fs, parent, error) : WEIR_OK;
+    struct weir_file_status status = { .exists = false };
+    enum weir_error_code code = fs->status(fs, work->path, &status, error);
+    /* Written before, and the answer was lost: a temporary file that is removed would not be durably so. */
+    if (!code && status.exists) return WEIR_E_ALREADY_EXISTS;
+    if (!code && parent) code = fs->make_directories(fs, parent, error);
     char *temporary = weir_arena_format(
         &work->arena, "%s.%016llx.inprogress", work->path, (unsigned long long)weir_clock_monotonic_ns());
     struct weir_file *file;

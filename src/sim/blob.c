@@ -244,6 +244,13 @@ static void carried_out(void *owner, void *payload, uint64_t number)
         return;
     }
     struct weir_error error = { 0 };
+    size_t there;
+    if (weir_sim_filesystem_bytes(sim->shared_disk, job->path, &there)) { /* by an earlier try */
+        answer(process, job,
+            job->fails ? failure("the answer was lost")
+                       : (struct weir_blob_event){ .outcome = WEIR_BLOB_EXISTS });
+        return;
+    }
     if (write_temporary(process->filesystem, job, &error)) {
         process->filesystem->remove(process->filesystem, job->temporary, false, NULL);
         answer(process, job, failure(error.message));

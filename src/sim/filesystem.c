@@ -424,6 +424,23 @@ static enum weir_error_code sim_make_directories(
     return WEIR_OK;
 }
 
+static size_t directory_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? (size_t)(slash - path) : 0;
+}
+
+/* The directory of this path is synced: no name comes back there. */
+static void removals_are_durable(struct weir_sim_filesystem *disk, const char *path)
+{
+    size_t length = directory_length(path);
+    for (uint32_t i = 0; i < REMOVED_MAX; i++) {
+        const char *removed = disk->removed[i].path;
+        if (removed && directory_length(removed) == length && strncmp(removed, path, length) == 0)
+            forget_removed(disk, &disk->removed[i]);
+    }
+}
+
 static enum weir_error_code sim_rename(
     struct weir_filesystem *fs, const char *from, const char *to, bool replace, struct weir_error *reterr)
 {
@@ -445,6 +462,8 @@ static enum weir_error_code sim_rename(
     if ((target = find(disk, new))) take_out(disk, target, false);
     insert(disk, new, inode)->durable = true;
     inode->names--;
+    removals_are_durable(disk, old);
+    removals_are_durable(disk, new);
     return WEIR_OK;
 }
 
