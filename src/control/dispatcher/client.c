@@ -111,7 +111,8 @@ static bool ended_with(const Weir__JobSummary *summary, const ProtobufCBinaryDat
            memcmp(savepoint->request.data, request->data, request->len) == 0;
 }
 
-/* Also asked for a savepoint by its request: of a job without a JobMaster, the one that ended it is known. */
+/* Also asked for a savepoint by its request: of a job without a JobMaster, the one that was to end it is
+ * known. */
 static void reply_summary(const struct weir_dispatcher *dispatcher, const struct weir_event *event,
     Weir__JobSummary *summary, struct weir_effects *effects)
 {

@@ -130,9 +130,9 @@ static void write_terminal(struct weir_jobmaster *jm, struct weir_effects *effec
     result->keep_checkpoints = jm->keep_all;
     if (jm->coordinator) weir_checkpoint_leftovers(jm->coordinator, result, arena);
     sinks__note(jm, result, arena);
+    jm->record.wanted->status = WEIR__RECORD_STATUS__RECORD_TERMINAL_DIRTY;
     result->savepoint = requests__stopped_with(jm->record.wanted, arena);
     fail_savepoints(jm);
-    jm->record.wanted->status = WEIR__RECORD_STATUS__RECORD_TERMINAL_DIRTY;
     jm->record.wanted->result = result;
     jm->end = END_WRITING;
     jobmaster__record_changed(jm, effects);

@@ -374,7 +374,8 @@ void requests__client(
 void requests__answer_later(struct weir_jobmaster *jm, weir_node from, uint64_t request, Weir__ReplyCode code,
     const char *text, struct weir_effects *effects);
 void requests__advance(struct weir_jobmaster *jm, struct weir_effects *effects);
-/* The savepoint of a STOP as far as the record names it; NULL: there is no STOP. Borrows from the record. */
+/* What has come of the savepoint of a STOP, also of one that a CANCEL took the place of; NULL: nobody asked
+ * for one. Borrows from the record. */
 Weir__SavepointRequest *requests__stopped_with(const Weir__JobRecord *record, struct weir_arena *arena);
 void requests__target_run(struct weir_jobmaster *jm, const char *error, struct weir_effects *effects);
 

@@ -60,6 +60,7 @@ static void cancel(struct weir_jobmaster *jm, weir_node from, uint64_t request, 
         Weir__Target *cancel_target = new_target(jm, WEIR__TARGET_KIND__TARGET_CANCEL);
         cancel_target->checkpoint = target->checkpoint; /* where a stop's savepoint was being written */
         cancel_target->path = target->path;
+        cancel_target->request = target->request; /* whoever asked for the stop asks what came of it */
         jobmaster__record_changed(jm, effects);
     }
     requests__answer_later(
@@ -82,11 +83,9 @@ static void stop(struct weir_jobmaster *jm, weir_node from, uint64_t request, co
             "a stop needs a request id of 16 bytes", effects);
         return;
     }
-    bool again =
-        target->kind == WEIR__TARGET_KIND__TARGET_STOP && bytes_equal(&target->request, &message->request);
-    if (again) {
+    if (bytes_equal(&target->request, &message->request)) { /* again, perhaps after a cancel */
         requests__answer_later(
-            jm, from, request, WEIR__REPLY_CODE__REPLY_OK, "the job is being stopped", effects);
+            jm, from, request, WEIR__REPLY_CODE__REPLY_OK, "the stop was asked for", effects);
         return;
     }
     if (jobmaster__ending(jm) || target->kind != WEIR__TARGET_KIND__TARGET_RUN) {
@@ -206,22 +205,27 @@ static void checkpoint_now(
 
 Weir__SavepointRequest *requests__stopped_with(const Weir__JobRecord *record, struct weir_arena *arena)
 {
-    if (!record || record->target->kind != WEIR__TARGET_KIND__TARGET_STOP) return NULL;
+    if (!record || !record->target->request.len) return NULL;
     Weir__SavepointRequest *entry = WEIR_PROTO_NEW(arena, Weir__SavepointRequest, weir__savepoint_request);
     entry->request = record->target->request;
     entry->state = WEIR__SAVEPOINT_STATE__SAVEPOINT_IN_PROGRESS;
     entry->path = record->target->path;
+    if (record->status >= WEIR__RECORD_STATUS__RECORD_TERMINAL_DIRTY) {
+        entry->state = WEIR__SAVEPOINT_STATE__SAVEPOINT_FAILED;
+        entry->error = weir_arena_string(arena, "the job has ended before its savepoint was complete");
+    }
     for (size_t i = 0; i < record->n_checkpoints; i++) {
         if (record->checkpoints[i]->kind != WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT) continue;
         entry->state = WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED;
         entry->path = record->checkpoints[i]->pointer;
+        entry->error = weir_arena_string(arena, "");
         entry->checkpoint = record->checkpoints[i]->id;
     }
     return entry;
 }
 
-/* It is this request that the job ends by. */
-static bool ends_by(
+/* It is this request that the job was to end by. */
+static bool was_to_end_by(
     const struct weir_jobmaster *jm, const ProtobufCBinaryData *request, struct weir_arena *arena)
 {
     const Weir__SavepointRequest *entry = requests__stopped_with(jm->record.confirmed, arena);
@@ -266,9 +270,9 @@ void requests__client(struct weir_jobmaster *jm, const struct weir_event *event,
             stop(jm, from, envelope->request, envelope->stop, effects);
             return;
         }
-        if (ends_by(jm, &envelope->stop->request, effects->arena)) { /* asked again */
+        if (was_to_end_by(jm, &envelope->stop->request, effects->arena)) { /* asked again */
             summary__reply(
-                jm, from, envelope->request, WEIR__REPLY_CODE__REPLY_OK, "the job has been stopped", effects);
+                jm, from, envelope->request, WEIR__REPLY_CODE__REPLY_OK, "the stop was asked for", effects);
             return;
         }
         break;

@@ -81,6 +81,22 @@ static void answered(
     if (request_bytes) check_stop(sim, job, record, request_bytes);
 }
 
+/* Whoever asked for a stop asks what came of it, and is not to wait for ever. */
+static void stored(struct weir_sim *sim, void *self, struct weir_sim_process *writer, const char *key,
+    const struct weir_sim_entry *before, const struct weir_sim_entry *after)
+{
+    Weir__JobRecord *record;
+    if (strncmp(key, "jobs/", 5) != 0 || !after ||
+        weir_job_record_decode(&sim->scratch, after->value, after->length, &record, NULL) ||
+        !record->result || !record->target || record->target->request.len != 16)
+        return;
+    const Weir__SavepointRequest *savepoint = record->result->savepoint;
+    if (!savepoint || savepoint->request.len != 16 ||
+        memcmp(savepoint->request.data, record->target->request.data, 16) != 0 ||
+        savepoint->state == WEIR__SAVEPOINT_STATE__SAVEPOINT_IN_PROGRESS)
+        weir_sim_fail(sim, "promise", "%s has ended and does not say what came of its stop", key);
+}
+
 const struct weir_sim_checker weir_sim_checker_promises = {
-    .name = "promise", .text = "what clients were told is so", .answered = answered
+    .name = "promise", .text = "what clients were told is so", .answered = answered, .stored = stored
 };

@@ -169,6 +169,81 @@ static void a_cancel_overrides_a_stop(void **state)
     world_done(&w);
 }
 
+static void say_canceled(void)
+{
+    for (uint32_t v = 1; v <= 2; v++)
+        for (uint32_t s = 0; s < 2; s++) {
+            struct world_taskmanager *tm = NULL;
+            struct world_attempt *attempt = world_find(&w, v, s, &tm);
+            world_say(&w, tm, attempt, EXECUTION(CANCELED), NULL);
+        }
+}
+
+static void ask_cancel(void)
+{
+    world_ask(
+        &w, 3, WEIR__ENVELOPE__BODY_CANCEL, WEIR_PROTO_NEW(&w.arena, Weir__CancelJob, weir__cancel_job));
+    world_run(&w);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+}
+
+static void check_stop_came_to_nothing(Weir__JobState state)
+{
+    assert_non_null(w.result);
+    assert_int_equal(w.result->state, state);
+    Weir__SavepointRequest *told = query('s');
+    assert_non_null(told);
+    assert_int_equal(told->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_FAILED);
+    assert_non_null(strstr(told->error, "ended before"));
+    told = w.result->savepoint; /* what the tombstone keeps */
+    assert_non_null(told);
+    assert_int_equal(told->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_FAILED);
+    assert_memory_equal(told->request.data, request_id('s').data, 16);
+}
+
+/* Two clients, and the second one wins: the first one has the promise of a request that it can ask for. */
+static void whoever_asked_for_a_stop_is_told_that_a_cancel_came_before_it(void **state)
+{
+    for (int takeover = 0; takeover < 2; takeover++) {
+        running(HASH);
+        w.hold_acknowledge = w.hold_cancel = true;
+        ask_stop('s', false);
+        ask_cancel();
+        Weir__SavepointRequest *told = query('s');
+        assert_non_null(told);
+        assert_int_equal(told->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_IN_PROGRESS);
+        ask_stop('s', false); /* the answer was lost: it is the same one */
+        assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+        assert_int_equal(world_record(&w)->target->kind, WEIR__TARGET_KIND__TARGET_CANCEL);
+        ask_stop('t', false);
+        assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_CONFLICT);
+        w.hold_cancel = false;
+        if (takeover)
+            world_takeover(&w);
+        else
+            say_canceled();
+        world_wait(&w, 5 * SECOND);
+        check_stop_came_to_nothing(JOB(CANCELED));
+        world_done(&w);
+    }
+}
+
+static void whoever_asked_for_a_stop_is_told_that_the_job_failed_before_it(void **state)
+{
+    world_init(&w, 4, 1);
+    world_vertex(&w, 1, 2, 0, 0);
+    world_vertex(&w, 2, 2, 1, HASH);
+    w.plan->settings->restart_strategy = WEIR__RESTART_STRATEGY__RESTART_NONE;
+    world_submit(&w);
+    world_wait(&w, 1500000);
+    w.hold_acknowledge = true;
+    ask_stop('s', false);
+    world_fail(&w, 1, 0, "x");
+    world_wait(&w, 5 * SECOND);
+    check_stop_came_to_nothing(JOB(FAILED));
+    world_done(&w);
+}
+
 /* As the dispatcher does once the JobMaster is gone: cleaning takes its time. */
 static void a_cancel_of_what_has_ended_is_refused_unless_it_was_canceled(void **state)
 {
@@ -347,12 +422,7 @@ static void a_cancel_in_the_middle_of_a_rescale_commits_and_ends(void **state)
         &w, 3, WEIR__ENVELOPE__BODY_CANCEL, WEIR_PROTO_NEW(&w.arena, Weir__CancelJob, weir__cancel_job));
     world_run(&w);
     w.hold_commit = w.hold_cancel = false;
-    for (uint32_t v = 1; v <= 2; v++)
-        for (uint32_t s = 0; s < 2; s++) {
-            struct world_taskmanager *tm = NULL;
-            struct world_attempt *attempt = world_find(&w, v, s, &tm);
-            world_say(&w, tm, attempt, EXECUTION(CANCELED), NULL);
-        }
+    say_canceled();
     world_wait(&w, 5 * SECOND);
     assert_non_null(w.result);
     assert_int_equal(w.result->state, JOB(CANCELED));
@@ -428,6 +498,8 @@ int main(void)
         cmocka_unit_test(a_second_stop_is_refused_and_the_same_one_is_not),
         cmocka_unit_test(a_drain_ends_the_sources_and_then_the_job),
         cmocka_unit_test(a_cancel_overrides_a_stop),
+        cmocka_unit_test(whoever_asked_for_a_stop_is_told_that_a_cancel_came_before_it),
+        cmocka_unit_test(whoever_asked_for_a_stop_is_told_that_the_job_failed_before_it),
         cmocka_unit_test(a_cancel_of_what_has_ended_is_refused_unless_it_was_canceled),
         cmocka_unit_test(a_rescaled_job_restores_its_newest_checkpoint_at_the_new_width),
         cmocka_unit_test(a_rescale_does_not_wait_for_the_next_periodic_checkpoint),
