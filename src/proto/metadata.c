@@ -34,11 +34,13 @@ bool weir_checkpoint_metadata_is_sound(const void *bytes, size_t length, size_t 
     *ret_length = length;
     if (length < TAG_BYTES + CHECKSUM_BYTES) return true;
     size_t covered = length - TAG_BYTES - CHECKSUM_BYTES;
-    if (memcmp(from + covered, checksum_tag, TAG_BYTES) != 0) return true;
-    *ret_length = covered;
     uint64_t sum = 0;
     for (uint32_t i = 0; i < CHECKSUM_BYTES; i++) sum |= (uint64_t)from[covered + TAG_BYTES + i] << (8 * i);
-    return sum == checksum_of(from, covered);
+    bool matches = sum == checksum_of(from, covered);
+    /* Behind another tag it does not match by chance: the tag is damaged, and must not turn the check off. */
+    if (memcmp(from + covered, checksum_tag, TAG_BYTES) != 0) return !matches;
+    *ret_length = covered;
+    return matches;
 }
 
 static const char *below(const char *path, const char *directory, size_t length)

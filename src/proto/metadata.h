@@ -13,7 +13,7 @@
 /* In arena. weir_checkpoint_metadata_decode() checks it. */
 uint8_t *weir_checkpoint_metadata_encode(
     struct weir_arena *arena, const Weir__CheckpointMetadata *metadata, size_t *ret_length);
-/* The length without the checksum, if there is one. False: it is another. */
+/* The length without the checksum, if there is one. False: it, or its tag, is damaged. */
 bool weir_checkpoint_metadata_is_sound(const void *bytes, size_t length, size_t *ret_length);
 
 /* A copy, in arena, that may be moved: files below directory are named relative to it. NULL: one lies

@@ -114,7 +114,7 @@ static void fail_task_of(struct sim_task *task, const struct weir_error *error)
     int at = snprintf(why, sizeof why, "%s", error->message);
     for (uint32_t i = 0; i < error->cause_count && at > 0 && (size_t)at < sizeof why; i++)
         at += snprintf(why + at, sizeof why - (size_t)at, ": %s", error->causes[i]);
-    fail_task(task, why, task->region && weir_task_state_is_unreadable(&task->region->run, error->code));
+    fail_task(task, why, weir_task_state_is_unreadable(&task->run, error->code));
 }
 
 static void wake_task(struct weir_waker *waker)
@@ -135,6 +135,7 @@ static void deploy(struct weir_sim_runtime *runtime, const struct weir_task_effe
     task->next = runtime->tasks;
     runtime->tasks = task;
     runtime->task_count++;
+    weir_run_from(effect->deploy->run, &task->run); /* also of a region that cannot be made */
     struct weir_error error = { 0 };
     enum weir_error_code code = sim_task_deploy(runtime, effect->deploy, task, &error);
     if (code) {

@@ -51,6 +51,7 @@ struct sim_task {
     struct weir_sim_runtime *runtime;
     struct sim_region *region;
     struct weir_attempt_id attempt;
+    struct weir_run run;
     const struct weir_job_vertex *vertex;
     struct weir_arena arena;
     struct weir_subtask *subtask;

@@ -43,6 +43,7 @@ struct cluster {
     uint64_t run_counter, completed, pending, next_checkpoint, committed_final;
     int64_t pending_since_us, next_trigger_us;
     bool failed, final_pending;
+    uint32_t failures, unreadable; /* attempts that failed; that failed on what they were to restore */
     uint32_t kills, checkpoints, restores;
 };
 
@@ -87,6 +88,10 @@ static void on_event(void *owner, const struct weir_task_event *event)
         s->snapshot = WEIR_PROTO_COPY(&c->arena, event->snapshot);
         break;
     case WEIR_TASK_FAILED:
+        c->failures++;
+        c->unreadable += event->state_unreadable;
+        c->failed = true;
+        break;
     case WEIR_TASK_CANCELED: c->failed = true; break;
     case WEIR_TASK_DECLINED:
         if (event->checkpoint == c->pending) c->pending = 0;
@@ -318,25 +323,27 @@ static void write_plan(struct cluster *c, const struct weir_sim_job_template *jo
     weir_buffer_done(&bytes);
 }
 
-static void run_history(const struct weir_sim_job_template *job, uint64_t seed, uint32_t kills, bool rescales)
+static void open_cluster(struct cluster *c, const struct weir_sim_job_template *job, uint64_t seed,
+    struct weir_sim_job_parameters *parameters)
 {
-    struct cluster c = { .memory = weir_test_memory_shared(), .random = seed, .next_trigger_us = 30000 };
-    weir_arena_init(&c.arena, c.memory);
+    static Weir__JobSettings settings;
+    *c = (struct cluster){ .memory = weir_test_memory_shared(), .random = seed, .next_trigger_us = 30000 };
+    weir_arena_init(&c->arena, c->memory);
     struct weir_sim_filesystem_config disk = {
-        .memory = c.memory, .seed = next_random(&c), .wall_us = wall_us, .clock = &c
+        .memory = c->memory, .seed = next_random(c), .wall_us = wall_us, .clock = c
     };
-    c.disk = weir_sim_filesystem_new(&disk);
-    struct weir_sim_exchange_config exchange = { .memory = c.memory,
-        .seed = next_random(&c),
+    c->disk = weir_sim_filesystem_new(&disk);
+    struct weir_sim_exchange_config exchange = { .memory = c->memory,
+        .seed = next_random(c),
         .now_us = now_us,
-        .clock = &c,
+        .clock = c,
         .delay_min_us = 100,
         .delay_max_us = 3000 };
-    c.exchange = weir_sim_exchange_new(&exchange);
-    memset(c.job.bytes, 7, sizeof c.job.bytes);
-    Weir__JobSettings settings = WEIR__JOB_SETTINGS__INIT;
+    c->exchange = weir_sim_exchange_new(&exchange);
+    memset(c->job.bytes, 7, sizeof c->job.bytes);
+    weir__job_settings__init(&settings);
     settings.checkpoint_directory = "/checkpoints";
-    struct weir_sim_job_parameters parameters = { .rows = 600,
+    *parameters = (struct weir_sim_job_parameters){ .rows = 600,
         .rate = 400,
         .keys = 7,
         .partitions = 5,
@@ -346,23 +353,43 @@ static void run_history(const struct weir_sim_job_template *job, uint64_t seed, 
         .parallelism = 1 + (uint32_t)(seed % 4),
         .max_parallelism = 32,
         .settings = &settings };
-    memcpy(parameters.job, c.job.bytes, 16);
-    write_plan(&c, job, &parameters);
-    c.parallelism = parameters.parallelism;
-    c.rescales = rescales;
+    memcpy(parameters->job, c->job.bytes, 16);
+    write_plan(c, job, parameters);
+    c->parallelism = parameters->parallelism;
     for (uint32_t i = 0; i < TASKMANAGERS; i++) {
-        snprintf(c.names[i], sizeof c.names[i], "tm-%u", i);
-        start_taskmanager(&c, i);
+        snprintf(c->names[i], sizeof c->names[i], "tm-%u", i);
+        start_taskmanager(c, i);
     }
+}
+
+static void close_cluster(struct cluster *c)
+{
+    for (uint32_t i = 0; i < TASKMANAGERS; i++) kill_taskmanager(c, i);
+    weir_sim_exchange_free(c->exchange);
+    weir_sim_filesystem_free(c->disk);
+    weir_arena_done(&c->arena);
+}
+
+static void run_tick(struct cluster *c)
+{
+    c->now_us += TICK_US;
+    for (uint32_t i = 0; i < TASKMANAGERS; i++) {
+        int64_t wake_us;
+        weir_sim_runtime_run(c->runtimes[i], 1 + (uint32_t)(next_random(c) % 40), &wake_us);
+    }
+}
+
+static void run_history(const struct weir_sim_job_template *job, uint64_t seed, uint32_t kills, bool rescales)
+{
+    struct cluster c;
+    struct weir_sim_job_parameters parameters;
+    open_cluster(&c, job, seed, &parameters);
+    c.rescales = rescales;
     deploy_all(&c);
     bool over = false;
     uint32_t round = 0;
     for (; round < ROUNDS_MAX && !over; round++) {
-        c.now_us += TICK_US;
-        for (uint32_t i = 0; i < TASKMANAGERS; i++) {
-            int64_t wake_us;
-            weir_sim_runtime_run(c.runtimes[i], 1 + (uint32_t)(next_random(&c) % 40), &wake_us);
-        }
+        run_tick(&c);
         over = coordinate(&c);
         if (!over && c.kills < kills && next_random(&c) % 100 == 0) {
             uint32_t victim = (uint32_t)(next_random(&c) % TASKMANAGERS);
@@ -384,10 +411,7 @@ static void run_history(const struct weir_sim_job_template *job, uint64_t seed, 
     if (!over) fail_msg("job %s seed %llu does not end", job->name, (unsigned long long)seed);
     assert_true(c.checkpoints > 1);
     kills_in_all += c.kills; /* a short job may end before its first */
-    for (uint32_t i = 0; i < TASKMANAGERS; i++) kill_taskmanager(&c, i);
-    weir_sim_exchange_free(c.exchange);
-    weir_sim_filesystem_free(c.disk);
-    weir_arena_done(&c.arena);
+    close_cluster(&c);
 }
 
 static void run_all(uint64_t first_seed, uint32_t seeds, uint32_t kills, bool rescales)
@@ -423,12 +447,44 @@ static void any_parallelism_restores_any_other(void **state)
     run_all(200, 20, 4, true);
 }
 
+/* H9, as the real data plane says it: also of a region that cannot even be made. Without that its job is
+ * deployed again for ever. */
+static void a_damaged_manifest_is_told_as_unreadable(void **state)
+{
+    struct weir_arena arena;
+    weir_arena_init(&arena, weir_test_memory_shared());
+    const struct weir_sim_job_template *jobs;
+    uint32_t count;
+    struct weir_error error;
+    assert_int_equal(weir_sim_jobs_plan(&arena, weir_test_memory_shared(), &jobs, &count, &error), WEIR_OK);
+    struct cluster c;
+    struct weir_sim_job_parameters parameters;
+    open_cluster(&c, &jobs[0], 3, &parameters);
+    deploy_all(&c);
+    for (uint32_t round = 0; round < ROUNDS_MAX && !c.completed; round++) {
+        run_tick(&c);
+        assert_false(coordinate(&c));
+    }
+    assert_true(c.completed && !c.failures);
+    for (uint32_t i = 0; i < c.newest_count; i++) {
+        ProtobufCBinaryData *manifest = &c.newest[i]->manifest;
+        manifest->data[manifest->len - 1] ^= 1;
+    }
+    deploy_all(&c);
+    run_tick(&c);
+    assert_int_equal(c.failures, c.subtask_count);
+    assert_int_equal(c.unreadable, c.subtask_count);
+    close_cluster(&c);
+    weir_arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jobs_run_to_their_end),
         cmocka_unit_test(killed_taskmanagers_lose_and_double_nothing),
         cmocka_unit_test(any_parallelism_restores_any_other),
+        cmocka_unit_test(a_damaged_manifest_is_told_as_unreadable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
