@@ -101,6 +101,7 @@ struct weir_blob_event {
     const int64_t *modified_us, *size_bytes;
     uint32_t name_count;
     const char *error;
+    bool no_space; /* ERROR: because the storage is full */
 };
 
 /* The task runtime speaks to the taskexecutor. */

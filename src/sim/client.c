@@ -198,7 +198,7 @@ static void poll(struct client *client)
 }
 
 static const char *const reply_names[] = { "unspecified", "ok", "not found", "conflict", "bad request",
-    "not leader", "unavailable", "too many" };
+    "not leader", "unavailable", "too many", "no space" };
 
 static bool is_final(Weir__ReplyCode code)
 {

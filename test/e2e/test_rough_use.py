@@ -240,3 +240,39 @@ def test_the_name_that_people_type(installation):
     for name in ['yarn-session.sh', 'kubernetes-session.sh', 'historyserver.sh', 'sql-gateway.sh']:
         done = script(installation, name)
         assert done.returncode == 1 and 'is not implemented' in done.stderr
+
+
+def filled(folder):
+    """A file that takes all the room there is."""
+    path = folder / 'filler'
+    with open(path, 'wb', buffering=0) as file:
+        try:
+            while True:
+                file.write(b'x' * 4096)
+        except OSError:
+            return path
+
+
+def test_a_submission_to_a_full_disk_says_so(start, tmp_path):
+    """At once, by the leader and by a standby; nothing comes of it, and with room again jobs are taken."""
+    disk = tmp_path / 'cluster/ha'
+    disk.mkdir(parents=True)
+    if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=4m', 'none', disk], capture_output=True, check=False).returncode:
+        pytest.skip('a small file system cannot be mounted here')
+    try:
+        cluster = start(taskmanagers=1)
+        first = run_job(cluster)
+        script = next(cluster.directory.glob('*.sql'))
+        filler = filled(disk)
+        for process in cluster.jobmanagers:
+            done = client(cluster, 'run', '-d', '-m', process.rest(), str(script))
+            assert done.returncode == 1 and not done.stdout, done.stdout
+            assert f"the job's plan could not be stored: cannot write to {disk}/default/plans/" in done.stderr, done.stderr
+            assert 'No space left on device' in done.stderr
+        filler.unlink()
+        assert len(list(disk.glob('default/plans/*'))) == len(cluster.get('/jobs')['jobs']) == 1
+        second = cluster.submit(script.read_text())
+        wait_state(cluster, second, 'RUNNING')
+        wait_state(cluster, first, 'RUNNING')
+    finally:
+        subprocess.run(['umount', '-l', disk], check=True)

@@ -12,7 +12,7 @@ enum {
     DISPATCHER_LISTED_FINISHED_MAX = 2000,
     DISPATCHER_ENDED_KEPT_MAX = 32,
     DISPATCHER_ENDED_PARTS_MAX = 16384, /* of checkpoints, of all of these together */
-    DISPATCHER_PLAN_TRIES_MAX = 5,
+    DISPATCHER_TRIES_MAX = 5,           /* of a submission's plan, and of its record */
     DISPATCHER_RECORD_NAME_BYTES = 96,
     DISPATCHER_RETRY_FIRST_US = 20 * 1000,
     DISPATCHER_RETRY_LAST_US = 1000 * 1000,

@@ -177,9 +177,12 @@ void dispatcher__on_plan(
     if (event->blob.outcome == WEIR_BLOB_OK) {
         job->tries = 0;
         dispatcher__create(dispatcher, job, event->wall_us, effects);
-    } else if (job->tries >= DISPATCHER_PLAN_TRIES_MAX) {
-        dispatcher__submission_failed(dispatcher, job, WEIR__REPLY_CODE__REPLY_UNAVAILABLE,
-            weir_arena_format(effects->arena, "the plan could not be stored: %s",
+    } else if (event->blob.no_space || job->tries >= DISPATCHER_TRIES_MAX) {
+        /* A full storage is full for its user to know. No record names the plan, and none will: everybody
+         * who has asked so far is told the same. */
+        dispatcher__submission_failed(dispatcher, job,
+            event->blob.no_space ? WEIR__REPLY_CODE__REPLY_NO_SPACE : WEIR__REPLY_CODE__REPLY_UNAVAILABLE,
+            weir_arena_format(effects->arena, "the job's plan could not be stored: %s",
                 event->blob.error ? event->blob.error : "the name is taken"),
             effects);
     } else {
@@ -265,5 +268,10 @@ void dispatcher__on_created(
         return;
     }
     /* Whatever became of that one: the next has another name, and the sweep takes what nothing names. */
-    dispatcher__job_retry(dispatcher, job, event->now_us, effects);
+    if (job->tries >= DISPATCHER_TRIES_MAX)
+        dispatcher__submission_failed(dispatcher, job, WEIR__REPLY_CODE__REPLY_UNAVAILABLE,
+            "the job's record could not be written to the coordination store; the leader's log may say why",
+            effects);
+    else
+        dispatcher__job_retry(dispatcher, job, event->now_us, effects);
 }

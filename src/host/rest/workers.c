@@ -22,6 +22,7 @@ static const char *leader_address(struct rest_request *request)
 /* Who leads may change in the middle: tries until somebody answers or the time is over. */
 static void serve(struct rest_request *request)
 {
+    const char *silent = NULL; /* leads, and was asked in vain */
     for (;;) {
         request->not_leader = false;
         request->status = 0;
@@ -32,11 +33,15 @@ static void serve(struct rest_request *request)
             request->not_leader = false;
             return;
         }
+        silent = address;
         if (weir_clock_monotonic_ms() + REST_RETRY_MS >= request->deadline_ms || request->server->stopping)
             break;
         weir_clock_sleep_ms(REST_RETRY_MS);
     }
-    if (request->not_leader)
+    if (request->not_leader && silent)
+        rest__fail(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+            "Service temporarily unavailable: the leader at %s did not answer in time", silent);
+    else if (request->not_leader)
         rest__fail(request, MHD_HTTP_SERVICE_UNAVAILABLE,
             "Service temporarily unavailable due to an ongoing leader election. Please refresh.");
     if (!request->status) rest__fail(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "Internal server error.");

@@ -25,7 +25,7 @@ struct world {
     int64_t now_us;
     char blobs[BLOBS_MAX][256]; /* paths; "" is none */
     int64_t modified_us[BLOBS_MAX];
-    bool blobs_fail;
+    bool blobs_fail, no_space;
     weir_node client;
     /* what came out */
     Weir__ReplyCode codes[REPLIES_MAX];
@@ -107,6 +107,7 @@ static UNUSED void carry_out_blob(struct world *w, const struct weir_effect *eff
     if (w->blobs_fail) {
         event.blob.outcome = WEIR_BLOB_ERROR;
         event.blob.error = "no disk";
+        event.blob.no_space = w->no_space;
         step(w, event);
         return;
     }

@@ -84,6 +84,59 @@ static void storage_that_fails_is_told_and_the_id_is_free_again(void **state)
     world_free(w);
 }
 
+static void a_full_storage_is_told_at_once(void **state)
+{
+    for (int transactions = 0; transactions < 2; transactions++) {
+        struct world *w = leading(transactions);
+        w->blobs_fail = w->no_space = true;
+        w->hold = true; /* two ask for it */
+        uint64_t request = submit(w, 1), again = submit(w, 1);
+        w->hold = false;
+        answer_one(w);
+        assert_true(answered(w, request, WEIR__REPLY_CODE__REPLY_NO_SPACE));
+        assert_true(answered(w, again, WEIR__REPLY_CODE__REPLY_NO_SPACE));
+        assert_string_equal(w->reply->text, "the job's plan could not be stored: no disk");
+        assert_int_equal(w->started_count, 0);
+        list(w);
+        assert_int_equal(w->reply->n_jobs, 0);
+        w->blobs_fail = w->no_space = false;
+        submit(w, 1);
+        assert_int_equal(w->started_count, 1);
+        world_free(w);
+    }
+}
+
+/* Nothing of it was done. */
+static void refuse_one(struct world *w)
+{
+    struct weir_event event = { .kind = WEIR_EVENT_STORE_DONE, .tag = w->held[0].tag };
+    assert_int_equal(w->held_count, 1);
+    assert_int_equal(w->held[0].kind, WEIR_EFFECT_STORE);
+    event.store.outcome = WEIR_STORE_UNAVAILABLE;
+    w->held_count = 0;
+    step(w, event);
+}
+
+static void a_record_that_cannot_be_created_is_told(void **state)
+{
+    struct world *w = leading(false);
+    struct weir_job_id id = job_id(1);
+    w->hold = true;
+    uint64_t request = submit(w, 1);
+    answer_one(w); /* the plan */
+    for (int i = 0; i < 10 && silent(w, request); i++) {
+        refuse_one(w);
+        timer(w, DISPATCHER_TAG_JOB_TIMER, &id);
+    }
+    assert_true(answered(w, request, WEIR__REPLY_CODE__REPLY_UNAVAILABLE));
+    assert_non_null(strstr(w->reply->text, "record could not be written"));
+    w->hold = false;
+    request = submit(w, 1);
+    assert_true(answered(w, request, WEIR__REPLY_CODE__REPLY_OK));
+    assert_int_equal(w->started_count, 1);
+    world_free(w);
+}
+
 static void past_its_limits_a_submission_is_refused(void **state)
 {
     struct world *w = leading(true);
@@ -318,6 +371,8 @@ int main(void)
         cmocka_unit_test(the_same_submission_again_is_no_other),
         cmocka_unit_test(bad_submissions_are_told_what_is_wrong),
         cmocka_unit_test(storage_that_fails_is_told_and_the_id_is_free_again),
+        cmocka_unit_test(a_full_storage_is_told_at_once),
+        cmocka_unit_test(a_record_that_cannot_be_created_is_told),
         cmocka_unit_test(past_its_limits_a_submission_is_refused),
         cmocka_unit_test(too_many_submissions_at_once_are_put_off),
         cmocka_unit_test(a_raised_epoch_stores_the_plan_again),
