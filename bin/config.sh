@@ -49,3 +49,17 @@ on_host() {
         return 1
     }
 }
+
+# attempt WHAT COMMAND...: the script goes on whatever comes of it; tell_failed says at the end what failed.
+failed=''
+attempt() {
+    what=$1
+    shift
+    "$@" || failed="$failed${failed:+, }$what"
+}
+
+tell_failed() {
+    [ -z "$failed" ] && return
+    echo "[ERROR] $1: $failed" >&2
+    exit 1
+}

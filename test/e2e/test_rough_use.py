@@ -1,8 +1,11 @@
 """What impatient and hostile hands do to the client and the scripts: it ends, it says why, it leaves nothing."""
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
+import urllib.request
 
 import pytest
 
@@ -201,7 +204,7 @@ def test_scripts_in_a_folder_with_blanks(installation):
     mine = installation.processes()
     assert len(set(mine)) == 2
     second = script(installation, 'start-cluster.sh')
-    assert second.returncode == 1
+    assert second.returncode == 1 and 'No TaskManager is started, for no JobManager could be: the JobManager localhost:' in second.stderr
     assert 'ended at once' in second.stderr and f'port {installation.ports[0]}: Address already in use' in second.stderr
     assert set(installation.processes()) == set(mine)
     listed = script(installation, 'flink', 'list')
@@ -276,3 +279,33 @@ def test_a_submission_to_a_full_disk_says_so(start, tmp_path):
         wait_state(cluster, first, 'RUNNING')
     finally:
         subprocess.run(['umount', '-l', disk], check=True)
+
+
+def test_one_master_that_cannot_start_keeps_nobody_from_starting(installation):
+    """Nor does a host that is not there: all others are started, and stopped; those that failed are named."""
+    taken, free = installation.ports
+    (installation.folder / 'conf/masters').write_text(f'localhost:{taken}\nlocalhost:{free}\n')
+    (installation.folder / 'conf/workers').write_text('host.invalid\nlocalhost\n')
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(('0.0.0.0', taken))
+        other.listen()
+        started = script(installation, 'start-cluster.sh')
+    assert started.returncode == 1, started.stdout + started.stderr
+    assert f'port {taken}: Address already in use' in started.stderr
+    assert started.stderr.endswith(f'Could not be started: the JobManager localhost:{taken}, the TaskManager on host.invalid\n')
+    weir_module.wait_for(lambda: has_taskmanager(installation, free))
+    mine = installation.processes()
+    assert len(set(mine)) == 2
+    stopped = script(installation, 'stop-cluster.sh')
+    assert stopped.returncode == 1 and stopped.stderr.endswith('Could not be stopped: the TaskManager on host.invalid\n')
+    assert not any(os.path.exists(f'/proc/{pid}/exe') for pid in mine), stopped.stdout
+
+
+def has_taskmanager(made, port):
+    """Whether the JobManager there knows a TaskManager."""
+    try:
+        with urllib.request.urlopen(f'http://127.0.0.1:{port}/overview', timeout=2) as answer:
+            return json.load(answer)['taskmanagers'] == 1
+    except OSError:
+        return False
