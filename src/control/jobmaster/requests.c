@@ -32,6 +32,14 @@ static bool bytes_equal(const ProtobufCBinaryData *a, const ProtobufCBinaryData 
     return a->len == b->len && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
 }
 
+static Weir__SavepointRequest *find_savepoint(
+    const Weir__JobRecord *record, const ProtobufCBinaryData *request)
+{
+    for (size_t i = 0; record && i < record->n_savepoints; i++)
+        if (bytes_equal(&record->savepoints[i]->request, request)) return record->savepoints[i];
+    return NULL;
+}
+
 static ProtobufCBinaryData keep_bytes(struct weir_jobmaster *jm, const ProtobufCBinaryData *bytes)
 {
     return (ProtobufCBinaryData){ .len = bytes->len,
@@ -83,7 +91,9 @@ static void stop(struct weir_jobmaster *jm, weir_node from, uint64_t request, co
             "a stop needs a request id of 16 bytes", effects);
         return;
     }
-    if (bytes_equal(&target->request, &message->request)) { /* again, perhaps after a cancel */
+    /* Again, perhaps after a cancel, or late: one that has failed was told so, and is not begun anew. */
+    if (bytes_equal(&target->request, &message->request) ||
+        find_savepoint(jm->record.wanted, &message->request)) {
         requests__answer_later(
             jm, from, request, WEIR__REPLY_CODE__REPLY_OK, "the stop was asked for", effects);
         return;
@@ -109,14 +119,6 @@ static void stop(struct weir_jobmaster *jm, weir_node from, uint64_t request, co
 }
 
 /* ---------------------------------------------------------------- savepoint */
-
-static Weir__SavepointRequest *find_savepoint(
-    const Weir__JobRecord *record, const ProtobufCBinaryData *request)
-{
-    for (size_t i = 0; record && i < record->n_savepoints; i++)
-        if (bytes_equal(&record->savepoints[i]->request, request)) return record->savepoints[i];
-    return NULL;
-}
 
 /* Room for one more: the oldest that is over goes. False: all are in progress. */
 static bool make_room(Weir__JobRecord *record)

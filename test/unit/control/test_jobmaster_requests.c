@@ -134,6 +134,28 @@ static void a_second_stop_is_refused_and_the_same_one_is_not(void **state)
     world_done(&w);
 }
 
+/* A late repetition of what the client was told has failed: nothing begins anew behind its back. */
+static void a_stop_that_has_failed_is_not_done_again(void **state)
+{
+    running(HASH);
+    w.hold_acknowledge = true;
+    ask_stop('s', false);
+    world_wait(&w, 185 * SECOND);
+    assert_int_equal(world_record(&w)->target->kind, WEIR__TARGET_KIND__TARGET_RUN);
+    assert_int_equal(query('s')->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_FAILED);
+    w.hold_acknowledge = false;
+    ask_stop('s', false);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    world_wait(&w, 5 * SECOND);
+    assert_int_equal(query('s')->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_FAILED);
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_int_equal(world_record(&w)->target->kind, WEIR__TARGET_KIND__TARGET_RUN);
+    ask_stop('t', false); /* another one is */
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    assert_int_equal(world_record(&w)->target->kind, WEIR__TARGET_KIND__TARGET_STOP);
+    world_done(&w);
+}
+
 static void a_drain_ends_the_sources_and_then_the_job(void **state)
 {
     running(HASH);
@@ -496,6 +518,7 @@ int main(void)
         cmocka_unit_test(a_second_savepoint_of_the_same_request_is_the_first),
         cmocka_unit_test(a_stop_needs_somewhere_to_put_its_savepoint),
         cmocka_unit_test(a_second_stop_is_refused_and_the_same_one_is_not),
+        cmocka_unit_test(a_stop_that_has_failed_is_not_done_again),
         cmocka_unit_test(a_drain_ends_the_sources_and_then_the_job),
         cmocka_unit_test(a_cancel_overrides_a_stop),
         cmocka_unit_test(whoever_asked_for_a_stop_is_told_that_a_cancel_came_before_it),
