@@ -486,6 +486,7 @@ uint32_t weir_checkpoint_garbage(const struct weir_checkpoint_coordinator *c,
         uint64_t bytes = listed->size_bytes ? (uint64_t)WEIR_MAX(listed->size_bytes[i], (int64_t)0) : 0;
         ret[count++] = (struct weir_checkpoint_garbage){ .path = path, .bytes = bytes, .why = why };
     }
+    *ret_cut |= c->aside_count > capacity - count;
     for (uint32_t i = 0; i < c->aside_count && count < capacity; i++)
         ret[count++] = (struct weir_checkpoint_garbage){ .path = c->asides[i].path,
             .why = "folder of a savepoint of a running job that came to nothing, being emptied" };

@@ -248,6 +248,28 @@ static void what_comes_late_to_a_try_that_was_given_up_goes(void **state)
     assert_true(world_has(w, kept));
 }
 
+/* Folders that are being emptied are told as all else is: a list that they do not go into is cut. */
+static void a_list_of_garbage_that_folders_overflow_is_cut(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    savepoint(w, "/savepoints");
+    for (uint32_t i = 0; i < 2; i++) {
+        world_decline(w, 1, triggered(w)->checkpoint, WEIR__DECLINE_REASON__DECLINE_WRITE_FAILED);
+        w->seen = w->sent_count;
+        world_advance(w, SECOND);
+    }
+    const struct weir_blob_event listed = { .outcome = WEIR_BLOB_OK };
+    struct weir_checkpoint_garbage found[3];
+    bool cut = true;
+    assert_int_equal(weir_checkpoint_garbage(w->c, &listed, found, 3, &cut, &w->arena), 2);
+    assert_false(cut);
+    assert_int_equal(weir_checkpoint_garbage(w->c, &listed, found, 2, &cut, &w->arena), 2);
+    assert_false(cut);
+    assert_int_equal(weir_checkpoint_garbage(w->c, &listed, found, 1, &cut, &w->arena), 1);
+    assert_true(cut);
+}
+
 static void a_stop_ends_with_its_savepoint_committed(void **state)
 {
     struct world *w = *state;
@@ -443,6 +465,7 @@ int main(void)
         TEST(the_last_of_many_tries_is_looked_at),
         TEST(a_new_leader_goes_on_with_a_savepoint_that_was_promised),
         TEST(what_comes_late_to_a_try_that_was_given_up_goes),
+        TEST(a_list_of_garbage_that_folders_overflow_is_cut),
         TEST(a_stop_ends_with_its_savepoint_committed),
         TEST(a_stop_that_fails_resumes_the_sources_and_takes_a_new_id),
         TEST(the_last_word_to_suspended_sources_is_repeated),
