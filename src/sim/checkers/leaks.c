@@ -48,6 +48,15 @@ static bool is_kept_by_something(const char *name, const struct weir_sim_facts_j
     return at && begun < newest;
 }
 
+/* "<job>-e<epoch>-<number>": a leader never touches what one of a later epoch may have put. Where the store
+ * has been wiped and nobody was left who knew, epochs began anew: it goes when they have come past it. */
+static bool is_of_later_epoch(const char *path, const struct weir_sim_facts *facts)
+{
+    const char *epoch = strstr(path, "-e");
+    return facts->wiped && strncmp(path, "/ha/sim/plans/", 14) == 0 && epoch &&
+           strtoull(epoch + 2, NULL, 10) > facts->epoch;
+}
+
 /* May this file be there when its job has ended? */
 static bool may_stay(const char *path, const struct weir_sim_facts_job *job)
 {
@@ -72,6 +81,7 @@ static bool files_are_tidy(struct weir_sim *sim, struct state *state)
             struct weir_sim_facts_job *job = facts->jobs[i];
             size_t length;
             if (!job->terminal || !is_of(path, job) || may_stay(path, job)) continue;
+            if (is_of_later_epoch(path, facts)) continue;
             if (!weir_sim_filesystem_bytes(sim->shared_disk, path, &length)) continue; /* a folder */
             snprintf(state->reason, sizeof state->reason, "%.200s is left", path);
             return false;
