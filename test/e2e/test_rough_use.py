@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from test_cluster import client, completed, refused, run_job, start, wait_state  # noqa: F401
+from test_cluster import client, completed, ledger, refused, run_job, start, wait_state  # noqa: F401
 import test_ssh
 import weir as weir_module
 from test_savepoints import first_address, stop
@@ -309,3 +309,32 @@ def has_taskmanager(made, port):
             return json.load(answer)['taskmanagers'] == 1
     except OSError:
         return False
+
+
+def rescaled(cluster, job, parallelism):
+    """Of its window; generated sequences keep their parallelism."""
+    vertices = cluster.get(f'/jobs/{job}')['vertices']
+    body = {v['id']: {'parallelism': {'lowerBound': 1, 'upperBound': parallelism if 'Window' in v['name'] else v['parallelism']}}
+            for v in vertices}
+    request = urllib.request.Request(f'http://{first_address(cluster)}/jobs/{job}/resource-requirements', method='PUT',
+                                     data=json.dumps(body).encode())
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return answer.status == 200
+
+
+def free_slots(cluster):
+    return cluster.get('/overview')['slots-available']
+
+
+def test_a_job_that_is_made_narrower_leaves_its_slots_to_others(start):
+    cluster = start(taskmanagers=1)
+    job = run_job(cluster, parallelism=1)
+    assert free_slots(cluster) == 3
+    assert rescaled(cluster, job, 4)
+    cluster.wait('all slots', lambda: free_slots(cluster) == 0)
+    assert rescaled(cluster, job, 2)
+    cluster.wait('two of them', lambda: free_slots(cluster) == 2)
+    wait_state(cluster, job, 'RUNNING')
+    second = cluster.submit(ledger.script(cluster.directory / 'second', 100000, 100, 2))
+    wait_state(cluster, second, 'RUNNING')
+    wait_state(cluster, job, 'RUNNING')

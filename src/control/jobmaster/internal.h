@@ -299,6 +299,9 @@ void slots__bind(struct weir_jobmaster *jm, uint32_t share, uint32_t taskmanager
 uint32_t slots__for(struct weir_jobmaster *jm, uint32_t share); /* position in slots; GRAPH_NONE */
 /* A deployment was refused: the slot is given back, another one comes. */
 void slots__failed(struct weir_jobmaster *jm, uint32_t subtask, struct weir_effects *effects);
+/* The graph has become narrower, and what ran in the slots that it needs no more has stopped: other jobs get
+ * them. */
+void slots__release_surplus(struct weir_jobmaster *jm, struct weir_effects *effects);
 void slots__release_all(struct weir_jobmaster *jm, struct weir_effects *effects);
 void slots__shares(struct weir_jobmaster *jm); /* the graph's largest parallelism changed */
 void slots__free(struct weir_jobmaster *jm);

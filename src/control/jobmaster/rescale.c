@@ -226,6 +226,7 @@ static void swap_graph(struct weir_jobmaster *jm, const bool *affected, struct w
         return; /* never: what was written was checked */
     }
     carry(&jm->graph, &graph, affected);
+    bool shrinks = graph.parallelism_max < jm->graph.parallelism_max;
     graph.changes = jm->graph.changes + 1;
     graph__done(&jm->graph);
     jm->graph = graph;
@@ -238,6 +239,7 @@ static void swap_graph(struct weir_jobmaster *jm, const bool *affected, struct w
     tasks__allocate(jm);
     slots__shares(jm);
     taskmanagers__strays_rebind(jm);
+    if (shrinks) slots__release_surplus(jm, effects); /* what ran in them has stopped */
     jm->tasks_urgent = true;
     tasks__tell(jm, effects); /* before anything looks at the old graph's array */
     weir_arena_reset(&jm->graph_arenas[1 - jm->graph_arena]);

@@ -193,17 +193,46 @@ uint32_t slots__for(struct weir_jobmaster *jm, uint32_t share)
     return GRAPH_NONE;
 }
 
+static void release(
+    const struct weir_jobmaster *jm, struct weir_slot *slots, uint32_t count, struct weir_effects *effects)
+{
+    struct weir_local_message message = { .kind = WEIR_LOCAL_RELEASE,
+        .from = WEIR_ROLE_JOBMASTER,
+        .job = jm->job,
+        .slots = slots,
+        .slot_count = count };
+    weir_effect_local(effects, WEIR_ROLE_RESOURCEMANAGER, NULL, &message);
+}
+
+void slots__release_surplus(struct weir_jobmaster *jm, struct weir_effects *effects)
+{
+    slots__require(jm, effects); /* fewer: they are not to come back */
+    uint32_t wanted = wanted_slots(jm), kept = 0, count = 0;
+    if (jm->slot_count <= wanted || jm->stray_count) return;
+    uint32_t surplus = jm->slot_count - wanted;
+    struct weir_slot *slots = WEIR_ARENA_ARRAY(effects->arena, struct weir_slot, surplus);
+    for (uint32_t i = 0; i < jm->slot_count; i++) {
+        const struct jobmaster_slot slot = jm->slots[i];
+        if (slot.share == GRAPH_NONE && count < surplus && slot_is_usable(jm, i)) {
+            slots[count++] = slot.slot;
+            continue;
+        }
+        if (slot.share < jm->share_count && jm->share_slot[slot.share] == i)
+            jm->share_slot[slot.share] = kept;
+        jm->slots[kept++] = slot;
+    }
+    jm->slot_count = kept;
+    jm->slot_free = 0;
+    index_slots(jm);
+    if (count) release(jm, slots, count, effects);
+}
+
 void slots__release_all(struct weir_jobmaster *jm, struct weir_effects *effects)
 {
     if (!jm->slot_count) return;
     struct weir_slot *slots = WEIR_ARENA_ARRAY(effects->arena, struct weir_slot, jm->slot_count);
     for (uint32_t i = 0; i < jm->slot_count; i++) slots[i] = jm->slots[i].slot;
-    struct weir_local_message message = { .kind = WEIR_LOCAL_RELEASE,
-        .from = WEIR_ROLE_JOBMASTER,
-        .job = jm->job,
-        .slots = slots,
-        .slot_count = jm->slot_count };
-    weir_effect_local(effects, WEIR_ROLE_RESOURCEMANAGER, NULL, &message);
+    release(jm, slots, jm->slot_count, effects);
     jm->slot_count = 0;
     for (uint32_t i = 0; i < jm->share_count; i++) jm->share_slot[i] = GRAPH_NONE;
     index_slots(jm);

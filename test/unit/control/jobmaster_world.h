@@ -102,7 +102,7 @@ struct world {
     Weir__JobState state; /* as the dispatcher was told */
     Weir__JobResult *result;
     bool clean, fenced;
-    uint32_t deployed, canceled, forgotten, slots_wanted, slots_refused, logs;
+    uint32_t deployed, canceled, forgotten, slots_wanted, slots_refused, slots_released, logs;
     Weir__ClientReply *reply;
     uint64_t reply_request;
     uint64_t acknowledged_checkpoint;
@@ -605,6 +605,7 @@ static inline void world_told(struct world *w, const struct weir_effect *effect)
         world_registered(w, first);
         return;
     }
+    case WEIR_LOCAL_RELEASE: w->slots_released += message->slot_count; return;
     default: return;
     }
 }

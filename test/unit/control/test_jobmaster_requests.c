@@ -140,7 +140,7 @@ static void a_stop_that_has_failed_is_not_done_again(void **state)
     running(HASH);
     w.hold_acknowledge = true;
     ask_stop('s', false);
-    world_wait(&w, 185 * SECOND);
+    world_wait(&w, 185 * SECOND); /* its tries expire */
     assert_int_equal(world_record(&w)->target->kind, WEIR__TARGET_KIND__TARGET_RUN);
     assert_int_equal(query('s')->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_FAILED);
     w.hold_acknowledge = false;
@@ -307,11 +307,16 @@ static void a_rescaled_job_restores_its_newest_checkpoint_at_the_new_width(void 
     assert_int_equal(attempt->run.plan_version, 1);
     assert_true(attempt->run.restored_checkpoint > before);
     uint32_t number = attempt->id.number;
+    assert_int_equal(w.slots_released, 0);
     /* And back. */
     ask_rescale(2, 1, 0, 0);
     world_wait(&w, 3 * SECOND);
     assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 3);
     assert_null(world_find(&w, 2, 2, NULL));
+    assert_int_equal(w.slots_wanted, 2);
+    uint32_t slots = 0; /* all go to this job */
+    for (uint32_t t = 0; t < w.taskmanager_count; t++) slots += w.taskmanagers[t].slot_count;
+    assert_int_equal(w.slots_released, slots - 2); /* others get what it needs no more */
     ask_rescale(2, 3, 0, 0);
     world_wait(&w, 3 * SECOND);
     assert_true(world_find(&w, 2, 2, NULL)->id.number > number); /* none is used twice */
