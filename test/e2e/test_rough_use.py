@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from test_cluster import client, completed, ledger, refused, run_job, start, wait_state  # noqa: F401
+from test_cluster import client, completed, ledger, refused, run_job, start, subtasks, wait_state  # noqa: F401
 import test_ssh
 import weir as weir_module
 from test_savepoints import first_address, stop
@@ -337,4 +337,20 @@ def test_a_job_that_is_made_narrower_leaves_its_slots_to_others(start):
     wait_state(cluster, job, 'RUNNING')
     second = cluster.submit(ledger.script(cluster.directory / 'second', 100000, 100, 2))
     wait_state(cluster, second, 'RUNNING')
+    wait_state(cluster, job, 'RUNNING')
+
+
+def test_a_job_is_not_stopped_for_slots_that_are_not_there(start):
+    """It goes on as it is until they come; a TaskManager more, and it has them."""
+    cluster = start(taskmanagers=2, slots=2)
+    cluster.taskmanagers[1].kill()
+    job = run_job(cluster, parallelism=1)
+    before = cluster.wait('all tasks', lambda: subtasks(cluster, job))
+    assert rescaled(cluster, job, 4)
+    checkpoint = completed(cluster, job)
+    cluster.wait('checkpoints', lambda: completed(cluster, job) > checkpoint + 5)
+    assert cluster.job_state(job) == 'RUNNING' and subtasks(cluster, job) == before
+    assert 'asks for 3 slots more and goes on as it is' in cluster.leader()[0].text()
+    cluster.taskmanagers[1].start()
+    cluster.wait('all slots', lambda: free_slots(cluster) == 0 and len(subtasks(cluster, job) or ()) > len(before))
     wait_state(cluster, job, 'RUNNING')

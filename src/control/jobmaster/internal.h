@@ -221,6 +221,7 @@ struct weir_jobmaster {
     int64_t rescale_deadline_us; /* a checkpoint is waited for until then */
     uint64_t rescale_checkpoint; /* newest when it was asked for */
     uint64_t rescale_version;    /* plan version whose regions are being cancelled */
+    uint64_t rescale_told;       /* plan version of which was said that it waits for slots */
     bool rescale_waits, rescale_cancelling;
     struct jobmaster_rescales *rescales; /* rescale_history.c; NULL: none yet */
     Weir__JobState rescale_seen;
@@ -386,6 +387,8 @@ void requests__target_run(struct weir_jobmaster *jm, const char *error, struct w
 void rescale__request(struct weir_jobmaster *jm, weir_node from, uint64_t request,
     const Weir__RescaleJob *message, struct weir_effects *effects);
 void rescale__advance(struct weir_jobmaster *jm, struct weir_effects *effects);
+/* How many slots the width needs that the record wants, and that is not carried out yet; 0: there is none. */
+uint32_t rescale__slots(const struct weir_jobmaster *jm);
 
 /* rescale_history.c: what is shown of rescalings; nothing is decided by it. Gone with the leader. */
 void rescales__requested(struct weir_jobmaster *jm);

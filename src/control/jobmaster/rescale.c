@@ -226,7 +226,6 @@ static void swap_graph(struct weir_jobmaster *jm, const bool *affected, struct w
         return; /* never: what was written was checked */
     }
     carry(&jm->graph, &graph, affected);
-    bool shrinks = graph.parallelism_max < jm->graph.parallelism_max;
     graph.changes = jm->graph.changes + 1;
     graph__done(&jm->graph);
     jm->graph = graph;
@@ -239,7 +238,7 @@ static void swap_graph(struct weir_jobmaster *jm, const bool *affected, struct w
     tasks__allocate(jm);
     slots__shares(jm);
     taskmanagers__strays_rebind(jm);
-    if (shrinks) slots__release_surplus(jm, effects); /* what ran in them has stopped */
+    slots__release_surplus(jm, effects); /* what ran in them has stopped */
     jm->tasks_urgent = true;
     tasks__tell(jm, effects); /* before anything looks at the old graph's array */
     weir_arena_reset(&jm->graph_arenas[1 - jm->graph_arena]);
@@ -278,6 +277,31 @@ static void give_up(struct weir_jobmaster *jm)
     }
 }
 
+uint32_t rescale__slots(const struct weir_jobmaster *jm)
+{
+    const Weir__JobRecord *record = jm->record.confirmed;
+    if (!jm->graph_ready || !record || record->plan_version == jm->graph_version) return 0;
+    uint32_t widest = 0;
+    uint64_t ignored;
+    for (uint32_t v = 0; v < jm->graph.vertex_count; v++)
+        widest = WEIR_MAX(widest,
+            graph__parallelism(jm->graph.vertices[v].plan, record->overrides, record->n_overrides, &ignored));
+    return widest;
+}
+
+/* A job that runs is not stopped for slots that are not there: it goes on as it is until they come. */
+static bool wait_for_slots(struct weir_jobmaster *jm, struct weir_effects *effects)
+{
+    uint32_t needed = rescale__slots(jm);
+    if (needed <= jm->graph.parallelism_max || needed <= jm->slot_count) return false;
+    if (jm->rescale_told != jm->record.confirmed->plan_version)
+        weir_effect_log(effects, WEIR_CONTROL_INFO,
+            "job %s asks for %u slots more and goes on as it is until they are there: then it is rescaled",
+            jm->plan->name, needed - jm->slot_count);
+    jm->rescale_told = jm->record.confirmed->plan_version;
+    return true;
+}
+
 void rescale__advance(struct weir_jobmaster *jm, struct weir_effects *effects)
 {
     if (!jm->graph_ready || jm->start != START_DONE) return;
@@ -287,6 +311,7 @@ void rescale__advance(struct weir_jobmaster *jm, struct weir_effects *effects)
     }
     if (jm->record.confirmed->plan_version == jm->graph_version) return;
     if (jm->graph.region_counts[REGION_RECONCILING] || jm->suspended) return;
+    if (!jm->rescale_cancelling && wait_for_slots(jm, effects)) return;
     bool *affected = affected_vertices(jm, effects->arena);
     if (!jm->rescale_cancelling && wait_for_checkpoint(jm, effects)) return;
     /* Another request may have come meanwhile, about others. */

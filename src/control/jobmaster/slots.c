@@ -41,7 +41,11 @@ void slots__free(struct weir_jobmaster *jm)
 static uint32_t wanted_slots(const struct weir_jobmaster *jm)
 {
     if (!jm->graph_ready || jm->end >= END_WRITING) return 0;
-    return jm->graph.parallelism_max;
+    const uint32_t *counts = jm->graph.region_counts, own = jm->graph.parallelism_max;
+    /* What it has comes before what it is to become: who asks for more than there are gets none. */
+    bool runs = counts[REGION_RUNNING] + counts[REGION_FINISHED] == jm->graph.region_count;
+    if (jm->end != END_NONE || (!runs && !jm->rescale_cancelling)) return own;
+    return WEIR_MAX(own, rescale__slots(jm));
 }
 
 void slots__require(struct weir_jobmaster *jm, struct weir_effects *effects)

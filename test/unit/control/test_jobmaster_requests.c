@@ -307,7 +307,7 @@ static void a_rescaled_job_restores_its_newest_checkpoint_at_the_new_width(void 
     assert_int_equal(attempt->run.plan_version, 1);
     assert_true(attempt->run.restored_checkpoint > before);
     uint32_t number = attempt->id.number;
-    assert_int_equal(w.slots_released, 0);
+    uint32_t released = w.slots_released;
     /* And back. */
     ask_rescale(2, 1, 0, 0);
     world_wait(&w, 3 * SECOND);
@@ -316,10 +316,45 @@ static void a_rescaled_job_restores_its_newest_checkpoint_at_the_new_width(void 
     assert_int_equal(w.slots_wanted, 2);
     uint32_t slots = 0; /* all go to this job */
     for (uint32_t t = 0; t < w.taskmanager_count; t++) slots += w.taskmanagers[t].slot_count;
+    assert_true(w.slots_released > released);
     assert_int_equal(w.slots_released, slots - 2); /* others get what it needs no more */
     ask_rescale(2, 3, 0, 0);
     world_wait(&w, 3 * SECOND);
     assert_true(world_find(&w, 2, 2, NULL)->id.number > number); /* none is used twice */
+    world_done(&w);
+}
+
+/* It needs more slots than there are: the job runs on as it is until they come, or until it is taken back. */
+static void a_rescale_waits_for_slots_while_the_job_runs(void **state)
+{
+    running(HASH);
+    world_kill(&w, 3); /* nothing of the job is there */
+    world_wait(&w, SECOND);
+    uint32_t deployed = w.deployed;
+    ask_rescale(2, 4, 0, 0);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    world_wait(&w, 5 * SECOND);
+    assert_int_equal(world_record(&w)->plan_version, 1);
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 4);
+    assert_int_equal(w.deployed, deployed);
+    assert_int_equal(w.slots_wanted, 4);
+    world_fail(&w, 2, 0, "of itself"); /* what it had comes first */
+    world_run(&w);
+    assert_int_equal(w.slots_wanted, 2);
+    world_wait(&w, 20 * SECOND);
+    assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 4);
+    assert_int_equal(w.slots_wanted, 4);
+    ask_rescale(2, 2, 0, 0);
+    world_wait(&w, 3 * SECOND);
+    assert_int_equal(w.slots_wanted, 2);
+    ask_rescale(2, 4, 0, 0);
+    world_wait(&w, 3 * SECOND);
+    assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 4);
+    world_start_taskmanager(&w, 3);
+    world_wait(&w, 3 * SECOND);
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 6);
     world_done(&w);
 }
 
@@ -530,6 +565,7 @@ int main(void)
         cmocka_unit_test(whoever_asked_for_a_stop_is_told_that_the_job_failed_before_it),
         cmocka_unit_test(a_cancel_of_what_has_ended_is_refused_unless_it_was_canceled),
         cmocka_unit_test(a_rescaled_job_restores_its_newest_checkpoint_at_the_new_width),
+        cmocka_unit_test(a_rescale_waits_for_slots_while_the_job_runs),
         cmocka_unit_test(a_rescale_does_not_wait_for_the_next_periodic_checkpoint),
         cmocka_unit_test(a_source_that_keeps_its_parallelism_is_not_rescaled),
         cmocka_unit_test(a_rescale_that_cannot_be_is_refused),
