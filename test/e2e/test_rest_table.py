@@ -255,6 +255,7 @@ ROWS = [
     ('GET', '/jobs/:jobid/plan', None, 200, {'plan': PLAN}),
     ('GET', '/jobs/:jobid/resource-requirements', None, 200, MapOf({'parallelism': fields('lowerBound upperBound')}, some=True)),
     ('PUT', '/jobs/:jobid/resource-requirements', '{":vertexid":{"parallelism":{"lowerBound":1,"upperBound":2}}}', 200, {}),
+    ('PUT', '/jobs/:jobid/resource-requirements', '{":vertexid":{"parallelism":{"lowerBound":3,"upperBound":2}}}', 400, ERRORS),
     ('PUT', '/jobs/:jobid/resource-requirements', '{":none":{"parallelism":{"lowerBound":1,"upperBound":2}}}', 400, ERRORS),
     ('PATCH', '/jobs/:jobid/rescaling?parallelism=2', '{}', 200, TRIGGERED),
     ('GET', '/jobs/:jobid/rescaling/:request', None, 200, {'status': STATUS, 'operation': Or(None, {})}),

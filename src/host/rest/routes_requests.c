@@ -288,14 +288,16 @@ static bool add_override(
 {
     const json_t *parallelism = json_object_get(value, "parallelism");
     json_int_t upper = json_integer_value(json_object_get(parallelism, "upperBound"));
+    json_int_t lower = json_integer_value(json_object_get(parallelism, "lowerBound")); /* 0: none */
     uint32_t vertex;
     if (!rest__parse_vertex_id(key, &vertex)) {
         rest__fail(request, MHD_HTTP_BAD_REQUEST, "\"%s\" is no vertex of the job.", key);
         return false;
     }
-    if (upper < 1 || upper > UINT16_MAX) {
+    if (upper < 1 || upper > UINT16_MAX || lower < 0 || lower > upper) {
         rest__fail(request, MHD_HTTP_BAD_REQUEST,
-            "Vertex %s: expected {\"parallelism\":{\"lowerBound\":n,\"upperBound\":n}}, n from 1 to 32768.",
+            "Vertex %s: expected {\"parallelism\":{\"lowerBound\":n,\"upperBound\":m}}, n <= m, from 1 to "
+            "32768.",
             key);
         return false;
     }
