@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 enum { CONNECT_TIMEOUT_MS = 2000, REQUEST_TIMEOUT_MS = 12000, PAUSE_MS = 50, STORE_WAIT_MS = 3000 };
 
@@ -257,6 +258,15 @@ void client_response_done(struct client_response *response)
 {
     json_decref(response->json);
     response->json = NULL;
+}
+
+char *client_absolute(struct weir_arena *arena, const char *path)
+{
+    char directory[4096];
+    if (!path[0] || path[0] == '/' || strchr(path, ':') || !getcwd(directory, sizeof directory))
+        return weir_arena_string(arena, path);
+    while (path[0] == '.' && path[1] == '/') path += 2;
+    return weir_arena_format(arena, "%s/%s", directory, path);
 }
 
 /* ---------------------------------------------------------------- command lines */

@@ -49,6 +49,9 @@ enum weir_error_code client_send(struct client *client, const char *method, cons
     json_t *body /* taken */, struct client_response *ret, struct weir_error *reterr);
 void client_response_done(struct client_response *response);
 
+/* A path that a user has written: the cluster's processes do not run where the client does. */
+char *client_absolute(struct weir_arena *arena, const char *path);
+
 /* --- command lines --- */
 
 /* Options that all verbs know; the rest is handed to `option`. */

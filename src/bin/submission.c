@@ -12,7 +12,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 enum { POLL_FIRST_MS = 20, POLL_LAST_MS = 500, BEGUN_WAIT_MS_MAX = 60000 };
 #define FIXED_JOB_ID "$internal.pipeline.job-id"
@@ -126,25 +125,15 @@ static enum weir_error_code make_settings(struct weir_arena *arena,
         config, "execution.checkpointing.externalized-checkpoint-retention", 2)];
     /* Empty: the cluster's own. */
     settings->checkpoint_directory =
-        weir_arena_string(arena, weir_config_get_text(config, "execution.checkpointing.dir", ""));
+        client_absolute(arena, weir_config_get_text(config, "execution.checkpointing.dir", ""));
     settings->savepoint_directory =
-        weir_arena_string(arena, weir_config_get_text(config, "execution.checkpointing.savepoint-dir", ""));
+        client_absolute(arena, weir_config_get_text(config, "execution.checkpointing.savepoint-dir", ""));
     settings->reattach_timeout_ms = milliseconds(config, "weir.jobmanager.reattach-timeout", 10000);
     settings->final_commit_timeout_ms = milliseconds(config, "weir.jobmanager.final-commit-timeout", 60000);
     settings->bounded = submission->batch;
     settings->exactly_once_sinks = true;
     *ret = settings;
     return set_restart(config, settings, reterr);
-}
-
-/* The cluster's processes do not run where the client does. */
-static const char *absolute(struct weir_arena *arena, const char *path)
-{
-    char directory[4096];
-    if (path[0] == '/' || strchr(path, ':') || !getcwd(directory, sizeof directory))
-        return weir_arena_string(arena, path);
-    while (path[0] == '.' && path[1] == '/') path += 2;
-    return weir_arena_format(arena, "%s/%s", directory, path);
 }
 
 static enum weir_error_code make_restore(struct weir_arena *arena, const struct weir_config *config,
@@ -159,7 +148,7 @@ static enum weir_error_code make_restore(struct weir_arena *arena, const struct 
         return weir_error_set(reterr, WEIR_E_UNSUPPORTED,
             "the claim mode LEGACY is not implemented; expected CLAIM or NO_CLAIM");
     Weir__RestoreOrigin *restore = WEIR_PROTO_NEW(arena, Weir__RestoreOrigin, weir__restore_origin);
-    restore->path = (char *)absolute(arena, path);
+    restore->path = client_absolute(arena, path);
     restore->claim_mode = mode == CLAIM_MODE_CLAIM ? WEIR__CLAIM_MODE__CLAIM : WEIR__CLAIM_MODE__NO_CLAIM;
     restore->allow_non_restored_state =
         weir_config_get_boolean(config, "execution.state-recovery.ignore-unclaimed-state", false);

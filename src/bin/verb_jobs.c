@@ -200,9 +200,10 @@ static json_t *trigger(struct client *client, const char *path, const char *poll
     return NULL;
 }
 
-static json_t *optional(const char *text)
+/* NULL: none was given. */
+static json_t *directory_member(struct request *request, const char *path)
 {
-    return text ? json_string(text) : json_null();
+    return path ? json_string(client_absolute(&request->client.arena, path)) : json_null();
 }
 
 /* A new id for the request: asked again, it is the same one. */
@@ -246,8 +247,8 @@ static int cancel_with_savepoint(struct request *request, const char *job, const
     puts("DEPRECATION WARNING: Cancelling a job with savepoint is deprecated. Use \"stop\" instead.");
     printf("Cancelling job %s with savepoint to %s.\n", job,
         directory ? directory : "default savepoint directory");
-    json_t *body = json_pack(
-        "{s:o,s:b,s:s}", "target-directory", optional(directory), "cancel-job", 1, "formatType", "CANONICAL");
+    json_t *body = json_pack("{s:o,s:b,s:s}", "target-directory", directory_member(request, directory),
+        "cancel-job", 1, "formatType", "CANONICAL");
     json_t *operation = trigger(&request->client, path, path, with_trigger_id(body),
         "Could not cancel the job with a savepoint.", false, id);
     if (!operation) return 1;
@@ -322,8 +323,8 @@ static int stop(struct request *request, const char *job, const struct savepoint
     snprintf(what, sizeof what, "Could not stop with a savepoint job \"%s\".", job);
     printf("Triggering stop-with-savepoint for job %s.\nWaiting for response...\n", job);
     fflush(stdout);
-    json_t *body = json_pack("{s:o,s:b,s:s}", "targetDirectory", optional(wanted->directory), "drain",
-        (int)wanted->drain, "formatType", type);
+    json_t *body = json_pack("{s:o,s:b,s:s}", "targetDirectory", directory_member(request, wanted->directory),
+        "drain", (int)wanted->drain, "formatType", type);
     json_t *operation =
         trigger(&request->client, path, poll_path, with_trigger_id(body), what, wanted->detached, id);
     if (!operation) return 1;
@@ -390,8 +391,8 @@ static int savepoint(
     snprintf(what, sizeof what, "Triggering a savepoint for the job %s failed.", job);
     printf("Triggering savepoint for job %s.\nWaiting for response...\n", job);
     fflush(stdout);
-    json_t *body = json_pack(
-        "{s:o,s:b,s:s}", "target-directory", optional(directory), "cancel-job", 0, "formatType", type);
+    json_t *body = json_pack("{s:o,s:b,s:s}", "target-directory", directory_member(request, directory),
+        "cancel-job", 0, "formatType", type);
     json_t *operation =
         trigger(&request->client, path, path, with_trigger_id(body), what, wanted->detached, id);
     if (!operation) return 1;

@@ -354,3 +354,42 @@ def test_a_job_is_not_stopped_for_slots_that_are_not_there(start):
     cluster.taskmanagers[1].start()
     cluster.wait('all slots', lambda: free_slots(cluster) == 0 and len(subtasks(cluster, job) or ()) > len(before))
     wait_state(cluster, job, 'RUNNING')
+
+
+def test_relative_folders_mean_one_place(start):
+    """The client's folder, or that of the JobManager: a savepoint is whole although TaskManagers run in other folders."""
+    cluster = start(jobmanagers=1, taskmanagers=1)
+    folder, taskmanager = cluster.directory, cluster.taskmanagers[0]
+    taskmanager.kill()
+    (folder / 'elsewhere').mkdir()
+    (folder / 'user').mkdir()
+    taskmanager.prefix = ['env', '-C', str(folder / 'elsewhere')]
+    taskmanager.start()
+    address = first_address(cluster)
+
+    def as_user(*arguments):
+        done = run(folder / 'user', *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def is_whole(path, where):
+        assert path.startswith(f'file:{where}/'), path
+        assert as_user('checkpoint', 'inspect', '--verify', path.removeprefix('file:'))
+
+    (folder / 'user/job.sql').write_text("""SET 'execution.checkpointing.interval' = '200 ms';
+SET 'execution.checkpointing.dir' = 'checkpoints';
+CREATE TABLE t (a BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '10');
+CREATE TABLE o (a BIGINT, c BIGINT) WITH ('connector' = 'blackhole');
+INSERT INTO o SELECT MOD(a, 10), COUNT(*) FROM t GROUP BY MOD(a, 10);""")
+    job = re.search('JobID ([0-9a-f]{32})', as_user('run', '-d', '-m', address, 'job.sql')).group(1)
+    wait_state(cluster, job, 'RUNNING')
+    done = cluster.wait('a checkpoint', lambda: cluster.get(f'/jobs/{job}/checkpoints')['latest']['completed'])
+    assert done['external_path'].startswith(f'file:{folder}/user/checkpoints/')
+    is_whole(re.search(r'Path: (\S+)', as_user('savepoint', '-m', address, job, 'savepoints')).group(1), folder / 'user/savepoints')
+    body = json.dumps({'target-directory': 'rest'}).encode()
+    with urllib.request.urlopen(f'http://{address}/jobs/{job}/savepoints', body, timeout=10) as answer:
+        trigger = json.load(answer)['request-id']
+    done = cluster.wait('the savepoint', lambda: cluster.get(f'/jobs/{job}/savepoints/{trigger}')['operation'])
+    is_whole(done['location'], folder / 'rest')
+    is_whole(re.search(r'Path: (\S+)', as_user('stop', '-m', address, '-p', 'stopped', job)).group(1), folder / 'user/stopped')
+    assert not list((folder / 'elsewhere').iterdir())

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 static void fill_random(uint8_t id[16])
 {
@@ -12,6 +13,15 @@ static void fill_random(uint8_t id[16])
 }
 
 /* ---------------------------------------------------------------- submission */
+
+/* One place for all of the cluster: its processes may run in different folders. */
+static char *absolute(struct rest_request *request, const char *path)
+{
+    char directory[4096];
+    if (!path[0] || path[0] == '/' || strchr(path, ':') || !getcwd(directory, sizeof directory))
+        return weir_arena_string(&request->arena, path);
+    return weir_arena_format(&request->arena, "%s/%s", directory, path);
+}
 
 /* What the client's configuration leaves open, the cluster's says. */
 static void fill_settings(struct rest_request *request, Weir__ExecutionPlan *plan)
@@ -21,12 +31,13 @@ static void fill_settings(struct rest_request *request, Weir__ExecutionPlan *pla
         plan->settings = WEIR_PROTO_NEW(&request->arena, Weir__JobSettings, weir__job_settings);
     Weir__JobSettings *settings = plan->settings;
     if (!settings->checkpoint_directory[0])
-        settings->checkpoint_directory = weir_arena_string(
-            &request->arena, weir_config_get_text(server->settings, "execution.checkpointing.dir",
-                                 server->checkpoint_directory));
+        settings->checkpoint_directory = (char *)weir_config_get_text(
+            server->settings, "execution.checkpointing.dir", server->checkpoint_directory);
     if (!settings->savepoint_directory[0])
-        settings->savepoint_directory = weir_arena_string(&request->arena,
-            weir_config_get_text(server->settings, "execution.checkpointing.savepoint-dir", ""));
+        settings->savepoint_directory =
+            (char *)weir_config_get_text(server->settings, "execution.checkpointing.savepoint-dir", "");
+    settings->checkpoint_directory = absolute(request, settings->checkpoint_directory);
+    settings->savepoint_directory = absolute(request, settings->savepoint_directory);
 }
 
 void rest__post_submission(struct rest_request *request)
@@ -130,7 +141,7 @@ static char *savepoint_directory(struct rest_request *request, const char *asked
 {
     if (!asked[0])
         asked = weir_config_get_text(request->server->settings, "execution.checkpointing.savepoint-dir", "");
-    return weir_arena_string(&request->arena, asked);
+    return absolute(request, asked);
 }
 
 static void answer_trigger(
