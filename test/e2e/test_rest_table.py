@@ -272,6 +272,9 @@ ROWS = [
         'slotIdleTimeoutInMillis submissionResourceStabilizationTimeoutInMillis submissionResourceWaitTimeoutInMillis')}),
     ('GET', '/jobs/:jobid/rescales/details/:rescaleuuid', None, 200, RESCALE),
     ('GET', '/jobs/:jobid/rescales/details/:none', None, 404, ERRORS),
+    ('POST', '/jobs/:jobid/savepoints', '{"target-directory":5}', 400, ERRORS),
+    ('POST', '/jobs/:jobid/savepoints', '{"target-directory":":folder","cancel-job":1}', 400, ERRORS),
+    ('POST', '/jobs/:jobid/savepoints', '{"target-directory":":folder","cancel-job":"false"}', 202, TRIGGERED),
     ('POST', '/jobs/:jobid/savepoints', '{"target-directory":":folder","cancel-job":false}', 202, TRIGGERED),
     ('GET', '/jobs/:jobid/savepoints/:request', None, 200, {
         'status': STATUS, 'operation': Or(None, {'location': S}, {'failure-cause': {'class': S, 'stack-trace': S}})}),
@@ -333,6 +336,7 @@ ROWS = [
 ]
 # What ends the job; from the second try on it has ended, or is about to.
 ENDS = [
+    ('POST', '/jobs/:jobid/stop', '{"targetDirectory":":folder","drain":"yes"}', 400, ERRORS),
     ('POST', '/jobs/:jobid/stop', '{"targetDirectory":":folder","drain":false,"triggerId":":trigger"}', 202, TRIGGERED),
     ('GET', '/jobs/:jobid/savepoints/:trigger', None, 200, {'status': STATUS, 'operation': Or(None, {'location': S})}),
     ('PATCH', '/jobs/:jobid?mode=cancel', '{}', (202, 409), Or({}, ERRORS)),

@@ -121,6 +121,32 @@ static const char *text_member(const json_t *body, const char *name)
     return text ? text : "";
 }
 
+/* true and false, also as texts. */
+static bool is_flag(const json_t *value)
+{
+    const char *text = json_string_value(value);
+    return json_is_boolean(value) || (text && (strcmp(text, "true") == 0 || strcmp(text, "false") == 0));
+}
+
+static bool flag_member(const json_t *body, const char *name)
+{
+    const json_t *value = json_object_get(body, name);
+    const char *text = json_string_value(value);
+    return json_is_true(value) || (text && strcmp(text, "true") == 0);
+}
+
+/* What else was meant is not guessed: a stop that was to drain does not end without. False: answered 400. */
+static bool members_are(struct rest_request *request, const json_t *body, const char *text, const char *flag)
+{
+    const json_t *written = json_object_get(body, text), *set = json_object_get(body, flag);
+    bool good_text = !written || json_is_null(written) || json_is_string(written);
+    bool good_flag = !set || json_is_null(set) || is_flag(set);
+    if (!good_text || !good_flag)
+        rest__fail(request, MHD_HTTP_BAD_REQUEST, "Request did not match expected format: %s is %s.",
+            good_text ? flag : text, good_text ? "true or false" : "a text");
+    return good_text && good_flag;
+}
+
 /* The client's own id, so that a request sent twice is one; else a new one. False: answered 400. */
 static bool trigger_id(struct rest_request *request, const json_t *body, ProtobufCBinaryData *ret)
 {
@@ -173,7 +199,8 @@ void rest__post_stop(struct rest_request *request)
 {
     json_t *body = rest__body(request);
     if (!body) return;
-    stop(request, body, text_member(body, "targetDirectory"), json_is_true(json_object_get(body, "drain")));
+    if (members_are(request, body, "targetDirectory", "drain"))
+        stop(request, body, text_member(body, "targetDirectory"), flag_member(body, "drain"));
     json_decref(body);
 }
 
@@ -192,7 +219,11 @@ void rest__post_savepoint(struct rest_request *request)
 {
     json_t *body = rest__body(request);
     if (!body) return;
-    if (json_is_true(json_object_get(body, "cancel-job")))
+    if (!members_are(request, body, "target-directory", "cancel-job")) {
+        json_decref(body);
+        return;
+    }
+    if (flag_member(body, "cancel-job"))
         stop(request, body, text_member(body, "target-directory"), false);
     else
         savepoint(request, body);
