@@ -257,9 +257,9 @@ static enum weir_error_code list_blobs(struct weir_filesystem *fs, struct blob_w
     return code;
 }
 
-/* A checkpoint's directory goes with its last file, the job's with its last checkpoint. Ids are never used
- * twice: nobody makes such a directory again, and removing one fails where somebody was faster and has
- * written into it. */
+/* A checkpoint's directory goes with its last file, as a savepoint's does that was claimed or given up, the
+ * job's with its last checkpoint. Ids are never used twice: nobody makes such a directory again, and removing
+ * one fails where somebody was faster and has written into it. */
 static void remove_empty_parents(struct weir_filesystem *fs, struct blob_work *work)
 {
     static const char owned_by_tasks[] = "taskowned";
@@ -268,6 +268,9 @@ static void remove_empty_parents(struct weir_filesystem *fs, struct blob_work *w
     const char *name = job ? parent + strlen(job) + 1 : "";
     if (strncmp(name, "chk-", 4) == 0) {
         if (fs->remove(fs, parent, false, NULL)) return;
+    } else if (strncmp(name, "savepoint-", 10) == 0) {
+        (void)fs->remove(fs, parent, false, NULL);
+        return;
     } else if (strcmp(name, owned_by_tasks) != 0) {
         return;
     }

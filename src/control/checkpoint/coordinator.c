@@ -294,6 +294,7 @@ static void blob_done(
     case CHECKPOINT_TAG_SWEEP_ASIDE: checkpoint__files_done(c, event, effects); break;
     case CHECKPOINT_TAG_CLAIM_PUT:
     case CHECKPOINT_TAG_CLAIM_GET: checkpoint__claim_done(c, event, effects); break;
+    case CHECKPOINT_TAG_CLAIM_LIST: checkpoint__claim_listed(c, event); break;
     case CHECKPOINT_TAG_COPY: checkpoint__copied(c, event, effects); break;
     case CHECKPOINT_TAG_SPLITS: checkpoint__splits_listed(c, event, effects); break;
     case CHECKPOINT_TAG_TIMER: break;

@@ -48,6 +48,7 @@ enum checkpoint_tag_kind {
     CHECKPOINT_TAG_SWEEP_ASIDE,
     CHECKPOINT_TAG_CLAIM_PUT,
     CHECKPOINT_TAG_CLAIM_GET,
+    CHECKPOINT_TAG_CLAIM_LIST,
     CHECKPOINT_TAG_SPLITS,
     CHECKPOINT_TAG_COPY
 };
@@ -429,6 +430,7 @@ void checkpoint__ids_listed(
     struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects);
 /* The job has ended without a checkpoint of its own: what it claimed is free again. */
 void checkpoint__origin_release(struct weir_checkpoint_coordinator *c, struct weir_effects *effects);
+void checkpoint__claim_listed(struct weir_checkpoint_coordinator *c, const struct weir_event *event);
 void checkpoint__claim_done(
     struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects);
 void checkpoint__metadata_take(struct checkpoint_completed *done, Weir__CheckpointMetadata *metadata);

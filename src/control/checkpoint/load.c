@@ -229,9 +229,11 @@ void checkpoint__loaded(
 
 /* ---------------------------------------------------------------- the claim of an origin */
 
+#define MARKER_NAME "_claimed"
+
 static const char *marker_path(const struct weir_checkpoint_coordinator *c, struct weir_arena *arena)
 {
-    return weir_arena_format(arena, "%s/_claimed", origin_directory(c, arena));
+    return weir_arena_format(arena, "%s/" MARKER_NAME, origin_directory(c, arena));
 }
 
 static void claim_send(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
@@ -276,6 +278,27 @@ void checkpoint__claim_done(
     }
 }
 
+/* With what an earlier leader, dead in the middle of it, had written of the marker. */
+static void marker_delete(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
+{
+    checkpoint__delete(c, marker_path(c, effects->arena));
+    weir_effect_blob(effects, checkpoint__tag(c, CHECKPOINT_TAG_CLAIM_LIST, 0),
+        (struct weir_blob_effect){ .operation = WEIR_BLOB_LIST,
+            .path = origin_directory(c, effects->arena),
+            .name_prefix = MARKER_NAME });
+}
+
+void checkpoint__claim_listed(struct weir_checkpoint_coordinator *c, const struct weir_event *event)
+{
+    bool over = c->claim == CLAIM_DELETED || c->claim == CLAIM_NONE;
+    if (!over || event->blob.outcome != WEIR_BLOB_OK) return;
+    for (uint32_t i = 0; i < event->blob.name_count; i++) {
+        const char *path = event->blob.names[i], *slash = strrchr(path, '/');
+        if (slash && strncmp(slash + 1, MARKER_NAME, sizeof MARKER_NAME - 1) == 0)
+            checkpoint__delete(c, path);
+    }
+}
+
 /* The first checkpoint of its own is complete and refers to nothing of the origin: what was claimed goes. */
 static void origin_delete(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
 {
@@ -285,7 +308,7 @@ static void origin_delete(struct weir_checkpoint_coordinator *c, struct weir_eff
         if (!checkpoint__set_has(&reached, c->origin->files[f])) checkpoint__delete(c, c->origin->files[f]);
     }
     checkpoint__delete(c, c->origin->pointer);
-    checkpoint__delete(c, marker_path(c, effects->arena));
+    marker_delete(c, effects);
     c->claim = CLAIM_DELETED;
 }
 
@@ -293,7 +316,7 @@ void checkpoint__origin_release(struct weir_checkpoint_coordinator *c, struct we
 {
     if (c->claim != CLAIM_OWNED || checkpoint__newest(c)) return;
     c->claim = CLAIM_NONE;
-    checkpoint__delete(c, marker_path(c, effects->arena));
+    marker_delete(c, effects);
 }
 
 /* ---------------------------------------------------------------- step by step */

@@ -346,7 +346,8 @@ static void attach(struct weir_jobmaster *jm, uint32_t at, const struct verdict 
         if (subtask->reported) {
             bool ended = subtask->reported_state == STATE(FINISHED);
             graph__set_state(&jm->graph, member, ended ? STATE(FINISHED) : STATE(RUNNING));
-            slots__bind(jm, subtask->index, subtask->taskmanager, subtask->slot);
+            /* What has ended holds no slot: others of its index may have run in another one since. */
+            if (!ended) slots__bind(jm, subtask->index, subtask->taskmanager, subtask->slot);
             continue;
         }
         subtask->final_snapshot = WEIR_PROTO_COPY(&region->arena, jm->restored[member]);

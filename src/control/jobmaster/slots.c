@@ -107,10 +107,12 @@ static uint64_t host_of(const struct weir_jobmaster *jm, weir_node node)
     return hash;
 }
 
+/* A share that has another slot leaves this one free: else some other share, of as many as there are slots,
+ * would wait for one for ever. */
 static void bind_free(struct weir_jobmaster *jm, uint32_t slot, uint32_t share)
 {
-    jm->slots[slot].share = share;
     if (share >= jm->share_count || jm->share_slot[share] != GRAPH_NONE) return;
+    jm->slots[slot].share = share;
     weir_node node = jm->slots[slot].slot.node;
     jm->share_slot[share] = slot;
     jm->share_home[share] = (struct jobmaster_home){ node, host_of(jm, node) };
@@ -131,8 +133,11 @@ void slots__granted(struct weir_jobmaster *jm, const struct weir_local_message *
     jm->slot_count = jm->slot_capacity = count;
     index_slots(jm);
     for (uint32_t i = 0; i < jm->share_count; i++) jm->share_slot[i] = GRAPH_NONE;
-    for (uint32_t i = 0; i < count; i++)
-        if (jm->slots[i].share != GRAPH_NONE) bind_free(jm, i, jm->slots[i].share);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t share = jm->slots[i].share;
+        jm->slots[i].share = GRAPH_NONE;
+        if (share != GRAPH_NONE) bind_free(jm, i, share);
+    }
     /* Re-attached subtasks were reported before their slots are told. */
     for (uint32_t i = 0; jm->graph_ready && i < jm->graph.subtask_count; i++) {
         const struct graph_subtask *subtask = &jm->graph.subtasks[i];
@@ -208,6 +213,19 @@ static void release(
     weir_effect_local(effects, WEIR_ROLE_RESOURCEMANAGER, NULL, &message);
 }
 
+static bool is_in_use(const struct weir_jobmaster *jm, uint32_t slot)
+{
+    const struct weir_slot *place = &jm->slots[slot].slot;
+    uint32_t taskmanager = taskmanagers__find(jm, place->node);
+    for (uint32_t i = 0; i < jm->graph.subtask_count; i++) {
+        const struct graph_subtask *subtask = &jm->graph.subtasks[i];
+        if (subtask->taskmanager == taskmanager && subtask->slot == place->index &&
+            weir_execution_state_is_alive(subtask->state))
+            return true;
+    }
+    return false;
+}
+
 void slots__release_surplus(struct weir_jobmaster *jm, struct weir_effects *effects)
 {
     slots__require(jm, effects); /* fewer: they are not to come back */
@@ -217,7 +235,7 @@ void slots__release_surplus(struct weir_jobmaster *jm, struct weir_effects *effe
     struct weir_slot *slots = WEIR_ARENA_ARRAY(effects->arena, struct weir_slot, surplus);
     for (uint32_t i = 0; i < jm->slot_count; i++) {
         const struct jobmaster_slot slot = jm->slots[i];
-        if (slot.share == GRAPH_NONE && count < surplus && slot_is_usable(jm, i)) {
+        if (slot.share == GRAPH_NONE && count < surplus && slot_is_usable(jm, i) && !is_in_use(jm, i)) {
             slots[count++] = slot.slot;
             continue;
         }

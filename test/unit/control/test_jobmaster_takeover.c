@@ -234,6 +234,56 @@ static void all_reported(void)
     world_run(&w);
 }
 
+static void two_vertices_alone(void)
+{
+    world_init(&w, 2, 1);
+    world_vertex(&w, 1, 2, 0, 0);
+    world_vertex(&w, 2, 2, 0, 0);
+    world_submit(&w);
+    world_wait(&w, 2500000);
+    assert_true(world_newest(&w) > 0);
+}
+
+/* As if it had run in the slot of the other index, before somebody else's came there. */
+static void move_attempt(uint32_t vertex, uint32_t from, uint32_t to)
+{
+    struct world_taskmanager *tm = NULL;
+    world_find(&w, vertex, to, &tm);
+    struct world_attempt *attempt = world_find(&w, vertex, from, NULL);
+    tm->attempts[tm->attempt_count++] = *attempt;
+    attempt->there = false;
+}
+
+static void is_deployed_somewhere(uint32_t vertex, uint32_t subtask)
+{
+    world_find(&w, vertex, subtask, NULL)->there = false;
+    world_takeover(&w);
+    all_reported();
+    world_wait(&w, SECOND);
+    assert_int_equal(w.deployed, 1);
+    assert_int_equal(world_find(&w, vertex, subtask, NULL)->id.epoch, 2);
+    assert_int_equal(w.state, JOB(RUNNING));
+}
+
+/* 515056 store: it took the slot of its index, and another index had none. */
+static void what_has_ended_takes_no_slot(void **state)
+{
+    two_vertices_alone();
+    world_finish(&w, 1, 1);
+    world_wait(&w, 3 * SECOND);
+    move_attempt(1, 1, 0);
+    is_deployed_somewhere(1, 0);
+    world_done(&w);
+}
+
+static void two_slots_of_one_index_leave_one_for_another(void **state)
+{
+    two_vertices_alone();
+    move_attempt(1, 1, 0);
+    is_deployed_somewhere(1, 0);
+    world_done(&w);
+}
+
 static void who_is_nowhere_in_sight_is_not_waited_for(void **state)
 {
     one_region();
@@ -615,6 +665,8 @@ int main(void)
         cmocka_unit_test(since_when_a_job_is_in_its_state_is_shown),
         cmocka_unit_test(a_takeover_before_the_first_checkpoint_restarts_nothing),
         cmocka_unit_test(only_the_region_that_lost_a_task_is_deployed_again),
+        cmocka_unit_test(what_has_ended_takes_no_slot),
+        cmocka_unit_test(two_slots_of_one_index_leave_one_for_another),
         cmocka_unit_test(subtasks_of_two_runs_are_no_region),
         cmocka_unit_test(a_run_that_the_newest_checkpoint_does_not_name_is_not_attached),
         cmocka_unit_test(a_restoring_task_is_not_attached),
