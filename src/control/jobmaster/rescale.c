@@ -1,13 +1,46 @@
 /*
  * Rescaling a running job. The new parallelism is in the record, under a larger plan version, before the
- * client is answered. Then a checkpoint is taken when one can be, the regions that hold a subtask of a
- * changed vertex are cancelled, the graph is exchanged, and they are deployed anew from the newest
+ * client is answered. While there are too few slots for it the job goes on as it is, which the record says
+ * beside it, for new leaders. Then a checkpoint is taken when one can be, the regions that hold a subtask of
+ * a changed vertex are cancelled, the graph is exchanged, and they are deployed anew from the newest
  * checkpoint; state is found again by key groups. All other regions go on.
  */
 #include "control/jobmaster/internal.h"
 #include <string.h>
 
 #define RESCALE_CHECKPOINT_US (60 * 1000 * 1000LL) /* longer is not waited for one */
+
+/* ---------------------------------------------------------------- slots */
+
+static uint32_t slots_of(const struct weir_jobmaster *jm, const Weir__JobRecord *record)
+{
+    uint32_t widest = 0;
+    uint64_t ignored;
+    for (uint32_t v = 0; v < jm->graph.vertex_count; v++)
+        widest = WEIR_MAX(widest,
+            graph__parallelism(jm->graph.vertices[v].plan, record->overrides, record->n_overrides, &ignored));
+    return widest;
+}
+
+static bool lacks_slots(const struct weir_jobmaster *jm, uint32_t needed)
+{
+    return needed > jm->graph.parallelism_max && needed > jm->slot_count;
+}
+
+/* False: it is in the record. */
+static bool note_in_use(struct weir_jobmaster *jm)
+{
+    struct weir_arena *arena = weir_record_arena(&jm->record);
+    if (jm->record.wanted->in_use) return false;
+    Weir__WidthInUse *in_use = WEIR_PROTO_NEW(arena, Weir__WidthInUse, weir__width_in_use);
+    in_use->plan_version = jm->graph_version;
+    in_use->n_overrides = jm->graph.override_count;
+    in_use->overrides = WEIR_ARENA_ARRAY(arena, Weir__ParallelismOverride *, in_use->n_overrides + 1);
+    for (size_t i = 0; i < in_use->n_overrides; i++)
+        in_use->overrides[i] = WEIR_PROTO_COPY(arena, jm->graph.overrides[i]);
+    jm->record.wanted->in_use = in_use;
+    return true;
+}
 
 /* ---------------------------------------------------------------- request */
 
@@ -99,6 +132,7 @@ void rescale__request(struct weir_jobmaster *jm, weir_node from, uint64_t reques
         wanted->overrides = merged;
         wanted->n_overrides = count;
         wanted->plan_version = version;
+        if (!jm->rescale_cancelling && lacks_slots(jm, slots_of(jm, wanted))) (void)note_in_use(jm);
         rescales__requested(jm);
         jobmaster__record_changed(jm, effects);
     }
@@ -281,19 +315,21 @@ uint32_t rescale__slots(const struct weir_jobmaster *jm)
 {
     const Weir__JobRecord *record = jm->record.confirmed;
     if (!jm->graph_ready || !record || record->plan_version == jm->graph_version) return 0;
-    uint32_t widest = 0;
-    uint64_t ignored;
-    for (uint32_t v = 0; v < jm->graph.vertex_count; v++)
-        widest = WEIR_MAX(widest,
-            graph__parallelism(jm->graph.vertices[v].plan, record->overrides, record->n_overrides, &ignored));
-    return widest;
+    return slots_of(jm, record);
 }
 
-/* A job that runs is not stopped for slots that are not there: it goes on as it is until they come. */
+/* A job that runs is not stopped for slots that are not there: it goes on as it is until they come, also
+ * under the next leader. */
 static bool wait_for_slots(struct weir_jobmaster *jm, struct weir_effects *effects)
 {
     uint32_t needed = rescale__slots(jm);
-    if (needed <= jm->graph.parallelism_max || needed <= jm->slot_count) return false;
+    if (!lacks_slots(jm, needed)) {
+        if (!jm->record.wanted->in_use) return jm->record.confirmed->in_use != NULL;
+        jm->record.wanted->in_use = NULL; /* from here on a new leader carries it out */
+        jobmaster__record_changed(jm, effects);
+        return true;
+    }
+    if (note_in_use(jm)) jobmaster__record_changed(jm, effects);
     if (jm->rescale_told != jm->record.confirmed->plan_version)
         weir_effect_log(effects, WEIR_CONTROL_INFO,
             "job %s asks for %u slots more and goes on as it is until they are there: then it is rescaled",

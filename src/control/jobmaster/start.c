@@ -130,13 +130,15 @@ static void make_graph(struct weir_jobmaster *jm, struct weir_effects *effects)
         fail_unreadable(jm, "the plan has no settings", effects);
         return;
     }
-    if (graph__build(&jm->graph, &jm->graph_arenas[0], jm->memory, jm->plan, record->overrides,
-            record->n_overrides, &error)) {
+    const Weir__WidthInUse *in_use = record->in_use; /* what runs, while the width that is wanted waits */
+    if (graph__build(&jm->graph, &jm->graph_arenas[0], jm->memory, jm->plan,
+            in_use ? in_use->overrides : record->overrides,
+            in_use ? in_use->n_overrides : record->n_overrides, &error)) {
         fail_unreadable(jm, weir_arena_string(effects->arena, error.message), effects);
         return;
     }
     jm->graph_ready = true;
-    jm->graph_version = record->plan_version;
+    jm->graph_version = in_use ? in_use->plan_version : record->plan_version;
     tasks__allocate(jm);
     slots__shares(jm);
     restart_strategy__init(&jm->restart, jm->memory, jm->plan->settings, jm->random);

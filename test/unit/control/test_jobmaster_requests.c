@@ -358,6 +358,58 @@ static void a_rescale_waits_for_slots_while_the_job_runs(void **state)
     world_done(&w);
 }
 
+/* Nor does the next leader stop it for them. */
+static void a_takeover_restarts_nothing_of_a_job_that_waits_for_slots(void **state)
+{
+    running(HASH);
+    world_wait(&w, 3 * SECOND);
+    world_kill(&w, 3);
+    ask_rescale(2, 4, 0, 0);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    assert_int_equal(world_record(&w)->plan_version, 1);
+    assert_non_null(world_record(&w)->in_use); /* in the write that was answered */
+    for (uint32_t i = 0; i < 2; i++) {
+        world_takeover(&w);
+        world_wait(&w, 3 * SECOND);
+        assert_int_equal(w.state, JOB(RUNNING));
+        assert_int_equal(w.deployed, 0);
+        assert_int_equal(w.canceled, 0);
+        assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 4);
+        assert_int_equal(w.slots_wanted, 4);
+    }
+    world_start_taskmanager(&w, 3);
+    world_wait(&w, 3 * SECOND);
+    assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 6);
+    assert_int_equal(world_find(&w, 2, 3, NULL)->run.plan_version, 1);
+    assert_null(world_record(&w)->in_use);
+    world_takeover(&w);
+    world_wait(&w, 3 * SECOND);
+    assert_int_equal(w.deployed, 0);
+    assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 6);
+    world_done(&w);
+}
+
+/* Slots that were there when it was asked for are gone when it is to begin. */
+static void what_a_job_goes_on_as_is_recorded_when_its_slots_are_gone(void **state)
+{
+    running(HASH);
+    world_wait(&w, 3 * SECOND);
+    w.hold_acknowledge = true; /* the checkpoint before the rescale takes its time */
+    ask_rescale(2, 4, 0, 0);
+    assert_null(world_record(&w)->in_use);
+    world_kill(&w, 3);
+    world_wait(&w, 2 * SECOND);
+    w.hold_acknowledge = false;
+    world_wait(&w, 2 * SECOND);
+    assert_non_null(world_record(&w)->in_use);
+    assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 4);
+    ask_rescale(2, 2, 0, 0); /* taken back */
+    world_wait(&w, 3 * SECOND);
+    assert_null(world_record(&w)->in_use);
+    assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 4);
+    world_done(&w);
+}
+
 static void a_rescale_does_not_wait_for_the_next_periodic_checkpoint(void **state)
 {
     world_init(&w, 4, 1);
@@ -566,6 +618,8 @@ int main(void)
         cmocka_unit_test(a_cancel_of_what_has_ended_is_refused_unless_it_was_canceled),
         cmocka_unit_test(a_rescaled_job_restores_its_newest_checkpoint_at_the_new_width),
         cmocka_unit_test(a_rescale_waits_for_slots_while_the_job_runs),
+        cmocka_unit_test(a_takeover_restarts_nothing_of_a_job_that_waits_for_slots),
+        cmocka_unit_test(what_a_job_goes_on_as_is_recorded_when_its_slots_are_gone),
         cmocka_unit_test(a_rescale_does_not_wait_for_the_next_periodic_checkpoint),
         cmocka_unit_test(a_source_that_keeps_its_parallelism_is_not_rescaled),
         cmocka_unit_test(a_rescale_that_cannot_be_is_refused),
