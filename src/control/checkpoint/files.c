@@ -36,7 +36,7 @@ void checkpoint__mark_all(
     const struct weir_checkpoint_coordinator *c, struct text_set *set, struct weir_arena *arena)
 {
     checkpoint__mark_checkpoints(c, set, arena);
-    if (c->origin && c->claim != CLAIM_OWNED && c->claim != CLAIM_DELETED) mark_completed(set, c->origin);
+    if (c->origin && !checkpoint__origin_is_ours(c)) mark_completed(set, c->origin);
     if (WEIR_PLANTED(checkpoint_sweep_takes_pending)) return;
     for (uint32_t i = 0; i < c->pending_count; i++) {
         const struct checkpoint_pending *p = c->pending[i];
@@ -363,7 +363,7 @@ static void clean_listed(
     for (uint32_t i = 0; i < c->completed_count; i++) {
         if (checkpoint__clean_leaves(c, c->completed[i])) mark_completed(&kept, c->completed[i]);
     }
-    if (c->origin && c->claim != CLAIM_OWNED && c->claim != CLAIM_DELETED) mark_completed(&kept, c->origin);
+    if (c->origin && !checkpoint__origin_is_ours(c)) mark_completed(&kept, c->origin);
     c->clean = CLEAN_LISTED;
     for (uint32_t i = 0; i < event->blob.name_count; i++) {
         if (!checkpoint__set_has(&kept, event->blob.names[i])) checkpoint__delete(c, event->blob.names[i]);
@@ -418,7 +418,8 @@ void checkpoint__files_advance(struct weir_checkpoint_coordinator *c, struct wei
         if (!unknown) sweep_send(c, effects);
     } else if (c->clean == CLEAN_NONE && c->sweeps_left && c->now_us >= c->sweep_at_us && may_collect(c)) {
         sweep_send(c, effects);
-    } else if (c->clean == CLEAN_LISTED && !c->deletion_count && !c->deleting_count && !c->aside_count) {
+    } else if (c->clean == CLEAN_LISTED && !c->deletion_count && !c->deleting_count && !c->aside_count &&
+               c->claim != CLAIM_DELETING) {
         c->clean = CLEAN_DONE;
     }
 }

@@ -171,6 +171,7 @@ enum claim_state {
     CLAIM_MARKING,
     CLAIM_READING,
     CLAIM_OWNED,
+    CLAIM_DELETING, /* its files; what says that it is there, and whose, goes after them */
     CLAIM_DELETED,
     CLAIM_REFUSED
 };
@@ -430,6 +431,8 @@ void checkpoint__ids_listed(
     struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects);
 /* The job has ended without a checkpoint of its own: what it claimed is free again. */
 void checkpoint__origin_release(struct weir_checkpoint_coordinator *c, struct weir_effects *effects);
+/* What the origin names is not another one's, and nothing here protects it. */
+bool checkpoint__origin_is_ours(const struct weir_checkpoint_coordinator *c);
 void checkpoint__claim_listed(struct weir_checkpoint_coordinator *c, const struct weir_event *event);
 void checkpoint__claim_done(
     struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects);

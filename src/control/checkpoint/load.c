@@ -150,6 +150,23 @@ static void unreadable(struct weir_checkpoint_coordinator *c, struct checkpoint_
         c->load_failure = done->failure;
 }
 
+#define MARKER_NAME "_claimed" /* in the folder of an origin: whose it is */
+
+static const char *marker_path(const struct weir_checkpoint_coordinator *c, struct weir_arena *arena)
+{
+    return weir_arena_format(arena, "%s/" MARKER_NAME, origin_directory(c, arena));
+}
+
+/* With what an earlier leader, dead in the middle of it, had written of the marker. */
+static void marker_delete(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
+{
+    checkpoint__delete(c, marker_path(c, effects->arena));
+    weir_effect_blob(effects, checkpoint__tag(c, CHECKPOINT_TAG_CLAIM_LIST, 0),
+        (struct weir_blob_effect){ .operation = WEIR_BLOB_LIST,
+            .path = origin_directory(c, effects->arena),
+            .name_prefix = MARKER_NAME });
+}
+
 static bool metadata_fits(const struct weir_checkpoint_coordinator *c,
     const struct checkpoint_completed *done, const Weir__CheckpointMetadata *metadata)
 {
@@ -163,7 +180,8 @@ static void not_found(
     struct weir_checkpoint_coordinator *c, struct checkpoint_completed *done, struct weir_effects *effects)
 {
     if (done == c->origin && c->claim == CLAIM_OWNED && checkpoint__newest(c)) {
-        c->claim = CLAIM_DELETED; /* an earlier leader has seen to it */
+        marker_delete(c, effects); /* an earlier leader has seen to the rest */
+        c->claim = CLAIM_DELETED;
         done->loaded = true;
         return;
     }
@@ -229,13 +247,6 @@ void checkpoint__loaded(
 
 /* ---------------------------------------------------------------- the claim of an origin */
 
-#define MARKER_NAME "_claimed"
-
-static const char *marker_path(const struct weir_checkpoint_coordinator *c, struct weir_arena *arena)
-{
-    return weir_arena_format(arena, "%s/" MARKER_NAME, origin_directory(c, arena));
-}
-
 static void claim_send(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
 {
     char job[WEIR_JOB_ID_TEXT_BYTES];
@@ -278,16 +289,6 @@ void checkpoint__claim_done(
     }
 }
 
-/* With what an earlier leader, dead in the middle of it, had written of the marker. */
-static void marker_delete(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
-{
-    checkpoint__delete(c, marker_path(c, effects->arena));
-    weir_effect_blob(effects, checkpoint__tag(c, CHECKPOINT_TAG_CLAIM_LIST, 0),
-        (struct weir_blob_effect){ .operation = WEIR_BLOB_LIST,
-            .path = origin_directory(c, effects->arena),
-            .name_prefix = MARKER_NAME });
-}
-
 void checkpoint__claim_listed(struct weir_checkpoint_coordinator *c, const struct weir_event *event)
 {
     bool over = c->claim == CLAIM_DELETED || c->claim == CLAIM_NONE;
@@ -299,7 +300,13 @@ void checkpoint__claim_listed(struct weir_checkpoint_coordinator *c, const struc
     }
 }
 
-/* The first checkpoint of its own is complete and refers to nothing of the origin: what was claimed goes. */
+bool checkpoint__origin_is_ours(const struct weir_checkpoint_coordinator *c)
+{
+    return c->claim == CLAIM_OWNED || c->claim == CLAIM_DELETING || c->claim == CLAIM_DELETED;
+}
+
+/* The first checkpoint of its own is complete and refers to nothing of the origin: what was claimed goes. The
+ * metadata goes when the files are gone that it names, so that the next leader finds those that are not. */
 static void origin_delete(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
 {
     struct text_set reached; /* checkpoints of before copies were made may refer to what had ended there */
@@ -307,6 +314,12 @@ static void origin_delete(struct weir_checkpoint_coordinator *c, struct weir_eff
     for (uint32_t f = 0; f < c->origin->file_count; f++) {
         if (!checkpoint__set_has(&reached, c->origin->files[f])) checkpoint__delete(c, c->origin->files[f]);
     }
+    c->claim = CLAIM_DELETING;
+}
+
+static void origin_deleted(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
+{
+    if (c->deletion_count || c->deleting_count) return;
     checkpoint__delete(c, c->origin->pointer);
     marker_delete(c, effects);
     c->claim = CLAIM_DELETED;
@@ -367,4 +380,5 @@ void checkpoint__load_advance(struct weir_checkpoint_coordinator *c, struct weir
     }
     const struct checkpoint_completed *newest = checkpoint__newest(c);
     if (c->claim == CLAIM_OWNED && newest && c->origin->loaded && !c->load_failure) origin_delete(c, effects);
+    if (c->claim == CLAIM_DELETING) origin_deleted(c, effects);
 }

@@ -57,6 +57,7 @@ struct world {
     struct blob blobs[BLOBS_MAX];
     uint32_t blob_count;
     bool blobs_held, blobs_fail;
+    const char *stays;  /* this one cannot be deleted */
     bool hold_at_start; /* of the next leader */
     struct request held[REQUESTS_MAX];
     uint32_t held_count;
@@ -120,7 +121,8 @@ static void blob_carry_out(struct world *w, struct weir_tag tag, const struct we
     struct blob *blob = blob_find(w, effect->path);
     const char *names[BLOBS_MAX];
     event.blob.path = effect->path;
-    if (w->blobs_fail) {
+    bool stays = effect->operation == WEIR_BLOB_DELETE && w->stays && strcmp(effect->path, w->stays) == 0;
+    if (w->blobs_fail || stays) {
         event.blob.outcome = WEIR_BLOB_ERROR;
         event.blob.error = "the storage does not answer";
     } else if (effect->operation == WEIR_BLOB_PUT) {

@@ -378,6 +378,28 @@ static void a_new_leader_goes_on_deleting_what_was_claimed(void **state)
     assert_int_equal(files_below(w, "old/"), 0);
 }
 
+/* A leader may die at any point of it: the next one finds the rest by the metadata, and the mark without it.
+ */
+static void the_metadata_of_what_was_claimed_goes_after_its_files(void **state)
+{
+    struct world *w = *state;
+    make_origin(w, WEIR__CLAIM_MODE__CLAIM);
+    world_start(w);
+    struct blob marker = *blob_find(w, "old/_claimed");
+    w->stays = "old/part";
+    world_checkpoint(w);
+    world_advance(w, 10 * SECOND);
+    assert_true(world_has(w, "old/part") && world_has(w, "old/_metadata") && world_has(w, "old/_claimed"));
+    world_takeover(w);
+    w->stays = NULL;
+    world_advance(w, 10 * SECOND);
+    assert_int_equal(files_below(w, "old/"), 0);
+    world_put(w, marker.path, marker.bytes, marker.length);
+    world_takeover(w);
+    world_advance(w, 10 * SECOND);
+    assert_int_equal(files_below(w, "old/"), 0);
+}
+
 /* What an earlier leader has marked is not ours before we have looked; ended then, the job gives it back. */
 static void a_claim_is_given_back_by_a_leader_that_finds_the_job_ended(void **state)
 {
@@ -798,6 +820,7 @@ int main(void)
         TEST(plans_and_snapshots_without_operators_are_taken),
         TEST(a_claimed_origin_goes_when_the_first_checkpoint_is_complete),
         TEST(a_new_leader_goes_on_deleting_what_was_claimed),
+        TEST(the_metadata_of_what_was_claimed_goes_after_its_files),
         TEST(a_claim_is_given_back_by_a_leader_that_finds_the_job_ended),
         TEST(of_two_jobs_that_claim_only_one_gets_it),
         TEST(the_sweep_of_a_new_leader_takes_what_nothing_names),
