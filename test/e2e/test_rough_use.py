@@ -341,7 +341,7 @@ def test_a_job_that_is_made_narrower_leaves_its_slots_to_others(start):
 
 
 def test_a_job_is_not_stopped_for_slots_that_are_not_there(start):
-    """It goes on as it is until they come; a TaskManager more, and it has them."""
+    """It goes on as it is until they come, whoever leads; a TaskManager more, and it has them."""
     cluster = start(taskmanagers=2, slots=2)
     cluster.taskmanagers[1].kill()
     job = run_job(cluster, parallelism=1)
@@ -350,7 +350,17 @@ def test_a_job_is_not_stopped_for_slots_that_are_not_there(start):
     checkpoint = completed(cluster, job)
     cluster.wait('checkpoints', lambda: completed(cluster, job) > checkpoint + 5)
     assert cluster.job_state(job) == 'RUNNING' and subtasks(cluster, job) == before
-    assert 'asks for 3 slots more and goes on as it is' in cluster.leader()[0].text()
+    leader = cluster.leader()[0]
+    assert 'asks for 3 slots more and goes on as it is' in leader.text()
+    leader.kill()
+    leader.start()
+    cluster.wait('another leader', lambda: cluster.leader()[0] not in (None, leader))
+    wait_state(cluster, job, 'RUNNING')
+    checkpoint = completed(cluster, job)
+    cluster.wait('a checkpoint', lambda: completed(cluster, job) > checkpoint)
+    assert subtasks(cluster, job) == before
+    wanted = cluster.get(f'/jobs/{job}/resource-requirements').values()
+    assert 4 in [vertex['parallelism']['upperBound'] for vertex in wanted]
     cluster.taskmanagers[1].start()
     cluster.wait('all slots', lambda: free_slots(cluster) == 0 and len(subtasks(cluster, job) or ()) > len(before))
     wait_state(cluster, job, 'RUNNING')

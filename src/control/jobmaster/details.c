@@ -26,6 +26,7 @@ static Weir__SubtaskDetails *subtask_details(
 static void add_vertices(const struct weir_jobmaster *jm, Weir__JobDetails *details, struct weir_arena *arena)
 {
     const struct execution_graph *graph = &jm->graph;
+    const Weir__JobRecord *record = jm->record.confirmed;
     details->vertices = WEIR_ARENA_ARRAY(arena, Weir__VertexDetails *, graph->vertex_count + 1);
     for (uint32_t v = 0; v < graph->vertex_count; v++) {
         const struct graph_vertex *vertex = &graph->vertices[v];
@@ -33,6 +34,11 @@ static void add_vertices(const struct weir_jobmaster *jm, Weir__JobDetails *deta
         details->vertices[details->n_vertices++] = shown;
         shown->plan = (Weir__PlanVertex *)vertex->plan;
         shown->parallelism = vertex->parallelism;
+        if (record) {
+            uint64_t ignored;
+            shown->parallelism_wanted =
+                graph__parallelism(vertex->plan, record->overrides, record->n_overrides, &ignored);
+        }
         shown->subtasks = WEIR_ARENA_ARRAY(arena, Weir__SubtaskDetails *, vertex->parallelism + 1);
         for (uint32_t i = 0; i < vertex->parallelism; i++)
             shown->subtasks[shown->n_subtasks++] =

@@ -307,9 +307,9 @@ void rest__get_resource_requirements(struct rest_request *request)
     json_t *object = json_object();
     for (size_t i = 0; reply->details && i < reply->details->n_vertices; i++) {
         const Weir__VertexDetails *vertex = reply->details->vertices[i];
+        uint32_t upper = vertex->parallelism_wanted ? vertex->parallelism_wanted : vertex->parallelism;
         json_object_set_new(object, rest__vertex_id(request, vertex->plan->id),
-            json_pack("{s:{s:i,s:I}}", "parallelism", "lowerBound", 1, "upperBound",
-                (json_int_t)vertex->parallelism));
+            json_pack("{s:{s:i,s:I}}", "parallelism", "lowerBound", 1, "upperBound", (json_int_t)upper));
     }
     rest__answer(request, MHD_HTTP_OK, object);
 }
