@@ -289,13 +289,15 @@ void checkpoint__claim_done(
     }
 }
 
+/* The mark itself may be another job's by now. */
 void checkpoint__claim_listed(struct weir_checkpoint_coordinator *c, const struct weir_event *event)
 {
+    const size_t length = sizeof MARKER_NAME - 1;
     bool over = c->claim == CLAIM_DELETED || c->claim == CLAIM_NONE;
     if (!over || event->blob.outcome != WEIR_BLOB_OK) return;
     for (uint32_t i = 0; i < event->blob.name_count; i++) {
         const char *path = event->blob.names[i], *slash = strrchr(path, '/');
-        if (slash && strncmp(slash + 1, MARKER_NAME, sizeof MARKER_NAME - 1) == 0)
+        if (slash && strncmp(slash + 1, MARKER_NAME, length) == 0 && slash[1 + length])
             checkpoint__delete(c, path);
     }
 }

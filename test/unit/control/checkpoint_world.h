@@ -57,8 +57,9 @@ struct world {
     struct blob blobs[BLOBS_MAX];
     uint32_t blob_count;
     bool blobs_held, blobs_fail;
-    const char *stays;  /* this one cannot be deleted */
-    bool hold_at_start; /* of the next leader */
+    const char *stays;       /* this one cannot be deleted */
+    const char *taken_again; /* this one is another's as soon as it has been */
+    bool hold_at_start;      /* of the next leader */
     struct request held[REQUESTS_MAX];
     uint32_t held_count;
     uint32_t gets, copies;
@@ -143,6 +144,10 @@ static void blob_carry_out(struct world *w, struct weir_tag tag, const struct we
         if (event.blob.outcome == WEIR_BLOB_OK) world_put(w, effect->copy_to, blob->bytes, blob->length);
     } else if (effect->operation == WEIR_BLOB_DELETE) {
         if (blob) *blob = w->blobs[--w->blob_count];
+        if (w->taken_again && strcmp(effect->path, w->taken_again) == 0) {
+            w->taken_again = NULL;
+            world_put(w, effect->path, "another", 7);
+        }
     } else {
         size_t length = strlen(effect->path);
         for (uint32_t i = 0; i < w->blob_count; i++) {

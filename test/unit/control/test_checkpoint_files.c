@@ -428,6 +428,18 @@ static void a_claim_is_given_back_by_a_leader_that_finds_the_job_ended(void **st
     assert_true(world_has(w, "old/_metadata") && world_has(w, "old/part"));
 }
 
+static void a_claim_that_was_given_back_may_be_another_jobs_at_once(void **state)
+{
+    struct world *w = *state;
+    make_origin(w, WEIR__CLAIM_MODE__CLAIM);
+    world_start(w);
+    w->taken_again = "old/_claimed";
+    assert_true(clean(w, WEIR__JOB_STATE__JOB_CANCELED));
+    world_advance(w, SECOND);
+    assert_null(w->taken_again);
+    assert_true(world_has(w, "old/_claimed"));
+}
+
 static void of_two_jobs_that_claim_only_one_gets_it(void **state)
 {
     struct world *w = *state;
@@ -822,6 +834,7 @@ int main(void)
         TEST(a_new_leader_goes_on_deleting_what_was_claimed),
         TEST(the_metadata_of_what_was_claimed_goes_after_its_files),
         TEST(a_claim_is_given_back_by_a_leader_that_finds_the_job_ended),
+        TEST(a_claim_that_was_given_back_may_be_another_jobs_at_once),
         TEST(of_two_jobs_that_claim_only_one_gets_it),
         TEST(the_sweep_of_a_new_leader_takes_what_nothing_names),
         TEST(the_sweep_leaves_what_is_in_flight),
