@@ -213,8 +213,9 @@ struct weir_jobmaster {
     /* requests */
     struct jobmaster_request requests[JOBMASTER_REQUESTS_MAX];
     uint32_t request_count;
-    bool stop_told;   /* the coordinator knows of the STOP */
-    bool stop_failed; /* callback */
+    bool stop_told;           /* the coordinator knows of the STOP with this request */
+    uint8_t stop_request[16]; /* may be any bytes */
+    bool stop_failed;         /* callback */
     char stop_error[JOBMASTER_TEXT_BYTES_MAX];
     uint64_t savepoints_change; /* confirmed: the coordinator is told of new savepoints */
     uint64_t graph_version; /* plan version that the graph was built from; the record's is ahead: rescale */

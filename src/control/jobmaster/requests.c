@@ -335,7 +335,6 @@ void requests__target_run(struct weir_jobmaster *jm, const char *error, struct w
     new_target(jm, WEIR__TARGET_KIND__TARGET_RUN);
     wanted->stop_error = weir_arena_string(weir_record_arena(&jm->record), error);
     jobmaster__record_changed(jm, effects);
-    jm->stop_told = false;
     weir_effect_log(
         effects, WEIR_CONTROL_WARN, "job %s goes on, its stop has failed: %s", jm->plan->name, error);
     if (drain) failover__drained(jm, "its sources had ended for a stop that failed", effects);
@@ -355,6 +354,12 @@ static void start_savepoints(struct weir_jobmaster *jm, struct weir_effects *eff
     }
 }
 
+/* Each once: one that has failed is what is confirmed until the record says RUN, or has the next one. */
+static bool stop_is_told(const struct weir_jobmaster *jm, const ProtobufCBinaryData *request)
+{
+    return jm->stop_told && (request->len != 16 || memcmp(jm->stop_request, request->data, 16) == 0);
+}
+
 void requests__advance(struct weir_jobmaster *jm, struct weir_effects *effects)
 {
     if (!jm->record.confirmed || !jm->record.claimed) return;
@@ -368,9 +373,11 @@ void requests__advance(struct weir_jobmaster *jm, struct weir_effects *effects)
     }
     if (jm->start != START_DONE) return;
     start_savepoints(jm, effects);
-    if (target->kind == WEIR__TARGET_KIND__TARGET_STOP && !jm->stop_told && !jobmaster__only_commit(jm) &&
-        !forgotten) {
+    if (target->kind != WEIR__TARGET_KIND__TARGET_STOP) jm->stop_told = false;
+    if (target->kind == WEIR__TARGET_KIND__TARGET_STOP && !stop_is_told(jm, &target->request) &&
+        !jobmaster__only_commit(jm) && !forgotten) {
         jm->stop_told = true;
+        if (target->request.len == 16) memcpy(jm->stop_request, target->request.data, 16);
         jm->progress++;
         weir_checkpoint_stop_job(jm->coordinator, weir_arena_string(effects->arena, target->path),
             target->drain, jm->now_us, jm->wall_us, effects);

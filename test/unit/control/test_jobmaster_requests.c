@@ -156,6 +156,27 @@ static void a_stop_that_has_failed_is_not_done_again(void **state)
     world_done(&w);
 }
 
+/* The record still says STOP when it fails: the coordinator is not told of it again, and of the next one it
+ * is. */
+static void a_stop_that_has_failed_stays_so_and_the_next_one_is_done(void **state)
+{
+    running(HASH);
+    w.hold_acknowledge = true;
+    ask_stop('s', false);
+    world_wait(&w, 185 * SECOND); /* its tries expire */
+    assert_int_equal(query('s')->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_FAILED);
+    w.hold_acknowledge = false;
+    world_wait(&w, 185 * SECOND);
+    assert_null(w.result);
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_int_equal(query('s')->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_FAILED);
+    ask_stop('t', false);
+    world_wait(&w, 5 * SECOND);
+    assert_non_null(w.result);
+    assert_int_equal(w.result->state, JOB(FINISHED));
+    world_done(&w);
+}
+
 static void a_drain_ends_the_sources_and_then_the_job(void **state)
 {
     running(HASH);
@@ -611,6 +632,7 @@ int main(void)
         cmocka_unit_test(a_stop_needs_somewhere_to_put_its_savepoint),
         cmocka_unit_test(a_second_stop_is_refused_and_the_same_one_is_not),
         cmocka_unit_test(a_stop_that_has_failed_is_not_done_again),
+        cmocka_unit_test(a_stop_that_has_failed_stays_so_and_the_next_one_is_done),
         cmocka_unit_test(a_drain_ends_the_sources_and_then_the_job),
         cmocka_unit_test(a_cancel_overrides_a_stop),
         cmocka_unit_test(whoever_asked_for_a_stop_is_told_that_a_cancel_came_before_it),
