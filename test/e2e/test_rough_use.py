@@ -403,3 +403,49 @@ INSERT INTO o SELECT MOD(a, 10), COUNT(*) FROM t GROUP BY MOD(a, 10);""")
     is_whole(done['location'], folder / 'rest')
     is_whole(re.search(r'Path: (\S+)', as_user('stop', '-m', address, '-p', 'stopped', job)).group(1), folder / 'user/stopped')
     assert not list((folder / 'elsewhere').iterdir())
+
+
+@pytest.mark.parametrize('place, said', [('s3://bucket/x', 's3; this build has file'), ('file://host/x', 'names a host')])
+def test_folders_of_other_file_systems_are_refused(start, place, said):
+    """By whom is asked: such a job ran without a checkpoint, restarted for ever and could not be cleaned up when cancelled."""
+    cluster = start(jobmanagers=1, taskmanagers=1)
+    address = first_address(cluster)
+
+    def script(*settings):
+        text = ''.join(f"SET '{key}' = '{value}';\n" for key, value in settings)
+        (cluster.directory / 'job.sql').write_text(text + """CREATE TABLE t (a BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '10');
+CREATE TABLE o (a BIGINT) WITH ('connector' = 'blackhole');
+INSERT INTO o SELECT a FROM t;""")
+        return run(cluster.directory, 'run', '-d', '-m', address, 'job.sql')
+
+    for key in ('execution.checkpointing.dir', 'execution.checkpointing.savepoint-dir'):
+        done = script((key, place))
+        assert done.returncode == 1 and key in done.stderr and place in done.stderr and said in done.stderr, done.stderr
+    (cluster.directory / 'job.sql').write_text(JOB)
+    done = run(cluster.directory, 'run', '-d', '-m', address, '-s', place, 'job.sql')
+    assert done.returncode == 1 and place in done.stderr and said in done.stderr, done.stderr
+    assert cluster.get('/jobs/overview')['jobs'] == []
+    job = re.search('JobID ([0-9a-f]{32})', script().stdout).group(1)
+    wait_state(cluster, job, 'RUNNING')
+    for command in (('savepoint', '-m', address, job, place), ('stop', '-m', address, '-p', place, job)):
+        done = run(cluster.directory, *command)
+        assert done.returncode == 1 and place in done.stderr and said in done.stderr, done.stderr
+    assert cluster.job_state(job) == 'RUNNING'
+
+
+def test_a_checkpoint_that_fails_is_counted_once(start):
+    cluster = start(jobmanagers=1, taskmanagers=1)
+    (cluster.directory / 'file').write_text('')
+    job = cluster.submit(f"""SET 'execution.checkpointing.interval' = '100 ms';
+SET 'execution.checkpointing.dir' = '{cluster.directory}/file';
+SET 'execution.checkpointing.tolerable-failed-checkpoints' = '1000';
+CREATE TABLE t (a BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '10');
+CREATE TABLE o (a BIGINT, c BIGINT) WITH ('connector' = 'blackhole');
+INSERT INTO o SELECT MOD(a, 10), COUNT(*) FROM t GROUP BY MOD(a, 10);""")
+
+    def counts():
+        return cluster.get(f'/jobs/{job}/checkpoints')['counts']
+
+    cluster.wait('failures', lambda: counts()['failed'] >= 3)
+    seen = counts()
+    assert seen['completed'] == 0 and seen['failed'] + seen['in_progress'] == seen['total'], seen

@@ -204,7 +204,9 @@ void weir_checkpoint_collect(struct weir_checkpoint_coordinator *c, const struct
     int64_t now_us, int64_t wall_us, struct weir_effects *effects);
 
 struct weir_checkpoint_statistics {
-    uint64_t triggered, completed, failed, aborted, in_progress;
+    uint64_t triggered, completed, in_progress;
+    uint64_t aborted; /* given up for whatever reason */
+    uint64_t failed;  /* those of them that count as failures of the job */
     uint64_t last_completed_id, last_bytes_full, last_bytes_written;
     int64_t last_duration_us, last_triggered_wall_us;
 };

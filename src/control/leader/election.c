@@ -576,8 +576,10 @@ static void ask_claim(struct weir_leader *leader, enum leader_reason reason, int
             };
         count += change_leadership(leader, record->epoch, operations + count, arena);
     }
-    weir_effect_log(effects, WEIR_CONTROL_INFO, "wants to lead with epoch %llu: %s",
-        (unsigned long long)record->epoch, reason_text(leader, reason));
+    /* Once, however often the store does not take it: that is told by the store's driver. */
+    if (record->epoch != leader->epoch_claimed || reason != leader->claim_reason)
+        weir_effect_log(effects, WEIR_CONTROL_INFO, "wants to lead with epoch %llu: %s",
+            (unsigned long long)record->epoch, reason_text(leader, reason));
     leader__set_state(leader, LEADER_CLAIMING);
     leader->epoch_claimed = record->epoch;
     leader->claim_reason = reason;

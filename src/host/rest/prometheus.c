@@ -103,7 +103,7 @@ static double completed(const struct job *job)
 }
 static double failed(const struct job *job)
 {
-    return (double)(job->details->checkpoints_failed + job->details->checkpoints_aborted);
+    return (double)job->details->checkpoints_aborted;
 }
 static double in_progress(const struct job *job)
 {

@@ -66,7 +66,7 @@ void rest__get_checkpoints(struct rest_request *request)
         json_array_append_new(history, rest__checkpoint_shape(request, details->checkpoints_pending[i]));
     for (size_t i = 0; i < details->n_checkpoints; i++)
         json_array_append_new(history, rest__checkpoint_shape(request, details->checkpoints[i]));
-    json_int_t failed = (json_int_t)(details->checkpoints_failed + details->checkpoints_aborted);
+    json_int_t failed = (json_int_t)details->checkpoints_aborted;
     json_int_t restored = details->restore && details->restore->path[0] ? 1 : 0;
     rest__answer(request, MHD_HTTP_OK,
         json_pack("{s:{s:I,s:I,s:I,s:I,s:I},s:o,s:{s:o?,s:o?,s:o?,s:o?},s:o}", "counts", "restored", restored,

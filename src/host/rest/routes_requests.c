@@ -23,6 +23,24 @@ static char *absolute(struct rest_request *request, const char *path)
     return weir_arena_format(&request->arena, "%s/%s", directory, path);
 }
 
+/* In a folder of another file system no process could read, write or delete anything, now or when the job has
+ * ended. False: answered 400. */
+static bool is_local(struct rest_request *request, const char *key, const char *path)
+{
+    const char *colon = strstr(path, "://");
+    if (!colon || memchr(path, '/', (size_t)(colon - path)) || strncmp(path, "file:///", 8) == 0 ||
+        strncmp(path, "file://localhost/", 17) == 0)
+        return true;
+    if (strncmp(path, "file://", 7) == 0)
+        rest__fail(request, MHD_HTTP_BAD_REQUEST,
+            "%s: \"%s\" names a host; local files are written file:///path", key, path);
+    else
+        rest__fail(request, MHD_HTTP_BAD_REQUEST,
+            "%s: the file system of %s is not implemented: %.*s; this build has file", key, path,
+            (int)(colon - path), path);
+    return false;
+}
+
 /* What the client's configuration leaves open, the cluster's says. */
 static void fill_settings(struct rest_request *request, Weir__ExecutionPlan *plan)
 {
@@ -61,6 +79,11 @@ void rest__post_submission(struct rest_request *request)
         return;
     }
     fill_settings(request, submit->plan);
+    const Weir__JobSettings *settings = submit->plan->settings;
+    if (!is_local(request, "execution.checkpointing.dir", settings->checkpoint_directory) ||
+        !is_local(request, "execution.checkpointing.savepoint-dir", settings->savepoint_directory) ||
+        (submit->restore && !is_local(request, "execution.state-recovery.path", submit->restore->path)))
+        return;
     const Weir__ClientReply *reply =
         rest__ask(request, rest__envelope(request, WEIR__ENVELOPE__BODY_SUBMIT, submit));
     if (!reply) return;
@@ -191,6 +214,7 @@ static void stop(struct rest_request *request, const json_t *body, const char *d
     Weir__StopJob *message = WEIR_PROTO_NEW(&request->arena, Weir__StopJob, weir__stop_job);
     if (!rest__job_id(request, &message->job) || !trigger_id(request, body, &message->request)) return;
     message->directory = savepoint_directory(request, directory);
+    if (!is_local(request, "targetDirectory", message->directory)) return;
     message->drain = drain;
     answer_trigger(request, rest__envelope(request, WEIR__ENVELOPE__BODY_STOP, message), &message->request);
 }
@@ -210,6 +234,7 @@ static void savepoint(struct rest_request *request, const json_t *body)
         WEIR_PROTO_NEW(&request->arena, Weir__TriggerSavepoint, weir__trigger_savepoint);
     if (!rest__job_id(request, &message->job) || !trigger_id(request, body, &message->request)) return;
     message->directory = savepoint_directory(request, text_member(body, "target-directory"));
+    if (!is_local(request, "target-directory", message->directory)) return;
     answer_trigger(
         request, rest__envelope(request, WEIR__ENVELOPE__BODY_SAVEPOINT, message), &message->request);
 }

@@ -34,6 +34,7 @@ struct jm {
     int exit_code;
     struct weir_job_id application;
     uint32_t requests;
+    uint32_t wanted; /* how often it said that it wants to lead */
 };
 
 struct world {
@@ -135,6 +136,7 @@ static UNUSED void carry_out(struct world *w, struct jm *jm, const struct weir_e
         assert_true(jm->held_count < HELD_MAX);
         jm->held[jm->held_count++] = kept(w, effect);
         break;
+    case WEIR_EFFECT_LOG: jm->wanted += strncmp(effect->text, "wants to lead", 13) == 0; break;
     default: break;
     }
 }

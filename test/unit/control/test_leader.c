@@ -143,6 +143,25 @@ static void a_claim_of_unknown_outcome_that_won_is_found(void **state)
     world_free(w);
 }
 
+static void a_claim_that_is_repeated_is_told_once(void **state)
+{
+    struct world *w = world_new(true);
+    start(w, 0);
+    struct jm *b = start(w, 1);
+    ha_delete(&w->store, candidate_of(0));
+    for (int i = 0; i < 5; i++) { /* a store whose disk is full */
+        struct weir_effect claim = held_claim(w, b);
+        answer_unknown(w, b, &claim);
+    }
+    assert_int_equal(b->wanted, 1);
+    b->hold = false;
+    answer_all(w, b);
+    live(w, b, 3);
+    assert_true(b->leads);
+    assert_int_equal(b->wanted, 1);
+    world_free(w);
+}
+
 static void a_claim_that_applies_late_makes_no_second_leader(void **state)
 {
     struct world *w = world_new(true);
@@ -680,6 +699,7 @@ int main(void)
         cmocka_unit_test(the_deposed_learns_by_looking_though_watches_are_lost),
         cmocka_unit_test(two_claims_of_the_same_epoch_have_one_winner),
         cmocka_unit_test(a_claim_of_unknown_outcome_that_won_is_found),
+        cmocka_unit_test(a_claim_that_is_repeated_is_told_once),
         cmocka_unit_test(a_claim_that_applies_late_makes_no_second_leader),
         cmocka_unit_test(a_claim_of_an_old_session_is_not_led),
         cmocka_unit_test(a_lost_session_ends_leadership_and_a_new_epoch_begins),
