@@ -58,6 +58,19 @@ static void release_snapshot(struct host_task *task, uint64_t checkpoint)
     host_slot_wake(&task->slot->waker);
 }
 
+/* A full disk fails the copies of every subtask at every checkpoint. */
+static void tell_not_kept(const struct weir_error *error)
+{
+    enum { AGAIN_MS = 60000 };
+    static _Atomic int64_t told_ms;
+    int64_t now_ms = weir_clock_monotonic_ms(), before_ms = atomic_load(&told_ms);
+    if (before_ms && now_ms - before_ms < AGAIN_MS) return;
+    if (atomic_compare_exchange_strong(&told_ms, &before_ms, now_ms))
+        weir_log(WEIR_LOG_WARN, "weir.local_recovery",
+            "No local copy is kept: %s (told once a minute; restores read the checkpoint instead)",
+            error->message);
+}
+
 /* Beside the checkpoint: what goes wrong here costs a later restore some time, and nothing else. */
 static void keep_copies(const struct snapshot_write *write)
 {
@@ -72,7 +85,7 @@ static void keep_copies(const struct snapshot_write *write)
         task->region->job_text);
     for (uint32_t i = 0; i < manifest->file_count; i++)
         if (weir_local_store_keep(store, task->region->job_text, directory, &manifest->files[i], &error))
-            weir_log(WEIR_LOG_WARN, "weir.local_recovery", "No local copy is kept: %s", error.message);
+            tell_not_kept(&error);
 }
 
 static void write_files(void *argument)

@@ -158,3 +158,17 @@ def test_damaged_copies_on_another_disk_are_passed_over(start):
         kill_and_wait(cluster, job, cluster.taskmanagers[0])
         local, storage, refused = restored(cluster)
         assert local == 0 and storage > 0 and refused > 0
+
+
+def test_copies_that_cannot_be_kept_are_told_once(start, tmp_path):
+    """Not for each file of each checkpoint: the log of a TaskManager whose disk is full stays readable."""
+    cluster = start('-Dstate.backend.local-recovery=true', f'-Dtaskmanager.state.local.root-dirs={tmp_path}/local')
+    cluster.wait('all slots', lambda: cluster.get('/overview')['slots-total'] == 2, weir_module.WAIT_SECONDS)
+    for process in cluster.taskmanagers:
+        folder = next((tmp_path / 'local').rglob(process.name))
+        folder.rename(tmp_path / f'was-{process.name}')
+        folder.write_text('')
+    run(cluster)
+    for process in cluster.taskmanagers:
+        told = [line for line in process.text().splitlines() if 'No local copy is kept' in line]
+        assert len(told) == 1 and str(tmp_path / 'local') in told[0], told
