@@ -148,6 +148,8 @@ static void cancel(struct run *run, const char *job)
         client_response_done(&response);
 }
 
+enum { INTERRUPTED = 130 };
+
 static int wait_for(struct run *run, const char *job)
 {
     char state[32];
@@ -156,8 +158,7 @@ static int wait_for(struct run *run, const char *job)
     enum weir_error_code code = submission_wait(&run->client, job, state, &runtime_ms, &error);
     if (code == WEIR_E_CANCELED) {
         weir_os_stop_clear();
-        if (run->cancel_on_exit) cancel(run, job);
-        return 130;
+        return INTERRUPTED;
     }
     if (code) return client_failed("%s", error.message);
     if (strcmp(state, "FINISHED") != 0)
@@ -167,6 +168,17 @@ static int wait_for(struct run *run, const char *job)
     printf("Program execution finished\nJob with JobID %s has finished.\nJob Runtime: %lld ms\n", job,
         (long long)runtime_ms);
     return 0;
+}
+
+/* One after the other: they run side by side. */
+static int wait_for_all(struct run *run)
+{
+    int code = 0;
+    uint32_t i;
+    for (i = 0; i < run->job_count && code == 0; i++) code = wait_for(run, run->jobs[i]);
+    if (code == INTERRUPTED && run->cancel_on_exit)
+        for (i--; i < run->job_count; i++) cancel(run, run->jobs[i]); /* those before it have ended */
+    return code;
 }
 
 /* What the options say is configuration like any other. */
@@ -225,9 +237,7 @@ static int run_script(const char *verb, bool only_plan, int argument_count, char
         code = run->config && apply(run) ? -1 : 1;
         bool remote = code < 0 && !client_is_local(&given, run->config);
         if (code < 0) code = run_file(run, remote || only_plan, path);
-        bool attached = !run->detached && !only_plan;
-        for (uint32_t i = 0; i < run->job_count && attached && code == 0; i++)
-            code = wait_for(run, run->jobs[i]);
+        if (code == 0 && !run->detached && !only_plan) code = wait_for_all(run);
         if (run->config) {
             client_done(&run->client);
             weir_config_free(run->config);

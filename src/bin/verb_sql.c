@@ -42,13 +42,35 @@ static bool on_interrupted(void *owner)
     return weir_os_stop_requested();
 }
 
+/* The cluster's client, from the first statement on that needs it. */
+struct target {
+    struct weir_config *config; /* borrowed */
+    struct client client;
+    bool is_open;
+};
+
+/* execution.target as it is now. */
+static enum weir_error_code on_target(void *owner, bool *ret, struct weir_error *reterr)
+{
+    struct target *target = owner;
+    const char *text = weir_config_get_text(target->config, "execution.target", "local");
+    *ret = strcasecmp(text, "remote") == 0 || strcasecmp(text, "standalone") == 0;
+    enum weir_error_code code = client_check_target(text, reterr);
+    if (code || !*ret || target->is_open) return code;
+    target->is_open = client_init(&target->client, target->config, NULL, reterr);
+    if (target->is_open) return WEIR_OK;
+    client_done(&target->client);
+    return reterr->code ? reterr->code : WEIR_E_ARGUMENT;
+}
+
 /* execution.target: remote. The statement returns when the job is submitted, or with table.dml-sync at its
  * end. */
 static enum weir_error_code on_submit(
     void *owner, const struct weir_session_submission *submission, struct weir_error *reterr)
 {
     static const char before[] = "[INFO] Submitting SQL update statement to the cluster...\n";
-    struct client *client = owner;
+    struct target *target = owner;
+    struct client *client = &target->client;
     char job[33], text[256], state[32];
     int64_t runtime_ms;
     on_write(NULL, before, sizeof before - 1, false);
@@ -237,14 +259,10 @@ int verb_sql(int argument_count, char **arguments)
     if (!config) return 1;
     bool prompt = !given.file && !given.statement;
     code = set_output(config, &given, prompt);
-    const char *target = weir_config_get_text(config, "execution.target", "local");
-    bool remote = strcasecmp(target, "remote") == 0 || strcasecmp(target, "standalone") == 0;
-    struct client client;
+    struct target target = { .config = config };
     struct weir_error error = { 0 };
-    if (code == 0 && client_check_target(target, &error)) code = print_error(&error);
-    if (code == 0 && remote) {
-        if (!client_init(&client, config, NULL, &error)) code = print_error(&error);
-    }
+    bool remote;
+    if (code == 0 && on_target(&target, &remote, &error)) code = print_error(&error);
     if (code == 0) {
         const struct weir_session_config session_config = { .memory = weir_os_memory(),
             .config = config,
@@ -254,8 +272,9 @@ int verb_sql(int argument_count, char **arguments)
             .find_source = weir_operator_source_find,
             .write = on_write,
             .interrupted = on_interrupted,
-            .submit = remote ? on_submit : NULL,
-            .owner = remote ? &client : NULL,
+            .submit = on_submit,
+            .is_submitted = on_target,
+            .owner = &target,
             .terminal = isatty(STDOUT_FILENO),
             .live = isatty(STDERR_FILENO) && isatty(STDOUT_FILENO) };
         struct weir_session *session = weir_session_new(&session_config);
@@ -275,7 +294,7 @@ int verb_sql(int argument_count, char **arguments)
         }
         weir_session_free(session);
     }
-    if (remote) client_done(&client);
+    if (target.is_open) client_done(&target.client);
     weir_config_free(config);
     return code;
 }

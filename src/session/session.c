@@ -426,7 +426,10 @@ static enum weir_error_code run_insert(
     plan_roots(s, roots, count, &input);
     const struct weir_stream_graph *graph;
     enum weir_error_code code = weir_sql_plan(&input, &graph, reterr);
-    if (!code && s->session->config.submit) return hand_over(s, graph, roots, count, reterr);
+    const struct weir_session_config *session = &s->session->config;
+    bool submitted = session->submit != NULL;
+    if (!code && session->is_submitted) code = session->is_submitted(session->owner, &submitted, reterr);
+    if (!code && submitted) return hand_over(s, graph, roots, count, reterr);
     bool canceled = false;
     if (!code) code = run_graph(s, graph, NULL, &canceled, reterr);
     if (code) return code;

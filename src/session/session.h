@@ -37,6 +37,8 @@ struct weir_session_config {
     /* NULL: INSERTs and statement sets run in this process, to their end. Else they are handed over. */
     enum weir_error_code (*submit)(
         void *owner, const struct weir_session_submission *submission, struct weir_error *reterr);
+    /* NULL: submit is for all. Else asked before each INSERT: a script may SET where it goes. */
+    enum weir_error_code (*is_submitted)(void *owner, bool *ret, struct weir_error *reterr);
     void *owner;
     bool terminal; /* standard output is one: result mode table draws there */
     bool live;     /* a terminal watches: a running INSERT shows a line of progress on stderr */

@@ -348,6 +348,32 @@ def test_the_sql_client_submits(running):
     assert len(os.listdir(running.path('sql'))) > 0
 
 
+def test_a_script_may_say_where_its_inserts_go(running):
+    """SET execution.target, as -D does, from that statement on."""
+    text = open(running.script(BOUNDED, 'set'), encoding='utf-8').read()
+    script = running.path('set.sql')
+    with open(script, 'w', encoding='utf-8') as f:
+        f.write("SET 'rest.address'='127.0.0.1:%d';\nSET 'execution.target'='remote';\nSET 'table.dml-sync'='true';\n" %
+                running.ports[1] + text + "SET 'execution.target'='yarn-session';\n" + text.split(';')[-2] + ';')
+    done = subprocess.run([BINARY, 'sql', '-f', script], capture_output=True, text=True, timeout=30,
+                          env=running.environment)
+    assert done.returncode == 1 and len(re.findall(r'Job ID: [0-9a-f]{32}\n', done.stdout)) == 1, done.stderr
+    assert 'yarn-session is not implemented' in done.stderr and len(os.listdir(running.path('set'))) > 0
+
+
+def test_an_interrupted_client_takes_all_jobs_of_its_script_along(running):
+    script = running.script(STREAM + 'INSERT INTO o SELECT id + 1 FROM s;\n', 'along')
+    with subprocess.Popen([BINARY, 'run', '-sae', '-m', '127.0.0.1:%d' % running.ports[1], script],
+                          stdout=subprocess.PIPE, text=True, env=running.environment) as client:
+        jobs = [client.stdout.readline().split()[-1] for _ in range(2)]
+        for job in jobs:
+            wait_for(lambda job=job: running.get('/jobs/' + job)['state'] == 'RUNNING')
+        client.send_signal(signal.SIGINT)
+        assert client.wait(30) == 130
+    for job in jobs:
+        wait_for(lambda job=job: running.get('/jobs/' + job)['state'] == 'CANCELED')
+
+
 def test_no_request_is_lost_when_the_leader_dies(running):
     job, standby = running.submit('-D', 'execution.checkpointing.interval=200ms'), running.ports[1]
     before = running.get('/jobs/%s' % job)['vertices'][0]['id']

@@ -236,6 +236,9 @@ ROWS = [
             **fields('index ack_timestamp end_to_end_duration checkpointed_size state_size start_delay')}, some=True)}),
     ('GET', '/jobs/:jobid/checkpoints/details/:checkpointid/subtasks/:none', None, 404, ERRORS),
     ('POST', '/jobs/:jobid/checkpoints', '{"checkpointType":"FULL"}', 202, TRIGGERED),
+    ('POST', '/jobs/:jobid/checkpoints', '{"checkpointType":"SOME"}', 400, ERRORS),
+    ('POST', '/jobs/:jobid/checkpoints', '{', 400, ERRORS),
+    ('POST', '/jobs/:jobid/checkpoints', '{"triggerId":"7"}', 400, ERRORS),
     ('GET', '/jobs/:jobid/checkpoints/:request', None, 200, {
         'status': STATUS, 'operation': Or(None, {'checkpointId': I}, {'failureCause': {'class': S, 'stack-trace': S}})}),
     ('GET', '/jobs/:jobid/checkpoints/:none', None, 404, ERRORS),
@@ -244,6 +247,7 @@ ROWS = [
         'restart-strategy': S, 'job-parallelism': I, 'object-reuse-mode': B, 'user-config': MapOf(S), 'execution-mode': S}}),
     ('GET', '/jobs/:jobid/exceptions?maxExceptions=3', None, 200, {'exceptionHistory': {'truncated': B, 'entries': ListOf(
         {**FAILURE, 'concurrentExceptions': ListOf(FAILURE)})}, 'all-exceptions': ListOf({}), 'truncated': B}),
+    ('GET', '/jobs/:jobid/exceptions?maxExceptions=some', None, 400, ERRORS),
     ('GET', '/jobs/:jobid/execution-result', None, 200, {'status': STATUS}),
     ('GET', '/jobs/:jobid/jobmanager/config', None, 200, CONFIGURATION),
     ('GET', '/jobs/:jobid/jobmanager/environment', None, 200, ENVIRONMENT),
@@ -256,8 +260,10 @@ ROWS = [
     ('GET', '/jobs/:jobid/resource-requirements', None, 200, MapOf({'parallelism': fields('lowerBound upperBound')}, some=True)),
     ('PUT', '/jobs/:jobid/resource-requirements', '{":vertexid":{"parallelism":{"lowerBound":1,"upperBound":2}}}', 200, {}),
     ('PUT', '/jobs/:jobid/resource-requirements', '{":vertexid":{"parallelism":{"lowerBound":3,"upperBound":2}}}', 400, ERRORS),
+    ('PUT', '/jobs/:jobid/resource-requirements', '{":vertexid":{"parallelism":{"lowerBound":"3","upperBound":2}}}', 400, ERRORS),
     ('PUT', '/jobs/:jobid/resource-requirements', '{":none":{"parallelism":{"lowerBound":1,"upperBound":2}}}', 400, ERRORS),
     ('PATCH', '/jobs/:jobid/rescaling?parallelism=2', '{}', 200, TRIGGERED),
+    ('PATCH', '/jobs/:jobid/rescaling?parallelism=2x', '{}', 400, ERRORS),
     ('GET', '/jobs/:jobid/rescaling/:request', None, 200, {'status': STATUS, 'operation': Or(None, {})}),
     ('GET', '/jobs/:jobid/rescaling/:none', None, 404, ERRORS),
     ('GET', '/jobs/:jobid/rescales/overview', None, 200, {'rescalesCounts': COUNTS, 'latest': {
@@ -273,6 +279,9 @@ ROWS = [
     ('GET', '/jobs/:jobid/rescales/details/:rescaleuuid', None, 200, RESCALE),
     ('GET', '/jobs/:jobid/rescales/details/:none', None, 404, ERRORS),
     ('POST', '/jobs/:jobid/savepoints', '{"target-directory":5}', 400, ERRORS),
+    ('POST', '/jobs/:jobid/savepoints', '{"target-directory":":folder","formatType":"SOME"}', 400, ERRORS),
+    ('POST', '/jobs/:jobid/savepoints', '{"target-directory":":folder","triggerId":7}', 400, ERRORS),
+    ('POST', '/jobs/:jobid/savepoints', '{"target-directory":"s3://bucket/folder"}', 400, ERRORS),
     ('POST', '/jobs/:jobid/savepoints', '{"target-directory":":folder","cancel-job":1}', 400, ERRORS),
     ('POST', '/jobs/:jobid/savepoints', '{"target-directory":":folder","cancel-job":"false"}', 202, TRIGGERED),
     ('POST', '/jobs/:jobid/savepoints', '{"target-directory":":folder","cancel-job":false}', 202, TRIGGERED),
@@ -296,6 +305,9 @@ ROWS = [
         {'attempt': I, 'endpoint': S, 'subtask': I, 'user-accumulators': ACCUMULATORS}, some=True)}),
     ('GET', VERTEX + '/subtasks/metrics', None, 200, NAMES),
     ('GET', VERTEX + '/subtasks/metrics?get=numRecordsOut', None, 200, SUMS),
+    ('GET', VERTEX + '/subtasks/metrics?get=numRecordsOut&subtasks=0,1-9', None, 200, SUMS),
+    ('GET', VERTEX + '/subtasks/metrics?get=numRecordsOut&subtasks=0,x', None, 400, ERRORS),
+    ('GET', VERTEX + '/subtasks/metrics?get=numRecordsOut&agg=middle', None, 400, ERRORS),
     ('GET', VERTEX + '/subtasks/:subtaskindex', None, 200, SUBTASK),
     ('GET', VERTEX + '/subtasks/999', None, 404, ERRORS),
     ('GET', VERTEX + '/subtasks/one', None, 400, ERRORS),
@@ -315,6 +327,7 @@ ROWS = [
         'jobs-cancelled jobs-failed jobs-finished jobs-running slots-available slots-free-and-blocked slots-total '
         'taskmanagers taskmanagers-blocked')}),
     ('POST', '/savepoint-disposal', '{"savepoint-path":":none"}', 400, ERRORS),
+    ('POST', '/savepoint-disposal', '{}', 400, ERRORS),
     ('GET', '/savepoint-disposal/:none', None, 200, {'status': STATUS, 'operation': {}}),
     ('GET', '/taskmanagers', None, 200, {'taskmanagers': ListOf(TASKMANAGER, some=True)}),
     ('GET', '/taskmanagers/metrics', None, 200, NAMES),
@@ -337,6 +350,7 @@ ROWS = [
 # What ends the job; from the second try on it has ended, or is about to.
 ENDS = [
     ('POST', '/jobs/:jobid/stop', '{"targetDirectory":":folder","drain":"yes"}', 400, ERRORS),
+    ('POST', '/jobs/:jobid/stop', '{"targetDirectory":":folder","formatType":7}', 400, ERRORS),
     ('POST', '/jobs/:jobid/stop', '{"targetDirectory":":folder","drain":false,"triggerId":":trigger"}', 202, TRIGGERED),
     ('GET', '/jobs/:jobid/savepoints/:trigger', None, 200, {'status': STATUS, 'operation': Or(None, {'location': S})}),
     ('PATCH', '/jobs/:jobid?mode=cancel', '{}', (202, 409), Or({}, ERRORS)),

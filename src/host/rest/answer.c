@@ -2,6 +2,8 @@
 #include "host/rest/internal.h"
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/random.h>
 
 void rest__answer(struct rest_request *request, unsigned status, json_t *json)
 {
@@ -73,4 +75,54 @@ json_t *rest__body(struct rest_request *request)
         body ? "expected a JSON object" : error.text);
     json_decref(body);
     return NULL;
+}
+
+static bool is_one_of(const char *choices, const char *text)
+{
+    size_t length = strlen(text);
+    for (const char *at = choices; *at; at += strcspn(at, ","), at += *at == ',')
+        if (strcspn(at, ",") == length && strncasecmp(at, text, length) == 0) return true;
+    return false;
+}
+
+bool rest__choice(struct rest_request *request, const json_t *body, const char *name, const char *choices)
+{
+    const json_t *value = json_object_get(body, name);
+    const char *text = json_string_value(value);
+    if (!value || json_is_null(value) || (text && is_one_of(choices, text))) return true;
+    rest__fail(request, MHD_HTTP_BAD_REQUEST, "Request did not match expected format: %s is one of %s.", name,
+        choices);
+    return false;
+}
+
+static void fill_random(uint8_t id[16])
+{
+    while (getrandom(id, 16, 0) != 16) continue;
+}
+
+bool rest__trigger_id(struct rest_request *request, const json_t *body, uint8_t ret[16])
+{
+    const json_t *value = json_object_get(body, "triggerId");
+    const char *text = json_string_value(value);
+    if (!value || json_is_null(value) || (text && !text[0])) {
+        fill_random(ret);
+        return true;
+    }
+    if (text && rest__parse_id(text, ret)) return true;
+    rest__fail(request, MHD_HTTP_BAD_REQUEST, "triggerId: expected 32 hexadecimal digits%s%s.",
+        text ? ", not " : "", text ? text : "");
+    return false;
+}
+
+bool rest__count(struct rest_request *request, const char *name, uint32_t otherwise, uint32_t *ret)
+{
+    const char *text = rest__argument(request, name);
+    size_t digits = text ? strspn(text, "0123456789") : 0;
+    *ret = otherwise;
+    if (!text) return true;
+    *ret = (uint32_t)strtoul(text, NULL, 10);
+    if (digits && digits <= 9 && !text[digits]) return true;
+    rest__fail(request, MHD_HTTP_BAD_REQUEST,
+        "Cannot resolve query parameter (%s) from value \"%s\": expected a number.", name, text);
+    return false;
 }

@@ -242,8 +242,24 @@ static json_t *aggregate_shape(struct rest_request *request, const char *name, j
     return shape;
 }
 
+/* What is none of them is not left out in silence. False: answered 400. */
+static bool aggregations_are_known(struct rest_request *request)
+{
+    static const char known[] = "min,max,avg,sum,skew";
+    const char *agg = rest__argument(request, "agg");
+    for (const char *at = agg ? agg : ""; *at; at += strcspn(at, ","), at += *at == ',') {
+        if (is_wanted(known, at, strcspn(at, ","))) continue;
+        rest__fail(request, MHD_HTTP_BAD_REQUEST,
+            "Cannot resolve query parameter (agg) from value \"%.*s\": expected some of %s.",
+            (int)WEIR_MIN(strcspn(at, ","), (size_t)64), at, known);
+        return false;
+    }
+    return true;
+}
+
 void rest__answer_aggregates(struct rest_request *request, json_t *sets)
 {
+    if (!aggregations_are_known(request)) return;
     const char *get = rest__argument(request, "get"), *name;
     json_t *list = json_array(), *set, *value, *names = json_object();
     size_t i;
@@ -281,9 +297,31 @@ static bool is_chosen_subtask(const struct rest_request *request, json_int_t sub
     return false;
 }
 
+/* False: answered 400. */
+static bool subtasks_are_ranges(struct rest_request *request)
+{
+    static const char digits[] = "0123456789";
+    const char *text = rest__argument(request, "subtasks"), *at = text;
+    while (at && *at) {
+        size_t first = strspn(at, digits), dash = at[first] == '-',
+               last = dash ? strspn(at + first + 1, digits) : 0;
+        const char *end = at + first + dash + last;
+        if (!first || (dash && !last) || (*end && *end != ',')) {
+            rest__fail(request, MHD_HTTP_BAD_REQUEST,
+                "Cannot resolve query parameter (subtasks) from value \"%s\": expected numbers and ranges, "
+                "as in 0,2-5.",
+                text);
+            return false;
+        }
+        at = end + (*end == ',');
+    }
+    return true;
+}
+
 /* Of all subtasks together. */
 void rest__answer_vertex_aggregates(struct rest_request *request, uint32_t vertex)
 {
+    if (!subtasks_are_ranges(request)) return;
     json_t *sets = json_array(), *task;
     size_t i;
     json_array_foreach(rest__figures(request), i, task)

@@ -226,6 +226,13 @@ void rest__fail(struct rest_request *request, unsigned status, const char *forma
 void rest__refuse(struct rest_request *request, const Weir__ClientReply *reply);
 /* NULL: it was answered 400. An empty body is {}. The caller's, to be given back with json_decref(). */
 json_t *rest__body(struct rest_request *request);
+/* Of a body: one of choices ("A,B"), in any case, or not said. False: it was answered 400. */
+bool rest__choice(struct rest_request *request, const json_t *body, const char *name, const char *choices);
+/* triggerId of a body, the client's own, so that a request sent twice is one; else a new one. False: it was
+ * answered 400. */
+bool rest__trigger_id(struct rest_request *request, const json_t *body, uint8_t ret[16]);
+/* Of the query: a number of at most 9 digits. False: it was answered 400. */
+bool rest__count(struct rest_request *request, const char *name, uint32_t otherwise, uint32_t *ret);
 
 /* --- shapes.c: names and pieces that several handlers show --- */
 const char *rest__job_state(Weir__JobState state);

@@ -62,10 +62,9 @@ void rest__get_application(struct rest_request *request)
 
 void rest__get_application_exceptions(struct rest_request *request)
 {
+    uint32_t most;
     const Weir__ClientReply *reply = rest__query_job(request, true);
-    if (!reply) return;
-    const char *asked = rest__argument(request, "maxExceptions");
-    size_t most = asked ? strtoul(asked, NULL, 10) : 20;
+    if (!reply || !rest__count(request, "maxExceptions", 20, &most)) return;
     const char *id = rest__hex(request, reply->jobs[0]->job.data, reply->jobs[0]->job.len);
     json_t *entries = json_array();
     for (size_t i = 0; reply->details && i < reply->details->n_failures && i < most; i++) {

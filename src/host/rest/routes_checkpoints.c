@@ -2,7 +2,6 @@
 #include "host/rest/internal.h"
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 static bool is_savepoint(Weir__CheckpointKind kind)
 {
@@ -175,10 +174,50 @@ static uint64_t newest_id(const Weir__JobDetails *details)
     return newest;
 }
 
+static struct rest_checkpoint_trigger *trigger_of(
+    struct weir_rest_server *server, const uint8_t job[16], const uint8_t id[16])
+{
+    for (uint32_t i = 0; i < REST_CHECKPOINT_TRIGGERS_MAX; i++) {
+        struct rest_checkpoint_trigger *trigger = &server->triggers[i];
+        if (trigger->triggered_ms && memcmp(trigger->request, id, 16) == 0 &&
+            memcmp(trigger->job, job, 16) == 0)
+            return trigger;
+    }
+    return NULL;
+}
+
+static bool is_triggered(struct rest_request *request, const ProtobufCBinaryData *job, const uint8_t id[16])
+{
+    rest__lock(request->server);
+    bool found = trigger_of(request->server, job->data, id) != NULL;
+    rest__unlock(request->server);
+    return found;
+}
+
+static void answer_triggered(struct rest_request *request, const uint8_t id[16])
+{
+    rest__answer(request, MHD_HTTP_ACCEPTED, json_pack("{s:s}", "request-id", rest__hex(request, id, 16)));
+}
+
+/* False: answered. */
+static bool read_trigger(struct rest_request *request, struct rest_checkpoint_trigger *ret)
+{
+    json_t *body = rest__body(request);
+    bool good = body && rest__choice(request, body, "checkpointType", "CONFIGURED,FULL,INCREMENTAL") &&
+                rest__trigger_id(request, body, ret->request);
+    json_decref(body);
+    return good;
+}
+
 void rest__post_checkpoint(struct rest_request *request)
 {
+    struct rest_checkpoint_trigger trigger = { 0 };
     const Weir__ClientReply *before = rest__query_job(request, true);
-    if (!before) return;
+    if (!before || !read_trigger(request, &trigger)) return;
+    if (is_triggered(request, &before->jobs[0]->job, trigger.request)) {
+        answer_triggered(request, trigger.request);
+        return;
+    }
     Weir__CheckpointJob *message = WEIR_PROTO_NEW(&request->arena, Weir__CheckpointJob, weir__checkpoint_job);
     message->job = before->jobs[0]->job;
     const Weir__ClientReply *reply =
@@ -188,31 +227,28 @@ void rest__post_checkpoint(struct rest_request *request)
         rest__refuse(request, reply);
         return;
     }
-    struct rest_checkpoint_trigger trigger = { .triggered_ms = rest__now_ms(),
-        .after = newest_id(before->details) };
-    if (getrandom(trigger.request, 16, 0) != 16) memcpy(trigger.request, &trigger.triggered_ms, 8);
+    trigger.triggered_ms = rest__now_ms();
+    trigger.after = newest_id(before->details);
     memcpy(trigger.job, message->job.data, 16);
     struct weir_rest_server *server = request->server;
     rest__lock(server);
     server->triggers[server->trigger_next++ % REST_CHECKPOINT_TRIGGERS_MAX] = trigger;
     rest__unlock(server);
-    rest__answer(request, MHD_HTTP_ACCEPTED,
-        json_pack("{s:s}", "request-id", rest__hex(request, trigger.request, 16)));
+    answer_triggered(request, trigger.request);
 }
 
 static bool find_trigger(struct rest_request *request, struct rest_checkpoint_trigger *ret)
 {
     struct weir_rest_server *server = request->server;
-    uint8_t id[16];
-    bool found = false;
-    if (!rest__parse_id(rest__parameter(request, "triggerid"), id)) return false;
+    uint8_t id[16], job[16];
+    if (!rest__parse_id(rest__parameter(request, "triggerid"), id) ||
+        !rest__parse_id(rest__parameter(request, "jobid"), job))
+        return false;
     rest__lock(server);
-    for (uint32_t i = 0; i < REST_CHECKPOINT_TRIGGERS_MAX && !found; i++) {
-        found = server->triggers[i].triggered_ms && memcmp(server->triggers[i].request, id, 16) == 0;
-        if (found) *ret = server->triggers[i];
-    }
+    const struct rest_checkpoint_trigger *found = trigger_of(server, job, id);
+    if (found) *ret = *found;
     rest__unlock(server);
-    return found;
+    return found != NULL;
 }
 
 /* The oldest that ended after it was asked for. */

@@ -232,11 +232,10 @@ static json_t *failure_shape(
 
 void rest__get_job_exceptions(struct rest_request *request)
 {
+    uint32_t most;
     const Weir__ClientReply *reply = rest__query_job(request, true);
-    if (!reply) return;
+    if (!reply || !rest__count(request, "maxExceptions", 20, &most)) return;
     const Weir__JobDetails *details = reply->details;
-    const char *asked = rest__argument(request, "maxExceptions");
-    size_t most = asked ? strtoul(asked, NULL, 10) : 20;
     json_t *entries = json_array();
     for (size_t i = 0; details && i < details->n_failures && i < most; i++) {
         const Weir__FailureDetails *failure = details->failures[i];
@@ -288,9 +287,25 @@ void rest__get_job_metrics(struct rest_request *request)
     json_decref(figures);
 }
 
+/* False: answered 400. */
+static bool jobs_are_ids(struct rest_request *request)
+{
+    const char *jobs = rest__argument(request, "jobs");
+    for (const char *at = jobs ? jobs : ""; *at; at += strcspn(at, ","), at += *at == ',') {
+        size_t length = strcspn(at, ",");
+        if (length == 32 && strspn(at, "0123456789abcdefABCDEF") >= 32) continue;
+        rest__fail(request, MHD_HTTP_BAD_REQUEST,
+            "Cannot resolve query parameter (jobs) from value \"%s\": expected ids of 32 hexadecimal digits.",
+            jobs);
+        return false;
+    }
+    return true;
+}
+
 /* Of jobs that are not over, as many as a page may ask for. */
 void rest__get_jobs_metrics(struct rest_request *request)
 {
+    if (!jobs_are_ids(request)) return;
     const Weir__ClientReply *list = rest__list_jobs(request);
     if (!list) return;
     json_t *sets = json_array();

@@ -4,13 +4,7 @@
 #include "os/memory.h"
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
-
-static void fill_random(uint8_t id[16])
-{
-    while (getrandom(id, 16, 0) != 16) continue;
-}
 
 /* ---------------------------------------------------------------- submission */
 
@@ -164,25 +158,17 @@ static bool members_are(struct rest_request *request, const json_t *body, const 
     const json_t *written = json_object_get(body, text), *set = json_object_get(body, flag);
     bool good_text = !written || json_is_null(written) || json_is_string(written);
     bool good_flag = !set || json_is_null(set) || is_flag(set);
-    if (!good_text || !good_flag)
-        rest__fail(request, MHD_HTTP_BAD_REQUEST, "Request did not match expected format: %s is %s.",
-            good_text ? flag : text, good_text ? "true or false" : "a text");
-    return good_text && good_flag;
+    if (good_text && good_flag) return rest__choice(request, body, "formatType", "CANONICAL,NATIVE");
+    rest__fail(request, MHD_HTTP_BAD_REQUEST, "Request did not match expected format: %s is %s.",
+        good_text ? flag : text, good_text ? "true or false" : "a text");
+    return false;
 }
 
-/* The client's own id, so that a request sent twice is one; else a new one. False: answered 400. */
 static bool trigger_id(struct rest_request *request, const json_t *body, ProtobufCBinaryData *ret)
 {
-    const char *text = text_member(body, "triggerId");
     ret->len = 16;
     ret->data = weir_arena_allocate(&request->arena, 16);
-    if (!text[0]) {
-        fill_random(ret->data);
-        return true;
-    }
-    if (rest__parse_id(text, ret->data)) return true;
-    rest__fail(request, MHD_HTTP_BAD_REQUEST, "triggerId: expected 32 hexadecimal digits, not \"%s\".", text);
-    return false;
+    return rest__trigger_id(request, body, ret->data);
 }
 
 /* Of the request, else of this cluster; empty: the job's own. */
@@ -305,6 +291,10 @@ void rest__post_savepoint_disposal(struct rest_request *request)
     path = rest__location(request, path); /* the folder, also where its _metadata is named */
     const char *metadata = weir_arena_format(&request->arena, "%s/_metadata", path);
     if (!code) code = fs->status(fs, metadata, &status, &error);
+    if (!path[0]) {
+        rest__fail(request, MHD_HTTP_BAD_REQUEST, "Property [savepoint-path] must be provided.");
+        return;
+    }
     if (code || !status.is_regular) {
         rest__fail(request, MHD_HTTP_BAD_REQUEST, "%s is no savepoint: it has no _metadata.", path);
         return;
@@ -314,7 +304,7 @@ void rest__post_savepoint_disposal(struct rest_request *request)
         return;
     }
     uint8_t id[16];
-    fill_random(id);
+    rest__trigger_id(request, NULL, id);
     rest__answer(request, MHD_HTTP_OK, json_pack("{s:s}", "request-id", rest__hex(request, id, sizeof id)));
 }
 
@@ -354,8 +344,11 @@ static bool add_override(
     struct rest_request *request, Weir__RescaleJob *message, const char *key, const json_t *value)
 {
     const json_t *parallelism = json_object_get(value, "parallelism");
+    const json_t *least = json_object_get(parallelism, "lowerBound");
     json_int_t upper = json_integer_value(json_object_get(parallelism, "upperBound"));
-    json_int_t lower = json_integer_value(json_object_get(parallelism, "lowerBound")); /* 0: none */
+    json_int_t lower = !least || json_is_null(least) ? 0
+                       : json_is_integer(least)      ? json_integer_value(least)
+                                                     : -1;
     uint32_t vertex;
     if (!rest__parse_vertex_id(key, &vertex)) {
         rest__fail(request, MHD_HTTP_BAD_REQUEST, "\"%s\" is no vertex of the job.", key);
@@ -409,8 +402,8 @@ static const char *rescaling_id(
 /* All vertices get the one parallelism. */
 void rest__patch_rescaling(struct rest_request *request)
 {
-    const char *text = rest__argument(request, "parallelism");
-    unsigned long parallelism = text ? strtoul(text, NULL, 10) : 0;
+    uint32_t parallelism;
+    if (!rest__count(request, "parallelism", 0, &parallelism)) return;
     if (parallelism < 1 || parallelism > UINT16_MAX) {
         rest__fail(
             request, MHD_HTTP_BAD_REQUEST, "Query parameter [parallelism]: expected a positive number.");
@@ -426,7 +419,7 @@ void rest__patch_rescaling(struct rest_request *request)
         Weir__ParallelismOverride *item =
             WEIR_PROTO_NEW(&request->arena, Weir__ParallelismOverride, weir__parallelism_override);
         item->vertex = job->details->vertices[i]->plan->id;
-        item->parallelism = (uint32_t)parallelism;
+        item->parallelism = parallelism;
         message->overrides[message->n_overrides++] = item;
     }
     if (!rescale(request, message)) return;
