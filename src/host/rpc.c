@@ -38,6 +38,7 @@ struct link {
 /* Whom to dial, and the connection that is UP. */
 struct peer {
     bool dial, resolving;
+    bool told_unknown; /* its name could not be resolved, which was told */
     char address[300];
     uint32_t pause_ms;
     uv_timer_t *timer;
@@ -371,6 +372,15 @@ static void connect_to(struct weir_rpc *rpc, weir_node node, const struct sockad
         close_link(link, WEIR_CONNECTION_TIMEOUT);
 }
 
+/* It is looked up again for ever: names may come later. */
+static void tell_unknown(struct peer *peer, int status)
+{
+    if (!peer->told_unknown)
+        weir_log(WEIR_LOG_WARN, LOGGER, "no address is known for '%s', which is tried again: %s",
+            peer->address, uv_strerror(status));
+    peer->told_unknown = true;
+}
+
 static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *addresses)
 {
     struct resolution *resolution = (struct resolution *)request;
@@ -379,8 +389,10 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     peer->resolving = false;
     if (peer->dial && !peer->up && !rpc->closing) {
         if (status == 0) {
+            peer->told_unknown = false;
             connect_to(rpc, resolution->node, addresses->ai_addr);
         } else {
+            tell_unknown(peer, status);
             rpc->config.connection(rpc->config.owner, resolution->node, WEIR_CONNECTION_TIMEOUT, 0);
             dial_later(rpc, resolution->node);
         }

@@ -1,5 +1,6 @@
 """What the logs of a cluster say around the death of its leader and of a TaskManager."""
 import json
+import time
 
 import test_cluster as base
 from test_cluster import kill_leader, run_job, start, subtasks  # noqa: F401
@@ -55,3 +56,19 @@ def test_who_leads_why_and_what_tasks_were_told(start):  # noqa: F811
         process.popen.terminate()
         assert process.popen.wait(base.weir_module.WAIT_SECONDS) == 0
         assert said(process, 'weir.control', 'INFO', 'it was told to by signal 15')
+
+
+def test_a_name_that_does_not_resolve_is_told_once(start):  # noqa: F811
+    """Else a TaskManager only says that nobody leads, or nothing, while the JobManager says that it leads."""
+    cluster = start(jobmanagers=1, taskmanagers=1, arguments=['-Dweir.log.format=JSON'])
+    jobmanager, taskmanager = cluster.jobmanagers[0], cluster.taskmanagers[0]
+    jobmanager.kill()
+    jobmanager.arguments.append('-Djobmanager.rpc.address=nobody.invalid')
+    jobmanager.start()
+
+    def told():
+        return [m for _, _, m in events(taskmanager) if "'nobody.invalid:" in m]
+
+    cluster.wait('the reason', told, base.weir_module.WAIT_SECONDS)
+    time.sleep(1)  # it is looked up several times
+    assert len(told()) == 1 and 'no address is known' in told()[0] and 'tried again' in told()[0], told()
