@@ -306,9 +306,10 @@ void checkpoint__splits_tasks_changed(struct weir_checkpoint_coordinator *c, str
 }
 
 /* The leader has taken a new epoch: assignments of the older one that are under way are refused, so every
- * reader says again what it has. */
+ * reader says again what it has. Whoever hears of the epoch first says so, readers' reports among them. */
 void checkpoint__splits_epoch(struct weir_checkpoint_coordinator *c)
 {
+    if (c->split_epoch == c->identity->epoch) return;
     c->split_epoch = c->identity->epoch;
     static const struct weir_attempt_id nobody;
     for (uint32_t i = 0; i < c->note_slots; i++) c->notes[i].split_reported = nobody;
@@ -325,6 +326,7 @@ void weir_checkpoint_splits_reported(struct weir_checkpoint_coordinator *c, cons
     if (!e || !restore(c, e, effects)) return;
     if (task && is_newer(&task->attempt, attempt.epoch, attempt.number)) return; /* deposed */
     checkpoint__enter(c, now_us, wall_us);
+    checkpoint__splits_epoch(c);
     for (size_t i = 0; i < report->n_splits; i++) {
         const Weir__Split *said = report->splits[i];
         struct split *split = WEIR_PLANTED(split_assigned_twice) ? NULL : split_add(c, e, said->id);

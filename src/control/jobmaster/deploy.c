@@ -273,6 +273,9 @@ static void deploy_members(struct weir_jobmaster *jm, struct graph_region *regio
         uint32_t at = jm->graph.members[region->first + i];
         struct graph_subtask *subtask = &jm->graph.subtasks[at];
         if (worked) note_work_ended(jm, at, subtask);
+        /* Kept for the job's end when its region was cancelled: another one takes its place now. */
+        if (subtask->state == STATE(FINISHED) && subtask->taskmanager != GRAPH_NONE && jobmaster__ending(jm))
+            taskmanagers__forget(jm, subtask->taskmanager, &subtask->attempt);
         if (subtask->state != STATE(CREATED)) graph__set_state(&jm->graph, at, STATE(CREATED));
         subtask->final_snapshot = NULL;
         subtask->reported = false;

@@ -488,6 +488,22 @@ static void a_new_epoch_of_the_same_leader_has_the_readers_report_again(void **s
     assert_int_equal(last, 'b');
 }
 
+/* 918024 splits: it was forgotten, and nothing was assigned any more. */
+static void a_report_may_be_the_first_thing_of_a_new_epoch(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    set_splits(w, "abc", true);
+    ask(w, 0); /* a */
+    w->identity.epoch = 5;
+    weir_record_epoch(&w->record, 5, 2, w->now_us, &w->effects);
+    report(w, 0);
+    report(w, 1);
+    carry_out(w);
+    world_tasks(w);
+    assert_int_equal(ask(w, 1), 'b');
+}
+
 static void a_report_may_come_before_its_attempt_is_known(void **state)
 {
     struct world *w = *state;
@@ -545,6 +561,7 @@ int main(void)
         TEST(a_lost_reader_is_reset_by_a_new_leader),
         TEST(an_assignment_between_trigger_and_snapshot_is_in_the_checkpoint),
         TEST(splits_are_found_in_a_directory_and_never_again),
+        TEST(a_report_may_be_the_first_thing_of_a_new_epoch),
         TEST(a_report_may_come_before_its_attempt_is_known),
         TEST(what_a_deposed_reader_reports_does_not_count),
         TEST(a_new_epoch_of_the_same_leader_has_the_readers_report_again),

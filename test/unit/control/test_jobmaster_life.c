@@ -496,6 +496,42 @@ static void a_lost_deployment_of_a_job_that_is_canceled_only_commits(void **stat
     world_done(&w);
 }
 
+/* 918780 rot: it was kept for the end, and then only the attempt that took its place was forgotten. */
+static void what_has_ended_is_forgotten_when_its_commit_is_deployed_again(void **state)
+{
+    one_region();
+    w.plan->vertices[1]->sink = true;
+    w.hold_commit = true;
+    world_submit(&w);
+    world_wait(&w, 2 * SECOND);
+    assert_true(world_newest(&w) > 0);
+    w.lose_deployments = 1;
+    world_fail(&w, 1, 0, "an error");
+    world_wait(&w, 2 * SECOND);
+    world_ask(
+        &w, 1, WEIR__ENVELOPE__BODY_CANCEL, WEIR_PROTO_NEW(&w.arena, Weir__CancelJob, weir__cancel_job));
+    world_wait(&w, 100000);
+    for (uint32_t i = 0; i < 2; i++) world_report(&w, &w.taskmanagers[i]);
+    world_wait(&w, 2 * SECOND);
+    assert_int_equal(w.state, JOB(CANCELLING));
+    assert_true(world_find(&w, 2, 1, NULL)->commit_only);
+    assert_true(world_find(&w, 2, 0, NULL)->commit_only);
+    world_finish(&w, 2, 0);
+    world_run(&w);
+    uint32_t before = w.deployed;
+    world_fail(&w, 2, 1, "an error");
+    world_wait(&w, 2 * SECOND);
+    assert_int_equal(w.deployed, before + 2);
+    w.hold_commit = false;
+    world_wait(&w, 20 * SECOND);
+    assert_non_null(w.result);
+    assert_true(w.clean);
+    for (uint32_t t = 0; t < w.taskmanager_count; t++)
+        for (uint32_t i = 0; i < w.taskmanagers[t].attempt_count; i++)
+            assert_false(w.taskmanagers[t].attempts[i].there);
+    world_done(&w);
+}
+
 static void what_a_report_leaves_out_after_it_ran_has_failed(void **state)
 {
     one_region();
@@ -660,6 +696,7 @@ int main(void)
         cmocka_unit_test(a_lost_taskmanager_takes_its_region_along),
         cmocka_unit_test(a_deployment_that_was_lost_on_its_way_goes_again),
         cmocka_unit_test(a_lost_deployment_of_a_job_that_is_canceled_only_commits),
+        cmocka_unit_test(what_has_ended_is_forgotten_when_its_commit_is_deployed_again),
         cmocka_unit_test(what_a_report_leaves_out_after_it_ran_has_failed),
         cmocka_unit_test(what_ended_before_its_region_failed_is_forgotten_in_the_end),
         cmocka_unit_test(subtasks_go_back_to_where_they_ran),
