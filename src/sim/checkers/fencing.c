@@ -6,7 +6,7 @@
 #include "sim/checkers.h"
 #include <string.h>
 
-enum { ATTEMPTS_MAX = 2048, TAKEN_MAX = 16, SETTLED_MAX = 16 };
+enum { ATTEMPTS_MAX = 2048, TAKEN_MAX = 16, SETTLED_MAX = 32 };
 
 struct attempt {
     bool used;
@@ -51,7 +51,10 @@ static bool contains(const uint64_t *items, uint32_t count, uint64_t item)
 
 static void settle(struct attempt *attempt, uint64_t checkpoint)
 {
-    attempt->settled[attempt->settled_next++ % SETTLED_MAX] = checkpoint;
+    /* Once: a barrier of it may come much later, when as many others have been given up as there are places.
+     */
+    if (!contains(attempt->settled, SETTLED_MAX, checkpoint))
+        attempt->settled[attempt->settled_next++ % SETTLED_MAX] = checkpoint;
     if (attempt->pending <= checkpoint) attempt->pending = 0;
 }
 
