@@ -99,11 +99,9 @@ static void write_files(void *argument)
     char prefix[64];
     snprintf(
         prefix, sizeof prefix, "e%llu.%u", (unsigned long long)task->attempt.epoch, task->attempt.number);
-    write->code = fs->make_directories(fs, write->directory, &write->error);
-    if (!write->code)
-        write->code = weir_snapshot_write_as(compression, fs, write->directory, prefix, task->vertex,
-            task->attempt.subtask, write->snapshot, write->base ? &write->base->manifest : NULL,
-            runtime->config.memory, &write->made->arena, &write->made->manifest, &write->error);
+    write->code = weir_snapshot_write_as(compression, fs, write->directory, prefix, task->vertex,
+        task->attempt.subtask, write->snapshot, write->base ? &write->base->manifest : NULL,
+        runtime->config.memory, &write->made->arena, &write->made->manifest, &write->error);
     if (!write->code) keep_copies(write);
     /* Nobody will name what could not be written; a directory that others have written into stays. */
     if (write->code && !write->finished) (void)fs->remove(fs, write->directory, false, NULL);

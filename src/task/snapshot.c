@@ -12,7 +12,7 @@ struct snapshot_writer {
     struct weir_filesystem *fs;
     struct weir_arena *arena;
     struct weir_snapshot_manifest *manifest;
-    const char *path;
+    const char *path, *directory;
     struct weir_file *file;    /* NULL: nothing was written yet */
     struct weir_buffer buffer; /* not appended yet */
     uint64_t bytes;            /* of the file, with what the buffer holds */
@@ -157,8 +157,14 @@ static enum weir_error_code write_out(struct snapshot_writer *writer, struct wei
 
 static enum weir_error_code open_file(struct snapshot_writer *writer, struct weir_error *reterr)
 {
-    enum weir_error_code code =
-        writer->fs->open_write(writer->fs, writer->path, false, &writer->file, reterr);
+    struct weir_filesystem *fs = writer->fs;
+    enum weir_error_code code = fs->open_write(fs, writer->path, false, &writer->file, reterr);
+    /* The folder is made with its first file: an empty one, of a task without state that is late, say, would
+     * be left behind by whoever cleans up file by file. */
+    if (code == WEIR_E_NOT_FOUND) {
+        code = fs->make_directories(fs, writer->directory, reterr);
+        if (!code) code = fs->open_write(fs, writer->path, false, &writer->file, reterr);
+    }
     if (code) {
         writer->file = NULL;
         return code;
@@ -306,9 +312,12 @@ enum weir_error_code weir_snapshot_write_as(enum weir_snapshot_compression compr
         .max_parallelism = vertex->max_parallelism,
         .finished = snapshot->finished };
     ret->files = WEIR_ARENA_ARRAY(arena, struct weir_snapshot_file, WEIR_SNAPSHOT_FILES_MAX);
-    struct snapshot_writer writer = {
-        .fs = fs, .arena = arena, .manifest = ret, .own_file = NO_FILE, .compression = compression
-    };
+    struct snapshot_writer writer = { .fs = fs,
+        .arena = arena,
+        .manifest = ret,
+        .own_file = NO_FILE,
+        .compression = compression,
+        .directory = directory };
     const char *name = snapshot->finished
                            ? weir_arena_format(arena, "%s-%u-%u-final", prefix, vertex->id, subtask_index)
                            : weir_arena_format(arena, "%s-%u-%u-%llu", prefix, vertex->id, subtask_index,

@@ -31,7 +31,8 @@ struct memory_filesystem {
     struct fs_node **nodes;
     uint32_t count, capacity;
     uint64_t next_inode;
-    bool dead; /* the process is gone: nothing it calls does anything */
+    bool dead;          /* the process is gone: nothing it calls does anything */
+    bool needs_folders; /* else a file may be written where there is none */
     uint32_t calls,
         dies_at; /* calls that change something; the process is gone from this one on (0: never) */
     /* The after-th call of a kind on a path that holds text fails with code; before it takes effect, or
@@ -177,6 +178,10 @@ static enum weir_error_code fs_open_write(struct weir_filesystem *base, const ch
     if (code) return code;
     struct fs_node *node = fs_find(fs, path);
     if (node && !replace) return weir_error_set(reterr, WEIR_E_ALREADY_EXISTS, "%s: the name is taken", path);
+    char folder[512];
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
+    if (fs->needs_folders && folder[0] && !fs_find(fs, folder))
+        return weir_error_set(reterr, WEIR_E_NOT_FOUND, "%s: there is no %s", path, folder);
     if (!node) node = fs_add(fs, path, false);
     node->length = node->durable = 0;
     *ret = fs_handle(fs, node, true);

@@ -160,6 +160,25 @@ static void what_is_written_is_read_at_any_parallelism(void **state)
     end(&f);
 }
 
+/* A task without state leaves no trace: what it made late would be empty, and nobody's. */
+static void a_folder_is_made_with_its_first_file(void **state)
+{
+    struct fixture f;
+    struct weir_snapshot_manifest manifest;
+    struct weir_subtask_snapshot nothing = { .checkpoint_id = 1, .epoch = 4 };
+    begin(&f);
+    f.fs.needs_folders = true;
+    uint32_t count = f.fs.count;
+    assert_int_equal(weir_snapshot_write(&f.fs.base, "/dir", "a", &f.vertex, 0, &nothing, NULL,
+                         &f.memory.base, &f.arena, &manifest, &f.error),
+        WEIR_OK);
+    assert_int_equal(manifest.file_count, 0);
+    assert_int_equal(f.fs.count, count);
+    assert_int_equal(take(&f, NULL, false, &manifest), WEIR_OK);
+    assert_int_equal(f.fs.count, count + 2);
+    end(&f);
+}
+
 static void what_is_as_in_the_base_is_not_written_again(void **state)
 {
     struct fixture f;
@@ -471,6 +490,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read_at_any_parallelism),
+        cmocka_unit_test(a_folder_is_made_with_its_first_file),
         cmocka_unit_test(what_is_as_in_the_base_is_not_written_again),
         cmocka_unit_test(a_restored_attempt_goes_on_from_the_same_base),
         cmocka_unit_test(a_savepoint_stands_on_its_own),
