@@ -242,7 +242,7 @@ static Weir__AttemptReport *attempt(struct world *world, uint32_t job, uint32_t 
     job_id(job, &id.job);
     Weir__AttemptReport *report = WEIR_PROTO_NEW(arena, Weir__AttemptReport, weir__attempt_report);
     report->attempt = weir_attempt_id_to(arena, &id);
-    struct weir_run run = { 1, 1, 0, 1 };
+    struct weir_run run = { 1, 1, 0, 1, .commit_only = false };
     report->run = weir_run_to(arena, &run);
     report->state = WEIR__EXECUTION_STATE__EXECUTION_RUNNING;
     report->slot = job / TASKMANAGERS * SUBTASKS_EACH + subtask;

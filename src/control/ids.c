@@ -120,7 +120,7 @@ bool weir_run_from(const Weir__Run *message, struct weir_run *ret)
 {
     if (!message) return false;
     *ret = (struct weir_run){ message->epoch, message->counter, message->restored_checkpoint,
-        message->plan_version };
+        message->plan_version, message->commit_only };
     return true;
 }
 
@@ -131,6 +131,7 @@ Weir__Run *weir_run_to(struct weir_arena *arena, const struct weir_run *run)
     message->counter = run->counter;
     message->restored_checkpoint = run->restored_checkpoint;
     message->plan_version = run->plan_version;
+    message->commit_only = run->commit_only;
     return message;
 }
 

@@ -16,6 +16,7 @@ struct weir_attempt_id {
 };
 struct weir_run {
     uint64_t epoch, counter, restored_checkpoint, plan_version;
+    bool commit_only; /* its tasks end as soon as what the checkpoint holds is committed */
 };
 
 #define WEIR_LEADERSHIPS "leaderships"

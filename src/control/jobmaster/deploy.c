@@ -317,7 +317,8 @@ static bool deploy_region(struct weir_jobmaster *jm, uint32_t at, struct weir_ef
     region->run = (struct weir_run){ .epoch = jm->identity->epoch,
         .counter = ++jm->run_counter,
         .restored_checkpoint = jobmaster__restore_point(jm),
-        .plan_version = jm->graph_version };
+        .plan_version = jm->graph_version,
+        .commit_only = commit_only };
     weir_arena_reset(&region->arena);
     deploy_members(jm, region, worked);
     jm->tasks_dirty = true;

@@ -321,6 +321,9 @@ static struct verdict judge(struct weir_jobmaster *jm, const struct graph_region
         verdict.lost = "it runs at a parallelism that the job does not have any more";
     else if (verdict.has_run && floors__is_deposed(region, &verdict.run))
         verdict.lost = "a later run of it was deployed while it was out of sight";
+    else if (verdict.has_run && verdict.run.commit_only && !jobmaster__ending(jm) &&
+             !jobmaster__only_commit(jm)) /* failing is in no record: under this leader the job goes on */
+        verdict.lost = "it was to commit alone, under a leader that gave the job up";
     else if (verdict.has_run && !run_fits_checkpoint(jm, region, &verdict.run, newest))
         verdict.lost = "the newest checkpoint is neither restored nor taken by its run";
     if (verdict.lost) return verdict;

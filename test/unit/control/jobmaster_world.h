@@ -266,6 +266,7 @@ static inline void world_deploy(
         assert_true(weir_attempt_id_from(message->tasks[i]->attempt, &attempt->id));
         assert_true(weir_run_from(message->run, &attempt->run));
         attempt->commit_only = message->commit_only;
+        assert_int_equal(attempt->run.commit_only, message->commit_only);
         w->deployed++;
         if (w->refuse_deployments) {
             w->refuse_deployments--;

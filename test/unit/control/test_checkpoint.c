@@ -278,7 +278,7 @@ static void one_that_ended_since_it_restored_is_not_told_of_what_it_restored(voi
     uint64_t id = world_checkpoint(w);
     for (uint32_t i = 0; i < 4; i++) {
         w->tasks[i].attempt.number = 2;
-        w->tasks[i].run = (struct weir_run){ 1, 2, id, 1 };
+        w->tasks[i].run = (struct weir_run){ 1, 2, id, 1, false };
     }
     world_finish(w, 1);
     world_finish(w, 3); /* all that node 2 has */

@@ -198,6 +198,21 @@ static void a_run_that_the_newest_checkpoint_does_not_name_is_not_attached(void 
     world_done(&w);
 }
 
+/* 1224027 rot: a job that was failing commits what its newest checkpoint holds. No record says that it fails:
+ * under the next leader it goes on, and what was to end after that commit has read nothing more. */
+static void a_run_that_was_to_commit_alone_is_not_attached(void **state)
+{
+    two_regions();
+    for (uint32_t v = 1; v <= 2; v++)
+        for (uint32_t s = 0; s < 2; s++) world_find(&w, v, s, NULL)->run.commit_only = true;
+    world_takeover(&w);
+    world_wait(&w, 1);
+    assert_int_equal(w.deployed, 4);
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_false(world_find(&w, 1, 0, NULL)->run.commit_only);
+    world_done(&w);
+}
+
 static void a_restoring_task_is_not_attached(void **state)
 {
     one_region();
@@ -669,6 +684,7 @@ int main(void)
         cmocka_unit_test(two_slots_of_one_index_leave_one_for_another),
         cmocka_unit_test(subtasks_of_two_runs_are_no_region),
         cmocka_unit_test(a_run_that_the_newest_checkpoint_does_not_name_is_not_attached),
+        cmocka_unit_test(a_run_that_was_to_commit_alone_is_not_attached),
         cmocka_unit_test(a_restoring_task_is_not_attached),
         cmocka_unit_test(a_silent_taskmanager_is_waited_for),
         cmocka_unit_test(who_is_nowhere_in_sight_is_not_waited_for),

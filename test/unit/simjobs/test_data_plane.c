@@ -135,7 +135,7 @@ static Weir__DeployTasks *make_deployment(struct cluster *c, uint32_t taskmanage
 {
     Weir__DeployTasks *deploy = WEIR_PROTO_NEW(arena, Weir__DeployTasks, weir__deploy_tasks);
     deploy->job = weir_job_id_to(arena, &c->job);
-    struct weir_run run = { 1, c->run_counter, c->completed, 1 };
+    struct weir_run run = { 1, c->run_counter, c->completed, 1, false };
     deploy->run = weir_run_to(arena, &run);
     deploy->plan_pointer = PLAN_PATH;
     deploy->members = WEIR_ARENA_ARRAY(arena, Weir__RegionMember *, c->subtask_count);
