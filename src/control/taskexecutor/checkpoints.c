@@ -317,7 +317,7 @@ static bool waits_in_vain(const struct weir_taskexecutor *executor, const struct
            pending->age_us >= executor->options->leader_silence_us;
 }
 
-static void abort_silent_one(
+void te__abort_pending(
     struct weir_taskexecutor *executor, struct te__attempt *attempt, struct weir_effects *effects)
 {
     for (uint32_t i = attempt->pending_count; i > 0; i--) {
@@ -339,7 +339,7 @@ void te__abort_silent(struct weir_taskexecutor *executor, struct weir_effects *e
     if (WEIR_PLANTED(silence_ignored)) return;
     /* What does not fit waits for the next tick. */
     for (uint32_t i = 0; i < executor->attempt_count && effects->count < TE__STEP_EFFECTS_MAX; i++)
-        if (executor->attempts[i]->pending_count) abort_silent_one(executor, executor->attempts[i], effects);
+        if (executor->attempts[i]->pending_count) te__abort_pending(executor, executor->attempts[i], effects);
 }
 
 void te__pending_age(struct weir_taskexecutor *executor, int64_t passed_us)

@@ -190,6 +190,9 @@ void te__on_committed(struct weir_taskexecutor *executor, struct te__attempt *at
 void te__on_barrier(struct te__attempt *attempt, const struct weir_task_event *task);
 /* Alignments that wait for a leader that is silent are given up (H8). */
 void te__abort_silent(struct weir_taskexecutor *executor, struct weir_effects *effects);
+/* Gives up what the attempt has a barrier or a trigger of and has not acknowledged, and says so. */
+void te__abort_pending(
+    struct weir_taskexecutor *executor, struct te__attempt *attempt, struct weir_effects *effects);
 /* Epoch: the one adopted. What was held or pending for older ones is dropped. */
 void te__checkpoints_adopt(struct weir_taskexecutor *executor, uint64_t epoch);
 /* Time of its own loop has passed. */

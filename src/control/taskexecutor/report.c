@@ -197,7 +197,11 @@ bool te__report_continue(struct weir_taskexecutor *executor, struct weir_effects
     }
     while (executor->report_cursor < executor->attempt_count) {
         if (effects->count >= TE__STEP_EFFECTS_MAX) return false;
-        flush_held(executor, executor->attempts[executor->report_cursor++], effects);
+        struct te__attempt *attempt = executor->attempts[executor->report_cursor++];
+        /* Trigger and abort may be lost with the connection before. What is not acknowledged now the leader
+         * gives up when it reads the report, and what it had given up before it does not say again. */
+        te__abort_pending(executor, attempt, effects);
+        flush_held(executor, attempt, effects);
     }
     send_report(executor, effects);
     executor->reporting = false;

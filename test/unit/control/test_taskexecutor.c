@@ -533,6 +533,25 @@ static void acknowledgements_are_repeated_in_front_of_the_report(void **state)
     end(&bench);
 }
 
+/* 1224839 keyed: the barrier came over another connection; trigger and abort were lost with the leader's. */
+static void what_is_not_acknowledged_when_a_connection_is_lost_is_given_up(void **state)
+{
+    struct bench bench;
+    start_led(&bench);
+    Weir__AttemptId id = run_one(&bench);
+    task(&bench, id, WEIR_TASK_BARRIER, 7, 5);
+    bench_connection(&bench, "jm-1", 0, WEIR_CONNECTION_RESET);
+    bench_expect(&bench, "");
+    up(&bench, "jm-1", 11);
+    announce(&bench, "jm-1", 11, 5);
+    bench_expect(
+        &bench, ">jm-1:greeting(5) !abort(v0s0.1,7) >jm-1:decline(7,v0s0.1,6) >jm-1:report(v0s0.1:RUNNING)");
+    trigger(&bench, id, 7, 0);
+    task(&bench, id, WEIR_TASK_ACKNOWLEDGED, 7, 5); /* was on its way */
+    bench_expect(&bench, "");
+    end(&bench);
+}
+
 static void what_was_given_up_is_never_acknowledged(void **state)
 {
     struct bench bench;
@@ -892,6 +911,7 @@ int main(void)
         cmocka_unit_test(acknowledgements_wait_for_their_leader),
         cmocka_unit_test(acknowledgements_for_an_older_leader_are_dropped),
         cmocka_unit_test(acknowledgements_are_repeated_in_front_of_the_report),
+        cmocka_unit_test(what_is_not_acknowledged_when_a_connection_is_lost_is_given_up),
         cmocka_unit_test(what_was_given_up_is_never_acknowledged),
         cmocka_unit_test(who_is_not_ready_declines),
         cmocka_unit_test(an_older_checkpoint_is_not_the_end_of_an_attempt),
