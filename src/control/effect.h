@@ -57,7 +57,8 @@ enum weir_blob_operation {
     WEIR_BLOB_GET,
     WEIR_BLOB_LIST,
     WEIR_BLOB_DELETE, /* absent: OK */
-    WEIR_BLOB_COPY    /* path to copy_to, without replacing, synced; NOT_FOUND: path is absent */
+    WEIR_BLOB_COPY,   /* path to copy_to, without replacing, synced; NOT_FOUND: path is absent */
+    WEIR_BLOB_PRUNE   /* the empty folders below path, and path when it is one; files stay. Absent: OK */
 };
 struct weir_blob_effect {
     enum weir_blob_operation operation;

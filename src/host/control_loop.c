@@ -283,6 +283,22 @@ static void remove_empty_parents(struct weir_filesystem *fs, struct blob_work *w
     if (count == 0) (void)fs->remove(fs, job, false, NULL);
 }
 
+static enum weir_error_code prune(struct weir_filesystem *fs, struct weir_arena *arena, const char *directory,
+    uint32_t depth, struct weir_error *error)
+{
+    struct weir_directory_entry *entries;
+    uint32_t count;
+    enum weir_error_code code = fs->list(fs, arena, directory, &entries, &count, error);
+    if (code == WEIR_E_NOT_FOUND) return WEIR_OK;
+    for (uint32_t i = 0; !code && i < count && depth < BLOB_LIST_DEPTH_MAX; i++)
+        if (entries[i].status.is_directory)
+            code = prune(
+                fs, arena, weir_arena_format(arena, "%s/%s", directory, entries[i].name), depth + 1, error);
+    /* One that is not empty stays: whoever was faster has written into it. */
+    if (!code) (void)fs->remove(fs, directory, false, NULL);
+    return code;
+}
+
 static void blob_work(uv_work_t *request)
 {
     struct blob_work *work = (struct blob_work *)request;
@@ -299,6 +315,7 @@ static void blob_work(uv_work_t *request)
         if (!code) remove_empty_parents(fs, work);
         break;
     case WEIR_BLOB_COPY: code = copy_blob(fs, work, &error); break;
+    case WEIR_BLOB_PRUNE: code = prune(fs, &work->arena, work->path, 0, &error); break;
     }
     work->answer.names = list.names;
     work->answer.modified_us = list.modified_us;

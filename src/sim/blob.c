@@ -237,6 +237,7 @@ static void carried_out(void *owner, void *payload, uint64_t number)
     case WEIR_BLOB_LIST: list(process, job); return;
     case WEIR_BLOB_DELETE: delete (process, job); return;
     case WEIR_BLOB_COPY: copy(process, job); return;
+    case WEIR_BLOB_PRUNE: answer(process, job, (struct weir_blob_event){ .outcome = WEIR_BLOB_OK }); return;
     case WEIR_BLOB_PUT: break;
     }
     if (job->written) {

@@ -270,21 +270,13 @@ class Scenario:
         """A leader that is killed between the last two steps of a removal leaves the empty directory of a record: a leader that
         begins an hour later takes it. Anything else is left behind."""
         left = [self.directory / path for path in self.left_behind()]
-        # The same of a checkpoint's folder, its last file removed: empty, and nobody's. That one stays (test/chaos/README.md).
-        stays = [p for p in left if p.is_relative_to(self.directory / "checkpoints") and p.is_dir()
-                 and not any(q.is_file() for q in p.rglob("*"))]
-        if stays:
-            report(f"{len(stays)} empty folders of checkpoints stay: {[p.name for p in stays]}")
-        left = [p for p in left if p not in stays]
         assert all("/records/jobs/" in str(p) and p.is_dir() and not any(p.iterdir()) for p in left), f"left behind: {left}"
-        if not left:
-            return
         for path in left:
             os.utime(path, (time.time() - 7200,) * 2)
         leader, epoch = self.kill_leader()
         leader.start()
         self.new_leader(epoch)
-        self.wait("it to be taken", lambda: not any("/records/jobs/" in path for path in self.left_behind()))
+        self.wait("it to be taken", lambda: not self.left_behind())
         report(f"{len(left)} empty directories were taken by the next leader")
 
     def idle(self, seconds=1.0):

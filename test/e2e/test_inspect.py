@@ -158,6 +158,19 @@ def test_checkpoints_that_never_were_go_with_jobs_that_nobody_knows(start):
     assert all(p.exists() for p in kept) and cluster.job_state(job) == 'RUNNING'
 
 
+def test_empty_folders_of_checkpoints_go_with_their_job(start):
+    """As a leader leaves them that is killed between a folder's last file and the folder. Only the job's own, only empty ones."""
+    cluster = start(jobmanagers=1)
+    job = run_job(cluster)
+    checkpoints = cluster.directory / 'checkpoints'
+    cluster.wait('a checkpoint', lambda: (checkpoints / job).exists(), weir_module.WAIT_SECONDS)
+    for name in [f'{job}/chk-999999/a/b', f'{job}/taskowned', f'{"ab" * 16}/chk-1']:
+        (checkpoints / name).mkdir(parents=True, exist_ok=True)
+    assert client(cluster, 'cancel', '-m', first_address(cluster), job).returncode == 0
+    cluster.wait('its folder to go', lambda: not (checkpoints / job).exists(), weir_module.WAIT_SECONDS)
+    assert (checkpoints / ('ab' * 16) / 'chk-1').is_dir()
+
+
 def test_what_came_after_the_end_is_garbage(start):
     """A file that a cut-off sink wrote after its job's clean-up; another job's is left alone."""
     cluster = start(jobmanagers=1)

@@ -291,7 +291,8 @@ static void blob_done(
     case CHECKPOINT_TAG_COMPARE: checkpoint__put_done(c, event, effects); break;
     case CHECKPOINT_TAG_DELETE:
     case CHECKPOINT_TAG_SWEEP:
-    case CHECKPOINT_TAG_SWEEP_ASIDE: checkpoint__files_done(c, event, effects); break;
+    case CHECKPOINT_TAG_SWEEP_ASIDE:
+    case CHECKPOINT_TAG_PRUNE: checkpoint__files_done(c, event, effects); break;
     case CHECKPOINT_TAG_CLAIM_PUT:
     case CHECKPOINT_TAG_CLAIM_GET: checkpoint__claim_done(c, event, effects); break;
     case CHECKPOINT_TAG_CLAIM_LIST: checkpoint__claim_listed(c, event); break;

@@ -365,6 +365,7 @@ static void clean_listed(
     }
     if (c->origin && !checkpoint__origin_is_ours(c)) mark_completed(&kept, c->origin);
     c->clean = CLEAN_LISTED;
+    c->sweep_at_us = c->now_us;
     for (uint32_t i = 0; i < event->blob.name_count; i++) {
         if (!checkpoint__set_has(&kept, event->blob.names[i])) checkpoint__delete(c, event->blob.names[i]);
     }
@@ -394,6 +395,29 @@ static void swept(
     checkpoint__collect(c, event->blob.names, event->blob.name_count, effects);
 }
 
+/* Folders go with their last file. A leader that died between the two has left empty ones, of which no list
+ * tells: they go last, when all that was to be deleted is. */
+static bool may_prune(const struct weir_checkpoint_coordinator *c)
+{
+    return c->clean == CLEAN_LISTED && !c->deletion_count && !c->deleting_count && !c->aside_count &&
+           c->claim != CLAIM_DELETING;
+}
+
+static void prune_send(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
+{
+    c->clean = CLEAN_PRUNING;
+    weir_effect_blob(effects, checkpoint__tag(c, CHECKPOINT_TAG_PRUNE, 0),
+        (struct weir_blob_effect){
+            .operation = WEIR_BLOB_PRUNE, .path = checkpoint__job_directory(c, effects->arena) });
+}
+
+static void pruned(struct weir_checkpoint_coordinator *c, const struct weir_event *event)
+{
+    bool failed = event->blob.outcome == WEIR_BLOB_ERROR;
+    c->clean = failed ? CLEAN_LISTED : CLEAN_DONE;
+    if (failed) c->sweep_at_us = c->now_us + CHECKPOINT_BACK_OFF_MAX_US;
+}
+
 void checkpoint__files_done(
     struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects)
 {
@@ -401,6 +425,7 @@ void checkpoint__files_done(
     case CHECKPOINT_TAG_DELETE: deleted(c, event); break;
     case CHECKPOINT_TAG_SWEEP: swept(c, event, effects); break;
     case CHECKPOINT_TAG_SWEEP_ASIDE: aside_swept(c, event, effects); break;
+    case CHECKPOINT_TAG_PRUNE: pruned(c, event); break;
     default: break;
     }
 }
@@ -418,9 +443,8 @@ void checkpoint__files_advance(struct weir_checkpoint_coordinator *c, struct wei
         if (!unknown) sweep_send(c, effects);
     } else if (c->clean == CLEAN_NONE && c->sweeps_left && c->now_us >= c->sweep_at_us && may_collect(c)) {
         sweep_send(c, effects);
-    } else if (c->clean == CLEAN_LISTED && !c->deletion_count && !c->deleting_count && !c->aside_count &&
-               c->claim != CLAIM_DELETING) {
-        c->clean = CLEAN_DONE;
+    } else if (may_prune(c) && c->now_us >= c->sweep_at_us) {
+        prune_send(c, effects);
     }
 }
 
@@ -433,7 +457,8 @@ int64_t checkpoint__files_due(const struct weir_checkpoint_coordinator *c)
     for (uint32_t i = 0; i < c->aside_count && !asides_wait(c); i++) {
         if (!c->asides[i].in_flight) due_us = WEIR_MIN(due_us, c->asides[i].at_us);
     }
-    if ((c->sweeps_left || c->clean == CLEAN_LOADING) && !c->sweep_in_flight)
+    bool sweeps = c->clean == CLEAN_NONE && c->sweeps_left;
+    if ((sweeps || c->clean == CLEAN_LOADING || may_prune(c)) && !c->sweep_in_flight)
         due_us = WEIR_MIN(due_us, c->sweep_at_us);
     return due_us;
 }

@@ -46,6 +46,7 @@ enum checkpoint_tag_kind {
     CHECKPOINT_TAG_DELETE,
     CHECKPOINT_TAG_SWEEP,
     CHECKPOINT_TAG_SWEEP_ASIDE,
+    CHECKPOINT_TAG_PRUNE,
     CHECKPOINT_TAG_CLAIM_PUT,
     CHECKPOINT_TAG_CLAIM_GET,
     CHECKPOINT_TAG_CLAIM_LIST,
@@ -193,7 +194,7 @@ struct aside {
     int64_t at_us;
 };
 
-enum clean_state { CLEAN_NONE, CLEAN_LOADING, CLEAN_LISTING, CLEAN_LISTED, CLEAN_DONE };
+enum clean_state { CLEAN_NONE, CLEAN_LOADING, CLEAN_LISTING, CLEAN_LISTED, CLEAN_PRUNING, CLEAN_DONE };
 
 struct enumerator; /* splits.c */
 struct outgoing;   /* send.c */

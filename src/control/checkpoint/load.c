@@ -81,6 +81,25 @@ void checkpoint__ids_listed(
     ids_known(c, c->reserved_before);
 }
 
+/* ---------------------------------------------------------------- the mark of a claimed origin */
+
+#define MARKER_NAME "_claimed" /* in the folder of an origin: whose it is */
+
+static const char *marker_path(const struct weir_checkpoint_coordinator *c, struct weir_arena *arena)
+{
+    return weir_arena_format(arena, "%s/" MARKER_NAME, origin_directory(c, arena));
+}
+
+/* With what an earlier leader, dead in the middle of it, had written of the marker. */
+static void marker_delete(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
+{
+    checkpoint__delete(c, marker_path(c, effects->arena));
+    weir_effect_blob(effects, checkpoint__tag(c, CHECKPOINT_TAG_CLAIM_LIST, 0),
+        (struct weir_blob_effect){ .operation = WEIR_BLOB_LIST,
+            .path = origin_directory(c, effects->arena),
+            .name_prefix = MARKER_NAME });
+}
+
 /* ---------------------------------------------------------------- metadata */
 
 static void load(
@@ -148,23 +167,6 @@ static void unreadable(struct weir_checkpoint_coordinator *c, struct checkpoint_
         fall_back(c, done, effects);
     else
         c->load_failure = done->failure;
-}
-
-#define MARKER_NAME "_claimed" /* in the folder of an origin: whose it is */
-
-static const char *marker_path(const struct weir_checkpoint_coordinator *c, struct weir_arena *arena)
-{
-    return weir_arena_format(arena, "%s/" MARKER_NAME, origin_directory(c, arena));
-}
-
-/* With what an earlier leader, dead in the middle of it, had written of the marker. */
-static void marker_delete(struct weir_checkpoint_coordinator *c, struct weir_effects *effects)
-{
-    checkpoint__delete(c, marker_path(c, effects->arena));
-    weir_effect_blob(effects, checkpoint__tag(c, CHECKPOINT_TAG_CLAIM_LIST, 0),
-        (struct weir_blob_effect){ .operation = WEIR_BLOB_LIST,
-            .path = origin_directory(c, effects->arena),
-            .name_prefix = MARKER_NAME });
 }
 
 static bool metadata_fits(const struct weir_checkpoint_coordinator *c,

@@ -94,6 +94,17 @@ void dispatcher__sweep_leftovers(
     }
 }
 
+/* A leader that was killed between the last file and its folder has left the folder. */
+static void prune(const Weir__JobResult *result, uint64_t place, struct weir_effects *effects)
+{
+    struct weir_blob_effect folder;
+    bool of_sink = place > 0 && place <= result->n_uncommitted;
+    if (of_sink || !dispatcher__leftover_list(result, place, &folder, effects->arena)) return;
+    folder.operation = WEIR_BLOB_PRUNE;
+    weir_effect_blob(effects,
+        (struct weir_tag){ .role = WEIR_ROLE_DISPATCHER, .kind = DISPATCHER_TAG_SWEEP_DELETE }, folder);
+}
+
 /* A deletion that is carried out late still finds nobody else's: a later job of the same id starts above what
  * it finds there. */
 void dispatcher__on_leftovers(
@@ -115,6 +126,7 @@ void dispatcher__on_leftovers(
                 .operation = WEIR_BLOB_DELETE, .path = weir_arena_string(effects->arena, path) });
         deleted++;
     }
+    if (event->blob.name_count == 0) prune(result, event->tag.number, effects);
     dispatcher->swept += deleted;
     if (deleted)
         weir_effect_log(effects, WEIR_CONTROL_INFO, "swept %u files that a job got after its end", deleted);

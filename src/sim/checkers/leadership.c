@@ -24,6 +24,7 @@ struct state {
                                                   not */
     int64_t absent_us[WEIR_SIM_PROCESSES_MAX]; /* since when its entry among the candidates is gone; 0: it is
                                                   there */
+    int64_t wiped_us[WEIR_SIM_PROCESSES_MAX];  /* until when it was missing, of those wiped; 0: never */
     /* Leaders that a JobManager was told are lost, or saw dying: a ring each. */
     uint64_t witnessed[WEIR_SIM_PROCESSES_MAX][WITNESSED_MAX];
     uint32_t witnessed_next[WEIR_SIM_PROCESSES_MAX];
@@ -32,6 +33,7 @@ struct state {
 static void process_started(struct weir_sim *sim, void *self, struct weir_sim_process *process)
 {
     ((struct state *)self)->adopted[process->index] = 0;
+    ((struct state *)self)->wiped_us[process->index] = 0;
 }
 
 static void task_effect(
@@ -98,6 +100,9 @@ static void check_hold_off(struct weir_sim *sim, struct state *state, const stru
     int64_t absent = state->absent_us[holder->index];
     if (absent && absent <= weir_sim_now(sim))
         return; /* a write that was late, maybe its own, took it away */
+    int64_t wiped = state->wiped_us[holder->index];
+    if (wiped && weir_sim_now(sim) - wiped < UNREFUSED_US)
+        return; /* it is back; who takes over has looked before that */
     /* Of the session in which it was told that it leads; one that was not told yet loses nothing. */
     uint64_t session = old->epoch < WEIR_SIM_EPOCHS_MAX ? state->granted[old->epoch].session : 0;
     if (!session || sim->store.ended[session]) return;
@@ -144,6 +149,9 @@ static void stored(struct weir_sim *sim, void *self, struct weir_sim_process *wr
     if (strncmp(key, "candidates/", 11) == 0) {
         struct weir_sim_process *candidate = weir_sim_process_find(sim, key + 11);
         if (candidate) {
+            bool wiped = before && !after && !writer && !sim->store.ended[before->session];
+            bool back = after && state->wiped_us[candidate->index] + 1 == state->absent_us[candidate->index];
+            if (wiped || back) state->wiped_us[candidate->index] = weir_sim_now(sim);
             state->absent_us[candidate->index] = after ? 0 : weir_sim_now(sim) + 1;
             state->shown_us[candidate->index] = after ? weir_sim_now(sim) : 0;
         }

@@ -63,6 +63,8 @@ struct world {
     struct request held[REQUESTS_MAX];
     uint32_t held_count;
     uint32_t gets, copies;
+    uint32_t pruned;       /* so often empty folders were taken */
+    uint32_t pruned_blobs; /* what was there at the last time */
 
     /* what was sent, and how much of it a test has looked at */
     struct sent sent[SENT_MAX];
@@ -148,6 +150,9 @@ static void blob_carry_out(struct world *w, struct weir_tag tag, const struct we
             w->taken_again = NULL;
             world_put(w, effect->path, "another", 7);
         }
+    } else if (effect->operation == WEIR_BLOB_PRUNE) {
+        w->pruned++;
+        w->pruned_blobs = w->blob_count;
     } else {
         size_t length = strlen(effect->path);
         for (uint32_t i = 0; i < w->blob_count; i++) {

@@ -540,6 +540,7 @@ static inline void world_blob_effect(struct world *w, const struct weir_effect *
     case WEIR_BLOB_DELETE:
         if (found) *found = w->blobs[--w->blob_count];
         return;
+    case WEIR_BLOB_PRUNE: return;
     }
 }
 

@@ -629,6 +629,53 @@ static void a_clean_up_goes_on_after_a_takeover(void **state)
     assert_int_equal(files_below(w, "cp/"), 0);
 }
 
+/* A leader that was killed between a file and its folder has left the folder: no list tells of it. */
+static void a_clean_up_takes_empty_folders_last(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    uint64_t id = world_checkpoint(w);
+    w->stays = world_file(w, id, "_metadata");
+    assert_false(clean(w, WEIR__JOB_STATE__JOB_FINISHED));
+    assert_int_equal(w->pruned, 0); /* not before all is deleted */
+    w->stays = NULL;
+    world_advance(w, 60 * SECOND);
+    assert_true(clean(w, WEIR__JOB_STATE__JOB_FINISHED));
+    assert_int_equal(w->pruned, 1);
+    assert_int_equal(w->pruned_blobs, 0);
+}
+
+static void empty_folders_are_taken_when_the_storage_answers_again(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    world_checkpoint(w);
+    assert_false(weir_checkpoint_clean(w->c, WEIR__JOB_STATE__JOB_FINISHED, w->now_us, &w->effects));
+    w->blobs_held = true;
+    struct request prune = { .blob.operation = WEIR_BLOB_LIST };
+    for (uint32_t i = 0; i < 200 && prune.blob.operation != WEIR_BLOB_PRUNE; i++) {
+        carry_out(w);
+        assert_false(weir_checkpoint_clean(w->c, WEIR__JOB_STATE__JOB_FINISHED, w->now_us, &w->effects));
+        struct request held[REQUESTS_MAX];
+        uint32_t count = w->held_count;
+        memcpy(held, w->held, sizeof held[0] * count);
+        w->held_count = 0;
+        for (uint32_t k = 0; k < count; k++) {
+            if (held[k].blob.operation == WEIR_BLOB_PRUNE) prune = held[k];
+            w->blobs_fail = held[k].blob.operation == WEIR_BLOB_PRUNE;
+            blob_carry_out(w, held[k].tag, &held[k].blob);
+        }
+        world_advance(w, SECOND / 10);
+    }
+    assert_int_equal(prune.blob.operation, WEIR_BLOB_PRUNE);
+    assert_int_equal(files_below(w, "cp/"), 0);
+    w->blobs_fail = w->blobs_held = false;
+    assert_int_equal(w->pruned, 0);
+    world_advance(w, 60 * SECOND);
+    assert_true(clean(w, WEIR__JOB_STATE__JOB_FINISHED));
+    assert_int_equal(w->pruned, 1);
+}
+
 static void a_clean_up_waits_for_what_is_still_being_written(void **state)
 {
     struct world *w = *state;
@@ -844,6 +891,8 @@ int main(void)
         TEST(retention_decides_what_a_job_leaves),
         TEST(what_is_not_committed_is_kept),
         TEST(a_clean_up_goes_on_after_a_takeover),
+        TEST(a_clean_up_takes_empty_folders_last),
+        TEST(empty_folders_are_taken_when_the_storage_answers_again),
         TEST(a_clean_up_waits_for_what_is_still_being_written),
         TEST(a_savepoint_stands_on_its_own),
         TEST(a_clean_up_waits_for_savepoints_that_are_still_being_written),

@@ -439,7 +439,6 @@ static uint32_t runs_at(uint32_t subtask)
     return (uint32_t)(tm - w.taskmanagers);
 }
 
-/* Their local snapshots are there. */
 /* It is reported without: it never ran, so nothing has failed, and the same attempts may come once more. */
 static void a_deployment_that_was_lost_on_its_way_goes_again(void **state)
 {
@@ -463,8 +462,8 @@ static void a_deployment_that_was_lost_on_its_way_goes_again(void **state)
     world_done(&w);
 }
 
-/* Its client was told that it does not run any more: what was lost goes again only to commit. */
-static void a_lost_deployment_of_a_job_that_is_canceled_only_commits(void **state)
+/* Its sinks have to commit, it fails over, a deployment is lost and only then it is canceled. */
+static uint32_t lose_a_deployment_and_cancel(void)
 {
     one_region();
     w.plan->vertices[1]->sink = true;
@@ -476,13 +475,20 @@ static void a_lost_deployment_of_a_job_that_is_canceled_only_commits(void **stat
     world_fail(&w, 1, 0, "an error");
     world_wait(&w, 2 * SECOND);
     assert_int_equal(w.state, JOB(RUNNING));
-    uint32_t before = w.deployed;
+    uint32_t deployed = w.deployed;
     world_ask(
         &w, 1, WEIR__ENVELOPE__BODY_CANCEL, WEIR_PROTO_NEW(&w.arena, Weir__CancelJob, weir__cancel_job));
     world_wait(&w, 100000);
     assert_int_equal(w.state, JOB(CANCELLING));
     for (uint32_t t = 0; t < 2; t++) world_report(&w, &w.taskmanagers[t]);
     world_wait(&w, 2 * SECOND);
+    return deployed;
+}
+
+/* Its client was told that it does not run any more: what was lost goes again only to commit. */
+static void a_lost_deployment_of_a_job_that_is_canceled_only_commits(void **state)
+{
+    uint32_t before = lose_a_deployment_and_cancel();
     uint32_t again = 0;
     for (uint32_t t = 0; t < 2; t++)
         for (uint32_t i = 0; i < w.taskmanagers[t].attempt_count; i++)
@@ -499,21 +505,7 @@ static void a_lost_deployment_of_a_job_that_is_canceled_only_commits(void **stat
 /* 918780 rot: it was kept for the end, and then only the attempt that took its place was forgotten. */
 static void what_has_ended_is_forgotten_when_its_commit_is_deployed_again(void **state)
 {
-    one_region();
-    w.plan->vertices[1]->sink = true;
-    w.hold_commit = true;
-    world_submit(&w);
-    world_wait(&w, 2 * SECOND);
-    assert_true(world_newest(&w) > 0);
-    w.lose_deployments = 1;
-    world_fail(&w, 1, 0, "an error");
-    world_wait(&w, 2 * SECOND);
-    world_ask(
-        &w, 1, WEIR__ENVELOPE__BODY_CANCEL, WEIR_PROTO_NEW(&w.arena, Weir__CancelJob, weir__cancel_job));
-    world_wait(&w, 100000);
-    for (uint32_t i = 0; i < 2; i++) world_report(&w, &w.taskmanagers[i]);
-    world_wait(&w, 2 * SECOND);
-    assert_int_equal(w.state, JOB(CANCELLING));
+    lose_a_deployment_and_cancel();
     assert_true(world_find(&w, 2, 1, NULL)->commit_only);
     assert_true(world_find(&w, 2, 0, NULL)->commit_only);
     world_finish(&w, 2, 0);
@@ -567,6 +559,7 @@ static void what_ended_before_its_region_failed_is_forgotten_in_the_end(void **s
     world_done(&w);
 }
 
+/* Their local snapshots are there. */
 static void subtasks_go_back_to_where_they_ran(void **state)
 {
     world_init(&w, 3, 1);
