@@ -3,14 +3,13 @@
 #include "client.h"
 #include "inspect.h"
 #include "main.h"
-#include "os/clock.h"
-#include "os/process.h"
+#include "operation.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { POLL_FIRST_MS = 20, POLL_LAST_MS = 1000, JOBS_SHOWN_MAX = 100000 };
+enum { JOBS_SHOWN_MAX = 100000 };
 
 /* A verb's command line, parsed, and the connection. */
 struct request {
@@ -149,54 +148,15 @@ int verb_list(int argument_count, char **arguments)
 
 /* ---------------------------------------------------------------- triggers */
 
-/* Asks until the operation is over. *ret: its member `name`; false: the reason was printed. */
-static bool poll_operation(struct client *client, const char *path, const char *what, json_t **ret)
-{
-    for (int64_t pause_ms = POLL_FIRST_MS;; pause_ms = WEIR_MIN(pause_ms * 3 / 2, (int64_t)POLL_LAST_MS)) {
-        struct client_response response;
-        struct weir_error error = { 0 };
-        enum weir_error_code code = client_get(client, path, &response, &error);
-        if (!good(code, &response, &error, what)) {
-            client_response_done(&response);
-            return false;
-        }
-        const char *state = text_of(json_object_get(response.json, "status"), "id");
-        if (strcmp(state, "COMPLETED") == 0) {
-            *ret = json_incref(json_object_get(response.json, "operation"));
-            client_response_done(&response);
-            return true;
-        }
-        client_response_done(&response);
-        if (weir_os_stop_requested()) {
-            client_failed("%s\nWaiting was interrupted; the operation goes on.", what);
-            return false;
-        }
-        weir_clock_sleep_ms(pause_ms);
-    }
-}
-
-/* Triggers, prints, waits. The operation's result, to be given back, or NULL after an error was printed.
- * trigger: 33 bytes, the id of the request. */
+/* The operation's result, to be given back, or NULL after an error was printed. trigger_id: 33 bytes. */
 static json_t *trigger(struct client *client, const char *path, const char *poll_path, json_t *body,
     const char *what, bool detached, char trigger_id[33])
 {
-    struct client_response response;
-    struct weir_error error = { 0 };
-    enum weir_error_code code = client_send(client, "POST", path, body, &response, &error);
-    bool sent = good(code, &response, &error, what);
-    snprintf(trigger_id, 33, "%s", sent ? text_of(response.json, "request-id") : "");
-    client_response_done(&response);
-    if (!sent) return NULL;
-    if (detached) return json_object();
-    char status_path[512];
-    snprintf(status_path, sizeof status_path, "%s/%s", poll_path, trigger_id);
     json_t *operation = NULL;
-    if (!poll_operation(client, status_path, what, &operation)) return NULL;
-    json_t *cause = json_object_get(operation, "failure-cause");
-    if (!cause) cause = json_object_get(operation, "failureCause");
-    if (!cause) return operation;
-    client_failed("%s\nCaused by: %s", what, text_of(cause, "stack-trace"));
-    json_decref(operation);
+    struct weir_error error = { 0 };
+    if (!operation_run(client, path, poll_path, body, detached, trigger_id, &operation, &error))
+        return operation;
+    client_failed("%s\n%s", what, error.message);
     return NULL;
 }
 
@@ -204,18 +164,6 @@ static json_t *trigger(struct client *client, const char *path, const char *poll
 static json_t *directory_member(struct request *request, const char *path)
 {
     return path ? json_string(client_absolute(&request->client.arena, path)) : json_null();
-}
-
-/* A new id for the request: asked again, it is the same one. */
-static json_t *with_trigger_id(json_t *body)
-{
-    char id[33];
-    for (int i = 0; i < 2; i++)
-        snprintf(id + 16 * i, 17, "%016llx",
-            (unsigned long long)weir_clock_monotonic_ns() * UINT64_C(0x9e3779b97f4a7c15) ^
-                (unsigned long long)weir_clock_epoch_us() * UINT64_C(0xbf58476d1ce4e5b9));
-    json_object_set_new(body, "triggerId", json_string(id));
-    return body;
 }
 
 static const char *format_type(const char *text, bool *ret_good)
@@ -249,7 +197,7 @@ static int cancel_with_savepoint(struct request *request, const char *job, const
         directory ? directory : "default savepoint directory");
     json_t *body = json_pack("{s:o,s:b,s:s}", "target-directory", directory_member(request, directory),
         "cancel-job", 1, "formatType", "CANONICAL");
-    json_t *operation = trigger(&request->client, path, path, with_trigger_id(body),
+    json_t *operation = trigger(&request->client, path, path, operation_with_id(body),
         "Could not cancel the job with a savepoint.", false, id);
     if (!operation) return 1;
     printf("Cancelled job %s. Savepoint stored in %s.\n", job, text_of(operation, "location"));
@@ -326,7 +274,7 @@ static int stop(struct request *request, const char *job, const struct savepoint
     json_t *body = json_pack("{s:o,s:b,s:s}", "targetDirectory", directory_member(request, wanted->directory),
         "drain", (int)wanted->drain, "formatType", type);
     json_t *operation =
-        trigger(&request->client, path, poll_path, with_trigger_id(body), what, wanted->detached, id);
+        trigger(&request->client, path, poll_path, operation_with_id(body), what, wanted->detached, id);
     if (!operation) return 1;
     if (wanted->detached)
         printf("Successfully trigger stop-with-savepoint in detached mode, triggerId: %s\n", id);
@@ -394,7 +342,7 @@ static int savepoint(
     json_t *body = json_pack("{s:o,s:b,s:s}", "target-directory", directory_member(request, directory),
         "cancel-job", 0, "formatType", type);
     json_t *operation =
-        trigger(&request->client, path, path, with_trigger_id(body), what, wanted->detached, id);
+        trigger(&request->client, path, path, operation_with_id(body), what, wanted->detached, id);
     if (!operation) return 1;
     if (wanted->detached)
         printf("Successfully trigger manual savepoint, triggerId: %s\n", id);

@@ -9,6 +9,7 @@
 #include "plugins/filesystem/file/file_filesystem.h"
 #include "plugins/plugins.h"
 #include "sql/parser.h"
+#include "sql_jobs.h"
 #include "submission.h"
 #include <stdio.h>
 #include <string.h>
@@ -94,6 +95,20 @@ static bool on_interrupted(void *owner)
     return weir_os_stop_requested();
 }
 
+static enum weir_error_code on_list_jobs(void *owner, const char *job, struct weir_arena *arena,
+    struct weir_session_jobs *ret, struct weir_error *reterr)
+{
+    struct run *run = owner;
+    return sql_jobs_list(&run->client, job, arena, ret, reterr);
+}
+
+static enum weir_error_code on_stop_job(void *owner, const struct weir_session_stop *stop,
+    struct weir_arena *arena, const char **ret_savepoint, struct weir_error *reterr)
+{
+    struct run *run = owner;
+    return sql_jobs_stop(&run->client, stop, arena, ret_savepoint, reterr);
+}
+
 static int run_statements(struct run *run, bool remote, const char *path, const struct weir_buffer *text)
 {
     const struct weir_session_config session_config = { .memory = weir_os_memory(),
@@ -105,6 +120,8 @@ static int run_statements(struct run *run, bool remote, const char *path, const 
         .write = on_write,
         .interrupted = on_interrupted,
         .submit = remote ? on_submit : NULL,
+        .list_jobs = run->only_plan ? NULL : on_list_jobs,
+        .stop_job = run->only_plan ? NULL : on_stop_job,
         .owner = run };
     struct weir_session *session = weir_session_new(&session_config);
     struct weir_sql_script script;

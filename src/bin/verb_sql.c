@@ -13,6 +13,7 @@
 #include "plugins/plugins.h"
 #include "session/session.h"
 #include "sql/parser.h"
+#include "sql_jobs.h"
 #include "submission.h"
 #include <ctype.h>
 #include <editline/readline.h>
@@ -88,6 +89,20 @@ static enum weir_error_code on_submit(
     static const char after[] = "[INFO] Complete execution of the SQL update statement.\n";
     on_write(NULL, after, sizeof after - 1, false);
     return WEIR_OK;
+}
+
+static enum weir_error_code on_list_jobs(void *owner, const char *job, struct weir_arena *arena,
+    struct weir_session_jobs *ret, struct weir_error *reterr)
+{
+    struct target *target = owner;
+    return sql_jobs_list(&target->client, job, arena, ret, reterr);
+}
+
+static enum weir_error_code on_stop_job(void *owner, const struct weir_session_stop *stop,
+    struct weir_arena *arena, const char **ret_savepoint, struct weir_error *reterr)
+{
+    struct target *target = owner;
+    return sql_jobs_stop(&target->client, stop, arena, ret_savepoint, reterr);
 }
 
 /* Runs all statements of text; at the first failure prints it and returns its exit code. */
@@ -274,6 +289,8 @@ int verb_sql(int argument_count, char **arguments)
             .interrupted = on_interrupted,
             .submit = on_submit,
             .is_submitted = on_target,
+            .list_jobs = on_list_jobs,
+            .stop_job = on_stop_job,
             .owner = &target,
             .terminal = isatty(STDOUT_FILENO),
             .live = isatty(STDERR_FILENO) && isatty(STDOUT_FILENO) };

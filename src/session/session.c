@@ -5,6 +5,7 @@
 #include "os/clock.h"
 #include "os/local_zone.h"
 #include "session/adapter.h"
+#include "session/jobs.h"
 #include "session/result.h"
 #include "sql/binder.h"
 #include "sql/parser.h"
@@ -481,6 +482,18 @@ static enum weir_error_code run_show(struct statement *s, struct weir_error *ret
     return ok ? WEIR_OK : gone(reterr);
 }
 
+static enum weir_error_code run_jobs(struct statement *s, struct weir_error *reterr)
+{
+    struct weir_buffer text;
+    weir_buffer_init(&text, s->session->config.memory, SESSION_TEXT_BYTES_MAX);
+    enum weir_error_code code =
+        weir_session_run_jobs(&s->session->config, s->ast, &s->arena, s->mode, s->zone, &text, reterr);
+    if (!code && text.length == 0) code = say_done(s, "[INFO] Execute statement succeeded.\n", reterr);
+    if (!code && !say(s->session, text.data, text.length)) code = gone(reterr);
+    weir_buffer_done(&text);
+    return code;
+}
+
 /* --- dispatch --- */
 
 static enum weir_error_code unsupported(const struct weir_sql_statement *ast, struct weir_error *reterr)
@@ -513,6 +526,7 @@ static enum weir_error_code dispatch(struct statement *s, struct weir_error *ret
     case WEIR_SQL_STATEMENT_EXPLAIN: return run_explain(s, reterr);
     default: break;
     }
+    if (weir_session_is_about_jobs(s->ast)) return run_jobs(s, reterr);
     if (weir_sql_statement_is_show(s->ast)) return run_show(s, reterr);
     if (!weir_sql_statement_is_ddl(s->ast)) return unsupported(s->ast, reterr);
     code = weir_sql_execute_ddl(&s->binder, s->ast, &root, reterr);
@@ -540,6 +554,7 @@ static enum weir_error_code run_client(struct statement *s, bool *ret_quit, stru
         "  CREATE TABLE, CREATE VIEW, DROP, ALTER      tables over connectors (weir connectors lists them)\n"
         "  SELECT, INSERT INTO, EXECUTE STATEMENT SET  run a query; Ctrl-C ends one that has no end\n"
         "  EXPLAIN, DESCRIBE, SHOW TABLES              look at plans and tables\n"
+        "  SHOW JOBS, DESCRIBE JOB, STOP JOB 'id'      jobs of a cluster [WITH SAVEPOINT [WITH DRAIN]]\n"
         "  SET 'key' = 'value', SET, RESET             configuration, such as execution.runtime-mode\n"
         "  CLEAR, HELP, QUIT\n";
     const char *command = s->ast->client.command;

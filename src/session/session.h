@@ -24,6 +24,20 @@ struct weir_session_submission {
     const struct weir_config *config; /* with the session's settings */
 };
 
+/* A job of the cluster that INSERTs go to. */
+struct weir_session_job {
+    const char *id, *name, *state; /* Flink's names of states */
+    int64_t start_ms;              /* since 1970-01-01 UTC */
+};
+struct weir_session_jobs {
+    struct weir_session_job *items;
+    size_t count;
+};
+struct weir_session_stop {
+    const char *job, *directory; /* NULL or "": where the cluster keeps savepoints */
+    bool savepoint, drain;       /* without a savepoint it is canceled */
+};
+
 struct weir_session_config {
     struct weir_memory *memory;
     struct weir_config *config; /* borrowed; SET and RESET change its layer SESSION */
@@ -39,6 +53,13 @@ struct weir_session_config {
         void *owner, const struct weir_session_submission *submission, struct weir_error *reterr);
     /* NULL: submit is for all. Else asked before each INSERT: a script may SET where it goes. */
     enum weir_error_code (*is_submitted)(void *owner, bool *ret, struct weir_error *reterr);
+    /* SHOW JOBS, DESCRIBE JOB, STOP JOB, where INSERTs are handed over. NULL: refused. What they return is in
+     * arena. job: NULL for all, else exactly that one, or an error. *ret_savepoint: NULL when none was taken.
+     */
+    enum weir_error_code (*list_jobs)(void *owner, const char *job, struct weir_arena *arena,
+        struct weir_session_jobs *ret, struct weir_error *reterr);
+    enum weir_error_code (*stop_job)(void *owner, const struct weir_session_stop *stop,
+        struct weir_arena *arena, const char **ret_savepoint, struct weir_error *reterr);
     void *owner;
     bool terminal; /* standard output is one: result mode table draws there */
     bool live;     /* a terminal watches: a running INSERT shows a line of progress on stderr */

@@ -1,4 +1,5 @@
 """The REST endpoint and the client verbs against real JobManagers and a TaskManager."""
+import datetime
 import http.client
 import json
 import os
@@ -359,6 +360,51 @@ def test_a_script_may_say_where_its_inserts_go(running):
                           env=running.environment)
     assert done.returncode == 1 and len(re.findall(r'Job ID: [0-9a-f]{32}\n', done.stdout)) == 1, done.stderr
     assert 'yarn-session is not implemented' in done.stderr and len(os.listdir(running.path('set'))) > 0
+
+
+def sql(running, text, *options, remote=True):
+    """The rows of each answer that has some, in JSON, and stderr."""
+    command = [BINARY, 'sql', '-D', 'rest.address=127.0.0.1:%d' % running.ports[1], '-o', 'json', *options, '-e', text]
+    if remote:
+        command[2:2] = ['-D', 'execution.target=remote']
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=running.environment)
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{')], done.stderr
+
+
+def test_sql_shows_and_stops_jobs(running):
+    name = "SET 'pipeline.name' = 'the <best> job';"
+    script = running.script(STREAM.replace('INSERT INTO', name + ' INSERT INTO'), 'shown')
+    code, out, err = running.client('run', '-d', script)
+    job = re.search('[0-9a-f]{32}', out).group()
+    assert code == 0, err
+    wait_for(lambda: running.get('/jobs/' + job)['state'] == 'RUNNING')
+    zone = ['-D', 'table.local-time-zone=Asia/Tokyo']
+    shown = next(row for row in sql(running, 'SHOW JOBS;', *zone)[0] if row['job id'] == job)
+    start = running.get('/jobs/' + job)['start-time']
+    tokyo = datetime.datetime.fromtimestamp(start // 1000, datetime.timezone(datetime.timedelta(hours=9)))
+    assert shown == {'job id': job, 'job name': 'the <best> job', 'status': 'RUNNING',
+                     'start time': tokyo.strftime('%Y-%m-%d %H:%M:%S.') + '%03d' % (start % 1000)}
+    assert sql(running, "DESCRIBE JOB '%s';" % job.upper(), *zone)[0] == [shown]
+    folder = running.path('of sql')
+    rows, said = sql(running, "SET 'state.savepoints.dir' = '%s'; STOP JOB '%s' WITH SAVEPOINT;" % (folder, job))
+    assert len(rows) == 1 and rows[0]['savepoint path'].startswith('file:' + folder), said
+    assert os.path.exists(os.path.join(rows[0]['savepoint path'][5:], '_metadata'))
+    wait_for(lambda: sql(running, "DESCRIBE JOB '%s';" % job)[0][0]['status'] == 'FINISHED')
+    job = running.submit()
+    assert sql(running, "STOP JOB '%s';" % job) == ([], '')
+    wait_for(lambda: running.get('/jobs/' + job)['state'] == 'CANCELED')
+
+
+def test_what_sql_says_of_jobs_that_are_not_there(running):
+    nobody = 'ab' * 16
+    for text, expected in [("DESCRIBE JOB '%s';" % nobody, nobody), ("STOP JOB '%s';" % nobody, nobody),
+                           ("STOP JOB '%s' WITH SAVEPOINT;" % nobody, nobody), ("STOP JOB '../x';", '32 hexadecimal digits'),
+                           ("STOP JOB '%s' WITH DRAIN;" % nobody, 'only be used after WITH SAVEPOINT')]:
+        rows, said = sql(running, text)
+        assert not rows and expected in said, text + said
+    for text in ['SHOW JOBS;', "DESCRIBE JOB '%s';" % nobody, "STOP JOB '%s';" % nobody]:
+        rows, said = sql(running, text, remote=False)
+        assert not rows and "SET 'execution.target' = 'remote'" in said and ' '.join(text.split()[:2]).rstrip(';') in said, said
 
 
 def test_an_interrupted_client_takes_all_jobs_of_its_script_along(running):
