@@ -102,6 +102,7 @@ struct weir_blob_event {
     uint32_t name_count;
     const char *error;
     bool no_space; /* ERROR: because the storage is full */
+    bool denied;   /* ERROR: because it is read-only, or another user's */
 };
 
 /* The task runtime speaks to the taskexecutor. */

@@ -327,6 +327,7 @@ static void blob_work(uv_work_t *request)
                            : code == WEIR_E_NOT_FOUND      ? WEIR_BLOB_NOT_FOUND
                                                            : WEIR_BLOB_ERROR;
     work->answer.no_space = code == WEIR_E_NO_SPACE;
+    work->answer.denied = code == WEIR_E_DENIED;
     work->answer.error = code ? weir_arena_string(&work->arena, error.message) : "";
 }
 

@@ -19,6 +19,9 @@ enum weir_error_code weir_os_error_code(int error_number)
     case EEXIST: return WEIR_E_ALREADY_EXISTS;
     case ENOSPC:
     case EDQUOT: return WEIR_E_NO_SPACE;
+    case EACCES:
+    case EPERM:
+    case EROFS: return WEIR_E_DENIED;
     default: return WEIR_E_IO;
     }
 }

@@ -1,6 +1,7 @@
 """Savepoints and checkpoints as files: moved, claimed, left alone; what a job leaves behind when it has ended."""
 import re
 import shutil
+import subprocess
 
 import pytest
 
@@ -86,6 +87,24 @@ def test_claim_modes(start, mode):
     verdict = ledger.judge(cluster.directory, 100000, False)
     assert verdict['doubled'] == verdict['wrong'] == 0, verdict
     cluster.wait('a tidy folder', lambda: hidden_files(cluster) == [], weir_module.WAIT_SECONDS)
+
+
+def test_what_is_read_only_is_not_claimed(start):
+    """It could never be deleted: the job says so, and has not begun. NO_CLAIM goes on from the same place."""
+    cluster = start(jobmanagers=1)
+    savepoint = stop(cluster, run_job(cluster, rows=100000, rate=400), cluster.directory / 'savepoints')
+    mount = ['mount', '-o', 'bind', savepoint, savepoint], ['mount', '-o', 'remount,ro,bind', savepoint]
+    if any(subprocess.run(command, capture_output=True, check=False).returncode for command in mount):
+        pytest.skip('a folder cannot be mounted read-only here')
+    try:
+        script = next(cluster.directory.glob('*.sql'))
+        arguments = ['run', '-d', '-m', first_address(cluster), '-s', str(savepoint)]
+        done = client(cluster, *arguments, '--claimMode', 'CLAIM', str(script))
+        assert done.returncode == 1 and f"'{savepoint}' cannot be claimed" in done.stderr, done.stdout + done.stderr
+        assert 'Read-only file system' in done.stderr and 'restore with NO_CLAIM' in done.stderr
+        assert client(cluster, *arguments, str(script)).returncode == 0
+    finally:
+        subprocess.run(['umount', '-l', savepoint], check=True)
 
 
 def test_the_claim_mode_legacy_is_refused(start):

@@ -245,6 +245,7 @@ struct weir_checkpoint_coordinator {
 
     enum claim_state claim;
     int64_t claim_at_us, claim_back_off_us;
+    const char *claim_denied; /* why the mark could not be written, which no time mends; NULL: it could */
 
     /* periodic */
     int64_t due_us;            /* next periodic trigger */

@@ -261,32 +261,52 @@ static void claim_send(struct weir_checkpoint_coordinator *c, struct weir_effect
             .length = strlen(job) });
 }
 
-/* Without replacing: of two jobs that claim one checkpoint only one gets it. */
-void checkpoint__claim_done(
-    struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects)
+static void claim_refuse(struct weir_checkpoint_coordinator *c, const char *why)
+{
+    c->claim = CLAIM_REFUSED;
+    c->load_failure = why;
+}
+
+static void mark_read(struct weir_checkpoint_coordinator *c, const struct weir_event *event)
 {
     char job[WEIR_JOB_ID_TEXT_BYTES];
     weir_job_id_print(&c->job, job);
-    if (c->claim == CLAIM_MARKING && event->tag.kind == CHECKPOINT_TAG_CLAIM_PUT &&
-        event->blob.outcome == WEIR_BLOB_OK) {
+    const char *origin = c->record->confirmed->restore->path;
+    c->claim = CLAIM_OWNED;
+    if (event->blob.length == strlen(job) && memcmp(event->blob.bytes, job, strlen(job)) == 0) return;
+    claim_refuse(
+        c, weir_arena_format(&c->origin->arena,
+               "'%s' is claimed by job %.*s already; restore with NO_CLAIM, or from another one", origin,
+               (int)WEIR_MIN(event->blob.length, (size_t)32), (const char *)event->blob.bytes));
+}
+
+/* Without replacing: of two jobs that claim one checkpoint only one gets it. Where nothing may be written, an
+ * earlier leader may have marked it nevertheless, while it could. */
+void checkpoint__claim_done(
+    struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects)
+{
+    enum weir_blob_outcome outcome = event->blob.outcome;
+    bool put = c->claim == CLAIM_MARKING && event->tag.kind == CHECKPOINT_TAG_CLAIM_PUT;
+    bool denied = put && outcome == WEIR_BLOB_ERROR && event->blob.denied;
+    if (denied) c->claim_denied = weir_arena_string(&c->origin->arena, event->blob.error);
+    if (put && outcome == WEIR_BLOB_OK) {
         c->claim = CLAIM_OWNED;
-    } else if (c->claim == CLAIM_MARKING && event->tag.kind == CHECKPOINT_TAG_CLAIM_PUT &&
-               event->blob.outcome == WEIR_BLOB_EXISTS) {
+    } else if (denied || (put && outcome == WEIR_BLOB_EXISTS)) {
         c->claim = CLAIM_READING;
         weir_effect_blob(effects, checkpoint__tag(c, CHECKPOINT_TAG_CLAIM_GET, 0),
             (struct weir_blob_effect){ .operation = WEIR_BLOB_GET,
                 .path = marker_path(c, effects->arena),
                 .bytes_max = WEIR_JOB_ID_TEXT_BYTES });
-    } else if (c->claim == CLAIM_READING && event->blob.outcome == WEIR_BLOB_OK) {
-        c->claim = CLAIM_OWNED;
-        if (event->blob.length == strlen(job) && memcmp(event->blob.bytes, job, strlen(job)) == 0) return;
-        c->claim = CLAIM_REFUSED;
-        c->load_failure = weir_arena_format(&c->origin->arena,
-            "'%s' is claimed by job %.*s already; restore with NO_CLAIM, or from another one",
-            c->record->confirmed->restore->path, (int)WEIR_MIN(event->blob.length, (size_t)32),
-            (const char *)event->blob.bytes);
+    } else if (c->claim == CLAIM_READING && outcome == WEIR_BLOB_OK) {
+        mark_read(c, event);
+    } else if (c->claim == CLAIM_READING && outcome == WEIR_BLOB_NOT_FOUND && c->claim_denied) {
+        claim_refuse(
+            c, weir_arena_format(&c->origin->arena,
+                   "'%s' cannot be claimed, for it cannot be deleted later: %s; restore with NO_CLAIM",
+                   c->record->confirmed->restore->path, c->claim_denied));
     } else if (c->claim == CLAIM_MARKING || c->claim == CLAIM_READING) {
         c->claim = CLAIM_MARK;
+        c->claim_denied = NULL;
         c->claim_at_us = c->now_us + checkpoint__back_off(&c->claim_back_off_us);
     }
 }

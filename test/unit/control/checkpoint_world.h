@@ -58,6 +58,7 @@ struct world {
     uint32_t blob_count;
     bool blobs_held, blobs_fail;
     const char *stays;       /* this one cannot be deleted */
+    const char *denied;      /* this one cannot be written */
     const char *taken_again; /* this one is another's as soon as it has been */
     bool hold_at_start;      /* of the next leader */
     struct request held[REQUESTS_MAX];
@@ -125,7 +126,12 @@ static void blob_carry_out(struct world *w, struct weir_tag tag, const struct we
     const char *names[BLOBS_MAX];
     event.blob.path = effect->path;
     bool stays = effect->operation == WEIR_BLOB_DELETE && w->stays && strcmp(effect->path, w->stays) == 0;
-    if (w->blobs_fail || stays) {
+    event.blob.denied =
+        effect->operation == WEIR_BLOB_PUT && w->denied && strcmp(effect->path, w->denied) == 0;
+    if (event.blob.denied) {
+        event.blob.outcome = WEIR_BLOB_ERROR;
+        event.blob.error = "it is read-only";
+    } else if (w->blobs_fail || stays) {
         event.blob.outcome = WEIR_BLOB_ERROR;
         event.blob.error = "the storage does not answer";
     } else if (effect->operation == WEIR_BLOB_PUT) {

@@ -458,6 +458,23 @@ static void of_two_jobs_that_claim_only_one_gets_it(void **state)
     assert_int_equal(weir_checkpoint_newest(w->c, &failed)->id, 17);
 }
 
+static void what_cannot_be_marked_is_not_claimed(void **state)
+{
+    struct world *w = *state;
+    const char *failed = NULL;
+    make_origin(w, WEIR__CLAIM_MODE__CLAIM);
+    w->denied = "old/_claimed";
+    world_start(w);
+    assert_true(weir_checkpoint_is_loaded(w->c));
+    assert_null(weir_checkpoint_newest(w->c, &failed));
+    assert_non_null(strstr(failed, "cannot be claimed, for it cannot be deleted later: it is read-only"));
+    world_end(w);
+    world_put(w, "old/_claimed", "abababababababababababababababab", 32); /* while it could be written */
+    w->identity.epoch++;
+    world_begin(w);
+    assert_int_equal(weir_checkpoint_newest(w->c, &failed)->id, 17);
+}
+
 /* ---------------------------------------------------------------- sweep (H5, H10) */
 
 static void the_sweep_of_a_new_leader_takes_what_nothing_names(void **state)
@@ -883,6 +900,7 @@ int main(void)
         TEST(a_claim_is_given_back_by_a_leader_that_finds_the_job_ended),
         TEST(a_claim_that_was_given_back_may_be_another_jobs_at_once),
         TEST(of_two_jobs_that_claim_only_one_gets_it),
+        TEST(what_cannot_be_marked_is_not_claimed),
         TEST(the_sweep_of_a_new_leader_takes_what_nothing_names),
         TEST(the_sweep_leaves_what_is_in_flight),
         TEST(nothing_is_deleted_while_a_named_one_is_not_read),
