@@ -64,6 +64,26 @@ uint64_t cluster_incarnation(void)
     return number;
 }
 
+/* Sockets are IPv4's: said before one of them fails in words of its own, or an address goes out that nobody
+ * can dial. */
+static bool check_addresses(const struct weir_config *config)
+{
+    static const char *const keys[] = { "jobmanager.rpc.address", "jobmanager.bind-host", "rest.address",
+        "rest.bind-address", "taskmanager.host", "taskmanager.bind-host" };
+    for (size_t i = 0; i < WEIR_ARRAY_COUNT(keys); i++) {
+        const char *text = weir_config_get_text(config, keys[i], "");
+        const char *colon = strchr(text, ':');
+        if (text[0] != '[' && (!colon || strchr(text, ',') || !strchr(colon + 1, ':'))) continue;
+        struct weir_error error = { 0 };
+        weir_error_set(&error, WEIR_E_UNSUPPORTED,
+            "%s: '%s': addresses of IPv6 are not implemented; expected one of IPv4, or a host's name",
+            keys[i], text);
+        print_error(&error);
+        return false;
+    }
+    return true;
+}
+
 struct weir_config *cluster_config(const char *verb, int argument_count, char **arguments, int *ret_code)
 {
     char *definitions[DEFINITIONS_MAX];
@@ -85,6 +105,10 @@ struct weir_config *cluster_config(const char *verb, int argument_count, char **
     }
     struct weir_config *config = load_config(definitions, count, true);
     *ret_code = 1;
+    if (config && !check_addresses(config)) {
+        weir_config_free(config);
+        return NULL;
+    }
     if (config && !weir_config_is_set(config, "weir.log.level")) weir_log_level_set(WEIR_LOG_INFO);
     return config;
 }

@@ -67,6 +67,13 @@ def test_a_quorum_where_nobody_answers(tmp_path, start, taken_port):
     assert server in text and 'was not reached' in text
 
 
+@pytest.mark.parametrize('verb, key, address', [('jobmanager', 'jobmanager.rpc.address', '::1'), ('jobmanager', 'rest.bind-address', '::'),
+                                                ('jobmanager', 'rest.address', '[::1]'), ('taskmanager', 'taskmanager.host', 'fe80::1')])
+def test_addresses_of_ipv6_are_refused_by_name(tmp_path, verb, key, address):
+    text = refused(tmp_path, verb, f'-Dhigh-availability.storageDir={tmp_path}/ha', f'-D{key}={address}')
+    assert f"{key}: '{address}': addresses of IPv6 are not implemented; expected one of IPv4, or a host's name" in text
+
+
 def test_an_unknown_kind_of_store(tmp_path):
     text = refused(tmp_path, 'jobmanager', '-Dhigh-availability.type=etcd', '-Drest.port=0')
     assert 'etcd is not implemented' in text and 'zookeeper' in text
