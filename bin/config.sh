@@ -29,6 +29,14 @@ read_hosts() {
     sed 's/#.*//; s/[[:space:]]*$//; s/^[[:space:]]*//' "$1" | grep -v '^$' || true
 }
 
+# read_servers FILE: of each server.N line of a zoo.cfg its number, host and, where the line names one, port for clients.
+read_servers() {
+    [ -f "$1" ] || { echo "$0: there is no $1" >&2; exit 1; }
+    tr -d '\r' <"$1" |
+        sed -n 's/^[[:space:]]*server\.\([0-9]*\)[[:space:]]*=[[:space:]]*\([^:;[:space:]]*\)\([^;]*\)/\1 \2 /p' |
+        sed 's/;\(.*:\)\{0,1\}//; s/[[:space:]]*$//'
+}
+
 is_local() {
     case $1 in localhost | 127.0.0.1 | ::1 | "$host") return 0 ;; *) return 1 ;; esac
 }

@@ -1,6 +1,9 @@
 #!/bin/sh
-# Stops what start-zookeeper-quorum.sh started.
+# Stops what start-zookeeper-quorum.sh started. A host that cannot be reached is named at the end.
 set -eu
 . "$(dirname "$0")/config.sh"
-sed -n 's/^server\.[0-9]*[[:space:]]*=[[:space:]]*\([^:]*\).*/\1/p' "$WEIR_CONF_DIR/zoo.cfg" |
-    while read -r where; do on_host "$where" "$bin/zookeeper.sh" stop </dev/null; done
+servers=$(read_servers "$WEIR_CONF_DIR/zoo.cfg" | cut -d ' ' -f 1,2 --output-delimiter=:)
+for server in $servers; do
+    attempt "server ${server%%:*} on ${server#*:}" on_host "${server#*:}" "$bin/zookeeper.sh" stop </dev/null
+done
+tell_failed "Could not be stopped"

@@ -9,7 +9,7 @@ action=${1:-} daemon=${2:-}
 [ -n "$action" ] && [ -n "$daemon" ] || { echo "$usage" >&2; exit 1; }
 shift 2
 pids=$WEIR_PID_DIR/$identifier-$daemon.pid
-mkdir -p "$WEIR_PID_DIR"
+{ mkdir -p "$WEIR_PID_DIR" && (: >>"$pids.lock"); } || { echo "[ERROR] numbers of processes are kept in $WEIR_PID_DIR, which cannot be written: set env.pid.dir or WEIR_PID_DIR" >&2; exit 1; }
 
 # One at a time: two starts at once would lose a line.
 exec 9>"$pids.lock"

@@ -12,11 +12,23 @@ install(RUNTIME_DEPENDENCY_SET weir_dependencies
     PRE_EXCLUDE_REGEXES "^ld-linux" "^libc\\.so" "^libm\\.so" "^libpthread\\.so" "^libdl\\.so" "^librt\\.so" "^libresolv\\.so"
     LIBRARY DESTINATION lib)
 
-foreach(folder conf examples web docs)
+foreach(folder examples web docs)
     if(IS_DIRECTORY ${CMAKE_SOURCE_DIR}/${folder})
         install(DIRECTORY ${folder}/ DESTINATION ${folder} USE_SOURCE_PERMISSIONS)
     endif()
 endforeach()
+# What somebody has configured is kept when a newer version is installed over it.
+install(CODE "
+    file(GLOB files \"${CMAKE_SOURCE_DIR}/conf/*\")
+    foreach(file IN LISTS files)
+        get_filename_component(name \"\${file}\" NAME)
+        if(EXISTS \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/conf/\${name}\")
+            message(STATUS \"Kept as it is: \${CMAKE_INSTALL_PREFIX}/conf/\${name}\")
+        else()
+            file(INSTALL \"\${file}\" DESTINATION \"\${CMAKE_INSTALL_PREFIX}/conf\")
+        endif()
+    endforeach()
+")
 if(IS_DIRECTORY ${CMAKE_SOURCE_DIR}/bin)
     install(DIRECTORY bin/ DESTINATION bin USE_SOURCE_PERMISSIONS)
 endif()

@@ -25,7 +25,7 @@ bool weir_config_key_is_secret(const struct weir_config *config, const char *key
 {
     static const char *const words[] = { "password", "secret", "fs.azure.account.key", "apikey", "api-key",
         "auth-params", "service-key", "token", "basic-auth", "jaas.config", "http-headers", "access-key",
-        "access.key", "accesskey" };
+        "access.key", "accesskey", "client.authorization" };
     for (size_t i = 0; i < WEIR_ARRAY_COUNT(words); i++) {
         if (contains_ignoring_case(key, (struct weir_slice){ words[i], strlen(words[i]) })) return true;
     }

@@ -10,7 +10,13 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { BEAT_MS = 100, INNER_PEERS_MAX = 8, BLOB_LIST_DEPTH_MAX = 16, BLOB_NAMES_MAX = 1 << 20 };
+enum {
+    BEAT_MS = 100,
+    INNER_PEERS_MAX = 8,
+    TOLD_GONE_MAX = 16,
+    BLOB_LIST_DEPTH_MAX = 16,
+    BLOB_NAMES_MAX = 1 << 20
+};
 
 struct posted {
     struct posted *next;
@@ -35,6 +41,9 @@ struct weir_control_loop {
     struct weir_env env; /* first */
     struct weir_ha_host ha_host;
     bool put_failed; /* and that was told */
+    uint64_t
+        told_gone[TOLD_GONE_MAX]; /* incarnations; the store names a dead process until its session ends */
+    uint32_t told_gone_next;
     struct weir_control_loop_config config;
     struct weir_memory *memory;
     uv_loop_t loop;
@@ -504,6 +513,14 @@ static void ha_changed(struct weir_ha_host *host, const char *key)
     weir_actor_event(loop->actor, &event);
 }
 
+static void log_gone(struct weir_control_loop *loop, const Weir__Node *node)
+{
+    for (uint32_t i = 0; i < TOLD_GONE_MAX; i++)
+        if (loop->told_gone[i] == node->incarnation) return;
+    loop->told_gone[loop->told_gone_next++ % TOLD_GONE_MAX] = node->incarnation;
+    weir_log(WEIR_LOG_INFO, "weir.ha", "the process of %s is gone", node->name);
+}
+
 /* The value of a candidate's entry is its Weir__Node. */
 static void ha_died(struct weir_ha_host *host, const char *key, const uint8_t *value, size_t length)
 {
@@ -518,7 +535,7 @@ static void ha_died(struct weir_ha_host *host, const char *key, const uint8_t *v
         struct weir_event event = { .kind = WEIR_EVENT_PROCESS_DIED,
             .from = weir_nodes_intern(weir_actor_nodes(loop->actor), node->name),
             .from_incarnation = node->incarnation };
-        weir_log(WEIR_LOG_INFO, "weir.ha", "the process of %s is gone", node->name);
+        log_gone(loop, node);
         weir_actor_event(loop->actor, &event);
     }
     weir_arena_done(&arena);

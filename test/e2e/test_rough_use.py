@@ -197,6 +197,15 @@ def script(made, *command):
                           text=True, timeout=60, env=environment, check=False)
 
 
+def test_a_folder_for_numbers_that_cannot_be_written_is_named(installation):
+    folder = installation.folder / 'pid'
+    folder.write_text('no folder')
+    for command in ['taskmanager.sh', 'start'], ['jobmanager.sh', 'stop']:
+        done = script(installation, *command)
+        assert done.returncode == 1 and f'{folder}, which cannot be written: set env.pid.dir' in done.stderr, done.stderr
+    folder.unlink()
+
+
 def test_scripts_in_a_folder_with_blanks(installation):
     """Started twice, stopped once, stopped again: no process is left, none that is not ours is touched."""
     first = script(installation, 'start-cluster.sh')

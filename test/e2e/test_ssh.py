@@ -165,6 +165,49 @@ def test_a_quorum_on_other_hosts(installation):
     wait('its end', lambda: not installation.processes())
 
 
+def test_a_quorum_of_one_host(installation):
+    """Servers side by side need data and ports of their own: that is arranged, or said."""
+    ports = [zookeeper_servers.free_port() for _ in range(9)]
+
+    def configure(client_ports, more=''):
+        lines = ''.join(f'server.{i + 1}=127.0.0.1:{ports[i]}:{ports[i + 3]}{own}\n' for i, own in enumerate(client_ports))
+        (installation.folder / 'conf/zoo.cfg').write_text(
+            f'tickTime=200\r\ninitLimit=50\r\nsyncLimit=10\r\ndataDir = {installation.folder}/zookeeper \r\nadmin.enableServer=false\r\n'
+            f'4lw.commands.whitelist=srvr\r\n{more}{lines}')
+
+    def failed():
+        done = subprocess.run([installation.folder / 'bin/start-zookeeper-quorum.sh'], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=60)
+        assert done.returncode == 1
+        assert 'Could not be started: server 1 on 127.0.0.1, server 2 on 127.0.0.1, server 3 on 127.0.0.1' in done.stderr
+        assert 'let each line name a port for clients (server.2=127.0.0.1:2888:3888;2182), and remove clientPort' in done.stderr
+        assert not installation.processes()
+    configure(['', '', ''], f'clientPort={ports[6]}\n')
+    failed()
+    configure([f';{ports[6]}', f';{ports[7]}', f';{ports[6]}'])
+    failed()
+    configure([f';{ports[6]}', f':participant;{ports[7]}', f';127.0.0.1:{ports[8]}'])
+    installation.run('start-zookeeper-quorum.sh')
+
+    def modes():
+        found = []
+        for port in ports[6:]:
+            try:
+                with socket.create_connection(('127.0.0.1', port), timeout=1) as connection:
+                    connection.sendall(b'srvr')
+                    found += [line[6:] for line in connection.makefile().read().splitlines() if line.startswith('Mode: ')]
+            except OSError:
+                pass
+        return sorted(found)
+    wait('a quorum of three', lambda: modes() == ['follower', 'follower', 'leader'], 120)
+    assert sorted(p.name for p in (installation.folder / 'zookeeper').iterdir()) == ['1', '2', '3']
+    assert 'Stopping zookeeper daemon' in installation.run('zookeeper.sh', 'stop')
+    installation.run('zookeeper.sh', 'start', '3')
+    wait('the third again', lambda: len(modes()) == 3, 120)
+    installation.run('stop-zookeeper-quorum.sh')
+    assert not installation.processes()
+
+
 def test_a_host_that_cannot_be_reached_is_named(installation):
     (installation.folder / 'conf/workers').write_text('127.0.0.2\n')
     text = (installation.folder / 'conf/config.yaml').read_text()

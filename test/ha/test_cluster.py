@@ -108,6 +108,38 @@ def test_killed_leaders_are_replaced_and_no_task_is_deployed_again(servers, tmp_
         assert redeployed(cluster) == 0
 
 
+def test_a_host_where_everything_was_killed_starts_at_once(servers, tmp_path):
+    """Their sessions live on for longer than this waits: what is gone is known by its process, and told once."""
+    with clusters.Cluster(WEIR, tmp_path, jobmanagers=3, taskmanagers=1,
+                          arguments=arguments(servers, "crashed", "60 s")) as cluster:
+        _, epoch = ready(cluster)
+        cluster.wait("two standbys", lambda: len(cluster.get("/ha")["standbys"]) == 2)
+        for process in cluster.processes:
+            process.signal(signal.SIGKILL)
+        for process in cluster.processes:
+            process.kill()
+        for process in cluster.processes:
+            process.start()
+        new = taken_over(cluster, epoch)
+        assert "the leader's process ended" in new.text_of_this_life()
+        time.sleep(2.5)  # more than two looks at the candidates
+        gone = re.findall(r"the process of (\S+) is gone", new.text_of_this_life())
+        assert gone and len(gone) == len(set(gone)), gone
+
+
+def test_who_may_not_read_says_so(servers, tmp_path):
+    given = [*arguments(servers, "closed", "10 s"), "-Dhigh-availability.zookeeper.client.acl=creator"]
+    authorized = "-Dhigh-availability.zookeeper.client.authorization=digest:weir:"
+    with clusters.Cluster(WEIR, tmp_path, jobmanagers=1, taskmanagers=1, arguments=[*given, f"{authorized}right"]) as cluster:
+        ready(cluster)
+        other = clusters.Process(cluster, "taskmanager", "other", [f"{authorized}wrong"])
+        cluster.taskmanagers.append(other.start())
+        cluster.wait("the reason", lambda: "/closed/leader cannot be read: not authenticated; expected the "
+                     "high-availability.zookeeper.client.authorization" in other.text())
+        shown = [entry["value"] for entry in cluster.get("/jobmanager/config") if entry["key"].endswith("client.authorization")]
+        assert shown == ["******"]
+
+
 def test_clients_find_the_leader_in_the_quorum(servers, tmp_path):
     given = arguments(servers, "clients", "10 s")
     with clusters.Cluster(WEIR, tmp_path, jobmanagers=2, taskmanagers=1, arguments=given) as cluster:

@@ -62,6 +62,7 @@ struct leader_peer {
      * none. */
     uint64_t lost_incarnation;
     int64_t lost_us;
+    uint64_t died_incarnation;   /* the newest whose pidfd has said so; 0: none */
     uint64_t announced_epoch;    /* on this connection */
     uint32_t announced_standbys; /* on this connection: standbys_version */
     uint32_t up_index;           /* 1 + place in up[]; 0: no connection */
@@ -131,8 +132,6 @@ struct weir_leader {
     bool raise_due;
 
     /* suspicion */
-    uint64_t died_incarnation; /* its pidfd has said so; of died_node */
-    weir_node died_node;
     uint64_t witness_epoch,
         witness_incarnation; /* of the leader that a TaskManager elsewhere has lost last */
     int64_t witnessed_us;

@@ -14,9 +14,8 @@ enum leader_reason leader__suspicion(struct weir_leader *leader, int64_t now_us)
 {
     if (!leader->record || leader->holder == leader->identity->self) return LEADER_REASON_NONE;
     uint64_t incarnation = leader->record->holder->incarnation;
-    if (leader->died_node == leader->holder && leader->died_incarnation == incarnation)
-        return LEADER_REASON_DIED;
     const struct leader_peer *peer = leader__peer(leader, leader->holder);
+    if (peer->died_incarnation == incarnation) return LEADER_REASON_DIED;
     if (peer->lost_incarnation != incarnation) return LEADER_REASON_NONE;
     if (now_us < leader->hold_off_until_us && !WEIR_PLANTED(no_hold_off)) return LEADER_REASON_NONE;
     if (WEIR_PLANTED(no_second_witness)) return LEADER_REASON_SUSPECTED;
@@ -64,8 +63,7 @@ void leader__on_leader_lost(struct weir_leader *leader, const struct weir_event 
 
 void leader__on_process_died(struct weir_leader *leader, const struct weir_event *event)
 {
-    leader->died_node = event->from;
-    leader->died_incarnation = event->from_incarnation;
+    if (event->from) leader__peer(leader, event->from)->died_incarnation = event->from_incarnation;
 }
 
 /* The leader counts it. Others hold off at once, for the leader may go before it has come to that. */
@@ -133,8 +131,8 @@ void leader__on_connection(
         /* No answer means nothing: only the session timeout decides. */
         if (WEIR_PLANTED(silence_is_death)) {
             on_refused(leader, event);
-            leader->died_node = event->from;
-            leader->died_incarnation = leader__peer(leader, event->from)->lost_incarnation;
+            struct leader_peer *peer = leader__peer(leader, event->from);
+            peer->died_incarnation = peer->lost_incarnation;
         }
         break;
     }

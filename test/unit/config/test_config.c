@@ -317,10 +317,12 @@ static void print(struct fixture *fixture, enum weir_config_extent extent, struc
 static void secrets_are_never_printed(void **state)
 {
     struct fixture *fixture = *state;
-    assert_int_equal(read_yaml(fixture, "s3.secret-key: hunter2\n"
-                                        "metrics.reporter.x.apiKey: hunter2\n"
-                                        "security.redaction.additional-keys: [pipeline.na]\n"
-                                        "pipeline.name: hunter2\n"),
+    assert_int_equal(
+        read_yaml(fixture, "s3.secret-key: hunter2\n"
+                           "metrics.reporter.x.apiKey: hunter2\n"
+                           "high-availability.zookeeper.client.authorization: digest:me:hunter2\n"
+                           "security.redaction.additional-keys: [pipeline.na]\n"
+                           "pipeline.name: hunter2\n"),
         WEIR_OK);
     struct weir_buffer text;
     print(fixture, WEIR_CONFIG_ALL, &text);
@@ -334,7 +336,7 @@ static void secrets_are_never_printed(void **state)
     for (struct weir_config_item item; weir_config_next(fixture->config, &index, &item); count++) {
         assert_null(strstr(item.value, "hunter2"));
     }
-    assert_int_equal(count, 4);
+    assert_int_equal(count, 5);
     assert_int_equal(
         read_yaml(fixture, "security.ssl.internal.session-timeout: hunter2\n"), WEIR_E_CONFIGURATION);
 }

@@ -107,6 +107,33 @@ static void a_dead_process_on_the_same_host_is_proof(void **state)
     world_free(w);
 }
 
+/* After a whole host died, the store still names everybody who was there, in any order. */
+static void a_standby_that_died_too_hides_nothing(void **state)
+{
+    struct world *w = world_new(true);
+    start(w, 0);
+    struct jm *b = start(w, 1);
+    b->hold = true; /* b's look at the new record is slow */
+    struct jm *c = start(w, 2);
+    ha_delete(&w->store, candidate_of(0));
+    live(w, c, 2);
+    assert_true(c->leads);
+    struct weir_event died = { .kind = WEIR_EVENT_PROCESS_DIED,
+        .from = weir_nodes_intern(&b->nodes, names[2]),
+        .from_incarnation = 102 };
+    step(w, b, died);
+    died.from = weir_nodes_intern(&b->nodes, names[0]);
+    died.from_incarnation = 100;
+    step(w, b, died);
+    assert_false(b->leads);
+    b->hold = false;
+    answer_all(w, b);
+    live(w, b, 1);
+    assert_true(b->leads);
+    assert_int_equal(b->epoch, 3);
+    world_free(w);
+}
+
 static void another_incarnation_at_its_address_is_a_loss(void **state)
 {
     struct world *w = world_new(true);
@@ -261,6 +288,7 @@ int main(void)
         cmocka_unit_test(no_answer_means_nothing),
         cmocka_unit_test(what_a_witness_saw_long_ago_does_not_count),
         cmocka_unit_test(a_dead_process_on_the_same_host_is_proof),
+        cmocka_unit_test(a_standby_that_died_too_hides_nothing),
         cmocka_unit_test(another_incarnation_at_its_address_is_a_loss),
         cmocka_unit_test(a_restarted_process_takes_over_from_its_predecessor_at_once),
         cmocka_unit_test(a_wrong_suspicion_is_counted_and_holds_everybody_off),

@@ -145,6 +145,7 @@ struct weir_ha_session {
     struct zookeeper_settings settings;
     _Atomic uint32_t references; /* the owner, the thread, posts and requests under way */
     _Atomic bool closed;         /* nothing is told any more */
+    _Atomic bool refusal_told;   /* on this connection: what may not be read */
     _Atomic bool connected;
     _Atomic int64_t beaten_ms;
     int wake_descriptor;

@@ -282,6 +282,17 @@ static void on_synced(int rc, const char *path, const void *data)
     zookeeper_request_release(request);
 }
 
+/* Told once for each connection: who may not read asks again and again. */
+static void read_failed(struct zookeeper_request *request, const char *key, int rc)
+{
+    if (rc == ZNOAUTH && !atomic_exchange(&request->session->refusal_told, true))
+        weir_log(WEIR_LOG_ERROR, LOGGER,
+            "%s/%s cannot be read: %s; expected the high-availability.zookeeper.client.authorization with "
+            "which it was written",
+            request->session->settings.base, key, zerror(rc));
+    zookeeper_request_fail(request);
+}
+
 static void on_read(int rc, const char *value, int length, const struct Stat *stat, const void *data)
 {
     struct zookeeper_request *request = request_of(data);
@@ -293,7 +304,7 @@ static void on_read(int rc, const char *value, int length, const struct Stat *st
         else if (rc == ZNONODE)
             add_entry(request, (struct weir_ha_entry){ .key = key });
         else
-            zookeeper_request_fail(request);
+            read_failed(request, key, rc);
     }
     advance(request);
     zookeeper_request_release(request);
@@ -313,7 +324,7 @@ static void on_child(int rc, const char *value, int length, const struct Stat *s
         if (rc == ZOK)
             add_found(request, child->key, value, length, stat);
         else if (rc != ZNONODE) /* it has gone meanwhile */
-            zookeeper_request_fail(request);
+            read_failed(request, child->key, rc);
     }
     advance(request);
     zookeeper_request_release(request);
@@ -349,7 +360,7 @@ static void on_children(int rc, const struct String_vector *names, const void *d
         request->child_count = (uint32_t)names->count;
         request->child_next = 0;
     } else if (rc != ZNONODE) {
-        zookeeper_request_fail(request);
+        read_failed(request, request->operations[request->next_operation - 1].key, rc);
     }
     advance(request);
     zookeeper_request_release(request);

@@ -230,6 +230,7 @@ static void on_connected(struct weir_ha_session *session)
         weir_log(WEIR_LOG_INFO, LOGGER, "connected to %s: session 0x%llx, timeout %lld ms, below %s",
             server_of(session->handle, server), (unsigned long long)zoo_client_id(session->handle)->client_id,
             (long long)session->timeout_ms, session->settings.base);
+    atomic_store(&session->refusal_told, false);
     atomic_store(&session->connected, true);
     announce(session, WEIR_HA_CONNECTED);
     zookeeper_watches_connected(session);
