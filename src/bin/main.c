@@ -190,6 +190,7 @@ int main(int argument_count, char **arguments)
     weir_os_assert_hook_install();
     weir_os_zone_install();
     weir_os_signals_install();
+    weir_os_descriptors_raise();
     if (argument_count < 2) return verb_help(0, NULL);
     const char *name = arguments[1];
     if (strcmp(name, "--version") == 0 || strcmp(name, "-v") == 0) return print_version();

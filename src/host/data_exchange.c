@@ -1,6 +1,7 @@
 #include "host/data_exchange.h"
 #include "base/assert.h"
 #include "host/data_exchange_internal.h"
+#include "os/process.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -385,6 +386,7 @@ enum weir_error_code weir_data_exchange_new(const struct weir_data_exchange_conf
 {
     struct weir_data_exchange *exchange = weir_memory_allocate_zeroed(config->memory, sizeof *exchange);
     exchange->config = *config;
+    exchange->connections_max = weir_os_descriptors_share(2, WEIR_EXCHANGE_CONNECTIONS_MAX);
     pthread_mutex_init(&exchange->mutex, NULL);
     pthread_mutex_init(&exchange->dirty_mutex, NULL);
     exchange_place_init(&exchange->links);

@@ -272,7 +272,7 @@ static void on_incoming(uv_stream_t *listener, int status)
     pthread_mutex_lock(&exchange->mutex);
     struct exchange_connection *connection = new_connection(exchange);
     if (uv_accept(listener, (uv_stream_t *)&connection->tcp) != 0 ||
-        exchange->connection_count > WEIR_EXCHANGE_CONNECTIONS_MAX) {
+        exchange->connection_count > exchange->connections_max) {
         exchange_connection_close(connection);
     } else {
         uv_timer_start(&connection->timer, on_connection_late, UP_MS_MAX, 0);

@@ -134,7 +134,7 @@ struct weir_data_exchange {
     struct exchange_place links, waiting, gone, unflushed; /* heads */
     struct exchange_index indexes[EXCHANGE_INDEXES];
     struct exchange_connection *connections;
-    uint32_t link_count, connection_count, link_number_next;
+    uint32_t link_count, connection_count, connections_max, link_number_next;
     uint32_t refused, unresolved;
     bool closing, opens_wanted;
     struct weir_data_exchange_statistics statistics;

@@ -3,6 +3,7 @@
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/log.h"
+#include "os/process.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
@@ -156,9 +157,9 @@ static struct MHD_Daemon *listen_at(
 {
     return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL,
         prometheus ? on_prometheus : on_request, server, MHD_OPTION_SOCK_ADDR, at,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)WEIR_METRICS_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)WEIR_METRICS_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES_MAX,
-        MHD_OPTION_URI_LOG_CALLBACK, on_uri, NULL, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)weir_os_descriptors_share(16, WEIR_METRICS_CONNECTIONS_MAX),
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)WEIR_METRICS_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_BYTES_MAX, MHD_OPTION_URI_LOG_CALLBACK, on_uri, NULL, MHD_OPTION_END);
 }
 
 static uint16_t port_of(struct MHD_Daemon *daemon)

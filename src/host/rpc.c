@@ -2,6 +2,7 @@
 #include "host/address.h"
 #include "base/assert.h"
 #include "os/log.h"
+#include "os/process.h"
 #include "proto/codec.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +51,7 @@ struct weir_rpc {
     uv_tcp_t listener;
     uint16_t port;
     struct link *links;
-    uint32_t link_count;
+    uint32_t link_count, links_max;
     struct peer **peers; /* by node */
     uint32_t peer_capacity;
     bool closing;
@@ -466,7 +467,7 @@ static void on_incoming(uv_stream_t *listener, int status)
     struct weir_rpc *rpc = listener->data;
     if (status != 0 || rpc->closing) return;
     struct link *link = new_link(rpc);
-    if (uv_accept(listener, (uv_stream_t *)&link->tcp) != 0 || rpc->link_count > WEIR_RPC_CONNECTIONS_MAX) {
+    if (uv_accept(listener, (uv_stream_t *)&link->tcp) != 0 || rpc->link_count > rpc->links_max) {
         close_link(link, WEIR_CONNECTION_RESET);
         return;
     }
@@ -503,6 +504,7 @@ enum weir_error_code weir_rpc_new(
             reterr, WEIR_E_CONFIGURATION, "names of clusters and processes have at most 255 bytes");
     struct weir_rpc *rpc = weir_memory_allocate_zeroed(config->memory, sizeof *rpc);
     rpc->config = *config;
+    rpc->links_max = weir_os_descriptors_share(4, WEIR_RPC_CONNECTIONS_MAX);
     config->loop->data = rpc;
     uint32_t last = config->port_last > config->port_first ? config->port_last : config->port_first;
     int status = -1;

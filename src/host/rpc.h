@@ -11,8 +11,9 @@
  * Dialing goes on until it is told to stop, with a growing pause; every try that fails is told: REFUSED when
  * nobody listens, TIMEOUT when nobody answers.
  *
- * Bounded: WEIR_RPC_CONNECTIONS_MAX connections; one whose peer takes nothing off is closed when more than
- * WEIR_RPC_QUEUE_BYTES_MAX wait; one that does not say hello in time is closed.
+ * Bounded: WEIR_RPC_CONNECTIONS_MAX connections, and a quarter of the descriptors of the process; one whose
+ * peer takes nothing off is closed when more than WEIR_RPC_QUEUE_BYTES_MAX wait; one that does not say hello
+ * in time is closed.
  * @thread control.
  */
 #ifndef WEIR_HOST_RPC_H

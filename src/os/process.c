@@ -13,6 +13,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+enum { DESCRIPTORS_WANTED = 65536 };
+
 static _Atomic int stop_signal;
 static _Atomic int stop_descriptor = -1;
 
@@ -117,6 +119,25 @@ void weir_os_stop_clear(void)
     (void)count;
     atomic_store(&ticks_left, 0);
     atomic_store(&stop_signal, 0);
+}
+
+void weir_os_descriptors_raise(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit)) return;
+    rlim_t wanted = limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
+    if (limit.rlim_cur >= wanted) return;
+    limit.rlim_cur = wanted;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+uint32_t weir_os_descriptors_share(uint32_t parts, uint32_t max)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit)) return max;
+    rlim_t share = limit.rlim_cur / parts;
+    if (share >= max) return max;
+    return share ? (uint32_t)share : 1;
 }
 
 unsigned weir_os_processors(void)

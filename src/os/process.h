@@ -6,6 +6,7 @@
 #define WEIR_OS_PROCESS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* A failed assertion then prints "weir: assertion failed: <expression> (<file>:<line>)" before the trap. */
 void weir_os_assert_hook_install(void);
@@ -29,6 +30,14 @@ void weir_os_stop_clear(void);     /* a prompt goes on after a statement was int
  * not ask.
  */
 void weir_os_stop_deadline(void);
+
+/*
+ * Asks for as many descriptors as the system lets this process have (up to 65,536), where it was started with
+ * fewer. What the process opens for others is a share of them, so that they leave some for its files: one in
+ * parts, at most max, at least 1.
+ */
+void weir_os_descriptors_raise(void);
+uint32_t weir_os_descriptors_share(uint32_t parts, uint32_t max);
 
 unsigned weir_os_processors(void); /* how many this process may use, at least 1 */
 

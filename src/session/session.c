@@ -1,6 +1,7 @@
 #include "session/session.h"
 #include "session/state_backend.h"
 #include "base/assert.h"
+#include "data/utf8.h"
 #include "host/local_job.h"
 #include "os/clock.h"
 #include "os/local_zone.h"
@@ -15,7 +16,11 @@
 #include <string.h>
 #include <strings.h>
 
-enum { SESSION_TEXT_BYTES_MAX = 256 << 20, INTERRUPT_POLL_MS = 100 };
+enum {
+    SESSION_TEXT_BYTES_MAX = 256 << 20,
+    INTERRUPT_POLL_MS = 100,
+    MADE_NAME_BYTES_MAX = 960 /* of a job that was given none; a cluster takes 1,024 */
+};
 
 struct weir_session {
     struct weir_session_config config;
@@ -391,16 +396,25 @@ static enum weir_error_code run_select(struct statement *s, struct weir_error *r
     return code;
 }
 
-/* The name Flink gives: of the tables that are written. */
+/* The name Flink gives: of the tables that are written; of as many as a cluster takes for a name. */
 static const char *name_job(struct statement *s, struct weir_rel *const *roots, uint32_t count)
 {
     const char *given = weir_config_get_text(s->session->config.config, "pipeline.name", NULL);
     if (given && *given) return given;
     const char *name = "insert-into";
-    for (uint32_t i = 0; i < count; i++)
-        if (roots[i]->kind == WEIR_REL_SINK && roots[i]->sink.table)
-            name = weir_arena_format(
-                &s->arena, "%s%s%s", name, i ? "," : "_", roots[i]->sink.table->identifier_text);
+    for (uint32_t i = 0; i < count; i++) {
+        if (roots[i]->kind != WEIR_REL_SINK || !roots[i]->sink.table) continue;
+        const char *table = roots[i]->sink.table->identifier_text;
+        size_t so_far = strlen(name), length = strlen(table);
+        if (so_far + 1 + length > MADE_NAME_BYTES_MAX) {
+            size_t rest = MADE_NAME_BYTES_MAX - so_far - 1;
+            if (i == 0) /* one that is too long alone: its beginning */
+                return weir_arena_format(
+                    &s->arena, "%s_%.*s...", name, (int)weir_utf8_valid_prefix(table, rest), table);
+            return weir_arena_format(&s->arena, "%s,... (%u tables)", name, count);
+        }
+        name = weir_arena_format(&s->arena, "%s%s%s", name, i ? "," : "_", table);
+    }
     return name;
 }
 

@@ -458,3 +458,57 @@ INSERT INTO o SELECT MOD(a, 10), COUNT(*) FROM t GROUP BY MOD(a, 10);""")
     cluster.wait('failures', lambda: counts()['failed'] >= 3)
     seen = counts()
     assert seen['completed'] == 0 and seen['failed'] + seen['in_progress'] == seen['total'], seen
+
+
+def test_a_job_that_writes_to_many_tables_gets_a_name(start):
+    cluster = start(jobmanagers=1, taskmanagers=1)
+    tables = ''.join("CREATE TABLE b%d (id BIGINT) WITH ('connector' = 'blackhole');\n" % i for i in range(50))
+    inserts = ''.join('INSERT INTO b%d SELECT id FROM g;\n' % i for i in range(50))
+    job = cluster.submit("CREATE TABLE g (id BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '10');\n" + tables +
+                         'EXECUTE STATEMENT SET BEGIN\n' + inserts + 'END;')
+    wait_state(cluster, job, 'RUNNING')
+    name = cluster.get(f'/jobs/{job}')['name']
+    assert name.startswith('insert-into_default_catalog.default_database.b0,default_catalog.default_database.b1,')
+    assert name.endswith(',... (50 tables)') and len(name) <= 1024
+
+
+def test_idle_clients_leave_descriptors_to_the_jobs(start):
+    """A JobManager that may have few of them, and more clients at each of its ports than that."""
+    cluster = start(jobmanagers=1, taskmanagers=1)
+    leader = cluster.jobmanagers[0]
+    leader.kill()
+    leader.prefix = ['prlimit', '--nofile=96:96']
+    leader.start()
+    cluster.wait('a leader', lambda: leader.rest() and cluster.get('/ha')['leading'])
+    job = run_job(cluster, parallelism=1)
+    host, port = leader.rest().split(':')
+    idle = [socket.create_connection((host, int(port)), timeout=10) for _ in range(150)]
+    try:
+        before = completed(cluster, job)
+        cluster.wait('checkpoints', lambda: completed(cluster, job) > before + 2, weir_module.WAIT_SECONDS)
+        assert 'Too many open files' not in leader.text_of_this_life()
+        assert cluster.get(f'/jobs/{job}/exceptions')['exceptionHistory']['entries'] == []
+    finally:
+        for connection in idle:
+            connection.close()
+
+
+def test_a_new_leader_does_not_answer_before_it_knows(start):
+    """Its first words about a job were that it began in 1970, and about its vertices that there are none."""
+    cluster = start(jobmanagers=2, taskmanagers=1, slots=8)
+    jobs = [run_job(cluster, parallelism=1)]
+    for _ in range(7):
+        jobs.append(cluster.submit(ledger.script(cluster.directory / 'more', 100000, 10, 1)))
+    began = {job: cluster.get(f'/jobs/{job}')['start-time'] for job in jobs}
+    vertex = cluster.wait('vertices', lambda: cluster.get(f'/jobs/{jobs[-1]}')['vertices'])[0]['id']
+    for _ in range(3):
+        leader = cluster.leader()[0]
+        standby = next(p for p in cluster.jobmanagers if p is not leader).rest()
+        leader.kill()
+        for job in jobs[::-1] * 5:
+            with urllib.request.urlopen(f'http://{standby}/jobs/{job}', timeout=15) as answer:
+                assert json.load(answer)['start-time'] == began[job]
+            with urllib.request.urlopen(f'http://{standby}/jobs/{job}/vertices/{vertex}', timeout=15) as answer:
+                assert json.load(answer)['subtasks']
+        leader.start()
+        cluster.wait('its endpoint', leader.rest)

@@ -6,11 +6,10 @@
 #include "host/rest/internal.h"
 #include <sys/socket.h>
 
-enum { CROWDED = WEIR_REST_CONNECTIONS_MAX / 8 * 7 };
-
-void rest__connections_init(struct rest_connections *connections, struct weir_memory *memory)
+void rest__connections_init(
+    struct rest_connections *connections, uint32_t count_max, struct weir_memory *memory)
 {
-    *connections = (struct rest_connections){ .memory = memory };
+    *connections = (struct rest_connections){ .memory = memory, .count_max = count_max };
     connections->last = &connections->first;
 }
 
@@ -63,7 +62,7 @@ void rest__on_connection(
     made->fd = info ? info->connect_fd : -1;
     append(all, made);
     *context = made;
-    if (all->count > CROWDED) make_room(all);
+    if (all->count > all->count_max - all->count_max / 8) make_room(all);
 }
 
 void rest__connection_served(struct MHD_Connection *connection, bool served)

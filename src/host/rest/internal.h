@@ -32,7 +32,7 @@ struct rest_connection {
 struct rest_connections {
     struct weir_memory *memory;
     struct rest_connection *first, **last;
-    uint32_t count;
+    uint32_t count, count_max;
 };
 
 enum rest_method { REST_GET, REST_POST, REST_PUT, REST_PATCH, REST_DELETE, REST_METHODS };
@@ -136,7 +136,8 @@ void rest__lock(struct weir_rest_server *server);
 void rest__unlock(struct weir_rest_server *server);
 
 /* --- connections.c: who is slow makes room for others --- */
-void rest__connections_init(struct rest_connections *connections, struct weir_memory *memory);
+void rest__connections_init(
+    struct rest_connections *connections, uint32_t count_max, struct weir_memory *memory);
 /* For the HTTP library: a connection came, or has ended. owner: a struct rest_connections. */
 void rest__on_connection(
     void *owner, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode code);
@@ -249,6 +250,8 @@ bool rest__number(struct rest_request *request, const char *name, uint64_t *ret)
 bool rest__job_id(struct rest_request *request, ProtobufCBinaryData *ret);
 /* NULL: answered. */
 const Weir__ClientReply *rest__query_job(struct rest_request *request, bool details);
+/* With details: until its vertices are known, or it is over. */
+const Weir__ClientReply *rest__query_planned_job(struct rest_request *request);
 const Weir__ClientReply *rest__list_jobs(struct rest_request *request);
 int64_t rest__now_ms(void);
 int64_t rest__duration_ms(int64_t started_ms, int64_t ended_ms); /* -1: it has not started */

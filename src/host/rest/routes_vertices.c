@@ -129,7 +129,7 @@ json_t *rest__vertex_shape(struct rest_request *request, const Weir__VertexDetai
 /* NULL: answered. */
 static const Weir__VertexDetails *find_vertex(struct rest_request *request)
 {
-    const Weir__ClientReply *reply = rest__query_job(request, true);
+    const Weir__ClientReply *reply = rest__query_planned_job(request);
     if (!reply) return NULL;
     const char *text = rest__parameter(request, "vertexid");
     uint32_t id;

@@ -6,6 +6,7 @@
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/log.h"
+#include "os/process.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -264,11 +265,12 @@ static enum weir_error_code start_daemon(struct weir_rest_server *server, int li
 {
     *ret = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL,
         NULL, metrics ? on_metrics_request : on_request, server, MHD_OPTION_LISTEN_SOCKET, listener,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)WEIR_REST_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)WEIR_REST_CONNECTION_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_BYTES_MAX, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-        MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_uri, NULL,
-        MHD_OPTION_NOTIFY_CONNECTION, rest__on_connection, &server->connections[metrics], MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)server->connections[metrics].count_max,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)WEIR_REST_CONNECTION_TIMEOUT_S,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES_MAX, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_uri,
+        NULL, MHD_OPTION_NOTIFY_CONNECTION, rest__on_connection, &server->connections[metrics],
+        MHD_OPTION_END);
     if (*ret) return WEIR_OK;
     return weir_os_error_set(reterr, errno, "the HTTP endpoint of %s cannot be started", server->host);
 }
@@ -317,7 +319,9 @@ enum weir_error_code weir_rest_server_new(
     pthread_mutex_init(&server->mutex, NULL);
     copy_texts(server, config);
     rest__lanes_init(server);
-    for (uint32_t i = 0; i < 2; i++) rest__connections_init(&server->connections[i], server->memory);
+    uint32_t most = WEIR_REST_CONNECTIONS_MAX;
+    rest__connections_init(&server->connections[0], weir_os_descriptors_share(4, most), server->memory);
+    rest__connections_init(&server->connections[1], weir_os_descriptors_share(16, most), server->memory);
     enum weir_error_code code = start_rest(server, reterr);
     if (!code) code = start_metrics(server, reterr);
     if (code) {

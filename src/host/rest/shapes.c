@@ -87,16 +87,50 @@ bool rest__number(struct rest_request *request, const char *name, uint64_t *ret)
     return false;
 }
 
+/* Before a new leader has read a job's record it knows that there is one, and not even since when. */
+static bool is_recovered(const Weir__JobSummary *job)
+{
+    return job->started_ms > 0 || job->ended_ms > 0 || job->error[0] || rest__job_is_over(job->state);
+}
+
+/* False: the time is over, answered 503. */
+static bool wait_for_recovery(struct rest_request *request)
+{
+    if (weir_clock_monotonic_ms() + REST_RETRY_MS < request->deadline_ms && !request->server->stopping) {
+        weir_clock_sleep_ms(REST_RETRY_MS);
+        return true;
+    }
+    rest__fail(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+        "Service temporarily unavailable: the job is being recovered, try again");
+    return false;
+}
+
 const Weir__ClientReply *rest__query_job(struct rest_request *request, bool details)
 {
     Weir__QueryJobs *query = WEIR_PROTO_NEW(&request->arena, Weir__QueryJobs, weir__query_jobs);
     if (!rest__job_id(request, &query->job)) return NULL;
     query->details = details;
-    const Weir__ClientReply *reply =
-        rest__ask(request, rest__envelope(request, WEIR__ENVELOPE__BODY_QUERY, query));
-    if (!reply) return NULL;
-    if (reply->code == WEIR__REPLY_CODE__REPLY_OK && reply->n_jobs == 1) return reply;
-    rest__refuse(request, reply);
+    do {
+        const Weir__ClientReply *reply =
+            rest__ask(request, rest__envelope(request, WEIR__ENVELOPE__BODY_QUERY, query));
+        if (!reply) return NULL;
+        if (reply->code != WEIR__REPLY_CODE__REPLY_OK || reply->n_jobs != 1) {
+            rest__refuse(request, reply);
+            return NULL;
+        }
+        if (is_recovered(reply->jobs[0])) return reply;
+    } while (wait_for_recovery(request));
+    return NULL;
+}
+
+const Weir__ClientReply *rest__query_planned_job(struct rest_request *request)
+{
+    do {
+        const Weir__ClientReply *reply = rest__query_job(request, true);
+        if (!reply) return NULL;
+        bool planned = reply->details && reply->details->n_vertices;
+        if (planned || rest__job_is_over(reply->jobs[0]->state)) return reply;
+    } while (wait_for_recovery(request));
     return NULL;
 }
 

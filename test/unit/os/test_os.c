@@ -312,6 +312,32 @@ static void a_client_that_does_not_ask_ends_all_the_same(void **state)
     assert_int_equal(stopped_client(true), 7);
 }
 
+/* In a process of its own, for a limit that is lowered stays. */
+static int child_with_few_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit)) return 1;
+    limit.rlim_cur = 40;
+    if (setrlimit(RLIMIT_NOFILE, &limit)) return 2;
+    if (weir_os_descriptors_share(4, 512) != 10 || weir_os_descriptors_share(4, 7) != 7) return 3;
+    if (weir_os_descriptors_share(100, 512) != 1) return 4;
+    rlim_t wanted = limit.rlim_max < 65536 ? limit.rlim_max : 65536;
+    weir_os_descriptors_raise();
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur != wanted) return 5;
+    return 0;
+}
+
+static void descriptors_are_asked_for_and_shared(void **state)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) _exit(child_with_few_descriptors());
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +353,7 @@ int main(void)
         cmocka_unit_test(stop_signals_are_told),
         cmocka_unit_test(a_client_that_does_not_ask_ends_all_the_same),
         cmocka_unit_test(yielding_work_is_nicer_and_waited_for),
+        cmocka_unit_test(descriptors_are_asked_for_and_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
