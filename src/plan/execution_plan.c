@@ -11,8 +11,23 @@ static bool is_keyed(const struct weir_job_graph *graph, const struct weir_job_v
     return false;
 }
 
-static Weir__PlanVertex *make_vertex(
-    struct weir_arena *arena, const struct weir_job_graph *graph, const struct weir_job_vertex *vertex)
+/* All its rows go to one subtask, or it continues, one to one, a vertex of which that is said. State is of
+ * key groups that no other subtask would ever get a row of. Inputs come before who reads them. */
+static bool is_single(
+    const struct weir_job_graph *graph, const struct weir_job_vertex *vertex, Weir__PlanVertex *const *before)
+{
+    for (uint32_t i = 0; i < vertex->input_edge_count; i++) {
+        const struct weir_job_edge *edge = &graph->edges[vertex->input_edges[i]];
+        if (edge->exchange == WEIR_EXCHANGE_HASH && !edge->key_count) return true;
+        const Weir__PlanVertex *from = before[edge->from_vertex];
+        if (edge->exchange == WEIR_EXCHANGE_FORWARD && from && from->keeps_parallelism && !from->source)
+            return true;
+    }
+    return false;
+}
+
+static Weir__PlanVertex *make_vertex(struct weir_arena *arena, const struct weir_job_graph *graph,
+    const struct weir_job_vertex *vertex, Weir__PlanVertex *const *before)
 {
     Weir__PlanVertex *message = WEIR_PROTO_NEW(arena, Weir__PlanVertex, weir__plan_vertex);
     message->id = vertex->id;
@@ -23,8 +38,9 @@ static Weir__PlanVertex *make_vertex(
     message->sink = vertex->operators[vertex->operator_count - 1]->kind == WEIR_PLAN_SINK;
     message->keyed = is_keyed(graph, vertex);
     const struct weir_spec *spec = vertex->operators[0]->spec;
-    message->keeps_parallelism =
-        message->source && spec && weir_spec_get_boolean(spec, "keeps_parallelism", false);
+    message->keeps_parallelism = message->source
+                                     ? spec && weir_spec_get_boolean(spec, "keeps_parallelism", false)
+                                     : is_single(graph, vertex, before);
     message->enumerated = message->source && spec && weir_spec_get_boolean(spec, "enumerated", false);
     if (message->enumerated)
         message->split_discovery_ms = (uint64_t)weir_spec_get_integer(spec, "split_discovery_ms", 0);
@@ -76,7 +92,7 @@ enum weir_error_code weir_execution_plan_make(struct weir_arena *arena, struct w
     plan->n_vertices = job_graph->vertex_count;
     plan->vertices = WEIR_ARENA_ARRAY(arena, Weir__PlanVertex *, job_graph->vertex_count);
     for (uint32_t i = 0; i < job_graph->vertex_count; i++)
-        plan->vertices[i] = make_vertex(arena, job_graph, &job_graph->vertices[i]);
+        plan->vertices[i] = make_vertex(arena, job_graph, &job_graph->vertices[i], plan->vertices);
     *ret = plan;
     return WEIR_OK;
 }

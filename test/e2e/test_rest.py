@@ -18,6 +18,11 @@ CREATE TABLE s (id BIGINT) WITH ('connector'='datagen','rows-per-second'='200');
 CREATE TABLE o (k BIGINT) WITH ('connector'='filesystem','path'='%s','format'='csv');
 INSERT INTO o SELECT id FROM s;
 """
+COUNTED = """
+CREATE TABLE s (id BIGINT) WITH ('connector'='filesystem','path'='%s','format'='csv','source.monitor-interval'='100 ms');
+CREATE TABLE o (k BIGINT) WITH ('connector'='blackhole');
+INSERT INTO o SELECT COUNT(*) FROM s;
+"""
 BOUNDED = """
 CREATE TABLE s (id BIGINT) WITH ('connector'='datagen','number-of-rows'='500','fields.id.kind'='sequence',
     'fields.id.start'='1','fields.id.end'='500');
@@ -279,6 +284,26 @@ def test_a_job_by_its_pages(running):
     assert running.get('/jobs/%s/checkpoints/config' % job)['interval'] == 200
     assert running.get('/jobs/%s/resource-requirements' % job) == {
         vertex['id']: {'parallelism': {'lowerBound': 1, 'upperBound': 1}}}
+
+
+def test_what_counts_all_rows_stays_one_subtask(running):
+    os.mkdir(running.path('in'))
+    code, out, err = running.client('run', '-d', running.script(COUNTED, 'in'))
+    assert code == 0, err
+    job = re.search('JobID ([0-9a-f]{32})', out).group(1)
+
+    def widths():
+        vertices = running.get('/jobs/' + job)['vertices']
+        return [v['parallelism'] for v in vertices if v['status'] == 'RUNNING']
+
+    wait_for(lambda: widths() == [1, 1])
+    source, count = (v['id'] for v in running.get('/jobs/' + job)['vertices'])
+    assert running.call('PATCH', '/jobs/%s/rescaling?parallelism=2' % job, '{}')[0] == 200
+    wait_for(lambda: widths() == [2, 1])
+    wanted = {count: {'parallelism': {'lowerBound': 1, 'upperBound': 2}}}
+    status, answer = running.call('PUT', '/jobs/%s/resource-requirements' % job, json.dumps(wanted))
+    assert status == 400 and 'keeps its parallelism of 1: all its rows go to one subtask' in str(answer)
+    assert widths() == [2, 1]
 
 
 def test_checkpoint_savepoint_stop_and_go_on(running):

@@ -129,13 +129,24 @@ static bool is_covered(const struct split *split, const Weir__VertexSnapshot *ve
            (split->epoch == snapshot->split_epoch && split->sequence <= sequence);
 }
 
-static const Weir__VertexSnapshot *newest_vertex(const struct weir_checkpoint_coordinator *c, uint32_t vertex)
+static const Weir__VertexSnapshot *vertex_of(const struct checkpoint_completed *point, uint32_t vertex)
 {
-    const struct checkpoint_completed *point = checkpoint__restore_point(c);
     for (size_t v = 0; point && point->metadata && v < point->metadata->n_vertices; v++) {
         if (point->metadata->vertices[v]->vertex == vertex) return point->metadata->vertices[v];
     }
     return NULL;
+}
+
+static const Weir__VertexSnapshot *newest_vertex(const struct weir_checkpoint_coordinator *c, uint32_t vertex)
+{
+    return vertex_of(checkpoint__restore_point(c), vertex);
+}
+
+/* Of this job's own checkpoints. Attempts in the one that it was started from are another job's, or an
+ * earlier life's, even where epoch and number, or the job's id too, are those of attempts that run now. */
+static const Weir__VertexSnapshot *own_vertex(const struct weir_checkpoint_coordinator *c, uint32_t vertex)
+{
+    return vertex_of(checkpoint__newest(c), vertex);
 }
 
 void checkpoint__enumerator_write(
@@ -266,7 +277,7 @@ static bool is_newer(const struct weir_attempt_id *attempt, uint64_t epoch, uint
 /* Attempts that are gone give back what the checkpoint, from which the next ones start, does not show. */
 static void give_back(struct weir_checkpoint_coordinator *c, struct enumerator *e)
 {
-    const Weir__VertexSnapshot *vertex = newest_vertex(c, e->vertex);
+    const Weir__VertexSnapshot *vertex = own_vertex(c, e->vertex);
     for (uint32_t i = 0; i < e->count; i++) {
         struct split *split = &e->splits[i];
         if (!split->given || split->in_state) continue;
@@ -338,7 +349,7 @@ void weir_checkpoint_splits_reported(struct weir_checkpoint_coordinator *c, cons
         split->epoch = said->epoch;
         split->sequence = said->sequence;
     }
-    const Weir__VertexSnapshot *vertex = newest_vertex(c, e->vertex);
+    const Weir__VertexSnapshot *vertex = own_vertex(c, e->vertex);
     for (uint32_t i = 0; i < e->count; i++) {
         struct split *split = &e->splits[i];
         bool lost = split->given && !split->reported && of_attempt(split, &attempt);
@@ -427,7 +438,7 @@ void checkpoint__splits_resend(
     const struct weir_checkpoint_task *task = checkpoint__task(c, vertex, subtask);
     if (!e || !task || !task->running) return;
     /* What the newest checkpoint shows it had for certain; what it knows already it passes over. */
-    const Weir__VertexSnapshot *newest = newest_vertex(c, vertex);
+    const Weir__VertexSnapshot *newest = own_vertex(c, vertex);
     const Weir__SubtaskSnapshot *snapshot = newest ? checkpoint__snapshot_of(newest, subtask) : NULL;
     struct weir_attempt_id attempt;
     bool of_it = snapshot && weir_attempt_id_from(snapshot->attempt, &attempt) &&

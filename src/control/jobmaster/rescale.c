@@ -76,9 +76,9 @@ static const char *check(struct weir_jobmaster *jm, Weir__ParallelismOverride **
             return weir_arena_format(effects->arena, "the job has no vertex %u", merged[i]->vertex);
         const Weir__PlanVertex *plan = jm->graph.vertices[vertex].plan;
         if (plan->keeps_parallelism && merged[i]->parallelism != plan->parallelism)
-            return weir_arena_format(effects->arena,
-                "%s keeps its parallelism of %u: its rows are those of its subtasks", plan->name,
-                plan->parallelism);
+            return weir_arena_format(effects->arena, "%s keeps its parallelism of %u: %s", plan->name,
+                plan->parallelism,
+                plan->source ? "its rows are those of its subtasks" : "all its rows go to one subtask");
     }
     struct weir_error error;
     struct weir_arena scratch;

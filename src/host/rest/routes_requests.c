@@ -399,7 +399,7 @@ static const char *rescaling_id(
     return rest__hex(request, id, sizeof id);
 }
 
-/* All vertices get the one parallelism. */
+/* All vertices get the one parallelism, but for those whose rows all go to one subtask. */
 void rest__patch_rescaling(struct rest_request *request)
 {
     uint32_t parallelism;
@@ -418,8 +418,9 @@ void rest__patch_rescaling(struct rest_request *request)
     for (size_t i = 0; i < count; i++) {
         Weir__ParallelismOverride *item =
             WEIR_PROTO_NEW(&request->arena, Weir__ParallelismOverride, weir__parallelism_override);
-        item->vertex = job->details->vertices[i]->plan->id;
-        item->parallelism = parallelism;
+        const Weir__PlanVertex *plan = job->details->vertices[i]->plan;
+        item->vertex = plan->id;
+        item->parallelism = plan->keeps_parallelism && !plan->source ? plan->parallelism : parallelism;
         message->overrides[message->n_overrides++] = item;
     }
     if (!rescale(request, message)) return;

@@ -327,6 +327,44 @@ static void what_an_attempt_without_a_snapshot_got_is_given_out_again(void **sta
     assert_int_equal(ask(w, 0), '-');
 }
 
+/* Attempts are numbered from 1 in every job: those in the savepoint that a job was started from are not its
+ * own, whatever they have read, not even where a job keeps its id. */
+static void what_an_attempt_of_an_earlier_job_had_read_is_not_its_namesakes(void **state)
+{
+    struct world *w = *state;
+    Weir__VertexSnapshot vertex = WEIR__VERTEX_SNAPSHOT__INIT, *vertices[] = { &vertex };
+    Weir__SubtaskSnapshot *subtask = world_snapshot(w, 0, "old/part", NULL);
+    subtask->split_epoch = w->identity.epoch;
+    subtask->split_sequence = 5;
+    vertex.vertex = 1;
+    vertex.n_subtasks = 1;
+    vertex.subtasks = &subtask;
+    Weir__CheckpointMetadata metadata = WEIR__CHECKPOINT_METADATA__INIT;
+    uint8_t job[16] = "another job     ", bytes[4096];
+    metadata.format = WEIR_RECORD_FORMAT;
+    metadata.job = (ProtobufCBinaryData){ 16, job };
+    metadata.id = 17;
+    metadata.epoch = 1;
+    metadata.n_vertices = 1;
+    metadata.vertices = vertices;
+    world_put(w, "old/_metadata", bytes, weir__checkpoint_metadata__pack(&metadata, bytes));
+    Weir__JobRecord *record = (Weir__JobRecord *)world_record(w);
+    record->restore = WEIR_PROTO_NEW(&w->arena, Weir__RestoreOrigin, weir__restore_origin);
+    record->restore->path = (char *)"old/";
+    record->restore->claim_mode = WEIR__CLAIM_MODE__NO_CLAIM;
+    world_record_set(w, record);
+    world_start(w);
+    set_splits(w, "ab", true);
+    assert_int_equal(ask(w, 0), 'a');
+    w->tasks[0].attempt.number++;
+    w->tasks[0].run.counter++;
+    readers_reset(0);
+    world_tasks(w);
+    assert_int_equal(ask(w, 0), 'a');
+    assert_int_equal(ask(w, 0), 'b');
+    assert_int_equal(ask(w, 0), '-');
+}
+
 static void splits_that_cannot_be_read_are_not_guessed(void **state)
 {
     struct world *w = *state;
@@ -557,6 +595,7 @@ int main(void)
         TEST(a_reader_that_fails_over_gives_back_what_its_checkpoint_does_not_have),
         TEST(a_snapshot_of_a_later_epoch_has_the_assignments_of_earlier_ones),
         TEST(what_an_attempt_without_a_snapshot_got_is_given_out_again),
+        TEST(what_an_attempt_of_an_earlier_job_had_read_is_not_its_namesakes),
         TEST(splits_that_cannot_be_read_are_not_guessed),
         TEST(a_lost_reader_is_reset_by_a_new_leader),
         TEST(an_assignment_between_trigger_and_snapshot_is_in_the_checkpoint),

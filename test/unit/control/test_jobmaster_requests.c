@@ -452,13 +452,14 @@ static void a_rescale_does_not_wait_for_the_next_periodic_checkpoint(void **stat
 static void a_source_that_keeps_its_parallelism_is_not_rescaled(void **state)
 {
     world_init(&w, 3, 2);
-    world_vertex(&w, 1, 2, 0, 0)->keeps_parallelism = true;
+    Weir__PlanVertex *source = world_vertex(&w, 1, 2, 0, 0);
+    source->source = source->keeps_parallelism = true;
     world_vertex(&w, 2, 2, 1, HASH);
     world_submit(&w);
     ask_rescale(1, 3, 2, 3);
     world_wait(&w, SECOND);
     assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_BAD_REQUEST);
-    assert_non_null(strstr(w.reply->text, "keeps its parallelism of 2"));
+    assert_non_null(strstr(w.reply->text, "keeps its parallelism of 2: its rows are those of its subtasks"));
     assert_int_equal(world_record(&w)->n_overrides, 0);
     ask_rescale(1, 2, 2, 3); /* as it is, and another one */
     world_wait(&w, 5 * SECOND);
