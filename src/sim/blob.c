@@ -21,7 +21,7 @@ struct job {
 
 static void answer(struct weir_sim_process *process, const struct job *job, struct weir_blob_event blob)
 {
-    static const char *const operations[] = { "put", "get", "list", "delete", "copy" };
+    static const char *const operations[] = { "put", "get", "list", "delete", "copy", "prune" };
     static const char *const outcomes[] = { "ok", "exists", "not found", "error" };
     blob.path = job->path;
     struct weir_event event = { .kind = WEIR_EVENT_BLOB_DONE, .tag = job->tag, .blob = blob };

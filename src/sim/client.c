@@ -85,6 +85,12 @@ static void greet(struct client *client, weir_node to)
     send(client, to, 0, WEIR__ENVELOPE__BODY_GREETING, &greeting);
 }
 
+/* Half of those that may: a cancellation with a savepoint. */
+static bool stop_cancels(const struct weir_sim_action *action)
+{
+    return !action->drain && (action->request[0] & 1);
+}
+
 /* The body of an action's request; in scratch. */
 static Weir__Envelope__BodyCase make_body(
     struct client *client, const struct weir_sim_action *action, void **ret)
@@ -117,6 +123,7 @@ static Weir__Envelope__BodyCase make_body(
         stop->request = request;
         stop->directory = (char *)action->directory;
         stop->drain = action->drain;
+        stop->cancels = stop_cancels(action);
         *ret = stop;
         return WEIR__ENVELOPE__BODY_STOP;
     }
@@ -170,8 +177,9 @@ static void ask(struct client *client, uint32_t index)
     request->number = ++client->numbers;
     request->sent = true;
     if (action->kind == WEIR_SIM_SUBMIT) job->asked = true;
-    if (action->kind == WEIR_SIM_CANCEL) job->asked_cancel = true;
-    if (action->kind == WEIR_SIM_STOP) job->asked_stop = true;
+    bool stop = action->kind == WEIR_SIM_STOP, cancels = stop && stop_cancels(action);
+    if (action->kind == WEIR_SIM_CANCEL || cancels) job->asked_cancel = true;
+    if (stop && !cancels) job->asked_stop = true;
     if (action->kind == WEIR_SIM_STOP && action->drain) job->asked_drain = true;
     void *body;
     weir_arena_reset(&client->scratch);

@@ -64,6 +64,20 @@ def test_a_savepoint_is_moved_and_stands_on_its_own(start):
     cluster.wait('a tidy folder', lambda: hidden_files(cluster) == [], weir_module.WAIT_SECONDS)
 
 
+def test_a_cancel_with_a_savepoint_ends_as_canceled(start):
+    """Exactly-once like a stop, from which a job goes on; what Flink's cancel -s says, and its state."""
+    cluster = start(jobmanagers=1)
+    job = run_job(cluster, rows=ROWS, rate=400)
+    folder = cluster.directory / 'savepoints'
+    done = client(cluster, 'cancel', '-m', first_address(cluster), '-s', str(folder), job)
+    assert done.returncode == 0 and f'Cancelled job {job}. Savepoint stored in file:{folder}/savepoint-' in done.stdout, done.stderr
+    wait_state(cluster, job, 'CANCELED')
+    savepoint = next(folder.glob('savepoint-*'))
+    wait_state(cluster, run_from(cluster, savepoint, ROWS, 20000), 'FINISHED')
+    verdict = ledger.judge(cluster.directory, ROWS, True)
+    assert verdict['lost'] == verdict['doubled'] == verdict['wrong'] == 0, verdict
+
+
 @pytest.mark.parametrize('mode', ['CLAIM', 'NO_CLAIM'])
 def test_claim_modes(start, mode):
     cluster = start(jobmanagers=1)

@@ -117,8 +117,20 @@ static void fail_savepoints(struct weir_jobmaster *jm)
     }
 }
 
+/* A stop in all but its name: what was asked for is a cancellation. */
+static void name_end(struct weir_jobmaster *jm)
+{
+    const Weir__Target *target = jm->record.confirmed->target;
+    bool stopped =
+        jm->end_state == WEIR__JOB_STATE__JOB_FINISHED && target->kind == WEIR__TARGET_KIND__TARGET_STOP;
+    if (!stopped || !target->cancels) return;
+    jm->end_state = WEIR__JOB_STATE__JOB_CANCELED;
+    jobmaster__set_state(jm, WEIR__JOB_STATE__JOB_CANCELLING);
+}
+
 static void write_terminal(struct weir_jobmaster *jm, struct weir_effects *effects)
 {
+    name_end(jm);
     struct weir_arena *arena = weir_record_arena(&jm->record);
     Weir__JobResult *result = WEIR_PROTO_NEW(arena, Weir__JobResult, weir__job_result);
     jm->ended_wall_ms = jm->wall_us / 1000;

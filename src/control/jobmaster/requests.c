@@ -112,6 +112,7 @@ static void stop(struct weir_jobmaster *jm, weir_node from, uint64_t request, co
     stop_target->request = keep_bytes(jm, &message->request);
     stop_target->path = weir_arena_string(weir_record_arena(&jm->record), directory);
     stop_target->drain = message->drain;
+    stop_target->cancels = message->cancels;
     jm->record.wanted->stop_error = weir_arena_string(weir_record_arena(&jm->record), "");
     jobmaster__record_changed(jm, effects);
     requests__answer_later(

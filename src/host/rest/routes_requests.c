@@ -195,13 +195,16 @@ static void answer_trigger(
         rest__refuse(request, reply);
 }
 
-static void stop(struct rest_request *request, const json_t *body, const char *directory, bool drain)
+/* directory_member: as the request calls it. */
+static void stop(
+    struct rest_request *request, const json_t *body, const char *directory_member, bool drain, bool cancels)
 {
     Weir__StopJob *message = WEIR_PROTO_NEW(&request->arena, Weir__StopJob, weir__stop_job);
     if (!rest__job_id(request, &message->job) || !trigger_id(request, body, &message->request)) return;
-    message->directory = savepoint_directory(request, directory);
-    if (!is_local(request, "targetDirectory", message->directory)) return;
+    message->directory = savepoint_directory(request, text_member(body, directory_member));
+    if (!is_local(request, directory_member, message->directory)) return;
     message->drain = drain;
+    message->cancels = cancels;
     answer_trigger(request, rest__envelope(request, WEIR__ENVELOPE__BODY_STOP, message), &message->request);
 }
 
@@ -210,7 +213,7 @@ void rest__post_stop(struct rest_request *request)
     json_t *body = rest__body(request);
     if (!body) return;
     if (members_are(request, body, "targetDirectory", "drain"))
-        stop(request, body, text_member(body, "targetDirectory"), flag_member(body, "drain"));
+        stop(request, body, "targetDirectory", flag_member(body, "drain"), false);
     json_decref(body);
 }
 
@@ -225,7 +228,7 @@ static void savepoint(struct rest_request *request, const json_t *body)
         request, rest__envelope(request, WEIR__ENVELOPE__BODY_SAVEPOINT, message), &message->request);
 }
 
-/* With cancel-job the savepoint is the job's last word: a stop. */
+/* With cancel-job the savepoint is the job's last word: a stop, at the end of which it is canceled. */
 void rest__post_savepoint(struct rest_request *request)
 {
     json_t *body = rest__body(request);
@@ -235,7 +238,7 @@ void rest__post_savepoint(struct rest_request *request)
         return;
     }
     if (flag_member(body, "cancel-job"))
-        stop(request, body, text_member(body, "target-directory"), false);
+        stop(request, body, "target-directory", false, true);
     else
         savepoint(request, body);
     json_decref(body);

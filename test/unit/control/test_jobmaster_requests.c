@@ -36,10 +36,16 @@ static Weir__SavepointRequest *query(char id)
     return w.reply->savepoint;
 }
 
-static void ask_stop(char id, bool drain)
+static Weir__StopJob *stop_of(char id)
 {
     Weir__StopJob *stop = WEIR_PROTO_NEW(&w.arena, Weir__StopJob, weir__stop_job);
     stop->request = request_id(id);
+    return stop;
+}
+
+static void ask_stop(char id, bool drain)
+{
+    Weir__StopJob *stop = stop_of(id);
     stop->drain = drain;
     world_ask(&w, (uint64_t)id, WEIR__ENVELOPE__BODY_STOP, stop);
     world_run(&w);
@@ -190,6 +196,29 @@ static void a_drain_ends_the_sources_and_then_the_job(void **state)
         if (record->checkpoints[i]->kind == WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT) named = true;
     assert_true(named);
     world_done(&w);
+}
+
+/* A stop in all but the name of its end; the record knows, whoever leads then. */
+static void a_cancel_with_a_savepoint_ends_as_canceled(void **state)
+{
+    for (int takeover = 0; takeover < 2; takeover++) {
+        running(HASH);
+        w.hold_acknowledge = takeover == 1;
+        Weir__StopJob *stop = stop_of('s');
+        stop->cancels = true;
+        world_ask(&w, 's', WEIR__ENVELOPE__BODY_STOP, stop);
+        world_run(&w);
+        assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+        w.hold_acknowledge = false;
+        if (takeover) world_takeover(&w);
+        world_wait(&w, 5 * SECOND);
+        assert_non_null(w.result);
+        assert_int_equal(w.result->state, JOB(CANCELED));
+        assert_int_equal(w.state, JOB(CANCELED));
+        assert_int_equal(query('s')->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED);
+        assert_true(w.clean);
+        world_done(&w);
+    }
 }
 
 static void a_cancel_overrides_a_stop(void **state)
@@ -635,6 +664,7 @@ int main(void)
         cmocka_unit_test(a_stop_that_has_failed_is_not_done_again),
         cmocka_unit_test(a_stop_that_has_failed_stays_so_and_the_next_one_is_done),
         cmocka_unit_test(a_drain_ends_the_sources_and_then_the_job),
+        cmocka_unit_test(a_cancel_with_a_savepoint_ends_as_canceled),
         cmocka_unit_test(a_cancel_overrides_a_stop),
         cmocka_unit_test(whoever_asked_for_a_stop_is_told_that_a_cancel_came_before_it),
         cmocka_unit_test(whoever_asked_for_a_stop_is_told_that_the_job_failed_before_it),
