@@ -226,7 +226,9 @@ static int run(struct taskmanager *manager)
         .find_source = weir_operator_source_find,
         .write_stdout = on_print };
     open_local_recovery(manager, &runtime);
-    manager->runtime = weir_task_runtime_new(&runtime);
+    struct weir_error error = { 0 };
+    manager->runtime = weir_task_runtime_new(&runtime, &error);
+    if (!manager->runtime) return print_error(&error);
     weir_log(WEIR_LOG_INFO, "weir.taskmanager", "TaskManager '%s' of cluster '%s' with %u slots; data on %s",
         manager->name, manager->setup.cluster, manager->slot_count,
         weir_data_exchange_address(manager->exchange));

@@ -1,6 +1,7 @@
 #include "host/task_runtime.h"
 #include "base/assert.h"
 #include "host/task_runtime_internal.h"
+#include "os/file.h"
 #include "os/log.h"
 #include <stdio.h>
 #include <string.h>
@@ -30,10 +31,12 @@ static void free_task_when_done(struct host_task *task);
 static void log_task(
     enum weir_log_level level, const struct host_task *task, const char *what, const char *why)
 {
-    weir_log(level, LOGGER, "%s (%u/%u) %s%s (attempt %u of epoch %llu, slot %u, job %s)",
-        task->vertex ? task->vertex->name : "a task that could not be made", task->attempt.subtask + 1,
-        task->vertex ? task->vertex->parallelism : 0, what, why, task->attempt.number,
-        (unsigned long long)task->attempt.epoch, task->slot->index, task->region->job_text);
+    char width[16] = "?"; /* not known of one that could not be made */
+    if (task->vertex) snprintf(width, sizeof width, "%u", task->vertex->parallelism);
+    weir_log(level, LOGGER, "%s (%u/%s) %s%s (attempt %u of epoch %llu, slot %u, job %s)",
+        task->vertex ? task->vertex->name : "a task that could not be made", task->attempt.subtask + 1, width,
+        what, why, task->attempt.number, (unsigned long long)task->attempt.epoch, task->slot->index,
+        task->region->job_text);
 }
 
 static void log_event(struct host_task *task, const struct weir_task_event *event)
@@ -436,7 +439,18 @@ void weir_task_runtime_execute(struct weir_task_runtime *runtime, const struct w
 
 /* --- life --- */
 
-struct weir_task_runtime *weir_task_runtime_new(const struct weir_task_runtime_config *config)
+/* The first of them run, and nothing on them. */
+static void stop_slots(struct weir_task_runtime *runtime, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        atomic_store(&runtime->slots[i].closing, true);
+        host_slot_wake(&runtime->slots[i].waker);
+    }
+    for (uint32_t i = 0; i < count; i++) pthread_join(runtime->slots[i].thread, NULL);
+}
+
+struct weir_task_runtime *weir_task_runtime_new(
+    const struct weir_task_runtime_config *config, struct weir_error *reterr)
 {
     struct weir_task_runtime *runtime = weir_memory_allocate_zeroed(config->memory, sizeof *runtime);
     runtime->config = *config;
@@ -450,8 +464,15 @@ struct weir_task_runtime *weir_task_runtime_new(const struct weir_task_runtime_c
         weir_memory_child_init(&slot->memory, config->task_memory ? config->task_memory : config->memory,
             config->managed_bytes_per_slot);
         pthread_mutex_init(&slot->mutex, NULL);
-        slot->started = pthread_create(&slot->thread, NULL, host_slot_main, slot) == 0;
-        WEIR_ASSERT(slot->started);
+        int failed = pthread_create(&slot->thread, NULL, host_slot_main, slot);
+        slot->started = !failed;
+        if (!failed) continue;
+        weir_os_error_set(reterr, failed,
+            "the thread of slot %u of %u cannot be started: raise what limits threads (ulimit -u, "
+            "pids.max) or memory, or lower taskmanager.numberOfTaskSlots",
+            i + 1, config->slot_count);
+        stop_slots(runtime, i);
+        return NULL;
     }
     return runtime;
 }

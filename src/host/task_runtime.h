@@ -38,7 +38,9 @@ struct weir_task_runtime_config {
 };
 
 struct weir_task_runtime;
-struct weir_task_runtime *weir_task_runtime_new(const struct weir_task_runtime_config *config);
+/* NULL: there are not as many threads as slots; what was made stays until the process ends, which is then. */
+struct weir_task_runtime *weir_task_runtime_new(
+    const struct weir_task_runtime_config *config, struct weir_error *reterr);
 void weir_task_runtime_execute(struct weir_task_runtime *runtime, const struct weir_task_effect *effect);
 /* Everything ends, nothing is told any more; the loop goes on until is_stopped, then free. */
 void weir_task_runtime_stop(struct weir_task_runtime *runtime);

@@ -126,7 +126,11 @@ static bool step_task(struct host_task *task, int64_t *wake_ms)
     bool broken = atomic_load(&task->broken), canceled = atomic_load(&task->subtask->canceled);
     if (broken && !task->ended_told && !canceled) {
         char why[400];
-        snprintf(why, sizeof why, "lost the connection to TaskManager '%s'", task->broken_by);
+        bool here = strcmp(task->broken_by, task->runtime->config.name) == 0;
+        snprintf(why, sizeof why,
+            here ? "a task that it exchanges data with has ended on this TaskManager, '%s'"
+                 : "lost the connection to TaskManager '%s'",
+            task->broken_by);
         die(task, WEIR_TASK_FAILED, why);
         return true;
     }

@@ -512,3 +512,11 @@ def test_a_new_leader_does_not_answer_before_it_knows(start):
                 assert json.load(answer)['subtasks']
         leader.start()
         cluster.wait('its endpoint', leader.rest)
+
+
+def test_more_slots_than_threads_are_refused(tmp_path):
+    done = subprocess.run(['prlimit', '--as=3000000000', weir_module.BINARY, 'taskmanager', '-Dtaskmanager.numberOfTaskSlots=1000',
+                           f'-Dhigh-availability.storageDir={tmp_path}/ha', '-Dtaskmanager.memory.process.size=1500m'],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=weir_module.WAIT_SECONDS)
+    assert done.returncode == 1 and 'assertion' not in done.stderr
+    assert re.search(r'the thread of slot \d+ of 1000 cannot be started.*taskmanager.numberOfTaskSlots', done.stderr), done.stderr
