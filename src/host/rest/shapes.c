@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LIST_WAIT_MS_MAX = 1000 };
+
 static const char *enum_name(const ProtobufCEnumDescriptor *descriptor, int value, const char *prefix)
 {
     const ProtobufCEnumValue *found = protobuf_c_enum_descriptor_get_value(descriptor, value);
@@ -134,16 +136,29 @@ const Weir__ClientReply *rest__query_planned_job(struct rest_request *request)
     return NULL;
 }
 
+static bool are_recovered(const Weir__ClientReply *list)
+{
+    for (size_t i = 0; i < list->n_jobs; i++)
+        if (!is_recovered(list->jobs[i])) return false;
+    return true;
+}
+
+/* A job whose record cannot be read for longer keeps the others from nobody: it is shown as far as it is
+ * known. */
 const Weir__ClientReply *rest__list_jobs(struct rest_request *request)
 {
     Weir__QueryJobs *query = WEIR_PROTO_NEW(&request->arena, Weir__QueryJobs, weir__query_jobs);
-    const Weir__ClientReply *reply =
-        rest__ask(request, rest__envelope(request, WEIR__ENVELOPE__BODY_QUERY, query));
-    if (reply && reply->code != WEIR__REPLY_CODE__REPLY_OK) {
-        rest__refuse(request, reply);
-        return NULL;
+    for (uint32_t waited_ms = 0;; waited_ms += REST_RETRY_MS) {
+        const Weir__ClientReply *reply =
+            rest__ask(request, rest__envelope(request, WEIR__ENVELOPE__BODY_QUERY, query));
+        if (!reply) return NULL;
+        if (reply->code != WEIR__REPLY_CODE__REPLY_OK) {
+            rest__refuse(request, reply);
+            return NULL;
+        }
+        if (are_recovered(reply) || waited_ms >= LIST_WAIT_MS_MAX || request->server->stopping) return reply;
+        weir_clock_sleep_ms(REST_RETRY_MS);
     }
-    return reply;
 }
 
 int64_t rest__now_ms(void)
