@@ -362,13 +362,6 @@ static void attach(struct weir_jobmaster *jm, uint32_t at, const struct verdict 
     deploy__region_progress(jm, at);
 }
 
-/* A member that was not reported may run on a TaskManager that is out of reach. */
-static void note_unseen(struct weir_jobmaster *jm, struct graph_region *region)
-{
-    for (uint32_t i = 0; i < region->count; i++)
-        if (!jm->graph.subtasks[jm->graph.members[region->first + i]].reported) region->unseen = true;
-}
-
 static void leave_reconciling(struct weir_jobmaster *jm, struct weir_effects *effects)
 {
     if (jm->state != WEIR__JOB_STATE__JOB_RECONCILING || jm->graph.region_counts[REGION_RECONCILING]) return;
@@ -395,10 +388,9 @@ void reattach__advance(struct weir_jobmaster *jm, struct weir_effects *effects)
         if (jm->graph.regions[r].state != REGION_RECONCILING) continue;
         struct verdict verdict = judge(jm, &jm->graph.regions[r], newest, effects);
         if (verdict.lost) {
-            note_unseen(jm, &jm->graph.regions[r]);
-            /* Nor is the later run seen that made this one's reports void. */
-            if (verdict.has_run && floors__is_deposed(&jm->graph.regions[r], &verdict.run))
-                jm->graph.regions[r].unseen = true;
+            /* What was not reported may run where nobody sees it; and what was may be left of an older run
+             * than that. */
+            jm->graph.regions[r].unseen = true;
             failover__region_lost(jm, r, verdict.lost, effects);
         } else if (!verdict.missing) {
             attach(jm, r, &verdict);

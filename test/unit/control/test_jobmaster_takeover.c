@@ -419,6 +419,40 @@ static void a_run_that_was_replaced_out_of_sight_is_not_attached(void **state)
     world_done(&w);
 }
 
+/* 1522653 stopping: what an older run left behind, all of it reported, hid a later one that nobody saw. Both
+ * are void. */
+static void a_run_behind_what_an_older_one_left_is_not_attached(void **state)
+{
+    world_init(&w, 2, 2);
+    w.plan->settings->checkpoint_interval_ms = 0;
+    world_vertex(&w, 1, 1, 0, 0);
+    world_vertex(&w, 2, 1, 1, HASH);
+    world_submit(&w);
+    struct world_taskmanager *first = NULL;
+    world_find(&w, 1, 0, &first);
+    struct world_taskmanager *second = &w.taskmanagers[first == w.taskmanagers ? 1 : 0];
+    w.lose_forgets = true;
+    world_fail(&w, 2, 0, "an error");
+    world_run(&w);
+    first->up = false; /* all of its run has ended, and is kept there */
+    world_slots(&w);
+    world_wait(&w, SECOND);
+    assert_int_equal(world_find(&w, 2, 0, NULL)->id.number, 2);
+    first->up = true;
+    second->up = false;
+    world_takeover(&w);
+    world_wait(&w, SECOND);
+    assert_int_equal(w.deployed, 2);
+    first->up = false;
+    second->up = true;
+    world_takeover(&w);
+    all_reported();
+    assert_int_equal(w.canceled, 2);
+    assert_int_equal(w.deployed, 2);
+    assert_int_equal(world_find(&w, 1, 0, NULL)->id.epoch, 3);
+    world_done(&w);
+}
+
 static void a_region_that_has_ended_is_not_run_again(void **state)
 {
     two_regions();
@@ -694,6 +728,7 @@ int main(void)
         cmocka_unit_test(past_the_timeout_it_is_not_waited_for),
         cmocka_unit_test(a_peer_that_was_started_anew_is_no_peer),
         cmocka_unit_test(a_run_that_was_replaced_out_of_sight_is_not_attached),
+        cmocka_unit_test(a_run_behind_what_an_older_one_left_is_not_attached),
         cmocka_unit_test(a_region_that_has_ended_is_not_run_again),
         cmocka_unit_test(a_finished_task_of_a_region_that_fails_over_stays_finished),
         cmocka_unit_test(a_cancel_that_was_answered_is_carried_on),
