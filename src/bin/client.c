@@ -82,35 +82,58 @@ static bool is_here(const char *address)
     return strncmp(address, "localhost:", 10) == 0 || strncmp(address, "127.", 4) == 0;
 }
 
+/* Those in front of the ones that the configuration names. *ret_found: how many. */
+static enum weir_error_code read_store(
+    struct client *client, struct store_reader *reader, uint32_t *ret_found, struct weir_error *reterr)
+{
+    const char *addresses[CLIENT_ADDRESSES_MAX];
+    uint32_t room = CLIENT_ADDRESSES_MAX - client->address_count, found;
+    enum weir_error_code code =
+        store_reader_rest_addresses(reader, &client->arena, addresses, room, &found, reterr);
+    memmove(client->addresses + found, client->addresses, sizeof *addresses * client->address_count);
+    memcpy(client->addresses, addresses, sizeof *addresses * found);
+    client->address_count += found;
+    *ret_found = found;
+    return code == WEIR_E_NOT_FOUND ? WEIR_OK : code;
+}
+
 /* As a client of Flink with high availability does: whoever leads is named in the coordination store. A store
  * of this host says nothing of JobManagers elsewhere, so one that the configuration names elsewhere is left
- * alone. */
-static void add_those_of_the_store(struct client *client, const struct weir_config *config)
+ * alone. Where several hosts share one and it names nobody, whoever else answers is of another cluster. */
+static bool add_those_of_the_store(
+    struct client *client, const struct weir_config *config, struct weir_error *reterr)
 {
     struct cluster_setup setup;
     struct store_reader *reader;
     struct weir_error error = { 0 };
     bool all_here = true;
     for (uint32_t i = 0; i < client->address_count; i++) all_here &= is_here(client->addresses[i]);
-    if (!cluster_setup_init(&setup, config)) return; /* it has said why */
+    if (!cluster_setup_init(&setup, config)) return true; /* it has said why */
     bool of_this_host = strcmp(setup.ha->name, "embedded") == 0;
     if (setup.unprotected || (of_this_host && !all_here)) {
         cluster_setup_done(&setup);
-        return;
+        return true;
     }
+    uint32_t found = 0;
+    int64_t deadline_ms = weir_clock_monotonic_ms() + CLIENT_REFUSED_MS_MAX;
     enum weir_error_code code = store_reader_open(&setup, STORE_WAIT_MS, &reader, &error);
-    if (!code) {
-        uint32_t room = CLIENT_ADDRESSES_MAX - client->address_count, found;
-        const char *addresses[CLIENT_ADDRESSES_MAX];
-        code = store_reader_rest_addresses(reader, &client->arena, addresses, room, &found, &error);
-        memmove(client->addresses + found, client->addresses, sizeof *addresses * client->address_count);
-        memcpy(client->addresses, addresses, sizeof *addresses * found);
-        client->address_count += found;
-        store_reader_close(reader);
+    bool opened = code == WEIR_OK;
+    while (opened) {
+        code = read_store(client, reader, &found, &error);
+        if (code || found || of_this_host || weir_clock_monotonic_ms() >= deadline_ms) break;
+        weir_clock_sleep_ms(PAUSE_MS);
     }
+    if (opened) store_reader_close(reader);
     if (code && code != WEIR_E_NOT_FOUND)
         fprintf(stderr, "[WARN] %s: asking %s\n", error.message, client->addresses[0]);
+    bool nobody = !code && !found && !of_this_host;
+    if (nobody)
+        weir_error_set(reterr, WEIR_E_NOT_FOUND,
+            "no JobManager of cluster '%s' is in the coordination store; expected one that runs, its "
+            "high-availability.cluster-id (-z) and high-availability.zookeeper.path.root, or -m host:port",
+            setup.cluster);
     cluster_setup_done(&setup);
+    return !nobody;
 }
 
 bool client_init(
@@ -121,7 +144,7 @@ bool client_init(
     const char *list = manager ? manager : weir_config_get_text(config, "rest.address", NULL);
     if (!list || !*list) list = "localhost";
     if (!add_list(client, list, weir_config_get_integer(config, "rest.port", 8081), reterr)) return false;
-    if (!manager) add_those_of_the_store(client, config);
+    if (!manager && !add_those_of_the_store(client, config, reterr)) return false;
     curl_global_init(CURL_GLOBAL_NOTHING);
     client->curl = curl_easy_init();
     return client->curl != NULL;

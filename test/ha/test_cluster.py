@@ -154,6 +154,20 @@ def test_clients_find_the_leader_in_the_quorum(servers, tmp_path):
                 taken_over(cluster, epoch)
 
 
+def test_clients_do_not_ask_another_cluster(servers, tmp_path):
+    """What answers at the configured address is of another cluster than the one that is asked for, of which nobody is there."""
+    given = arguments(servers, "a-cluster", "10 s")
+    with clusters.Cluster(WEIR, tmp_path, jobmanagers=1, taskmanagers=0, arguments=given) as cluster:
+        leader, _ = ready(cluster)
+        for identifier, code in (("a-cluster", 0), ("another", 1)):
+            asked = [*arguments(servers, identifier, "10 s"), f"-Drest.address={leader.rest()}"]
+            done = subprocess.run([WEIR, "list", *asked], capture_output=True, text=True, timeout=60, check=False)
+            assert done.returncode == code, done.stdout + done.stderr
+        assert "no JobManager of cluster 'another' is in the coordination store" in done.stderr, done.stderr
+        done = subprocess.run([WEIR, "list", "-m", leader.rest(), *asked], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+
+
 def test_the_records_are_looked_into_without_a_jobmanager(servers, tmp_path):
     given = arguments(servers, "inspected", "2 s")
     with clusters.Cluster(WEIR, tmp_path, jobmanagers=1, taskmanagers=1, arguments=given) as cluster:
