@@ -10,7 +10,7 @@ enum { WEIR_SIM_JOBS_MAX = 32, WEIR_SIM_CLIENTS_MAX = 3, WEIR_SIM_ACTIONS_MAX = 
 struct weir_sim_workload {
     const char *name, *text;
     uint32_t jobs_min, jobs_max;
-    const char *templates[5]; /* drawn from; NULL ends; none: any */
+    const char *templates[6]; /* drawn from; NULL ends; none: any */
     uint64_t features;        /* always there */
     int64_t rows;             /* of a partition; 0: drawn */
 };

@@ -64,7 +64,7 @@ const struct weir_sim_workload weir_sim_workloads[] = {
     { "rot", "files of state are damaged, and TaskManagers and tasks die", 1, 3, { NULL },
         F(damage_state) | F(crash_taskmanager) | F(crash_leader) | F(task_failures), 0 },
     { "resume", "jobs go on from savepoints and checkpoints that others have left, at other parallelisms", 2,
-        3, { "rolling", "rows", "windows", "two-regions", NULL },
+        3, { "rolling", "rows", "windows", "two-regions", "splits", NULL },
         F(resume_jobs) | F(crash_leader) | F(crash_taskmanager), 0 },
     { "deaf", "leaders are taken for dead and do not hear of it", 1, 3, { NULL },
         F(deafen_leader) | F(store_lost_watches), 0 },

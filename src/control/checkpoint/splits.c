@@ -8,6 +8,7 @@
  * in both.
  */
 #include "control/checkpoint/internal.h"
+#include "control/planted.h"
 #include "base/assert.h"
 #include "base/buffer.h"
 #include <string.h>
@@ -146,6 +147,7 @@ static const Weir__VertexSnapshot *newest_vertex(const struct weir_checkpoint_co
  * earlier life's, even where epoch and number, or the job's id too, are those of attempts that run now. */
 static const Weir__VertexSnapshot *own_vertex(const struct weir_checkpoint_coordinator *c, uint32_t vertex)
 {
+    if (WEIR_PLANTED(split_read_by_namesake)) return newest_vertex(c, vertex);
     return vertex_of(checkpoint__newest(c), vertex);
 }
 
