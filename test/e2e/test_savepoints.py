@@ -103,6 +103,35 @@ def test_claim_modes(start, mode):
     cluster.wait('a tidy folder', lambda: hidden_files(cluster) == [], weir_module.WAIT_SECONDS)
 
 
+def test_a_checkpoint_that_a_running_job_needs_is_not_taken_from_it(start):
+    """Later ones build on its files. Of a job that has ended it is disposed of; a folder of something else never is."""
+    cluster = start(jobmanagers=2)
+    text = ledger.script(cluster.directory, 100000, 400, 2, interval_ms=3600000)
+    job = cluster.submit("SET 'execution.checkpointing.externalized-checkpoint-retention' = 'RETAIN_ON_CANCELLATION';\n" + text)
+    wait_state(cluster, job, 'RUNNING')
+    done = client(cluster, 'checkpoint', '-m', first_address(cluster), job)
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder, = (cluster.directory / 'checkpoints' / job).glob('chk-*')
+    script = str(cluster.directory / 'job.sql')
+    for address in cluster.rest_addresses().split(','):  # a standby asks the leader
+        for arguments in (('savepoint', '-m', address, '-d', str(folder)),
+                          ('run', '-d', '-m', address, '-s', str(folder), '--claimMode', 'CLAIM', script)):
+            done = client(cluster, *arguments)
+            assert done.returncode == 1 and f'{folder} is a checkpoint of job {job}, which has not ended' in done.stderr, done.stderr
+    assert (folder / '_metadata').exists() and list(folder.glob('*.state'))
+    cancel(cluster, job)
+    wait_state(cluster, job, 'CANCELED')
+    done = client(cluster, 'savepoint', '-m', first_address(cluster), '-d', str(folder))
+    assert done.returncode == 0 and not folder.exists(), done.stderr
+    other = cluster.directory / 'parquet'
+    other.mkdir()
+    for content in (b'PAR1' + bytes(100) + b'PAR1', b''):
+        (other / '_metadata').write_bytes(content)
+        done = client(cluster, 'savepoint', '-m', first_address(cluster), '-d', str(other))
+        assert done.returncode == 1 and f'{other} is no savepoint' in done.stderr, done.stdout + done.stderr
+        assert (other / '_metadata').read_bytes() == content
+
+
 def test_what_is_read_only_is_not_claimed(start):
     """It could never be deleted: the job says so, and has not begun. NO_CLAIM goes on from the same place."""
     cluster = start(jobmanagers=1)

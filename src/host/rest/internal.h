@@ -188,6 +188,12 @@ void rest__answer_spool(
 /* That of the path, from the leader. NULL: answered. */
 const Weir__TaskManagerSummary *rest__find_taskmanager(struct rest_request *request);
 
+/* --- routes_disposal.c --- */
+/* directory holds a checkpoint of a job that has not ended: what it goes on from builds on those files, so
+ * they are neither claimed nor disposed of. True: answered 409, or not_leader is set. What cannot be read is
+ * nobody's. */
+bool rest__is_needed(struct rest_request *request, const char *directory);
+
 /* --- proxy.c --- */
 /* False: the leader could not be asked, and what was sent has changed nothing. */
 bool rest__proxy(struct rest_request *request, const char *address);

@@ -78,6 +78,9 @@ void rest__post_submission(struct rest_request *request)
         !is_local(request, "execution.checkpointing.savepoint-dir", settings->savepoint_directory) ||
         (submit->restore && !is_local(request, "execution.state-recovery.path", submit->restore->path)))
         return;
+    if (submit->restore && submit->restore->claim_mode == WEIR__CLAIM_MODE__CLAIM &&
+        rest__is_needed(request, rest__location(request, submit->restore->path)))
+        return;
     const Weir__ClientReply *reply =
         rest__ask(request, rest__envelope(request, WEIR__ENVELOPE__BODY_SUBMIT, submit));
     if (!reply) return;
@@ -276,44 +279,6 @@ void rest__get_savepoint(struct rest_request *request)
         rest__fail(request, MHD_HTTP_NOT_FOUND,
             "There is no savepoint operation with triggerId=%s for job %s.", trigger,
             rest__parameter(request, "jobid"));
-}
-
-/* ---------------------------------------------------------------- disposal of a savepoint */
-
-/* Done before it is answered: the poll that follows finds it over. */
-void rest__post_savepoint_disposal(struct rest_request *request)
-{
-    json_t *body = rest__body(request);
-    if (!body) return;
-    const char *path = weir_arena_string(&request->arena, text_member(body, "savepoint-path"));
-    json_decref(body);
-    struct weir_filesystem *fs = request->server->config.filesystem;
-    struct weir_file_status status = { 0 };
-    struct weir_error error = { 0 };
-    enum weir_error_code code = fs ? WEIR_OK : WEIR_E_UNSUPPORTED;
-    path = rest__location(request, path); /* the folder, also where its _metadata is named */
-    const char *metadata = weir_arena_format(&request->arena, "%s/_metadata", path);
-    if (!code) code = fs->status(fs, metadata, &status, &error);
-    if (!path[0]) {
-        rest__fail(request, MHD_HTTP_BAD_REQUEST, "Property [savepoint-path] must be provided.");
-        return;
-    }
-    if (code || !status.is_regular) {
-        rest__fail(request, MHD_HTTP_BAD_REQUEST, "%s is no savepoint: it has no _metadata.", path);
-        return;
-    }
-    if (fs->remove(fs, path, true, &error)) {
-        rest__fail(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "%s", error.message);
-        return;
-    }
-    uint8_t id[16];
-    rest__trigger_id(request, NULL, id);
-    rest__answer(request, MHD_HTTP_OK, json_pack("{s:s}", "request-id", rest__hex(request, id, sizeof id)));
-}
-
-void rest__get_savepoint_disposal(struct rest_request *request)
-{
-    rest__answer(request, MHD_HTTP_OK, json_pack("{s:{s:s},s:{}}", "status", "id", "COMPLETED", "operation"));
 }
 
 /* ---------------------------------------------------------------- rescaling */
