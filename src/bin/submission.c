@@ -268,6 +268,19 @@ enum weir_error_code submission_wait_begun(struct client *client, const char *jo
         reterr, WEIR_E_ARGUMENT, "Job with JobID %s has failed.\nCaused by: %s", job, reason.message);
 }
 
+bool submission_cancel(struct client *client, const char *job, struct weir_error *reterr)
+{
+    char path[128];
+    struct client_response response;
+    snprintf(path, sizeof path, "/jobs/%s?mode=cancel", job);
+    if (client_send(client, "PATCH", path, json_object(), &response, reterr)) return false;
+    /* 404: it has ended, and is forgotten; 409: it has ended. */
+    bool done = !response.error[0] || response.status == 404 || response.status == 409;
+    if (!done) weir_error_set(reterr, WEIR_E_IO, "%s", response.error);
+    client_response_done(&response);
+    return done;
+}
+
 enum weir_error_code submission_wait(struct client *client, const char *job, char ret_state[32],
     int64_t *ret_runtime_ms, struct weir_error *reterr)
 {
@@ -279,9 +292,11 @@ enum weir_error_code submission_wait(struct client *client, const char *job, cha
         if (!code && response.error[0]) code = weir_error_set(reterr, WEIR_E_NOT_FOUND, "%s", response.error);
         bool over = !code && read_result(response.json, ret_state, ret_runtime_ms, reterr);
         client_response_done(&response);
-        if (code || over) return code;
+        if (over) return code;
+        /* Also when nobody answers just now: who interrupts this wants that carried out, not the reason. */
         if (weir_os_stop_requested())
             return weir_error_set(reterr, WEIR_E_CANCELED, "waiting for job %s was interrupted", job);
+        if (code) return code;
         weir_clock_sleep_ms(pause_ms);
     }
 }

@@ -14,5 +14,8 @@ enum weir_error_code submission_wait_begun(struct client *client, const char *jo
  * returned). CANCELED (the code) when stopping was asked for. */
 enum weir_error_code submission_wait(struct client *client, const char *job, char ret_state[32],
     int64_t *ret_runtime_ms, struct weir_error *reterr);
+/* Asks for the job's cancellation, and waits for a leader to say so to. true: one has taken it down, or the
+ * job had ended. After weir_os_stop_clear(): a stop that is asked for meanwhile gives it up. */
+bool submission_cancel(struct client *client, const char *job, struct weir_error *reterr);
 
 #endif

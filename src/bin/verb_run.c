@@ -157,12 +157,9 @@ static int run_file(struct run *run, bool remote, const char *path)
 
 static void cancel(struct run *run, const char *job)
 {
-    char path[128];
-    struct client_response response;
-    struct weir_error error;
-    snprintf(path, sizeof path, "/jobs/%s?mode=cancel", job);
-    if (!client_send(&run->client, "PATCH", path, json_object(), &response, &error))
-        client_response_done(&response);
+    struct weir_error error = { 0 };
+    if (!submission_cancel(&run->client, job, &error))
+        client_failed("Job with JobID %s could not be canceled and may go on: %s", job, error.message);
 }
 
 enum { INTERRUPTED = 130 };

@@ -19,6 +19,7 @@
 #include <editline/readline.h>
 #include <getopt.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,7 @@ struct target {
     struct weir_config *config; /* borrowed */
     struct client client;
     bool is_open;
+    int interrupted; /* the signal that ended the wait for a job; 0: none */
 };
 
 /* execution.target as it is now. */
@@ -62,6 +64,23 @@ static enum weir_error_code on_target(void *owner, bool *ret, struct weir_error 
     if (target->is_open) return WEIR_OK;
     client_done(&target->client);
     return reterr->code ? reterr->code : WEIR_E_ARGUMENT;
+}
+
+/* Who types Ctrl-C while a statement waits for its job ends the job, as with Flink. A client that is told to
+ * end leaves it alone. */
+static enum weir_error_code cancel_interrupted(
+    struct target *target, const char *job, struct weir_error *reterr)
+{
+    struct weir_error reason = { 0 };
+    target->interrupted = weir_os_stop_signal();
+    if (target->interrupted != SIGINT)
+        return weir_error_set(reterr, WEIR_E_CANCELED, "Waiting was interrupted; job %s goes on.", job);
+    weir_os_stop_clear();
+    if (submission_cancel(&target->client, job, &reason))
+        return weir_error_set(reterr, WEIR_E_CANCELED,
+            "Waiting was interrupted: the cancellation of job %s was asked for.", job);
+    return weir_error_set(reterr, WEIR_E_CANCELED,
+        "Waiting was interrupted, but job %s could not be canceled and may go on: %s", job, reason.message);
 }
 
 /* execution.target: remote. The statement returns when the job is submitted, or with table.dml-sync at its
@@ -83,6 +102,7 @@ static enum weir_error_code on_submit(
     if (!weir_config_get_boolean(submission->config, "table.dml-sync", false)) return WEIR_OK;
     struct weir_error reason = { 0 };
     code = submission_wait(client, job, state, &runtime_ms, &reason);
+    if (code == WEIR_E_CANCELED) return cancel_interrupted(target, job, reterr);
     if (code) return weir_error_set(reterr, code, "%s", reason.message);
     if (strcmp(state, "FINISHED") != 0)
         return weir_error_set(reterr, WEIR_E_CANCELED, "Job %s: %s. %s", job, state, reason.message);
@@ -313,5 +333,5 @@ int verb_sql(int argument_count, char **arguments)
     }
     if (target.is_open) client_done(&target.client);
     weir_config_free(config);
-    return code;
+    return code && target.interrupted ? 128 + target.interrupted : code;
 }

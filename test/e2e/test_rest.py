@@ -445,6 +445,32 @@ def test_an_interrupted_client_takes_all_jobs_of_its_script_along(running):
         wait_for(lambda job=job: running.get('/jobs/' + job)['state'] == 'CANCELED')
 
 
+def test_a_client_that_is_interrupted_while_nobody_leads_cancels_its_job_once_somebody_does(running):
+    script = running.script(STREAM, 'unled')
+    with subprocess.Popen([BINARY, 'run', '-sae', '-m', ','.join('127.0.0.1:%d' % port for port in running.ports), script],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=running.environment) as client:
+        job = client.stdout.readline().split()[-1]
+        wait_for(lambda: running.get('/jobs/' + job)['state'] == 'RUNNING')
+        running.processes[0].send_signal(signal.SIGKILL)
+        client.send_signal(signal.SIGINT)
+        _, said = client.communicate(timeout=60)
+        assert client.returncode == 130, said
+    wait_for(lambda: running.get('/jobs/' + job, running.ports[1])['state'] == 'CANCELED')
+
+
+@pytest.mark.parametrize('number,state', [(signal.SIGINT, 'CANCELED'), (signal.SIGTERM, 'RUNNING')])
+def test_who_interrupts_a_statement_that_waits_for_its_job_ends_the_job(running, number, state):
+    command = [BINARY, 'sql', '-D', 'execution.target=remote', '-D', 'table.dml-sync=true', '-D',
+               'rest.address=127.0.0.1:%d' % running.ports[1], '-f', running.script(STREAM, 'waits')]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=running.environment) as client:
+        job = next(line for line in client.stdout if line.startswith('Job ID: ')).split()[-1]
+        wait_for(lambda: running.get('/jobs/' + job)['state'] == 'RUNNING')
+        client.send_signal(number)
+        _, said = client.communicate(timeout=60)
+        assert client.returncode == 128 + number and job in said, said
+    wait_for(lambda: running.get('/jobs/' + job)['state'] == state)
+
+
 def test_no_request_is_lost_when_the_leader_dies(running):
     job, standby = running.submit('-D', 'execution.checkpointing.interval=200ms'), running.ports[1]
     before = running.get('/jobs/%s' % job)['vertices'][0]['id']
