@@ -46,6 +46,7 @@ struct rank {
     int32_t window_end; /* column, -1: not windowed */
     struct ops_window window;
     struct ops_heap heap; /* (window end, partition) */
+    struct ops_past past;
     bool heap_built;
     bool with_rank, shifts; /* shifts: rows that change their rank are updates */
     bool emit_update_before;
@@ -495,8 +496,8 @@ static bool note_window(
     build_heap(op);
     int64_t end = ops_time_ms(&in->columns[op->window_end], at);
     if (end == INT64_MIN) return false;
-    if (!ctx->bounded && ctx->watermark_ms != INT64_MIN &&
-        ops_window_utc_ms(&op->window, end - 1) <= ctx->watermark_ms) {
+    int64_t past = ops_past_watermark(&op->past, ctx, weir_row_key_group(ref));
+    if (!ctx->bounded && past != INT64_MIN && ops_window_utc_ms(&op->window, end - 1) <= past) {
         ctx->metrics->late_records_dropped++;
         return false;
     }
@@ -692,12 +693,31 @@ static enum weir_operator_result end_input(struct weir_operator *base, uint32_t 
     return WEIR_OPERATOR_NEED_INPUT;
 }
 
+static enum weir_error_code snapshot(
+    struct weir_operator *base, uint64_t checkpoint_id, struct weir_buffer *to, struct weir_error *reterr)
+{
+    struct rank *op = (struct rank *)base;
+    (void)checkpoint_id;
+    (void)reterr;
+    if (op->window_end >= 0) ops_past_snapshot(&op->past, base->ctx, to);
+    return WEIR_OK;
+}
+
+static enum weir_error_code restore(struct weir_operator *base, const struct weir_operator_blob *blobs,
+    uint32_t count, struct weir_error *reterr)
+{
+    struct rank *op = (struct rank *)base;
+    return op->window_end >= 0 ? ops_past_restore(&op->past, base->ctx, blobs, count, reterr) : WEIR_OK;
+}
+
 #define RANK_OPERATOR(name_, create_)                                              \
     const struct weir_operator_ops weir_##name_##_operator_ops = { .name = #name_, \
         .create = create_,                                                         \
         .process = process,                                                        \
         .watermark = watermark,                                                    \
         .end_input = end_input,                                                    \
+        .snapshot = snapshot,                                                      \
+        .restore = restore,                                                        \
         .close = close_rank }
 RANK_OPERATOR(rank, create_rank);
 RANK_OPERATOR(sort_limit, create_sort_limit);

@@ -140,3 +140,38 @@ int64_t ops_window_start(const struct ops_window *window, int64_t window_end)
     if (window->kind != OPS_WINDOW_CUMULATE) return window_end - window->size_ms;
     return window_end - 1 - weir_floor_mod(window_end - 1 - window->offset_ms, window->size_ms);
 }
+
+/* --- the past --- */
+
+void ops_past_snapshot(
+    const struct ops_past *past, const struct weir_operator_context *ctx, struct weir_buffer *to)
+{
+    struct weir_key_group_range range =
+        weir_key_group_range_of(ctx->subtask_index, ctx->max_parallelism, ctx->parallelism);
+    weir_buffer_append_u32(to, range.first);
+    weir_buffer_append_u32(to, range.last);
+    int64_t now = ctx->watermark_ms == INT64_MAX ? INT64_MIN : ctx->watermark_ms;
+    for (uint32_t g = range.first; g <= range.last; g++) {
+        int64_t before = past->watermarks ? past->watermarks[g] : INT64_MIN;
+        weir_buffer_append_u64(to, (uint64_t)WEIR_MAX(now, before));
+    }
+}
+
+enum weir_error_code ops_past_restore(struct ops_past *past, struct weir_operator_context *ctx,
+    const struct weir_operator_blob *blobs, uint32_t count, struct weir_error *reterr)
+{
+    uint32_t groups = ctx->max_parallelism;
+    past->watermarks = WEIR_ARENA_ARRAY(ctx->arena, int64_t, groups);
+    for (uint32_t g = 0; g < groups; g++) past->watermarks[g] = INT64_MIN;
+    for (uint32_t b = 0; b < count; b++) {
+        if (blobs[b].length == 0) continue;
+        struct weir_reader reader = { .data = blobs[b].bytes, .length = blobs[b].length };
+        uint32_t first = weir_reader_u32(&reader), last = weir_reader_u32(&reader);
+        for (uint32_t g = first; g <= last && g < groups && !reader.failed; g++)
+            past->watermarks[g] = (int64_t)weir_reader_u64(&reader);
+        if (reader.failed)
+            return weir_error_set(
+                reterr, WEIR_E_STATE, "%s: the operator's snapshot is malformed", ctx->task_name);
+    }
+    return WEIR_OK;
+}

@@ -42,4 +42,22 @@ int64_t ops_window_next_end(const struct ops_window *window, int64_t slice_end, 
 int64_t ops_window_step(const struct ops_window *window);
 int64_t ops_window_start(const struct ops_window *window, int64_t window_end);
 
+/* How far time had come before a restart, per key group: the sources' watermarks begin anew, and what was
+ * late must stay late, or windows that have fired would fire again. */
+struct ops_past {
+    int64_t *watermarks; /* NULL: nothing was restored */
+};
+/* The end of all time is not noted: a job that was drained may go on. */
+void ops_past_snapshot(
+    const struct ops_past *past, const struct weir_operator_context *ctx, struct weir_buffer *to);
+enum weir_error_code ops_past_restore(struct ops_past *past, struct weir_operator_context *ctx,
+    const struct weir_operator_blob *blobs, uint32_t count, struct weir_error *reterr);
+/* By which rows of the key group are late; INT64_MIN: none is. */
+static inline int64_t ops_past_watermark(
+    const struct ops_past *past, const struct weir_operator_context *ctx, uint32_t key_group)
+{
+    int64_t before = past->watermarks ? past->watermarks[key_group] : INT64_MIN;
+    return WEIR_MAX(before, ctx->watermark_ms);
+}
+
 #endif

@@ -483,6 +483,10 @@ static enum weir_error_code snapshot(
     struct window_aggregate *op = (struct window_aggregate *)base;
     (void)checkpoint_id;
     (void)reterr;
+    if (op->session) {
+        ops_past_snapshot(&op->past, base->ctx, to);
+        return WEIR_OK;
+    }
     struct weir_key_group_range range =
         weir_key_group_range_of(base->ctx->subtask_index, base->ctx->max_parallelism, base->ctx->parallelism);
     weir_buffer_append_u32(to, range.first);
@@ -498,6 +502,7 @@ static enum weir_error_code restore(struct weir_operator *base, const struct wei
     uint32_t count, struct weir_error *reterr)
 {
     struct window_aggregate *op = (struct window_aggregate *)base;
+    if (op->session) return ops_past_restore(&op->past, base->ctx, blobs, count, reterr);
     uint32_t groups = base->ctx->max_parallelism;
     op->restored_ends = WEIR_ARENA_ARRAY(base->ctx->arena, int64_t, groups);
     for (uint32_t g = 0; g < groups; g++) op->restored_ends[g] = INT64_MIN;

@@ -35,6 +35,7 @@ struct window_aggregate {
     struct weir_table_cursor cursor;
     struct weir_batch key_batch;
     int64_t *restored_ends; /* per key group: fired before the restart */
+    struct ops_past past;   /* sessions */
     struct ops_session *session;
 };
 

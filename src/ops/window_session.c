@@ -141,8 +141,9 @@ static enum weir_error_code find_session(struct window_aggregate *op, const stru
     }
     *ret = found;
     if (found) return WEIR_OK;
-    if (!op->window.processing_time && !ctx->bounded && ctx->watermark_ms != INT64_MIN &&
-        ops_window_utc_ms(&op->window, end - 1) <= ctx->watermark_ms) {
+    int64_t past = ops_past_watermark(&op->past, ctx, weir_row_key_group(key));
+    if (!op->window.processing_time && !ctx->bounded && past != INT64_MIN &&
+        ops_window_utc_ms(&op->window, end - 1) <= past) {
         ctx->metrics->late_records_dropped++;
         return WEIR_OK;
     }

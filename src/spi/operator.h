@@ -108,8 +108,11 @@ struct weir_operator_context {
      * return HAVE_MORE after each row. */
     int64_t emit_watermark_ms;
     bool idle;
-    bool bounded;                       /* batch mode: all input is bounded, only final rows are wanted */
-    bool restored;                      /* this attempt starts from a snapshot */
+    bool bounded;  /* batch mode: all input is bounded, only final rows are wanted */
+    bool restored; /* this attempt starts from a snapshot */
+    /* What it restores was taken at its end: no row comes, and nobody may tell it again that this is to be
+     * committed. A sink commits in restore(). */
+    bool restored_ended;
     const struct weir_zone *local_zone; /* table.local-time-zone */
     int64_t statement_start_us;         /* see expr weir_eval_environment */
     uint64_t random_seed;

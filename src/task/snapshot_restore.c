@@ -324,14 +324,15 @@ enum weir_error_code weir_snapshot_reader_new(const struct weir_snapshot_reader_
         weir_snapshot_reader_free(reader);
         return code;
     }
-    bool same = parts.parallelism == vertex->parallelism;
+    bool ended = parts.ended || (parts.parallelism == vertex->parallelism && parts.own_finished);
     *ret_restore = (struct weir_subtask_restore){ .checkpoint_id = config->checkpoint_id,
         .parallelism = parts.parallelism,
         .sections = sections,
         .section_count = reader->count,
         .load = load,
         .reader = reader,
-        .finished = parts.ended || (same && parts.own_finished) };
+        .finished = ended,
+        .ended = ended };
     *ret = reader;
     return WEIR_OK;
 }

@@ -36,6 +36,7 @@ static void fill_context(struct weir_subtask *s, struct weir_operator_context *c
     ctx->clock = config->clock;
     ctx->bounded = config->graph->bounded;
     ctx->restored = config->restore != NULL;
+    ctx->restored_ended = config->restore && config->restore->ended;
     ctx->local_zone = config->local_zone;
     ctx->statement_start_us = config->statement_start_us;
     ctx->random_seed = config->random_seed ^ ((uint64_t)node->id << 32) ^ config->subtask_index;

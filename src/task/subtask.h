@@ -93,6 +93,7 @@ struct weir_subtask_restore {
      * same final snapshot again, without what its sinks commit meanwhile. Only at the parallelism it ended
      * at, or when all subtasks of the vertex had ended. */
     bool finished;
+    bool ended; /* so it had; finished alone: it is deployed to commit and nothing else */
 };
 
 struct weir_subtask;

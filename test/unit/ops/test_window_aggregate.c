@@ -224,6 +224,34 @@ static void test_late(void **state)
     test_close(&d);
 }
 
+/* Watermarks begin anew after a restart: what was late stays late, and no session is there twice. */
+static void test_late_for_a_session_of_before(void **state)
+{
+    (void)state;
+    for (int rescale = 0; rescale < 2; rescale++) {
+        struct test_run run = { .operator_name = "window_aggregate",
+            .input_types = { "slt" },
+            .output_types = "slllltt",
+            .spec = make_spec(window_map("session", 0, 0, 0, 900)),
+            .batch_rows = 1,
+            .rescale = rescale > 0 };
+        struct test_driver d;
+        test_open(&d, &run);
+        test_send(&d, 0, (struct test_row[]){ { .values = { 1, 5, 7000 } } }, 1);
+        test_watermark(&d, 9999);
+        test_restart(&d);
+        test_send(&d, 0, (struct test_row[]){ { .values = { 1, 6, 7100 } } }, 1);
+        test_restart(&d);
+        test_send(&d, 0, (struct test_row[]){ { .values = { 1, 7, 7200 } } }, 1);
+        test_send(&d, 0, (struct test_row[]){ { .values = { 1, 8, 9101 } } }, 1); /* ends at 10001 */
+        test_end(&d);
+        assert_int_equal(test_live(&d), 2);
+        assert_int_equal(test_count(&d, "1|1|5|5|1|7000|7900"), 1);
+        assert_int_equal(test_count(&d, "1|1|8|8|1|9101|10001"), 1);
+        test_close(&d);
+    }
+}
+
 static void call_timer(struct test_driver *d, int64_t now_ms)
 {
     struct test_subtask *s = &d->subtasks[0];
@@ -283,6 +311,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_late),
+        cmocka_unit_test(test_late_for_a_session_of_before),
         cmocka_unit_test(test_processing_time),
         cmocka_unit_test(test_tumble),
         cmocka_unit_test(test_hop),

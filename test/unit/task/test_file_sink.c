@@ -39,7 +39,7 @@ struct fixture {
     struct weir_error error;
     struct weir_spec *spec, *options;
     int64_t now_us;
-    bool bounded;
+    bool bounded, restored_ended;
     const char *job_id;
 };
 
@@ -120,6 +120,7 @@ static enum weir_error_code start(struct fixture *f, struct attempt *a, uint64_t
         .attempt_number = number,
         .restored_checkpoint_id = restored_id,
         .restored = blobs != NULL,
+        .restored_ended = f->restored_ended,
         .bounded = f->bounded,
         .arena = &a->arena,
         .memory = &f->memory.base,
@@ -823,6 +824,73 @@ static void an_overwrite_that_dies_is_repeated(void **state)
     }
 }
 
+/* All had ended and prepared its commit; who takes its place is told nothing, for it starts only to commit.
+ */
+static void what_had_ended_is_committed_by_starting(void **state)
+{
+    for (int overwrite = 0; overwrite < 2; overwrite++) {
+        bool died = true;
+        for (uint32_t dies_at = 1; died; dies_at++) {
+            struct fixture f;
+            struct attempt a;
+            struct blob blob = { 0 };
+            begin(&f, true);
+            f.bounded = true;
+            set_option(&f, "sink.rolling-policy.file-size", "8 b");
+            set_option(&f, "sink.partition-commit.policy.kind", "success-file");
+            weir_spec_put(&f.arena, f.spec, "overwrite", weir_spec_boolean(&f.arena, overwrite > 0));
+            if (overwrite) {
+                fs_make_directories(&f.fs.base, "/out/p=1", NULL);
+                memory_filesystem_put(&f.fs, "/out/p=1/old", "200\n");
+            }
+            assert_int_equal(start(&f, &a, 1, 1, 0, 1, 0, NULL, 0), WEIR_OK);
+            write_rows(&a, 0, 16);
+            assert_int_equal(snapshot(&a, FINAL_ID, &blob), WEIR_OK);
+            f.fs.dies_at = f.fs.calls + dies_at;
+            died = notify(&a, FINAL_ID) != WEIR_OK;
+            stop(&a);
+            f.fs.dead = false;
+            f.fs.dies_at = 0;
+            f.restored_ended = true;
+            for (uint32_t number = 2; number < 4; number++) {
+                assert_int_equal(start(&f, &a, 1, number, 0, 1, 9, &blob, 1), WEIR_OK);
+                stop(&a);
+            }
+            expect_numbers(&f, 16);
+            for (int p = 0; p < 3; p++) {
+                char name[32];
+                snprintf(name, sizeof name, "/out/p=%d/_SUCCESS", p);
+                assert_non_null(memory_filesystem_first(&f.fs, name));
+            }
+            blob_done(&blob);
+            end(&f);
+        }
+    }
+}
+
+/* A commit for a stop or a cancel: the input had not ended, so nothing is overwritten yet. */
+static void an_overwrite_waits_for_its_end(void **state)
+{
+    struct fixture f;
+    struct attempt a;
+    struct blob blob = { 0 };
+    begin(&f, false);
+    f.bounded = true;
+    set_option(&f, "sink.rolling-policy.file-size", "8 b");
+    weir_spec_put(&f.arena, f.spec, "overwrite", weir_spec_boolean(&f.arena, true));
+    fs_make_directories(&f.fs.base, "/out", NULL);
+    memory_filesystem_put(&f.fs, "/out/old", "0\n");
+    assert_int_equal(start(&f, &a, 1, 1, 0, 1, 0, NULL, 0), WEIR_OK);
+    write_rows(&a, 1, 8);
+    assert_int_equal(snapshot(&a, 5, &blob), WEIR_OK);
+    stop(&a);
+    assert_int_equal(start(&f, &a, 1, 2, 0, 1, 5, &blob, 1), WEIR_OK);
+    expect_numbers(&f, 1);
+    stop(&a);
+    blob_done(&blob);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -848,6 +916,8 @@ int main(void)
         cmocka_unit_test(wherever_it_dies_each_row_is_there_once),
         cmocka_unit_test(wherever_it_dies_with_partitions),
         cmocka_unit_test(an_overwrite_that_dies_is_repeated),
+        cmocka_unit_test(what_had_ended_is_committed_by_starting),
+        cmocka_unit_test(an_overwrite_waits_for_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

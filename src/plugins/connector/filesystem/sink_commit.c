@@ -20,18 +20,17 @@ static bool is_own_part(const struct file_sink *s, const char *path)
 }
 
 /* INSERT OVERWRITE: what was visible in the directories written to goes, just before the new parts appear. */
-static enum weir_error_code remove_old(struct file_sink *s)
+static enum weir_error_code remove_old(struct file_sink *s, struct weir_error *reterr)
 {
     for (uint32_t i = 0; i < s->partition_count; i++) {
         const char *directory = sink__directory_of(s, s->partitions[i].path);
         struct weir_directory_entry *entries;
         uint32_t count;
-        enum weir_error_code code =
-            s->fs->list(s->fs, &s->scratch, directory, &entries, &count, sink__ctx(s)->error);
+        enum weir_error_code code = s->fs->list(s->fs, &s->scratch, directory, &entries, &count, reterr);
         for (uint32_t k = 0; !code && k < count; k++) {
             if (!entries[k].status.is_regular || !is_part_name(entries[k].name)) continue;
             const char *path = weir_arena_format(&s->scratch, "%s/%s", directory, entries[k].name);
-            if (!is_own_part(s, path)) code = s->fs->remove(s->fs, path, false, sink__ctx(s)->error);
+            if (!is_own_part(s, path)) code = s->fs->remove(s->fs, path, false, reterr);
         }
         if (code) return code;
     }
@@ -202,9 +201,33 @@ static void remove_garbage(struct file_sink *s, uint64_t checkpoint_id)
     s->garbage_count = kept;
 }
 
+/* INSERT OVERWRITE, at the end: the old goes, once. Where there are no partitions it goes even if nothing was
+ * written. */
+static enum weir_error_code replace_old(struct file_sink *s, bool committables, struct weir_error *reterr)
+{
+    if (!s->overwrite || s->overwritten) return WEIR_OK;
+    if (s->table.partition_key_count == 0) {
+        enum weir_error_code code = s->fs->make_directories(s->fs, s->table.path, reterr);
+        if (code) return code;
+        sink__partition_note(s, "");
+        committables = true;
+    }
+    if (!committables) return WEIR_OK;
+    enum weir_error_code code = remove_old(s, reterr);
+    s->overwritten = !code;
+    return code;
+}
+
+/* What a sink had prepared at its end is committed here and now, with the marks of its partitions: all that
+ * the job waits for may be that this attempt has started. */
 enum weir_error_code sink__commit_restored(struct file_sink *s, struct weir_error *reterr)
 {
-    return s->overwrite ? WEIR_OK : commit_parts(s, 0, reterr);
+    bool ended = sink__ctx(s)->restored_ended;
+    if (s->overwrite && !ended) return WEIR_OK;
+    enum weir_error_code code = replace_old(s, has_committables(s, 0), reterr);
+    if (!code) code = commit_parts(s, 0, reterr);
+    if (!code && ended && s->commits_partitions) code = sink__commit_partitions(s, true, reterr);
+    return code;
 }
 
 void sink__notify_complete(struct weir_operator *op, uint64_t checkpoint_id)
@@ -215,17 +238,7 @@ void sink__notify_complete(struct weir_operator *op, uint64_t checkpoint_id)
     bool at_end = checkpoint_id > UINT64_MAX - 16;
     if (sink__check_synced(s)) return;
     if (s->overwrite && !at_end) return; /* all at once, at the end */
-    bool committables = has_committables(s, checkpoint_id);
-    if (s->overwrite && !s->overwritten && at_end && s->table.partition_key_count == 0) {
-        /* Nothing was written: what was there goes all the same. */
-        if (s->fs->make_directories(s->fs, s->table.path, error)) return;
-        sink__partition_note(s, "");
-        committables = true;
-    }
-    if (s->overwrite && !s->overwritten && committables) {
-        if (remove_old(s)) return;
-        s->overwritten = true;
-    }
+    if (replace_old(s, has_committables(s, checkpoint_id), error)) return;
     if (commit_parts(s, checkpoint_id, error)) return;
     remove_garbage(s, checkpoint_id);
     if (s->commits_partitions) (void)sink__commit_partitions(s, at_end, error);
