@@ -102,7 +102,7 @@ struct weir_blob_event {
     uint32_t name_count;
     const char *error;
     bool no_space; /* ERROR: because the storage is full */
-    bool denied;   /* ERROR: because it is read-only, or another user's */
+    bool denied;   /* ERROR: no time mends it: read-only, another user's, a folder, a name too long */
 };
 
 /* The task runtime speaks to the taskexecutor. */

@@ -21,6 +21,9 @@ enum weir_error_code weir_os_error_code(int error_number)
     case EDQUOT: return WEIR_E_NO_SPACE;
     case EACCES:
     case EPERM:
+    case EISDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
     case EROFS: return WEIR_E_DENIED;
     default: return WEIR_E_IO;
     }

@@ -150,6 +150,19 @@ def test_what_is_read_only_is_not_claimed(start):
         subprocess.run(['umount', '-l', savepoint], check=True)
 
 
+def test_what_can_never_be_read_fails_the_job_that_is_started_from_it(start):
+    """It used to be tried again for ever, without a word, and the client waited."""
+    cluster = start(jobmanagers=1, taskmanagers=1)
+    (cluster.directory / 'folder' / '_metadata').mkdir(parents=True)
+    (cluster.directory / 'loop').mkdir()
+    (cluster.directory / 'loop' / '_metadata').symlink_to('_metadata')
+    script = cluster.directory / 'job.sql'
+    script.write_text(ledger.script(cluster.directory, 100, 100, 1))
+    for path, why in (('folder', 'it is a directory'), ('loop', 'symbolic links'), ('x' * 256, 'xxx')):
+        done = client(cluster, 'run', '-d', '-m', first_address(cluster), '-s', str(cluster.directory / path), str(script))
+        assert done.returncode == 1 and why in done.stderr, done.stdout + done.stderr
+
+
 def test_the_claim_mode_legacy_is_refused(start):
     cluster = start(jobmanagers=1, taskmanagers=1)
     script = cluster.directory / 'job.sql'

@@ -212,6 +212,14 @@ void checkpoint__loaded(
             unreadable(c, done, "input/output error", effects);
             return;
         }
+        const char *why = event->blob.error ? event->blob.error : "input/output error";
+        if (event->blob.denied && done == c->origin && !checkpoint__newest(c)) {
+            unreadable(c, done, why, effects); /* who has just named it waits for an answer */
+            return;
+        }
+        if (done->load_back_off_us == CHECKPOINT_BACK_OFF_FIRST_US)
+            weir_effect_log(effects, WEIR_CONTROL_WARN, "'%s' cannot be read, which is tried again: %s",
+                done->pointer, why);
         done->load_at_us = c->now_us + checkpoint__back_off(&done->load_back_off_us);
         return;
     }

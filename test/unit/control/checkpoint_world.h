@@ -59,6 +59,7 @@ struct world {
     bool blobs_held, blobs_fail;
     const char *stays;       /* this one cannot be deleted */
     const char *denied;      /* this one cannot be written */
+    const char *unreadable;  /* nor this one be read, ever */
     const char *taken_again; /* this one is another's as soon as it has been */
     bool hold_at_start;      /* of the next leader */
     struct request held[REQUESTS_MAX];
@@ -128,7 +129,11 @@ static void blob_carry_out(struct world *w, struct weir_tag tag, const struct we
     bool stays = effect->operation == WEIR_BLOB_DELETE && w->stays && strcmp(effect->path, w->stays) == 0;
     event.blob.denied =
         effect->operation == WEIR_BLOB_PUT && w->denied && strcmp(effect->path, w->denied) == 0;
-    if (event.blob.denied) {
+    if (effect->operation == WEIR_BLOB_GET && w->unreadable && strcmp(effect->path, w->unreadable) == 0) {
+        event.blob.outcome = WEIR_BLOB_ERROR;
+        event.blob.denied = true;
+        event.blob.error = "it is a directory";
+    } else if (event.blob.denied) {
         event.blob.outcome = WEIR_BLOB_ERROR;
         event.blob.error = "it is read-only";
     } else if (w->blobs_fail || stays) {

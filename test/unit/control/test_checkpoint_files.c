@@ -247,6 +247,34 @@ static void an_origin_of_another_plan_is_refused(void **state)
     assert_true(world_has(w, "old/_metadata") && world_has(w, "old/part"));
 }
 
+/* The client waits for it. A job's own checkpoint is tried for longer. */
+static void an_origin_that_can_never_be_read_fails_its_job(void **state)
+{
+    struct world *w = *state;
+    const char *failed = NULL;
+    make_origin(w, WEIR__CLAIM_MODE__NO_CLAIM);
+    w->unreadable = "old/_metadata";
+    world_start(w);
+    assert_true(weir_checkpoint_is_loaded(w->c));
+    assert_null(weir_checkpoint_newest(w->c, &failed));
+    assert_non_null(strstr(failed, "'old/_metadata': it is a directory"));
+}
+
+static void an_own_checkpoint_that_cannot_be_read_is_tried_again(void **state)
+{
+    struct world *w = *state;
+    const char *failed = NULL;
+    world_start(w);
+    uint64_t id = world_checkpoint(w);
+    w->unreadable = world_file(w, id, "_metadata");
+    world_takeover(w);
+    world_advance(w, 60 * SECOND);
+    assert_false(weir_checkpoint_is_loaded(w->c));
+    w->unreadable = NULL;
+    world_advance(w, 60 * SECOND);
+    assert_int_equal(weir_checkpoint_newest(w->c, &failed)->id, id);
+}
+
 static void an_origin_of_another_plan_is_taken_when_that_was_said(void **state)
 {
     struct world *w = *state;
@@ -888,6 +916,8 @@ int main(void)
         TEST(an_origin_is_restored_from_and_left_alone),
         TEST(an_origin_in_the_own_folder_is_known_however_it_is_spelled),
         TEST(an_origin_of_another_plan_is_refused),
+        TEST(an_origin_that_can_never_be_read_fails_its_job),
+        TEST(an_own_checkpoint_that_cannot_be_read_is_tried_again),
         TEST(an_origin_of_another_plan_is_taken_when_that_was_said),
         TEST(state_of_an_operator_that_is_gone_is_refused),
         TEST(state_of_an_operator_that_is_gone_is_left_when_that_was_said),

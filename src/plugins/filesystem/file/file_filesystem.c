@@ -126,7 +126,7 @@ static enum weir_error_code file_open_read(
     struct stat status;
     if (fstat(descriptor, &status) != 0 || S_ISDIR(status.st_mode)) {
         close(descriptor);
-        return weir_error_set(reterr, WEIR_E_IO, "cannot read %s: it is a directory", path);
+        return weir_error_set(reterr, WEIR_E_DENIED, "cannot read %s: it is a directory", path);
     }
     *ret = handle(descriptor, path);
     return WEIR_OK;
