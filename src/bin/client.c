@@ -12,7 +12,14 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { CONNECT_TIMEOUT_MS = 2000, REQUEST_TIMEOUT_MS = 12000, PAUSE_MS = 50, STORE_WAIT_MS = 3000 };
+enum {
+    CONNECT_TIMEOUT_MS = 2000,
+    REQUEST_TIMEOUT_MS = 12000,
+    PAUSE_MS = 50,
+    STORE_WAIT_MS = 3000,
+    LOOK_AGAIN_MS = 1000,
+    LOOKS_MAX = 2
+};
 
 int client_failed(const char *format, ...)
 {
@@ -101,7 +108,7 @@ static enum weir_error_code read_store(
  * of this host says nothing of JobManagers elsewhere, so one that the configuration names elsewhere is left
  * alone. Where several hosts share one and it names nobody, whoever else answers is of another cluster. */
 static bool add_those_of_the_store(
-    struct client *client, const struct weir_config *config, struct weir_error *reterr)
+    struct client *client, const struct weir_config *config, int64_t patience_ms, struct weir_error *reterr)
 {
     struct cluster_setup setup;
     struct store_reader *reader;
@@ -115,16 +122,16 @@ static bool add_those_of_the_store(
         return true;
     }
     uint32_t found = 0;
-    int64_t deadline_ms = weir_clock_monotonic_ms() + CLIENT_REFUSED_MS_MAX;
+    int64_t deadline_ms = weir_clock_monotonic_ms() + patience_ms;
     enum weir_error_code code = store_reader_open(&setup, STORE_WAIT_MS, &reader, &error);
-    bool opened = code == WEIR_OK;
+    bool opened = client->follows_store = code == WEIR_OK;
     while (opened) {
         code = read_store(client, reader, &found, &error);
         if (code || found || of_this_host || weir_clock_monotonic_ms() >= deadline_ms) break;
         weir_clock_sleep_ms(PAUSE_MS);
     }
     if (opened) store_reader_close(reader);
-    if (code && code != WEIR_E_NOT_FOUND)
+    if (code && code != WEIR_E_NOT_FOUND && patience_ms)
         fprintf(stderr, "[WARN] %s: asking %s\n", error.message, client->addresses[0]);
     bool nobody = !code && !found && !of_this_host;
     if (nobody)
@@ -136,6 +143,26 @@ static bool add_those_of_the_store(
     return !nobody;
 }
 
+/* Nobody answers at any address: while the client waited for a job, other JobManagers may have come,
+ * elsewhere. */
+static void look_again(struct client *client)
+{
+    struct client before = *client;
+    struct weir_error ignored;
+    uint32_t configured = client->configured_count;
+    memmove(client->addresses, client->addresses + client->address_count - configured,
+        sizeof *client->addresses * configured);
+    client->address_count = configured;
+    bool found =
+        add_those_of_the_store(client, client->config, 0, &ignored) && client->address_count > configured;
+    if (!found) {
+        memcpy(client->addresses, before.addresses, sizeof before.addresses);
+        client->address_count = before.address_count;
+    } else {
+        client->present = 0;
+    }
+}
+
 bool client_init(
     struct client *client, const struct weir_config *config, const char *manager, struct weir_error *reterr)
 {
@@ -144,7 +171,9 @@ bool client_init(
     const char *list = manager ? manager : weir_config_get_text(config, "rest.address", NULL);
     if (!list || !*list) list = "localhost";
     if (!add_list(client, list, weir_config_get_integer(config, "rest.port", 8081), reterr)) return false;
-    if (!manager && !add_those_of_the_store(client, config, reterr)) return false;
+    client->configured_count = client->address_count;
+    client->config = config;
+    if (!manager && !add_those_of_the_store(client, config, CLIENT_REFUSED_MS_MAX, reterr)) return false;
     curl_global_init(CURL_GLOBAL_NOTHING);
     client->curl = curl_easy_init();
     return client->curl != NULL;
@@ -219,6 +248,16 @@ static void read_errors(struct client_response *response)
 }
 
 /* Who is asked twice does it once: jobs and triggers have ids. */
+static bool looks_again(struct client *client, int64_t passed_ms, uint32_t *looks)
+{
+    if (!client->follows_store || *looks == LOOKS_MAX || passed_ms < (*looks + 1) * (int64_t)LOOK_AGAIN_MS ||
+        weir_os_stop_requested())
+        return false;
+    ++*looks;
+    look_again(client);
+    return true;
+}
+
 enum weir_error_code client_request(struct client *client, const char *method, const char *path,
     const char *content_type, const void *body, size_t length, struct client_response *ret,
     struct weir_error *reterr)
@@ -230,12 +269,17 @@ enum weir_error_code client_request(struct client *client, const char *method, c
     int64_t start_ms = weir_clock_monotonic_ms();
     enum weir_error_code code = WEIR_OK;
     bool reached = false;
+    uint32_t looks = 0;
     for (uint32_t tries = 1; !ret->status && !code; tries++) {
         const char *address = client->addresses[client->present];
         long status = 0;
         CURLcode outcome = perform(client, address, &call, &answer, &status);
         reached = reached || outcome == CURLE_OK;
         int64_t passed_ms = weir_clock_monotonic_ms() - start_ms;
+        if (!reached && tries >= client->address_count && looks_again(client, passed_ms, &looks)) {
+            tries = 0; /* each of these is asked, too */
+            continue;
+        }
         /* Each is asked at least once, however long the one before was silent. */
         bool wait = (tries < client->address_count ||
                         passed_ms < (reached ? CLIENT_WAIT_MS_MAX : CLIENT_REFUSED_MS_MAX)) &&

@@ -23,6 +23,9 @@ struct client {
     struct weir_arena arena;
     const char *addresses[CLIENT_ADDRESSES_MAX]; /* host:port */
     uint32_t address_count, present;             /* the one that has answered last */
+    uint32_t configured_count;                   /* the last ones; those before them are of the store */
+    bool follows_store;                          /* it is read again when nobody answers */
+    const struct weir_config *config;            /* borrowed, for that */
     void *curl;
 };
 
@@ -32,7 +35,8 @@ struct client_response {
     char error[4096]; /* of {"errors":[..]}, all lines; empty: none */
 };
 
-/* manager: "host:port" of -m, or NULL: rest.address and rest.port; either may be a list "a,b:8082,c". */
+/* manager: "host:port" of -m, or NULL: rest.address and rest.port; either may be a list "a,b:8082,c". config
+ * outlives the client. */
 bool client_init(
     struct client *client, const struct weir_config *config, const char *manager, struct weir_error *reterr);
 void client_done(struct client *client);

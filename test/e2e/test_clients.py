@@ -8,6 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'chaos'))
 
 import cluster as clusters  # noqa: E402
+import ledger  # noqa: E402
 import weir as weir_module  # noqa: E402
 
 LEASE = '-Dhigh-availability.embedded.lease=1 s'
@@ -39,6 +40,26 @@ def test_whoever_leads_is_found_in_the_embedded_store(cluster):
     second = list_jobs(storage)
     assert second.returncode == 0, second.stderr
     assert 'No running jobs.' in second.stdout
+
+
+def test_a_client_that_waits_finds_jobmanagers_that_came_after_it(cluster):
+    """Every JobManager is replaced by one with other ports while the client waits for its job: it is told how it ended."""
+    script = cluster.directory / 'job.sql'
+    script.write_text(ledger.script(cluster.directory, 100000, 500, 2))
+    with subprocess.Popen([weir_module.BINARY, 'run', f'-Dhigh-availability.storageDir={cluster.directory}/ha', '-Drest.port=1',
+                           str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waiting:
+        job = waiting.stdout.readline().split()[-1]
+        for _ in cluster.jobmanagers:
+            leader, epoch = cluster.leader()
+            leader.kill()
+            cluster.wait('another leader', lambda epoch=epoch: cluster.leader()[1] > epoch, weir_module.WAIT_SECONDS)
+            leader.start()
+            cluster.wait('a standby', lambda: cluster.get('/ha')['standbys'], weir_module.WAIT_SECONDS)
+        cluster.wait('the job to run', lambda: cluster.job_state(job) == 'RUNNING', weir_module.WAIT_SECONDS)
+        subprocess.run([weir_module.BINARY, 'cancel', '-m', cluster.rest_addresses(), job], check=True, timeout=60,
+                       stdout=subprocess.DEVNULL)
+        _, said = waiting.communicate(timeout=60)
+    assert f'Job with JobID {job} has been canceled.' in said
 
 
 def test_a_store_of_this_host_says_nothing_of_another_one(cluster):
