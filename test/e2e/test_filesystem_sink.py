@@ -2,11 +2,16 @@
 import json
 import os
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from weir import WAIT_SECONDS, table, visible_files, visible_rows, wait_for
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'chaos'))
+
+from test_cluster import start, wait_state  # noqa: E402, F401
+from weir import WAIT_SECONDS, table, visible_files, visible_rows, wait_for  # noqa: E402
 
 BATCH = {'execution__runtime_mode': 'batch'}
 FAST = {'sink__rolling_policy__rollover_interval': '50 ms', 'sink__rolling_policy__check_interval': '50 ms'}
@@ -156,3 +161,33 @@ def test_a_folder_that_may_not_be_written(weir):
     result = weir.run(numbers(3) + table('o', 'id BIGINT', weir.path('file/out')) + 'INSERT INTO o SELECT * FROM n;', **BATCH)
     assert result.code == 1 and weir.path('file') in result.err and 'Not a directory' in result.err
     assert open(weir.path('file')).read() == 'x'
+
+
+def test_an_overwrite_whose_process_dies_in_the_middle_of_its_commit(start):  # noqa: F811
+    """All had ended; the attempt that takes its place is deployed to commit, and is told nothing more."""
+    cluster = start(taskmanagers=1)
+    victim, d = cluster.taskmanagers[0], cluster.directory
+    victim.kill()
+    victim.environment = {'WEIR_FAULT': 'sink.commit.before:kill@3'}
+    victim.start()
+    (d / 'out' / 'p=1').mkdir(parents=True)
+    (d / 'out' / 'p=1' / 'old').write_text('{"id":-1}\n')
+    job = cluster.submit(f"""
+SET 'execution.runtime-mode' = 'batch';
+SET 'restart-strategy.type' = 'fixed-delay';
+SET 'restart-strategy.fixed-delay.attempts' = '10';
+SET 'restart-strategy.fixed-delay.delay' = '100 ms';
+CREATE TABLE n (id BIGINT) WITH ('connector' = 'datagen', 'fields.id.kind' = 'sequence', 'fields.id.start' = '0', 'fields.id.end' = '99');
+CREATE TABLE o (id BIGINT, p BIGINT) PARTITIONED BY (p) WITH ('connector' = 'filesystem', 'path' = '{d}/out', 'format' = 'json',
+      'sink.rolling-policy.file-size' = '50 b', 'sink.partition-commit.policy.kind' = 'success-file', 'sink.parallelism' = '1');
+INSERT OVERWRITE o SELECT id, MOD(id, 3) FROM n;
+""")
+    cluster.wait('the fault', lambda: not victim.alive, WAIT_SECONDS)
+    victim.kill()
+    victim.environment = {}
+    victim.start()
+    wait_state(cluster, job, 'FINISHED')
+    rows = [json.loads(line)['id'] for path in (d / 'out').glob('*/*') if path.name[0] not in '._'
+            for line in path.read_text().splitlines()]
+    assert sorted(rows) == list(range(100))
+    assert len(list((d / 'out').glob('*/_SUCCESS'))) == 3

@@ -476,7 +476,7 @@ static void what_has_ended_is_read_whatever_is_left_of_it(void **state)
             assert_int_equal(weir_snapshot_restore(&f.fs.base, 1, manifests, count, &vertex,
                                  vertex.parallelism - 1, &f.arena, &restore, &f.error),
                 WEIR_OK);
-            assert_true(restore.finished);
+            assert_true(restore.finished && restore.ended);
         }
     }
     manifests[1].finished = false; /* then it had not */
