@@ -141,6 +141,19 @@ static struct weir_table *open_distinct(
         });
 }
 
+uint64_t ops_aggregates_meaning(const struct ops_aggregates *set)
+{
+    uint64_t meaning = 1469598103934665603ull;
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct weir_aggregate_call *call = &set->items[i].call;
+        for (const char *at = call->function->name; *at; at++)
+            meaning = (meaning ^ (uint8_t)*at) * 1099511628211ull;
+        meaning = (meaning ^ ((uint64_t)call->distinct << 8 | (uint64_t)(call->filter >= 0) << 9)) *
+                  1099511628211ull;
+    }
+    return meaning;
+}
+
 void ops_aggregates_attach(struct ops_aggregates *set, struct weir_table *table)
 {
     uint32_t payload = (uint32_t)weir_table_payload_offset(table);

@@ -137,6 +137,8 @@ void ops_aggregates_done(struct ops_aggregates *set);
 /* Tells where the rows are: after the operator opened its table with types, column_count and payload_bytes of
  * the set. */
 void ops_aggregates_attach(struct ops_aggregates *set, struct weir_table *table);
+/* For weir_table_options: which functions the accumulators are of, in their order. */
+uint64_t ops_aggregates_meaning(const struct ops_aggregates *set);
 /* Works on another partition from now on. */
 void ops_aggregates_select(struct ops_aggregates *set, struct weir_table *table);
 enum weir_error_code ops_aggregates_accumulate(

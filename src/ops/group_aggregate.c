@@ -55,7 +55,8 @@ static enum weir_error_code create(struct weir_operator_context *ctx, struct wei
                                                 .column_count = op->set.column_count,
                                                 .payload_bytes = op->set.payload_bytes,
                                                 .ttl_ms = op->ttl_ms,
-                                                .indexed = true });
+                                                .indexed = true,
+                                                .meaning = ops_aggregates_meaning(&op->set) });
     ops_aggregates_attach(&op->set, op->table);
     op->payload = weir_table_payload_offset(op->table);
     ops_keys_init(&op->keys, ctx, columns, key_count);

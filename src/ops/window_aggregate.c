@@ -50,6 +50,17 @@ static enum weir_error_code read_properties(struct window_aggregate *op)
     return WEIR_OK;
 }
 
+/* Slices are cut by the window's sizes: those of others would fire at the wrong ends. */
+static uint64_t windows_meaning(const struct window_aggregate *op)
+{
+    const struct ops_window *window = &op->window;
+    const int64_t sizes[] = { (int64_t)window->kind, window->size_ms, window->slide_ms, window->offset_ms };
+    uint64_t meaning = ops_aggregates_meaning(&op->set);
+    for (uint32_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        meaning = (meaning ^ (uint64_t)sizes[i]) * 1099511628211ull;
+    return meaning;
+}
+
 static enum weir_error_code create(struct weir_operator_context *ctx, struct weir_operator **ret)
 {
     struct window_aggregate *op = WEIR_ARENA_NEW(ctx->arena, struct window_aggregate);
@@ -87,7 +98,8 @@ static enum weir_error_code create(struct weir_operator_context *ctx, struct wei
                                                     .key_count = op->key_count + op->starts,
                                                     .column_count = op->set.column_count,
                                                     .payload_bytes = op->set.payload_bytes,
-                                                    .indexed = true });
+                                                    .indexed = true,
+                                                    .meaning = windows_meaning(op) });
         ops_aggregates_attach(&op->set, op->table);
         op->payload = weir_table_payload_offset(op->table);
     }

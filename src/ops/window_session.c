@@ -61,7 +61,8 @@ enum weir_error_code ops_session_create(struct window_aggregate *op)
                         .types = op->set.types,
                         .key_count = op->key_count,
                         .column_count = op->set.column_count,
-                        .payload_bytes = op->set.payload_bytes + (uint32_t)sizeof(struct session) });
+                        .payload_bytes = op->set.payload_bytes + (uint32_t)sizeof(struct session),
+                        .meaning = ops_aggregates_meaning(&op->set) });
     s->heap.memory = ctx->memory;
     s->key_payload = weir_table_payload_offset(s->keys);
     op->payload = weir_table_payload_offset(s->sessions);

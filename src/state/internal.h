@@ -87,6 +87,7 @@ struct family {
     struct column *columns;
     int64_t ttl_ms;
     bool indexed, transient, one_word_key, has_strings;
+    uint64_t meaning;           /* as in the options */
     uint64_t layout_hash;       /* a snapshot's rows must have been laid out alike */
     struct weir_table **tables; /* ascending by partition */
     uint32_t table_count, table_capacity;

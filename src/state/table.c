@@ -62,6 +62,7 @@ static void family_layout(struct family *family)
     family->stride = (WEIR_MAX(at + family->payload_bytes, 16u) + 7) & ~7u;
     layout = (layout ^ family->payload_bytes) * 1099511628211ull;
     layout = (layout ^ family->key_count) * 1099511628211ull;
+    layout = (layout ^ family->meaning) * 1099511628211ull;
     family->layout_hash = layout ^ (family->ttl_ms != 0);
     family->one_word_key = family->key_count == 1 && family->columns[0].kind == COLUMN_8;
 }
@@ -77,6 +78,7 @@ struct weir_table *weir_table_open(struct weir_state *state, const struct weir_t
     family->ttl_ms = options->ttl_ms;
     family->indexed = options->indexed;
     family->transient = options->transient;
+    family->meaning = options->meaning;
     family->columns = weir_arena_allocate_zeroed(
         &state->arena, WEIR_MAX(1u, options->column_count) * sizeof(struct column));
     for (uint32_t c = 0; c < options->column_count; c++) {

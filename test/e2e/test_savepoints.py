@@ -163,6 +163,27 @@ def test_what_can_never_be_read_fails_the_job_that_is_started_from_it(start):
         assert done.returncode == 1 and why in done.stderr, done.stdout + done.stderr
 
 
+def test_state_of_other_functions_or_windows_is_refused(start):
+    """Laid out alike, it means something else: the answers would be wrong without a word."""
+    cluster = start(jobmanagers=1, taskmanagers=1)
+    savepoint = stop(cluster, run_job(cluster, rate=2000), cluster.directory / 'savepoints')
+    text = ledger.script(cluster.directory, 100000, 2000, 2)
+    script = cluster.directory / 'other.sql'
+    for before, after in (('SUM(id)', 'MAX(id)'), ("INTERVAL '10' SECOND", "INTERVAL '20' SECOND")):
+        assert before in text
+        script.write_text(text.replace(before, after))
+        done = client(cluster, 'run', '-d', '-m', first_address(cluster), '-s', str(savepoint), str(script))
+        job = re.search('JobID ([0-9a-f]{32})', done.stdout).group(1)
+        cluster.wait('why not', lambda: any('functions or windows' in (e.get('stacktrace') or '') for e in cluster.get(
+            f'/jobs/{job}/exceptions')['exceptionHistory']['entries']), weir_module.WAIT_SECONDS)
+        cancel(cluster, job)
+        wait_state(cluster, job, 'CANCELED')
+    script.write_text(text)
+    again = client(cluster, 'run', '-d', '-m', first_address(cluster), '-s', str(savepoint), str(script))
+    job = re.search('JobID ([0-9a-f]{32})', again.stdout).group(1)
+    cluster.wait('a checkpoint', lambda: completed(cluster, job) > 0, weir_module.WAIT_SECONDS)
+
+
 def test_the_claim_mode_legacy_is_refused(start):
     cluster = start(jobmanagers=1, taskmanagers=1)
     script = cluster.directory / 'job.sql'

@@ -291,7 +291,22 @@ static void test_restore_damaged(void **state)
                                            .indexed = true });
     assert_int_equal(weir_state_restore(f.state, s->key_group, s->bytes, s->length, &error), WEIR_E_STATE);
     assert_non_null(strstr(error.message, "other column types"));
+    weir_state_free(f.state);
     f.types[2] = &weir_type_string;
+    for (uint64_t meaning = 0; meaning < 2; meaning++) { /* laid out alike, of other functions */
+        f.state = weir_state_new(&f.memory.base, 0, GROUPS - 1, GROUPS, &f.now_ms);
+        f.table = weir_table_open(f.state, &(struct weir_table_options){ .name = "t",
+                                               .types = f.types,
+                                               .key_count = 2,
+                                               .column_count = 3,
+                                               .payload_bytes = sizeof(struct payload),
+                                               .indexed = true,
+                                               .meaning = meaning });
+        enum weir_error_code code = weir_state_restore(f.state, s->key_group, s->bytes, s->length, &error);
+        assert_int_equal(code, meaning ? WEIR_E_STATE : WEIR_OK);
+        if (!meaning) weir_state_free(f.state);
+    }
+    assert_non_null(strstr(error.message, "functions or windows"));
     free_sections(&sections);
     close_fixture(&f);
 }
