@@ -136,15 +136,33 @@ static void on_revoked(struct weir_dispatcher *dispatcher, struct weir_effects *
     spread(dispatcher, &message, effects);
 }
 
+/* As one that has just begun to lead. Tasks go on meanwhile. */
+static void begin_again(
+    struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects)
+{
+    on_revoked(dispatcher, effects);
+    on_granted(dispatcher, event, effects);
+}
+
+void dispatcher__begin_again(struct weir_dispatcher *dispatcher, int64_t now_us, struct weir_effects *effects)
+{
+    struct weir_local_message granted = { .kind = WEIR_LOCAL_GRANTED,
+        .epoch = dispatcher->epoch,
+        .leader_version = dispatcher->leader_version,
+        .job = dispatcher->application };
+    struct weir_event event = { .kind = WEIR_EVENT_LOCAL, .now_us = now_us, .local = &granted };
+    uint64_t names = dispatcher->names; /* of this epoch, and some are taken */
+    begin_again(dispatcher, &event, effects);
+    dispatcher->names = names;
+}
+
 static void on_epoch(
     struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects)
 {
     if (dispatcher->state == DISPATCHER_STANDBY) return;
     bool raised = event->local->epoch > dispatcher->epoch;
     if (raised && dispatcher->index_live && dispatcher->index.state == WEIR_RECORD_FENCED) {
-        /* What the store holds is not what we knew: everything is read again. Tasks go on meanwhile. */
-        on_revoked(dispatcher, effects);
-        on_granted(dispatcher, event, effects);
+        begin_again(dispatcher, event, effects); /* what the store holds is not what we knew */
         return;
     }
     dispatcher->leader_version = event->local->leader_version;

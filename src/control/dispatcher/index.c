@@ -13,7 +13,9 @@ void dispatcher__index_done(struct weir_dispatcher *dispatcher)
     dispatcher->index_live = false;
 }
 
-/* H1: whose write has fenced it? When it was a larger epoch's, the leader takes one above it. */
+/* H1: whose write has fenced it? When it was a larger epoch's, the leader takes one above it. An earlier
+ * leader's has, where this one slept through it and the store was wiped since, so that nobody deposed it:
+ * what there is is read again, as that leader left it. */
 void dispatcher__index_look(struct weir_dispatcher *dispatcher, struct weir_effects *effects)
 {
     struct weir_store_operation operation = { .kind = WEIR_STORE_READ, .key = "index" };
@@ -33,9 +35,11 @@ void dispatcher__on_index_look(
             store->entries[0].length, WEIR_RECORD_INDEX_BYTES_MAX, &message, &error))
         return; /* housekeeping asks again */
     const Weir__JobIndex *index = (const Weir__JobIndex *)message;
-    if (index->epoch <= DISPATCHER_EPOCH_MAX &&
-        dispatcher__is_of_later_leader(dispatcher, index->epoch, index->writer_incarnation))
+    if (index->epoch > DISPATCHER_EPOCH_MAX) return;
+    if (dispatcher__is_of_later_leader(dispatcher, index->epoch, index->writer_incarnation))
         dispatcher__tell_epoch_seen(dispatcher, index->epoch, index->writer_incarnation, effects);
+    else if (!dispatcher->suspended)
+        dispatcher__begin_again(dispatcher, event->now_us, effects);
 }
 
 void dispatcher__index_read(struct weir_dispatcher *dispatcher, struct weir_effects *effects)

@@ -299,6 +299,9 @@ void dispatcher__reply(
 void dispatcher__cancel_all(struct weir_dispatcher *dispatcher, struct weir_effects *effects);
 
 /* index.c */
+/* All that is known is read again, under the same epoch. */
+void dispatcher__begin_again(
+    struct weir_dispatcher *dispatcher, int64_t now_us, struct weir_effects *effects);
 void dispatcher__index_look(struct weir_dispatcher *dispatcher, struct weir_effects *effects);
 void dispatcher__on_index_look(
     struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);

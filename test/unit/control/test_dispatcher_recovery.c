@@ -190,6 +190,30 @@ static void without_transactions_only_what_the_index_names_exists(void **state)
     world_free(w);
 }
 
+/* 1579481 store: a leader slept while another one led and wrote the index; the store was wiped, and the first
+ * one leads on, under an epoch above that one's. */
+static void an_index_that_an_earlier_leader_wrote_is_read_again(void **state)
+{
+    struct world *w = leading(false);
+    run_to_the_end(w, 1);
+    struct ha_entry *entry = ha_get(&w->store, "index");
+    ProtobufCMessage *index = NULL;
+    assert_int_equal(weir_proto_decode(&weir__job_index__descriptor, &w->arena, entry->value, entry->length,
+                         65536, &index, NULL),
+        WEIR_OK);
+    ((Weir__JobIndex *)index)->epoch = 6;
+    ((Weir__JobIndex *)index)->writer_incarnation = 77;
+    put_bytes(w, "index", index);
+    w->identity.epoch = 7;
+    local(
+        w, (struct weir_local_message){ .kind = WEIR_LOCAL_EPOCH, .epoch = 7, .leader_version = lead(w, 7) });
+    assert_int_equal(w->epoch_seen, 0); /* it is not a later one */
+    assert_true(answered(w, submit(w, 2), WEIR__REPLY_CODE__REPLY_OK));
+    list(w);
+    assert_int_equal(w->reply->n_jobs, 2);
+    world_free(w);
+}
+
 /* ---------------------------------------------------------------- ends */
 
 static void a_finished_job_leaves_a_tombstone_that_refuses_its_id(void **state)
@@ -592,6 +616,7 @@ int main(void)
         cmocka_unit_test(a_record_that_is_gone_is_told),
         cmocka_unit_test(what_a_takeover_did_not_find_is_counted),
         cmocka_unit_test(without_transactions_only_what_the_index_names_exists),
+        cmocka_unit_test(an_index_that_an_earlier_leader_wrote_is_read_again),
         cmocka_unit_test(a_finished_job_leaves_a_tombstone_that_refuses_its_id),
         cmocka_unit_test(a_clean_record_that_is_found_gets_its_tombstone),
         cmocka_unit_test(a_removal_of_unknown_outcome_is_looked_at_again),
