@@ -417,8 +417,8 @@ static enum weir_error_code read_head(struct weir_state *state, uint32_t key_gro
     if (family->layout_hash != layout_hash || family->stride != stride) {
         return weir_error_set(reterr, WEIR_E_STATE,
             "table '%s' of the snapshot has other column types, functions or windows than the operator: "
-            "state can "
-            "be restored only by a query with the same keys, columns, functions and windows",
+            "state "
+            "can be restored only by a query with the same keys, columns, functions and windows",
             family->name);
     }
     struct group *group = table_group(*ret, key_group);

@@ -62,7 +62,7 @@ static void family_layout(struct family *family)
     family->stride = (WEIR_MAX(at + family->payload_bytes, 16u) + 7) & ~7u;
     layout = (layout ^ family->payload_bytes) * 1099511628211ull;
     layout = (layout ^ family->key_count) * 1099511628211ull;
-    layout = (layout ^ family->meaning) * 1099511628211ull;
+    if (family->meaning) layout = (layout ^ family->meaning) * 1099511628211ull;
     family->layout_hash = layout ^ (family->ttl_ms != 0);
     family->one_word_key = family->key_count == 1 && family->columns[0].kind == COLUMN_8;
 }

@@ -49,7 +49,7 @@ struct weir_table_options {
     int64_t ttl_ms;         /* 0 = never */
     bool indexed;           /* false: insert() and references only */
     bool transient;         /* scratch of one call: never in a snapshot */
-    uint64_t meaning;       /* of what looks alike (functions, windows): a snapshot's must be the same */
+    uint64_t meaning; /* of what looks alike (functions, windows): a snapshot's must be the same; 0: none */
 };
 
 /* Opens (creates) a table; done once per table in the operator's create(), before restore. Lives as long as
