@@ -120,10 +120,7 @@ static void fail_savepoints(struct weir_jobmaster *jm)
 /* A stop in all but its name: what was asked for is a cancellation. */
 static void name_end(struct weir_jobmaster *jm)
 {
-    const Weir__Target *target = jm->record.confirmed->target;
-    bool stopped =
-        jm->end_state == WEIR__JOB_STATE__JOB_FINISHED && target->kind == WEIR__TARGET_KIND__TARGET_STOP;
-    if (!stopped || !target->cancels) return;
+    if (jm->end_state != WEIR__JOB_STATE__JOB_FINISHED || !jm->record.confirmed->target->cancels) return;
     jm->end_state = WEIR__JOB_STATE__JOB_CANCELED;
     jobmaster__set_state(jm, WEIR__JOB_STATE__JOB_CANCELLING);
 }

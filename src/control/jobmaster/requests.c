@@ -69,6 +69,7 @@ static void cancel(struct weir_jobmaster *jm, weir_node from, uint64_t request, 
         cancel_target->checkpoint = target->checkpoint; /* where a stop's savepoint was being written */
         cancel_target->path = target->path;
         cancel_target->request = target->request; /* whoever asked for the stop asks what came of it */
+        cancel_target->cancels = target->cancels; /* its savepoint may be written by now, and be the end */
         jobmaster__record_changed(jm, effects);
     }
     requests__answer_later(

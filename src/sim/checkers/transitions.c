@@ -10,7 +10,8 @@ struct state {
     struct {
         struct weir_attempt_id attempt;
         Weir__ExecutionState state;
-    } seen[SEEN_MAX]; /* open addressing; epoch 0: free */
+        bool forgotten; /* it is not there any more: whoever has it cancelled is told that it is CANCELED */
+    } seen[SEEN_MAX];   /* open addressing; epoch 0: free */
     struct {
         struct weir_job_id id;
         uint64_t incarnation;
@@ -59,32 +60,48 @@ static void cover_transition(struct weir_sim *sim, struct state *state, uint32_t
     weir_sim_cover(sim, WEIR_SIM_COVER_TRANSITION, name);
 }
 
+/* Its place, or a free one; SEEN_MAX: there is none. */
+static uint32_t place_of(const struct state *state, const struct weir_attempt_id *id)
+{
+    uint64_t hash = weir_sim_mix(
+        weir_job_id_hash(&id->job) ^
+        ((uint64_t)id->vertex << 40 ^ (uint64_t)id->subtask << 20 ^ id->epoch << 8 ^ id->number));
+    uint32_t at = (uint32_t)(hash % SEEN_MAX);
+    for (uint32_t n = 0; n < SEEN_MAX; n++, at = (at + 1) % SEEN_MAX)
+        if (!state->seen[at].attempt.epoch || weir_attempt_id_equal(&state->seen[at].attempt, id)) return at;
+    return SEEN_MAX;
+}
+
 static void attempt_said(struct weir_sim *sim, struct state *state, const Weir__AttemptReport *report)
 {
     struct weir_attempt_id id;
     char text[WEIR_ATTEMPT_TEXT_BYTES];
     if (!weir_attempt_id_from(report->attempt, &id) || !id.epoch || (uint32_t)report->state >= STATES) return;
-    uint64_t hash =
-        weir_sim_mix(weir_job_id_hash(&id.job) ^
-                     ((uint64_t)id.vertex << 40 ^ (uint64_t)id.subtask << 20 ^ id.epoch << 8 ^ id.number));
-    uint32_t at = (uint32_t)(hash % SEEN_MAX);
-    for (uint32_t n = 0; n < SEEN_MAX; n++, at = (at + 1) % SEEN_MAX) {
-        if (!state->seen[at].attempt.epoch) {
-            state->seen[at].attempt = id;
-            state->seen[at].state = report->state;
-            return;
-        }
-        if (!weir_attempt_id_equal(&state->seen[at].attempt, &id)) continue;
-        Weir__ExecutionState from = state->seen[at].state;
-        if (!attempt_is_legal(from, report->state))
-            weir_sim_fail(sim, "transition", "attempt %s goes from %s to %s",
-                weir_attempt_id_print(&id, text), attempt_states[from], attempt_states[report->state]);
-        if (from != report->state)
-            cover_transition(sim, state, (uint32_t)from * STATES + (uint32_t)report->state, "attempt",
-                attempt_states[from], attempt_states[report->state]);
+    uint32_t at = place_of(state, &id);
+    if (at == SEEN_MAX) return;
+    if (!state->seen[at].attempt.epoch) {
+        state->seen[at].attempt = id;
         state->seen[at].state = report->state;
         return;
     }
+    Weir__ExecutionState from = state->seen[at].state;
+    bool gone = state->seen[at].forgotten && report->state == WEIR__EXECUTION_STATE__EXECUTION_CANCELED;
+    if (!attempt_is_legal(from, report->state) && !gone)
+        weir_sim_fail(sim, "transition", "attempt %s goes from %s to %s", weir_attempt_id_print(&id, text),
+            attempt_states[from], attempt_states[report->state]);
+    if (from != report->state)
+        cover_transition(sim, state, (uint32_t)from * STATES + (uint32_t)report->state, "attempt",
+            attempt_states[from], attempt_states[report->state]);
+    state->seen[at].state = report->state;
+}
+
+static void task_effect(
+    struct weir_sim *sim, void *self, struct weir_sim_process *process, const struct weir_task_effect *effect)
+{
+    struct state *state = (struct state *)self;
+    if (effect->action != WEIR_TASK_FORGET) return;
+    uint32_t at = place_of(state, &effect->attempt);
+    if (at < SEEN_MAX && state->seen[at].attempt.epoch) state->seen[at].forgotten = true;
 }
 
 static void sent(struct weir_sim *sim, void *self, struct weir_sim_process *from, struct weir_sim_process *to,
@@ -134,5 +151,6 @@ static void step(struct weir_sim *sim, void *self, struct weir_sim_process *proc
 const struct weir_sim_checker weir_sim_checker_transitions = { .name = "transition",
     .text = "states change in legal ways alone",
     .state_bytes = sizeof(struct state),
+    .task_effect = task_effect,
     .sent = sent,
     .step = step };
