@@ -338,12 +338,16 @@ void weir_checkpoint_splits_reported(struct weir_checkpoint_coordinator *c, cons
     const struct weir_checkpoint_task *task = checkpoint__task(c, attempt.vertex, attempt.subtask);
     if (!e || !restore(c, e, effects)) return;
     if (task && is_newer(&task->attempt, attempt.epoch, attempt.number)) return; /* deposed */
+    /* Nor is one that has reported later than the attempt in its place, while a new leader does not know yet
+     * which of them goes on. */
+    const struct task_note *note = checkpoint__note(c, attempt.vertex, attempt.subtask);
+    if (note && is_newer(&note->split_reported, attempt.epoch, attempt.number)) return;
     checkpoint__enter(c, now_us, wall_us);
     checkpoint__splits_epoch(c);
     for (size_t i = 0; i < report->n_splits; i++) {
         const Weir__Split *said = report->splits[i];
         struct split *split = WEIR_PLANTED(split_assigned_twice) ? NULL : split_add(c, e, said->id);
-        if (!split) continue;
+        if (!split || (split->given && split->epoch > said->epoch)) continue; /* given to another one since */
         split->given = split->reported = true;
         split->subtask = attempt.subtask;
         split->attempt_epoch = attempt.epoch;
