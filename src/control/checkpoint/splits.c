@@ -337,6 +337,7 @@ void weir_checkpoint_splits_reported(struct weir_checkpoint_coordinator *c, cons
     struct enumerator *e = enumerator_of(c, attempt.vertex);
     const struct weir_checkpoint_task *task = checkpoint__task(c, attempt.vertex, attempt.subtask);
     if (!e || !restore(c, e, effects)) return;
+    if (!task && c->task_count) return; /* of a width that the job does not have any more */
     if (task && is_newer(&task->attempt, attempt.epoch, attempt.number)) return; /* deposed */
     /* Nor is one that has reported later than the attempt in its place, while a new leader does not know yet
      * which of them goes on. */

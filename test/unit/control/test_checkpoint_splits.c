@@ -563,14 +563,15 @@ static void a_report_may_come_before_its_attempt_is_known(void **state)
     assert_int_equal(ask(w, 1), '-');
 }
 
-static void what_a_deposed_reader_reports_does_not_count(void **state)
+/* Tasks of a later epoch are known when an older one, as that subtask, says that it has a split. */
+static void a_deposed_one_reports(struct world *w, uint32_t subtask)
 {
-    struct world *w = *state;
     world_start(w);
     set_splits(w, "abc", true);
     checkpoint(w);
     ask(w, 0); /* a */
     struct weir_attempt_id older = w->tasks[0].attempt;
+    older.subtask = subtask;
     w->tasks[0].attempt.epoch = 2;
     w->tasks[1].attempt.epoch = 2;
     world_takeover(w);
@@ -578,6 +579,69 @@ static void what_a_deposed_reader_reports_does_not_count(void **state)
     readers_reset(0);
     assert_int_equal(ask(w, 1), 'a');
     assert_int_equal(ask(w, 0), 'b');
+}
+
+static void what_a_deposed_reader_reports_does_not_count(void **state)
+{
+    a_deposed_one_reports(*state, 0);
+}
+
+/* 2819 splits: nobody would ever give back what it had. */
+static void nor_does_what_a_reader_of_a_wider_job_reports(void **state)
+{
+    a_deposed_one_reports(*state, 7);
+}
+
+/* 1623676 splits: a new leader hears of two attempts before it knows which of them goes on. */
+static void an_older_attempt_does_not_speak_for_a_newer_one(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    set_splits(w, "abc", true);
+    ask(w, 0); /* a */
+    checkpoint(w);
+    ask(w, 0); /* b */
+    struct weir_attempt_id older = w->tasks[0].attempt;
+    uint32_t count = w->task_count;
+    w->tasks[0].attempt.epoch = 2;
+    w->task_count = 0;
+    w->all_running = false;
+    world_takeover(w);
+    report(w, 0);
+    report_as(w, 0, &older);
+    report(w, 1);
+    w->task_count = count;
+    w->all_running = true;
+    world_tasks(w);
+    assert_int_equal(ask(w, 1), 'c');
+    assert_int_equal(ask(w, 1), '-');
+}
+
+/* The same, of a split that a later leader has given to another reader. */
+static void an_older_assignment_does_not_take_a_split(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    set_splits(w, "ab", true);
+    checkpoint(w);
+    ask(w, 0); /* a */
+    struct weir_attempt_id older = w->tasks[0].attempt;
+    uint32_t count = w->task_count;
+    readers[1] = readers[0];
+    readers[1].epoch = readers[1].epochs[0] = 2;
+    w->tasks[0].attempt.epoch = 3;
+    w->task_count = 0;
+    w->all_running = false;
+    world_takeover(w);
+    report(w, 1);
+    report_as(w, 0, &older);
+    w->task_count = count;
+    w->all_running = true;
+    world_tasks(w);
+    readers_reset(0);
+    report(w, 0);
+    assert_int_equal(ask(w, 0), 'b');
+    assert_int_equal(ask(w, 0), '-');
 }
 
 int main(void)
@@ -603,6 +667,9 @@ int main(void)
         TEST(a_report_may_be_the_first_thing_of_a_new_epoch),
         TEST(a_report_may_come_before_its_attempt_is_known),
         TEST(what_a_deposed_reader_reports_does_not_count),
+        TEST(nor_does_what_a_reader_of_a_wider_job_reports),
+        TEST(an_older_attempt_does_not_speak_for_a_newer_one),
+        TEST(an_older_assignment_does_not_take_a_split),
         TEST(a_new_epoch_of_the_same_leader_has_the_readers_report_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
