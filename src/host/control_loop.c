@@ -41,8 +41,8 @@ struct weir_control_loop {
     struct weir_env env; /* first */
     struct weir_ha_host ha_host;
     bool put_failed; /* and that was told */
-    uint64_t
-        told_gone[TOLD_GONE_MAX]; /* incarnations; the store names a dead process until its session ends */
+    /* Incarnations, a ring: the store names a dead process until its session ends. */
+    uint64_t told_gone[TOLD_GONE_MAX];
     uint32_t told_gone_next;
     struct weir_control_loop_config config;
     struct weir_memory *memory;

@@ -256,6 +256,8 @@ bool rest__number(struct rest_request *request, const char *name, uint64_t *ret)
 bool rest__job_id(struct rest_request *request, ProtobufCBinaryData *ret);
 /* NULL: answered. */
 const Weir__ClientReply *rest__query_job(struct rest_request *request, bool details);
+/* query: what is asked for beside the job, which is the path's. */
+const Weir__ClientReply *rest__query_one(struct rest_request *request, Weir__QueryJobs *query);
 /* With details: until its vertices are known, or it is over. */
 const Weir__ClientReply *rest__query_planned_job(struct rest_request *request);
 const Weir__ClientReply *rest__list_jobs(struct rest_request *request);

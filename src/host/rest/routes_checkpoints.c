@@ -90,16 +90,10 @@ static const Weir__CheckpointDetails *find_checkpoint(
 static const Weir__CheckpointDetails *query_checkpoint(struct rest_request *request)
 {
     Weir__QueryJobs *query = WEIR_PROTO_NEW(&request->arena, Weir__QueryJobs, weir__query_jobs);
-    if (!rest__job_id(request, &query->job) || !rest__number(request, "checkpointid", &query->checkpoint))
-        return NULL;
     query->details = true;
-    const Weir__ClientReply *reply =
-        rest__ask(request, rest__envelope(request, WEIR__ENVELOPE__BODY_QUERY, query));
+    if (!rest__number(request, "checkpointid", &query->checkpoint)) return NULL;
+    const Weir__ClientReply *reply = rest__query_one(request, query);
     if (!reply) return NULL;
-    if (reply->code != WEIR__REPLY_CODE__REPLY_OK || reply->n_jobs != 1) {
-        rest__refuse(request, reply);
-        return NULL;
-    }
     const Weir__JobDetails *details = reply->details;
     const Weir__CheckpointDetails *found = NULL;
     if (details) found = find_checkpoint(details->checkpoints, details->n_checkpoints, query->checkpoint);

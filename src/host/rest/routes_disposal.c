@@ -44,8 +44,7 @@ static bool is_of_running_job(
     if (running)
         rest__fail(request, MHD_HTTP_CONFLICT,
             "%s is a checkpoint of job %s, which has not ended and may go on from it: it can be neither "
-            "claimed "
-            "nor disposed of before.",
+            "claimed nor disposed of before.",
             directory, rest__hex(request, metadata->job.data, metadata->job.len));
     return running;
 }

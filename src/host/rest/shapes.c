@@ -107,11 +107,9 @@ static bool wait_for_recovery(struct rest_request *request)
     return false;
 }
 
-const Weir__ClientReply *rest__query_job(struct rest_request *request, bool details)
+const Weir__ClientReply *rest__query_one(struct rest_request *request, Weir__QueryJobs *query)
 {
-    Weir__QueryJobs *query = WEIR_PROTO_NEW(&request->arena, Weir__QueryJobs, weir__query_jobs);
     if (!rest__job_id(request, &query->job)) return NULL;
-    query->details = details;
     do {
         const Weir__ClientReply *reply =
             rest__ask(request, rest__envelope(request, WEIR__ENVELOPE__BODY_QUERY, query));
@@ -123,6 +121,13 @@ const Weir__ClientReply *rest__query_job(struct rest_request *request, bool deta
         if (is_recovered(reply->jobs[0])) return reply;
     } while (wait_for_recovery(request));
     return NULL;
+}
+
+const Weir__ClientReply *rest__query_job(struct rest_request *request, bool details)
+{
+    Weir__QueryJobs *query = WEIR_PROTO_NEW(&request->arena, Weir__QueryJobs, weir__query_jobs);
+    query->details = details;
+    return rest__query_one(request, query);
 }
 
 const Weir__ClientReply *rest__query_planned_job(struct rest_request *request)

@@ -393,17 +393,24 @@ static void a_peer_that_was_started_anew_is_no_peer(void **state)
     world_done(&w);
 }
 
-/* A leader waited in vain, deployed anew, and died; the next one hears from the first run alone. */
-static void a_run_that_was_replaced_out_of_sight_is_not_attached(void **state)
+/* One region without checkpoints; either of two TaskManagers has room for all of it. */
+static struct world_taskmanager *runs_on_the_first(struct world_taskmanager **ret_second)
 {
+    struct world_taskmanager *first = NULL;
     world_init(&w, 2, 2);
     w.plan->settings->checkpoint_interval_ms = 0;
     world_vertex(&w, 1, 1, 0, 0);
     world_vertex(&w, 2, 1, 1, HASH);
     world_submit(&w);
-    struct world_taskmanager *first = NULL;
     world_find(&w, 1, 0, &first);
-    struct world_taskmanager *second = &w.taskmanagers[first == w.taskmanagers ? 1 : 0];
+    *ret_second = &w.taskmanagers[first == w.taskmanagers ? 1 : 0];
+    return first;
+}
+
+/* A leader waited in vain, deployed anew, and died; the next one hears from the first run alone. */
+static void a_run_that_was_replaced_out_of_sight_is_not_attached(void **state)
+{
+    struct world_taskmanager *second, *first = runs_on_the_first(&second);
     first->up = false;
     world_takeover(&w);
     world_wait(&w, 11 * SECOND);
@@ -423,14 +430,7 @@ static void a_run_that_was_replaced_out_of_sight_is_not_attached(void **state)
  * are void. */
 static void a_run_behind_what_an_older_one_left_is_not_attached(void **state)
 {
-    world_init(&w, 2, 2);
-    w.plan->settings->checkpoint_interval_ms = 0;
-    world_vertex(&w, 1, 1, 0, 0);
-    world_vertex(&w, 2, 1, 1, HASH);
-    world_submit(&w);
-    struct world_taskmanager *first = NULL;
-    world_find(&w, 1, 0, &first);
-    struct world_taskmanager *second = &w.taskmanagers[first == w.taskmanagers ? 1 : 0];
+    struct world_taskmanager *second, *first = runs_on_the_first(&second);
     w.lose_forgets = true;
     world_fail(&w, 2, 0, "an error");
     world_run(&w);
