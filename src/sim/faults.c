@@ -367,6 +367,32 @@ static void plan_hiding(struct weir_sim *sim)
     hiding_later(sim, hide_first, &hiding, job->rows * 1000000 / job->rate - before_us);
 }
 
+/* --- a leader that meets attempts of before and after --- */
+
+static void strand_ends(void *owner, void *payload, uint64_t number)
+{
+    struct weir_sim *sim = (struct weir_sim *)owner;
+    const struct weir_sim_process *leader = weir_sim_leader(sim);
+    if (sim->faults_on && leader && leader->index == number)
+        weir_sim_process_kill(&sim->processes[number], "killed, a TaskManager was stranded", false);
+}
+
+/* Reports come in any order: connections to the next leader are made anew. */
+static void fault_strand(struct weir_sim *sim, struct weir_sim_random *random)
+{
+    const struct weir_sim_process *leader = weir_sim_leader(sim);
+    const struct weir_sim_process *taskmanager = pick(sim, random, WEIR_SIM_TASKMANAGER);
+    if (!leader || !taskmanager) return;
+    int64_t lost_us = sim->knobs.control.heartbeat_timeout_us + weir_sim_random_scale(random, 10000, 1500000);
+    weir_sim_trace(sim, taskmanager, "is stranded: %s does not reach it", leader->name);
+    hide(sim, taskmanager->index, leader->index, lost_us);
+    weir_sim_schedule(&sim->scheduler, (struct weir_sim_item){ .at_us = weir_sim_now(sim) + lost_us,
+                                           .function = strand_ends,
+                                           .owner = sim,
+                                           .number = leader->index,
+                                           .process = WEIR_SIM_PROCESS_NONE });
+}
+
 /* Some fault of this feature happens now. False: it is none that happens at moments. */
 static bool happen(struct weir_sim *sim, enum weir_sim_feature feature, struct weir_sim_random *random)
 {
@@ -394,6 +420,7 @@ static bool happen(struct weir_sim *sim, enum weir_sim_feature feature, struct w
     case WEIR_SIM_refuse_leader: fault_refuse_leader(sim, random); return true;
     case WEIR_SIM_deafen_leader: fault_deafen_leader(sim, random); return true;
     case WEIR_SIM_double_faults: fault_double(sim, random); return true;
+    case WEIR_SIM_strand_taskmanager: fault_strand(sim, random); return true;
     case WEIR_SIM_half_open:
     case WEIR_SIM_host_lost: fault_host_lost(sim, random); return true;
     case WEIR_SIM_wall_steps:
@@ -451,6 +478,7 @@ static bool happens_at_moments(enum weir_sim_feature feature)
     case WEIR_SIM_refuse_leader:
     case WEIR_SIM_deafen_leader:
     case WEIR_SIM_double_faults:
+    case WEIR_SIM_strand_taskmanager:
     case WEIR_SIM_storage_power_loss:
     case WEIR_SIM_damage:
     case WEIR_SIM_damage_state:

@@ -68,6 +68,8 @@ const struct weir_sim_workload weir_sim_workloads[] = {
         F(resume_jobs) | F(crash_leader) | F(crash_taskmanager), 0 },
     { "deaf", "leaders are taken for dead and do not hear of it", 1, 3, { NULL },
         F(deafen_leader) | F(store_lost_watches), 0 },
+    { "stranded", "leaders find tasks that were given up, and those that came after them", 1, 2,
+        { "splits", "splits", "two-regions", "rolling", NULL }, F(strand_taskmanager), 0 },
     /* The last ones are never drawn. */
     { "replaced", "the store is made anew while TaskManagers live, before the first job comes", 1, 1,
         { NULL }, F(store_replaced) | F(late_submission) | F(crash_leader), 0 },

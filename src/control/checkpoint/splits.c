@@ -1,6 +1,8 @@
 /*
  * Source splits (DESIGN 4.4): which reader reads what. A split is free or given to an attempt of a reader, as
- * assignment number `sequence` of an epoch; both count from 1 for every attempt in every epoch.
+ * assignment number `sequence` of an epoch, which counts from 1 for every attempt in every epoch. `order`
+ * counts the assignments of an epoch over all readers of the vertex: of two that name one split, the later
+ * one holds.
  *
  * What a checkpoint says of a split follows from what the readers' snapshots show, not from when the
  * checkpoint was triggered: a split is with its reader exactly when that reader's snapshot is of the attempt
@@ -28,7 +30,7 @@ struct split {
     uint32_t subtask;
     uint64_t attempt_epoch;
     uint32_t attempt_number;
-    uint64_t epoch, sequence;
+    uint64_t epoch, sequence, order;
 };
 
 struct enumerator {
@@ -44,6 +46,7 @@ struct enumerator {
     uint32_t *slots;
     uint32_t slot_count;
     uint64_t attempts; /* changes when an attempt of the vertex does */
+    uint64_t order;    /* of the last assignment */
 };
 
 /* ---------------------------------------------------------------- the table */
@@ -251,6 +254,8 @@ static bool reader_known(const struct weir_checkpoint_coordinator *c, const stru
     const struct task_note *note = checkpoint__note(c, task->attempt.vertex, task->attempt.subtask);
     struct weir_attempt_id named;
     if (task->attempt.epoch >= c->split_epoch) return true;
+    /* Not attached (yet): a newer attempt, which has read more, may run where nobody sees it. */
+    if (!task->running && !task->finished && !WEIR_PLANTED(split_before_reports)) return false;
     if (note && weir_attempt_id_equal(&note->split_reported, &task->attempt)) return true;
     if (WEIR_PLANTED(split_before_reports)) return true;
     if (!task->finished) return false;
@@ -328,6 +333,12 @@ void checkpoint__splits_epoch(struct weir_checkpoint_coordinator *c)
     for (uint32_t i = 0; i < c->note_slots; i++) c->notes[i].split_reported = nobody;
 }
 
+static bool is_later(const struct split *split, const Weir__Split *said)
+{
+    if (WEIR_PLANTED(split_of_who_reports_last)) return split->epoch > said->epoch;
+    return split->epoch != said->epoch ? split->epoch > said->epoch : split->order > said->order;
+}
+
 void weir_checkpoint_splits_reported(struct weir_checkpoint_coordinator *c, const Weir__AttemptReport *report,
     int64_t now_us, int64_t wall_us, struct weir_effects *effects)
 {
@@ -348,13 +359,14 @@ void weir_checkpoint_splits_reported(struct weir_checkpoint_coordinator *c, cons
     for (size_t i = 0; i < report->n_splits; i++) {
         const Weir__Split *said = report->splits[i];
         struct split *split = WEIR_PLANTED(split_assigned_twice) ? NULL : split_add(c, e, said->id);
-        if (!split || (split->given && split->epoch > said->epoch)) continue; /* given to another one since */
+        if (!split || (split->given && is_later(split, said))) continue; /* given to another one since */
         split->given = split->reported = true;
         split->subtask = attempt.subtask;
         split->attempt_epoch = attempt.epoch;
         split->attempt_number = attempt.number;
         split->epoch = said->epoch;
         split->sequence = said->sequence;
+        split->order = said->order;
     }
     const Weir__VertexSnapshot *vertex = own_vertex(c, e->vertex);
     for (uint32_t i = 0; i < e->count; i++) {
@@ -383,6 +395,7 @@ static void assign_send(struct weir_checkpoint_coordinator *c, const struct weir
         split->id = weir_arena_string(effects->arena, splits[i]->id);
         split->epoch = splits[i]->epoch;
         split->sequence = splits[i]->sequence;
+        split->order = splits[i]->order;
         message->splits[message->n_splits++] = split;
     }
     checkpoint__send(c, task->node, WEIR__ENVELOPE__BODY_ASSIGN_SPLITS, &message->base, effects);
@@ -413,7 +426,8 @@ static bool assign_one(struct weir_checkpoint_coordinator *c, struct enumerator 
         .attempt_epoch = task->attempt.epoch,
         .attempt_number = task->attempt.number,
         .epoch = note->split_epoch,
-        .sequence = ++note->split_sequence };
+        .sequence = ++note->split_sequence,
+        .order = ++e->order };
     assign_send(c, task, &split, 1, false, effects);
     return true;
 }

@@ -43,7 +43,7 @@ struct te__taken {
 
 struct te__split {
     char *id; /* owned */
-    uint64_t epoch, sequence;
+    uint64_t epoch, sequence, order;
     uint32_t vertex;
     bool finished;
 };

@@ -38,6 +38,7 @@ static void report_splits(
         message->id = weir_arena_string(arena, split->id);
         message->epoch = split->epoch;
         message->sequence = split->sequence;
+        message->order = split->order;
         message->finished = split->finished;
         report->splits[i] = message;
     }

@@ -17,6 +17,7 @@ static bool keep_split(
         (struct te__split){ .id = te__text_copy(executor->memory, split->id),
             .epoch = split->epoch,
             .sequence = split->sequence,
+            .order = split->order,
             .vertex = split->vertex,
             .finished = split->finished };
     attempt->split_epoch = split->epoch;

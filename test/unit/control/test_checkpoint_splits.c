@@ -8,7 +8,7 @@ static struct world world;
 static struct {
     uint64_t epoch, sequence;
     char had[32]; /* since the newest checkpoint */
-    uint64_t epochs[32], sequences[32];
+    uint64_t epochs[32], sequences[32], orders[32];
     uint32_t count;
 } readers[2];
 
@@ -67,6 +67,7 @@ static char ask(struct world *w, uint32_t task)
     readers[task].sequence = split->sequence;
     readers[task].epochs[readers[task].count] = split->epoch;
     readers[task].sequences[readers[task].count] = split->sequence;
+    readers[task].orders[readers[task].count] = split->order;
     readers[task].had[readers[task].count++] = split->id[0];
     return split->id[0];
 }
@@ -88,6 +89,7 @@ static void report_as(struct world *w, uint32_t task, const struct weir_attempt_
         splits[i].id = weir_arena_copy(&w->arena, &readers[task].had[i], 1);
         splits[i].epoch = readers[task].epochs[i];
         splits[i].sequence = readers[task].sequences[i];
+        splits[i].order = readers[task].orders[i];
         pointers[message.n_splits++] = &splits[i];
     }
     weir_checkpoint_splits_reported(w->c, &message, w->now_us, w->wall_us, &w->effects);
@@ -644,6 +646,63 @@ static void an_older_assignment_does_not_take_a_split(void **state)
     assert_int_equal(ask(w, 0), '-');
 }
 
+/* The same, of one that the same leader has given to another reader since. The older attempt's report comes
+ * last, and nothing has been heard of the one in its place. */
+static void nor_does_an_older_assignment_of_the_same_epoch(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    set_splits(w, "ab", true);
+    checkpoint(w);
+    assert_int_equal(ask(w, 0), 'a');
+    struct weir_attempt_id older = w->tasks[0].attempt;
+    w->tasks[0].attempt.number++;
+    world_tasks(w); /* a is free again */
+    assert_int_equal(ask(w, 1), 'a');
+    uint32_t count = w->task_count;
+    w->task_count = 0;
+    w->all_running = false;
+    world_takeover(w);
+    report(w, 1);
+    report_as(w, 0, &older);
+    readers_reset(0);
+    report(w, 0);
+    w->task_count = count;
+    w->all_running = true;
+    world_tasks(w);
+    assert_int_equal(ask(w, 0), 'b');
+    assert_int_equal(ask(w, 0), '-');
+}
+
+/* Of its region another run may be where nobody sees it. What that one has read nobody has said. */
+static void nothing_is_given_out_while_a_reader_is_not_attached(void **state)
+{
+    struct world *w = *state;
+    world_start(w);
+    set_splits(w, "ab", true);
+    checkpoint(w);
+    struct weir_attempt_id older = w->tasks[0].attempt;
+    struct weir_attempt_id newer = older;
+    newer.number++;
+    world_takeover(w);
+    report(w, 1);
+    report_as(w, 0, &older);
+    w->tasks[0].running = false; /* deposed, to be deployed again */
+    w->all_running = false;
+    world_tasks(w);
+    assert_int_equal(ask(w, 1), 0);
+    newer.epoch = w->identity.epoch;
+    newer.number = 1;
+    w->tasks[0].attempt = newer;
+    w->tasks[0].running = true;
+    w->all_running = true;
+    w->seen = w->sent_count;
+    world_tasks(w);
+    const struct sent *sent = world_next(w, WEIR__ENVELOPE__BODY_ASSIGN_SPLITS);
+    assert_non_null(sent);
+    assert_string_equal(sent->envelope->assign_splits->splits[0]->id, "a");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -670,6 +729,8 @@ int main(void)
         TEST(nor_does_what_a_reader_of_a_wider_job_reports),
         TEST(an_older_attempt_does_not_speak_for_a_newer_one),
         TEST(an_older_assignment_does_not_take_a_split),
+        TEST(nor_does_an_older_assignment_of_the_same_epoch),
+        TEST(nothing_is_given_out_while_a_reader_is_not_attached),
         TEST(a_new_epoch_of_the_same_leader_has_the_readers_report_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
