@@ -111,6 +111,18 @@ static void fault_partition(struct weir_sim *sim, struct weir_sim_random *random
     }
 }
 
+static void fault_cut_pair(struct weir_sim *sim, struct weir_sim_random *random)
+{
+    const struct weir_sim_process *a = pick_any(sim, random), *b = pick_any(sim, random);
+    int64_t length = weir_sim_random_scale(random, 50000, 12000000);
+    bool one_way = weir_sim_random_permille(random, 400);
+    if (a == b) return;
+    weir_sim_trace(sim, a, "does not reach %s%s for %lld ms", b->name,
+        one_way ? "" : ", nor is it reached by it,", (long long)length / 1000);
+    block(sim, a->index, b->index, length);
+    if (!one_way) block(sim, b->index, a->index, length);
+}
+
 static void fault_isolate_leader(struct weir_sim *sim, struct weir_sim_random *random)
 {
     struct weir_sim_process *leader = weir_sim_leader(sim);
@@ -414,6 +426,7 @@ static bool happen(struct weir_sim *sim, enum weir_sim_feature feature, struct w
     case WEIR_SIM_pause: fault_pause(sim, random, pick_any(sim, random)); return true;
     case WEIR_SIM_pause_leader: fault_pause(sim, random, weir_sim_leader(sim)); return true;
     case WEIR_SIM_partition: fault_partition(sim, random); return true;
+    case WEIR_SIM_cut_pair: fault_cut_pair(sim, random); return true;
     case WEIR_SIM_isolate_leader: fault_isolate_leader(sim, random); return true;
     case WEIR_SIM_break_connections: fault_break(sim, random); return true;
     case WEIR_SIM_refuse_connections: fault_refuse(sim, random); return true;
@@ -464,6 +477,7 @@ static bool happens_at_moments(enum weir_sim_feature feature)
     case WEIR_SIM_pause:
     case WEIR_SIM_pause_leader:
     case WEIR_SIM_partition:
+    case WEIR_SIM_cut_pair:
     case WEIR_SIM_isolate_leader:
     case WEIR_SIM_break_connections:
     case WEIR_SIM_refuse_connections:
