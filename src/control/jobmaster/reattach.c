@@ -4,6 +4,9 @@
  * none is failing, cancelling or restoring, the newest completed checkpoint is the one that this run restored
  * or took, and its TaskManagers know each other under their present incarnations. Otherwise the whole region
  * is deployed again; what of it still runs is cancelled first.
+ *
+ * What is left of an earlier run says nothing about the region: those who run the newer one may only not have
+ * reported yet. It counts as not reported, and they are waited for like all others.
  */
 #include "control/jobmaster/internal.h"
 #include <string.h>
@@ -210,10 +213,11 @@ void reattach__replay(struct weir_jobmaster *jm, struct weir_effects *effects)
 /* ---------------------------------------------------------------- verdict */
 
 struct verdict {
-    const char *lost; /* the region fails over, and why */
+    const char *lost;    /* the region fails over, and why */
+    const char *earlier; /* what is missing was reported of an earlier run, which cannot go on */
     uint32_t missing;
     bool has_run;
-    struct weir_run run;
+    struct weir_run run; /* the newest one of it that was reported */
 };
 
 static const char *describe(
@@ -234,6 +238,19 @@ static bool ended_before(const struct weir_jobmaster *jm, uint32_t at)
            weir_run_from(restored->run, &run) && weir_run_equal(&run, &subtask->run);
 }
 
+static void find_run(
+    const struct weir_jobmaster *jm, const struct graph_region *region, struct verdict *verdict)
+{
+    for (uint32_t i = 0; i < region->count; i++) {
+        uint32_t at = jm->graph.members[region->first + i];
+        const struct graph_subtask *subtask = &jm->graph.subtasks[at];
+        if (!subtask->reported || ended_before(jm, at)) continue;
+        if (verdict->has_run && !is_newer(&subtask->run, &verdict->run)) continue;
+        verdict->has_run = true;
+        verdict->run = subtask->run;
+    }
+}
+
 static void judge_member(
     struct weir_jobmaster *jm, uint32_t at, struct verdict *verdict, struct weir_effects *effects)
 {
@@ -251,18 +268,16 @@ static void judge_member(
         if (!finished_named || jm->graph.vertices[subtask->vertex].plan->sink) verdict->missing++;
         return;
     }
+    bool before = ended_before(jm, at);
+    if (!before && !weir_run_equal(&verdict->run, &subtask->run) && !WEIR_PLANTED(mixed_region_generations)) {
+        verdict->missing++;
+        verdict->earlier = describe(jm, at, "is of another run than the others", effects);
+        return;
+    }
     bool up = subtask->reported_state == STATE(RUNNING) || subtask->reported_state == STATE(FINISHED);
     if (!up &&
         !(WEIR_PLANTED(mixed_region_generations) && weir_execution_state_is_alive(subtask->reported_state))) {
         verdict->lost = describe(jm, at, weir_execution_state_name(subtask->reported_state), effects);
-        return;
-    }
-    if (ended_before(jm, at)) return;
-    if (!verdict->has_run) {
-        verdict->has_run = true;
-        verdict->run = subtask->run;
-    } else if (!weir_run_equal(&verdict->run, &subtask->run) && !WEIR_PLANTED(mixed_region_generations)) {
-        verdict->lost = describe(jm, at, "is of another run than the others", effects);
     }
 }
 
@@ -283,10 +298,10 @@ static bool run_fits_checkpoint(const struct weir_jobmaster *jm, const struct gr
     return true;
 }
 
-/* Peers that are not as a member knows them: its channels lead nowhere. ret_all_known: every peer of every
- * reported member has reported itself. */
+/* Peers that are not as a member of the run knows them: its channels lead nowhere. ret_all_known: every peer
+ * of every reported member has reported itself. */
 static const char *judge_peers(struct weir_jobmaster *jm, const struct graph_region *region,
-    bool *ret_all_known, struct weir_effects *effects)
+    const struct weir_run *run, bool *ret_all_known, struct weir_effects *effects)
 {
     uint32_t reported = 0;
     *ret_all_known = true;
@@ -294,6 +309,7 @@ static const char *judge_peers(struct weir_jobmaster *jm, const struct graph_reg
         uint32_t at = jm->graph.members[region->first + i];
         const struct graph_subtask *subtask = &jm->graph.subtasks[at];
         if (!subtask->reported) continue;
+        if (!weir_run_equal(&subtask->run, run) && !ended_before(jm, at)) continue;
         reported++;
         for (uint32_t p = 0; p < subtask->peer_count; p++) {
             uint32_t known = taskmanagers__find(jm, subtask->peers[p].node);
@@ -309,32 +325,53 @@ static const char *judge_peers(struct weir_jobmaster *jm, const struct graph_reg
     return NULL;
 }
 
+/* It cannot go on, and there was a later one, unless it is of an older plan: what replaces that is deployed
+ * when nothing of it is seen any more. */
+static void judge_run(const struct weir_jobmaster *jm, const struct graph_region *region, uint64_t newest,
+    struct verdict *verdict)
+{
+    const struct weir_run *run = &verdict->run;
+    if (floors__is_deposed(region, run))
+        verdict->earlier = "a later run of it was deployed while it was out of sight";
+    else if (run->plan_version < region->plan_version && !WEIR_PLANTED(old_plan_reattached))
+        verdict->lost = "it runs at a parallelism that the job does not have any more";
+    else if (!run_fits_checkpoint(jm, region, run, newest))
+        verdict->earlier = "the newest checkpoint is neither restored nor taken by its run";
+}
+
+/* ret_all_known: nobody will report what is missing. */
+static void judge_members(struct weir_jobmaster *jm, const struct graph_region *region,
+    struct verdict *verdict, bool *ret_all_known, struct weir_effects *effects)
+{
+    for (uint32_t i = 0; i < region->count && !verdict->lost; i++)
+        judge_member(jm, jm->graph.members[region->first + i], verdict, effects);
+    if (verdict->lost) return;
+    bool commits = verdict->has_run && verdict->run.commit_only;
+    if (commits && !jobmaster__ending(jm) && !jobmaster__only_commit(jm))
+        /* Failing is in no record: under this leader the job goes on. */
+        verdict->lost = "it was to commit alone, under a leader that gave the job up";
+    else
+        verdict->lost = judge_peers(jm, region, &verdict->run, ret_all_known, effects);
+}
+
 static struct verdict judge(struct weir_jobmaster *jm, const struct graph_region *region, uint64_t newest,
     struct weir_effects *effects)
 {
     struct verdict verdict = { 0 };
-    for (uint32_t i = 0; i < region->count && !verdict.lost; i++)
-        judge_member(jm, jm->graph.members[region->first + i], &verdict, effects);
-    if (verdict.lost) return verdict;
-    if (verdict.has_run && verdict.run.plan_version < region->plan_version &&
-        !WEIR_PLANTED(old_plan_reattached))
-        verdict.lost = "it runs at a parallelism that the job does not have any more";
-    else if (verdict.has_run && floors__is_deposed(region, &verdict.run))
-        verdict.lost = "a later run of it was deployed while it was out of sight";
-    else if (verdict.has_run && verdict.run.commit_only && !jobmaster__ending(jm) &&
-             !jobmaster__only_commit(jm)) /* failing is in no record: under this leader the job goes on */
-        verdict.lost = "it was to commit alone, under a leader that gave the job up";
-    else if (verdict.has_run && !run_fits_checkpoint(jm, region, &verdict.run, newest))
-        verdict.lost = "the newest checkpoint is neither restored nor taken by its run";
-    if (verdict.lost) return verdict;
-    bool all_known;
-    verdict.lost = judge_peers(jm, region, &all_known, effects);
+    bool all_known = false;
+    find_run(jm, region, &verdict);
+    if (verdict.has_run) judge_run(jm, region, newest, &verdict);
+    if (verdict.earlier)
+        verdict.missing = region->count;
+    else if (!verdict.lost)
+        judge_members(jm, region, &verdict, &all_known, effects);
     if (verdict.lost || !verdict.missing) return verdict;
     if (all_known)
         verdict.lost = "a TaskManager reported without a subtask of it";
     else if (jm->all_reported)
         verdict.lost = "none of the TaskManagers that are there runs all of it";
     if (jm->now_us >= jm->reattach_deadline_us) verdict.lost = "it was not reported in time";
+    if (verdict.lost && verdict.earlier) verdict.lost = verdict.earlier;
     return verdict;
 }
 
