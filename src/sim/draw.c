@@ -183,8 +183,9 @@ static void draw_job(struct weir_sim *sim, struct weir_sim_random *random, struc
     parameters->batch = weir_sim_random_range(random, 4, 32);
     parameters->seed = weir_sim_random_next(random) >> 40;
     parameters->parallelism = small ? 1 : (uint32_t)weir_sim_random_range(random, 1, 4);
-    if (weir_sim_has(sim, WEIR_SIM_hide_taskmanager) && parameters->parallelism < 2)
-        parameters->parallelism = 3;
+    bool spread =
+        weir_sim_has(sim, WEIR_SIM_hide_taskmanager) || weir_sim_has(sim, WEIR_SIM_strand_taskmanager);
+    if (spread && parameters->parallelism < 2) parameters->parallelism = 3;
     parameters->max_parallelism = 8;
 }
 

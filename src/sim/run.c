@@ -138,7 +138,8 @@ static void draw_knobs(struct weir_sim *sim, struct weir_sim_random *random)
     knobs->jobmanager_count = (uint32_t)weir_sim_random_range(random, 2, 3);
     knobs->taskmanager_count = (uint32_t)weir_sim_random_range(random, 2, 4);
     knobs->slots_per_taskmanager = (uint32_t)weir_sim_random_range(random, 2, 4);
-    if (weir_sim_has(sim, WEIR_SIM_hide_taskmanager)) knobs->taskmanager_count = 4;
+    if (weir_sim_has(sim, WEIR_SIM_hide_taskmanager) || weir_sim_has(sim, WEIR_SIM_strand_taskmanager))
+        knobs->taskmanager_count = 4;
     knobs->fault_phase_us = weir_sim_random_range(random, 12000000, 25000000);
     knobs->fault_gap_us = weir_sim_random_scale(random, 1500000, 12000000);
     knobs->rest_bound_us = 120000000;
