@@ -144,18 +144,6 @@ static void begin_again(
     on_granted(dispatcher, event, effects);
 }
 
-void dispatcher__begin_again(struct weir_dispatcher *dispatcher, int64_t now_us, struct weir_effects *effects)
-{
-    struct weir_local_message granted = { .kind = WEIR_LOCAL_GRANTED,
-        .epoch = dispatcher->epoch,
-        .leader_version = dispatcher->leader_version,
-        .job = dispatcher->application };
-    struct weir_event event = { .kind = WEIR_EVENT_LOCAL, .now_us = now_us, .local = &granted };
-    uint64_t names = dispatcher->names; /* of this epoch, and some are taken */
-    begin_again(dispatcher, &event, effects);
-    dispatcher->names = names;
-}
-
 static void on_epoch(
     struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects)
 {

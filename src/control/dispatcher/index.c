@@ -15,7 +15,7 @@ void dispatcher__index_done(struct weir_dispatcher *dispatcher)
 
 /* H1: whose write has fenced it? When it was a larger epoch's, the leader takes one above it. An earlier
  * leader's has, where this one slept through it and the store was wiped since, so that nobody deposed it:
- * what there is is read again, as that leader left it. */
+ * then, too, under a larger epoch, what there is is read again, as that leader left it. */
 void dispatcher__index_look(struct weir_dispatcher *dispatcher, struct weir_effects *effects)
 {
     struct weir_store_operation operation = { .kind = WEIR_STORE_READ, .key = "index" };
@@ -38,8 +38,8 @@ void dispatcher__on_index_look(
     if (index->epoch > DISPATCHER_EPOCH_MAX) return;
     if (dispatcher__is_of_later_leader(dispatcher, index->epoch, index->writer_incarnation))
         dispatcher__tell_epoch_seen(dispatcher, index->epoch, index->writer_incarnation, effects);
-    else if (!dispatcher->suspended)
-        dispatcher__begin_again(dispatcher, event->now_us, effects);
+    else
+        dispatcher__want_epoch(dispatcher, effects);
 }
 
 void dispatcher__index_read(struct weir_dispatcher *dispatcher, struct weir_effects *effects)

@@ -88,10 +88,12 @@ struct dispatcher_lookup {
 struct dispatcher_job {
     struct weir_job_id id;
     enum dispatcher_job_state state;
-    bool jobmaster;    /* one runs */
-    bool claimed;      /* and has told that its record is claimed or created */
-    bool cancel_asked; /* by the end of the cluster */
-    uint64_t request;  /* the answer that is waited for */
+    bool jobmaster;     /* one runs */
+    bool claimed;       /* and has told that its record is claimed or created */
+    bool cancel_asked;  /* by the end of the cluster */
+    bool missed;        /* its record was not there when it was read last */
+    uint64_t led_epoch; /* of the last JobMaster that was started for it; 0: none was */
+    uint64_t request;   /* the answer that is waited for */
     uint32_t tries;
     uint64_t garbage;        /* the collection that waits for its JobMaster's word; 0: none */
     uint64_t index_change;   /* waits for the index to have confirmed it; 0: none */
@@ -245,6 +247,8 @@ void dispatcher__recover_again(
 /* H1: a record was written under an epoch that is not below ours by somebody else. */
 bool dispatcher__is_of_later_leader(
     const struct weir_dispatcher *dispatcher, uint64_t epoch, uint64_t incarnation);
+/* H1: one above ours. */
+void dispatcher__want_epoch(struct weir_dispatcher *dispatcher, struct weir_effects *effects);
 void dispatcher__tell_epoch_seen(
     struct weir_dispatcher *dispatcher, uint64_t epoch, uint64_t incarnation, struct weir_effects *effects);
 
@@ -299,9 +303,6 @@ void dispatcher__reply(
 void dispatcher__cancel_all(struct weir_dispatcher *dispatcher, struct weir_effects *effects);
 
 /* index.c */
-/* All that is known is read again, under the same epoch. */
-void dispatcher__begin_again(
-    struct weir_dispatcher *dispatcher, int64_t now_us, struct weir_effects *effects);
 void dispatcher__index_look(struct weir_dispatcher *dispatcher, struct weir_effects *effects);
 void dispatcher__on_index_look(
     struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);

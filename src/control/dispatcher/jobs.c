@@ -95,6 +95,7 @@ void dispatcher__job_start(struct weir_dispatcher *dispatcher, struct dispatcher
     effect->to_job = job->id;
     effect->local = message;
     job->jobmaster = true;
+    job->led_epoch = dispatcher->epoch;
     job->claimed = false;
     if (!dispatcher->suspended) return;
     struct weir_local_message suspended = { .kind = WEIR_LOCAL_SUSPENDED, .from = WEIR_ROLE_DISPATCHER };

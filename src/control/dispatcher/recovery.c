@@ -59,6 +59,13 @@ void dispatcher__tell_epoch_seen(
     weir_effect_local(effects, WEIR_ROLE_LEADER, NULL, &message);
 }
 
+/* Attempts, runs and assignments of splits are numbered by epoch, in the memory of a JobMaster. Of a job
+ * whose JobMaster is gone another one needs another epoch; with it all TaskManagers report again. */
+void dispatcher__want_epoch(struct weir_dispatcher *dispatcher, struct weir_effects *effects)
+{
+    dispatcher__tell_epoch_seen(dispatcher, dispatcher->epoch, 0, effects);
+}
+
 /* False: ask again later. */
 static bool answered(
     struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects)
@@ -215,12 +222,26 @@ void dispatcher__on_loaded(
         return;
     }
     bool recovering = dispatcher->state == DISPATCHER_RECOVERING;
-    if (!store->entry_count || !store->entries[0].found) {
-        /* H9: not found is believed when it is not found again after a delay. */
-        if (job->tries++ < 1) {
-            dispatcher__job_retry(dispatcher, job, event->now_us, effects);
-            return;
-        }
+    bool found = store->entry_count && store->entries[0].found;
+    bool missed =
+        !found && job->missed; /* H9: not found is believed when it is not found again after a delay */
+    job->missed = !found;
+    Weir__JobRecord *record = NULL;
+    struct weir_error error;
+    bool later = found &&
+                 !weir_job_record_decode(
+                     effects->arena, store->entries[0].value, store->entries[0].length, &record, &error) &&
+                 record->epoch <= DISPATCHER_EPOCH_MAX &&
+                 dispatcher__is_of_later_leader(dispatcher, record->epoch, record->writer_incarnation);
+    if (later)
+        dispatcher__tell_epoch_seen(dispatcher, record->epoch, record->writer_incarnation, effects);
+    else if (job->led_epoch == dispatcher->epoch)
+        dispatcher__want_epoch(dispatcher, effects);
+    if (later || job->led_epoch == dispatcher->epoch || (!found && !missed)) {
+        dispatcher__job_retry(dispatcher, job, event->now_us, effects);
+        return;
+    }
+    if (!found) {
         weir_effect_log(effects, dispatcher->transactions ? WEIR_CONTROL_WARN : WEIR_CONTROL_ERROR,
             dispatcher->transactions
                 ? "job %s cannot be recovered: its record is not there any more; nobody runs it"
@@ -235,16 +256,6 @@ void dispatcher__on_loaded(
             dispatcher__job_fail(job, "its record, which the index names, is not there");
         }
     } else {
-        Weir__JobRecord *record = NULL;
-        struct weir_error error;
-        if (!weir_job_record_decode(
-                effects->arena, store->entries[0].value, store->entries[0].length, &record, &error) &&
-            record->epoch <= DISPATCHER_EPOCH_MAX &&
-            dispatcher__is_of_later_leader(dispatcher, record->epoch, record->writer_incarnation)) {
-            dispatcher__tell_epoch_seen(dispatcher, record->epoch, record->writer_incarnation, effects);
-            dispatcher__job_retry(dispatcher, job, event->now_us, effects);
-            return;
-        }
         job->tries = 0;
         take_record(dispatcher, job, &store->entries[0], effects);
     }

@@ -111,6 +111,31 @@ static void a_fenced_job_is_read_again_while_this_one_leads(void **state)
     world_free(w);
 }
 
+static void raise_epoch(struct world *w, uint64_t epoch)
+{
+    assert_int_equal(w->epoch_seen, epoch - 1);
+    w->identity.epoch = epoch;
+    local(w, (struct weir_local_message){
+                 .kind = WEIR_LOCAL_EPOCH, .epoch = epoch, .leader_version = lead(w, epoch) });
+}
+
+/* What an earlier leader wrote late, while the store had lost who leads. The first JobMaster's attempts bear
+ * our epoch: the next one must not number its own from 1 again. */
+static void a_job_has_one_jobmaster_in_an_epoch(void **state)
+{
+    struct world *w = leading(true);
+    run_to_the_end(w, 1);
+    struct weir_job_id id = job_id(1);
+    put_bytes(w, job_key(&id), &record_of(w, &id, 4, 77)->base);
+    local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_JOB_FENCED, .job = id });
+    for (int i = 0; i < 3; i++) timer(w, DISPATCHER_TAG_JOB_TIMER, &id);
+    assert_int_equal(w->started_count, 1);
+    raise_epoch(w, 6);
+    timer(w, DISPATCHER_TAG_JOB_TIMER, &id);
+    assert_int_equal(w->started_count, 2);
+    world_free(w);
+}
+
 static void a_record_that_is_gone_is_told(void **state)
 {
     struct world *w = leading(true);
@@ -119,6 +144,7 @@ static void a_record_that_is_gone_is_told(void **state)
     ha_delete(&w->store, job_key(&id));
     local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_JOB_FENCED, .job = id });
     timer(w, DISPATCHER_TAG_JOB_TIMER, &id);
+    raise_epoch(w, 6);
     timer(w, DISPATCHER_TAG_JOB_TIMER, &id);
     assert_non_null(strstr(w->logged, "its record is not there any more"));
     list(w);
@@ -207,7 +233,10 @@ static void an_index_that_an_earlier_leader_wrote_is_read_again(void **state)
     w->identity.epoch = 7;
     local(
         w, (struct weir_local_message){ .kind = WEIR_LOCAL_EPOCH, .epoch = 7, .leader_version = lead(w, 7) });
-    assert_int_equal(w->epoch_seen, 0); /* it is not a later one */
+    assert_int_equal(w->epoch_seen, 7); /* it is not a later one: but ours has been led in */
+    w->identity.epoch = 8;
+    local(
+        w, (struct weir_local_message){ .kind = WEIR_LOCAL_EPOCH, .epoch = 8, .leader_version = lead(w, 8) });
     assert_true(answered(w, submit(w, 2), WEIR__REPLY_CODE__REPLY_OK));
     list(w);
     assert_int_equal(w->reply->n_jobs, 2);
@@ -613,6 +642,7 @@ int main(void)
         cmocka_unit_test(a_record_of_a_larger_epoch_waits_for_one_above_it),
         cmocka_unit_test(an_impossible_epoch_fails_its_job_alone),
         cmocka_unit_test(a_fenced_job_is_read_again_while_this_one_leads),
+        cmocka_unit_test(a_job_has_one_jobmaster_in_an_epoch),
         cmocka_unit_test(a_record_that_is_gone_is_told),
         cmocka_unit_test(what_a_takeover_did_not_find_is_counted),
         cmocka_unit_test(without_transactions_only_what_the_index_names_exists),
