@@ -192,8 +192,10 @@ void failover__taskmanager_lost(
         if (!matters) continue;
         /* Lost is not dead: it may be out of reach, and come back. */
         jm->graph.regions[subtask->region].unseen = true;
-        if (subtask->state == STATE(RECONCILING)) subtask->reported = false;
-        failover__subtask(jm, i, text, effects);
+        if (subtask->state == STATE(RECONCILING))
+            subtask->reported = false; /* it may have been of an earlier run: others are to report yet */
+        else
+            failover__subtask(jm, i, text, effects);
         subtask->taskmanager = GRAPH_NONE;
     }
 }

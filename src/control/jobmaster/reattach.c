@@ -238,13 +238,22 @@ static bool ended_before(const struct weir_jobmaster *jm, uint32_t at)
            weir_run_from(restored->run, &run) && weir_run_equal(&run, &subtask->run);
 }
 
+/* The checkpoint names it finished, and what is reported is another attempt: left of an earlier run, for in
+ * later ones it is not deployed any more. A sink is, for its commits. */
+static bool is_left_over(const struct weir_jobmaster *jm, uint32_t at)
+{
+    const struct graph_subtask *subtask = &jm->graph.subtasks[at];
+    return subtask->reported && jm->restored[at] && jm->restored[at]->finished && !ended_before(jm, at) &&
+           !jm->graph.vertices[subtask->vertex].plan->sink;
+}
+
 static void find_run(
     const struct weir_jobmaster *jm, const struct graph_region *region, struct verdict *verdict)
 {
     for (uint32_t i = 0; i < region->count; i++) {
         uint32_t at = jm->graph.members[region->first + i];
         const struct graph_subtask *subtask = &jm->graph.subtasks[at];
-        if (!subtask->reported || ended_before(jm, at)) continue;
+        if (!subtask->reported || ended_before(jm, at) || is_left_over(jm, at)) continue;
         if (verdict->has_run && !is_newer(&subtask->run, &verdict->run)) continue;
         verdict->has_run = true;
         verdict->run = subtask->run;
@@ -263,7 +272,7 @@ static void judge_member(
         verdict->lost = describe(jm, at, "had ended at another parallelism", effects);
         return;
     }
-    if (!subtask->reported) {
+    if (!subtask->reported || is_left_over(jm, at)) {
         /* A sink that has ended may have commits to repeat: it is missed. */
         if (!finished_named || jm->graph.vertices[subtask->vertex].plan->sink) verdict->missing++;
         return;
@@ -281,25 +290,28 @@ static void judge_member(
     }
 }
 
-/* The newest checkpoint is the one that this run restored, or one that it took. */
+/* The newest checkpoint is the one that this run restored, or one that it took: then something of it was
+ * running, for of a region that had ended as a whole the checkpoint is the same whoever runs it again. */
 static bool run_fits_checkpoint(const struct weir_jobmaster *jm, const struct graph_region *region,
     const struct weir_run *run, uint64_t newest)
 {
     if (run->restored_checkpoint == newest) return true;
     if (WEIR_PLANTED(reattach_ignores_checkpoint)) return true;
     if (!newest) return false;
+    bool took = false;
     for (uint32_t i = 0; i < region->count; i++) {
         const Weir__SubtaskSnapshot *snapshot = jm->restored[jm->graph.members[region->first + i]];
         struct weir_run taken;
         if (!snapshot) return false;
         if (snapshot->finished) continue;
         if (!weir_run_from(snapshot->run, &taken) || !weir_run_equal(&taken, run)) return false;
+        took = true;
     }
-    return true;
+    return took;
 }
 
 /* Peers that are not as a member of the run knows them: its channels lead nowhere. ret_all_known: every peer
- * of every reported member has reported itself. */
+ * of every reported member has reported itself. Who ended in an earlier run knows nothing of this one. */
 static const char *judge_peers(struct weir_jobmaster *jm, const struct graph_region *region,
     const struct weir_run *run, bool *ret_all_known, struct weir_effects *effects)
 {
@@ -308,8 +320,7 @@ static const char *judge_peers(struct weir_jobmaster *jm, const struct graph_reg
     for (uint32_t i = 0; i < region->count; i++) {
         uint32_t at = jm->graph.members[region->first + i];
         const struct graph_subtask *subtask = &jm->graph.subtasks[at];
-        if (!subtask->reported) continue;
-        if (!weir_run_equal(&subtask->run, run) && !ended_before(jm, at)) continue;
+        if (!subtask->reported || !weir_run_equal(&subtask->run, run)) continue;
         reported++;
         for (uint32_t p = 0; p < subtask->peer_count; p++) {
             uint32_t known = taskmanagers__find(jm, subtask->peers[p].node);
@@ -383,7 +394,13 @@ static void attach(struct weir_jobmaster *jm, uint32_t at, const struct verdict 
     for (uint32_t i = 0; i < region->count; i++) {
         uint32_t member = jm->graph.members[region->first + i];
         struct graph_subtask *subtask = &jm->graph.subtasks[member];
-        if (subtask->reported) {
+        if (is_left_over(jm, member)) {
+            struct weir_attempt_id attempt = subtask->attempt;
+            deploy__not_ours(jm, subtask->taskmanager, &attempt, subtask->reported_state);
+            subtask->taskmanager = GRAPH_NONE;
+            subtask->ran_on = 0;
+            subtask->has_figures = false;
+        } else if (subtask->reported) {
             bool ended = subtask->reported_state == STATE(FINISHED);
             graph__set_state(&jm->graph, member, ended ? STATE(FINISHED) : STATE(RUNNING));
             /* What has ended holds no slot: others of its index may have run in another one since. */

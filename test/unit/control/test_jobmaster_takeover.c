@@ -453,6 +453,133 @@ static void what_is_left_of_an_earlier_run_does_not_speak_for_the_later_one(void
     world_done(&w);
 }
 
+static struct world_taskmanager *gave_up_the_first(struct world_taskmanager **ret_second)
+{
+    struct world_taskmanager *first = runs_on_the_first(ret_second);
+    first->up = false;
+    world_takeover(&w);
+    world_wait(&w, 11 * SECOND);
+    assert_int_equal(w.deployed, 2);
+    first->up = true;
+    return first;
+}
+
+/* ... and is out of reach again, before those who run its tasks now have reported. */
+static void an_earlier_run_that_is_lost_again_takes_nothing_of_the_later_one_along(void **state)
+{
+    struct world_taskmanager *second, *first = gave_up_the_first(&second);
+    second->up = false;
+    world_takeover(&w);
+    world_kill(&w, (uint32_t)(first - w.taskmanagers));
+    world_run(&w);
+    second->up = true;
+    world_report(&w, second);
+    world_run(&w);
+    assert_int_equal(w.canceled, 0);
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_int_equal(world_find(&w, 1, 0, NULL)->id.epoch, 2);
+    world_done(&w);
+}
+
+/* The later run has ended in part: of that nothing is reported, for its checkpoint is enough. */
+static void what_is_left_of_an_earlier_run_does_not_stand_for_what_has_ended(void **state)
+{
+    struct world_taskmanager *first = NULL, *later = NULL;
+    world_init(&w, 2, 2);
+    world_vertex(&w, 1, 2, 0, 0);
+    world_vertex(&w, 2, 1, 1, HASH);
+    world_submit(&w);
+    world_find(&w, 1, 0, &first);
+    first->up = false;
+    world_takeover(&w);
+    world_wait(&w, 13 * SECOND);
+    world_find(&w, 2, 0, &later);
+    world_finish(&w, 1, 0);
+    world_wait(&w, 3 * SECOND);
+    assert_int_equal(w.forgotten, 1);
+    first->up = true;
+    later->up = false;
+    world_takeover(&w);
+    later->up = true;
+    world_report(&w, later);
+    world_run(&w);
+    assert_int_equal(w.canceled, 3); /* the earlier ones */
+    assert_int_equal(w.deployed, 0);
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_int_equal(world_shown(&w, 1, 0)->state, EXECUTION(FINISHED));
+    assert_int_equal(world_shown(&w, 1, 0)->attempt->epoch, 2);
+    world_wait(&w, 3 * SECOND);
+    assert_int_equal(w.forgotten, 4);
+    world_done(&w);
+}
+
+/* All of the later run has ended, and the checkpoint that says so has made its floor needless. */
+static void a_run_behind_one_that_has_ended_is_not_attached(void **state)
+{
+    struct world_taskmanager *first = NULL, *other = NULL, *later = NULL;
+    two_regions();
+    world_find(&w, 1, 0, &first);
+    world_find(&w, 1, 1, &other);
+    first->up = false;
+    world_takeover(&w);
+    world_wait(&w, 13 * SECOND);
+    assert_int_equal(world_find(&w, 1, 0, &later)->id.epoch, 2);
+    world_kill(&w, (uint32_t)(other - w.taskmanagers));
+    world_run(&w);
+    world_start_taskmanager(&w, (uint32_t)(other - w.taskmanagers));
+    world_wait(&w, 3 * SECOND);
+    assert_int_equal(world_record(&w)->n_run_floors, 1); /* the other region's */
+    world_finish(&w, 1, 0);
+    world_finish(&w, 2, 0);
+    world_wait(&w, 3 * SECOND);
+    first->up = true;
+    later->up = false;
+    world_takeover(&w);
+    assert_int_equal(w.state, JOB(RECONCILING));
+    later->up = true;
+    world_report(&w, later);
+    world_run(&w);
+    assert_int_equal(w.canceled, 2);
+    assert_int_equal(w.deployed, 0);
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_int_equal(world_shown(&w, 1, 0)->state, EXECUTION(FINISHED));
+    assert_int_equal(world_shown(&w, 1, 0)->attempt->epoch, 2);
+    world_done(&w);
+}
+
+/* It had ended before its region went elsewhere, and where the others ran then is nothing of them any more.
+ */
+static void who_ended_in_an_earlier_run_does_not_know_where_the_later_one_runs(void **state)
+{
+    struct world_taskmanager *first = NULL, *later = NULL;
+    world_init(&w, 3, 1);
+    world_vertex(&w, 1, 2, 0, 0);
+    world_vertex(&w, 2, 1, 1, HASH);
+    world_submit(&w);
+    world_wait(&w, 2500000);
+    world_finish(&w, 1, 1);
+    w.lose_forgets = true; /* it has no task but this one, and its connection has broken */
+    world_wait(&w, 3 * SECOND);
+    w.lose_forgets = false;
+    world_find(&w, 1, 0, &first);
+    world_kill(&w, (uint32_t)(first - w.taskmanagers));
+    world_wait(&w, 3 * SECOND);
+    world_find(&w, 1, 0, &later);
+    assert_ptr_not_equal(first, later);
+    world_start_taskmanager(&w, (uint32_t)(first - w.taskmanagers));
+    world_wait(&w, SECOND);
+    later->up = false;
+    world_takeover(&w);
+    assert_int_equal(w.state, JOB(RECONCILING));
+    later->up = true;
+    world_report(&w, later);
+    world_run(&w);
+    assert_int_equal(w.canceled, 0);
+    assert_int_equal(w.deployed, 0);
+    assert_int_equal(w.state, JOB(RUNNING));
+    world_done(&w);
+}
+
 /* 1522653 stopping: what an older run left behind, all of it reported, hid a later one that nobody saw. Both
  * are void. */
 static void a_run_behind_what_an_older_one_left_is_not_attached(void **state)
@@ -756,6 +883,10 @@ int main(void)
         cmocka_unit_test(a_peer_that_was_started_anew_is_no_peer),
         cmocka_unit_test(a_run_that_was_replaced_out_of_sight_is_not_attached),
         cmocka_unit_test(what_is_left_of_an_earlier_run_does_not_speak_for_the_later_one),
+        cmocka_unit_test(an_earlier_run_that_is_lost_again_takes_nothing_of_the_later_one_along),
+        cmocka_unit_test(what_is_left_of_an_earlier_run_does_not_stand_for_what_has_ended),
+        cmocka_unit_test(a_run_behind_one_that_has_ended_is_not_attached),
+        cmocka_unit_test(who_ended_in_an_earlier_run_does_not_know_where_the_later_one_runs),
         cmocka_unit_test(a_run_behind_what_an_older_one_left_is_not_attached),
         cmocka_unit_test(a_region_that_has_ended_is_not_run_again),
         cmocka_unit_test(a_finished_task_of_a_region_that_fails_over_stays_finished),
