@@ -214,6 +214,7 @@ void failover__all(struct weir_jobmaster *jm, const char *reason, struct weir_ef
 
 void failover__drained(struct weir_jobmaster *jm, const char *reason, struct weir_effects *effects)
 {
+    deploy__find_restored(jm, weir_checkpoint_newest(jm->coordinator, NULL)); /* others may have come since */
     for (uint32_t r = 0; r < jm->graph.region_count; r++) {
         enum region_state state = jm->graph.regions[r].state;
         if (state == REGION_RUNNING || state == REGION_FINISHED)

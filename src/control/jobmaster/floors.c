@@ -27,18 +27,28 @@ static void raise_floor(struct graph_region *region, const Weir__RunFloor *floor
     region->floor_counter = floor->counter;
 }
 
+/* Of a subtask that its vertex does not have any more it holds for the vertex, all of which was deployed anew
+ * since; of a vertex that is none, for all. */
+static void raise_floors(struct weir_jobmaster *jm, const Weir__RunFloor *floor)
+{
+    uint32_t first = 0, count = jm->graph.subtask_count;
+    uint32_t subtask = graph__find_subtask(&jm->graph, floor->vertex, floor->subtask);
+    uint32_t vertex = graph__find_vertex(&jm->graph, floor->vertex);
+    if (subtask != GRAPH_NONE) {
+        first = subtask;
+        count = 1;
+    } else if (vertex != GRAPH_NONE) {
+        first = jm->graph.vertices[vertex].first;
+        count = jm->graph.vertices[vertex].parallelism;
+    }
+    for (uint32_t i = first; i < first + count; i++)
+        raise_floor(&jm->graph.regions[jm->graph.subtasks[i].region], floor);
+}
+
 void floors__read(struct weir_jobmaster *jm)
 {
     const Weir__JobRecord *record = jm->record.confirmed;
-    for (size_t i = 0; i < record->n_run_floors; i++) {
-        const Weir__RunFloor *floor = record->run_floors[i];
-        uint32_t subtask = graph__find_subtask(&jm->graph, floor->vertex, floor->subtask);
-        if (subtask != GRAPH_NONE) {
-            raise_floor(&jm->graph.regions[jm->graph.subtasks[subtask].region], floor);
-        } else { /* of all, or of a subtask that the graph does not have any more */
-            for (uint32_t r = 0; r < jm->graph.region_count; r++) raise_floor(&jm->graph.regions[r], floor);
-        }
-    }
+    for (size_t i = 0; i < record->n_run_floors; i++) raise_floors(jm, record->run_floors[i]);
 }
 
 static uint32_t count_unseen(const struct weir_jobmaster *jm)

@@ -580,6 +580,38 @@ static void who_ended_in_an_earlier_run_does_not_know_where_the_later_one_runs(v
     world_done(&w);
 }
 
+/* Its vertex has been made narrower since: others are not meant. */
+static void a_floor_of_a_subtask_that_is_gone_leaves_other_vertices_alone(void **state)
+{
+    struct world_taskmanager *tm = NULL;
+    world_init(&w, 4, 1);
+    world_vertex(&w, 1, 2, 0, 0);
+    world_vertex(&w, 2, 1, 0, 0);
+    world_submit(&w);
+    world_wait(&w, 2500000);
+    world_find(&w, 1, 1, &tm);
+    world_kill(&w, (uint32_t)(tm - w.taskmanagers));
+    world_wait(&w, 3 * SECOND);
+    assert_int_equal(world_record(&w)->n_run_floors, 1);
+    Weir__RescaleJob *ask = WEIR_PROTO_NEW(&w.arena, Weir__RescaleJob, weir__rescale_job);
+    Weir__ParallelismOverride *override =
+        WEIR_PROTO_NEW(&w.arena, Weir__ParallelismOverride, weir__parallelism_override);
+    override->vertex = 1;
+    override->parallelism = 1;
+    ask->overrides = &override;
+    ask->n_overrides = 1;
+    world_ask(&w, 1, WEIR__ENVELOPE__BODY_RESCALE, ask);
+    world_wait(&w, 3 * SECOND);
+    assert_int_equal(world_shown(&w, 1, 0)->state, EXECUTION(RUNNING));
+    world_takeover(&w);
+    all_reported();
+    world_wait(&w, SECOND);
+    assert_int_equal(w.deployed, 0);
+    assert_int_equal(w.canceled, 0);
+    assert_int_equal(w.state, JOB(RUNNING));
+    world_done(&w);
+}
+
 /* 1522653 stopping: what an older run left behind, all of it reported, hid a later one that nobody saw. Both
  * are void. */
 static void a_run_behind_what_an_older_one_left_is_not_attached(void **state)
@@ -667,6 +699,28 @@ static void a_stop_that_was_answered_is_carried_on(void **state)
     world_takeover(&w);
     world_wait(&w, 5 * SECOND);
     assert_int_equal(w.result->state, JOB(FINISHED));
+    world_done(&w);
+}
+
+/* What was read of the checkpoint that it went on from is gone by then. */
+static void a_drain_that_fails_long_after_a_takeover_goes_back_to_the_last_checkpoint(void **state)
+{
+    one_region();
+    world_takeover(&w);
+    uint64_t newest = world_newest(&w);
+    world_wait(&w, 5 * SECOND);
+    assert_true(world_newest(&w) > newest + 1);
+    w.hold_acknowledge = true;
+    Weir__StopJob *stop = WEIR_PROTO_NEW(&w.arena, Weir__StopJob, weir__stop_job);
+    stop->request = (ProtobufCBinaryData){ 16, (uint8_t *)weir_arena_copy(&w.arena, "0123456789abcdef", 16) };
+    stop->directory = weir_arena_string(&w.arena, "/savepoints");
+    stop->drain = true;
+    world_ask(&w, 2, WEIR__ENVELOPE__BODY_STOP, stop);
+    world_wait(&w, 190 * SECOND);
+    w.hold_acknowledge = false;
+    world_wait(&w, 5 * SECOND);
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_int_equal(w.deployed, 4);
     world_done(&w);
 }
 
@@ -887,11 +941,13 @@ int main(void)
         cmocka_unit_test(what_is_left_of_an_earlier_run_does_not_stand_for_what_has_ended),
         cmocka_unit_test(a_run_behind_one_that_has_ended_is_not_attached),
         cmocka_unit_test(who_ended_in_an_earlier_run_does_not_know_where_the_later_one_runs),
+        cmocka_unit_test(a_floor_of_a_subtask_that_is_gone_leaves_other_vertices_alone),
         cmocka_unit_test(a_run_behind_what_an_older_one_left_is_not_attached),
         cmocka_unit_test(a_region_that_has_ended_is_not_run_again),
         cmocka_unit_test(a_finished_task_of_a_region_that_fails_over_stays_finished),
         cmocka_unit_test(a_cancel_that_was_answered_is_carried_on),
         cmocka_unit_test(a_stop_that_was_answered_is_carried_on),
+        cmocka_unit_test(a_drain_that_fails_long_after_a_takeover_goes_back_to_the_last_checkpoint),
         cmocka_unit_test(a_recorded_end_is_cleaned_up_by_the_next_leader),
         cmocka_unit_test(what_has_ended_is_forgotten_by_the_next_leader),
         cmocka_unit_test(an_older_leader_is_told_that_it_is_none),
