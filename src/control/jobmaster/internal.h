@@ -187,7 +187,8 @@ struct weir_jobmaster {
     uint32_t slot_free;   /* no slot before this one is free */
     uint32_t *slot_index; /* open addressing by node and index */
     uint32_t slot_index_count;
-    uint32_t slots_required; /* as told last */
+    uint32_t slots_required;    /* as told last */
+    uint64_t surplus_looked_at; /* what had happened when it was last seen that none can be given back */
     bool registered;
     struct jobmaster_stray *strays;
     uint32_t stray_count, stray_capacity, stray_free;
@@ -304,6 +305,8 @@ void slots__failed(struct weir_jobmaster *jm, uint32_t subtask, struct weir_effe
 /* The graph has become narrower, and what ran in the slots that it needs no more has stopped: other jobs get
  * them. */
 void slots__release_surplus(struct weir_jobmaster *jm, struct weir_effects *effects);
+/* Slots that the job was given for attempts of earlier runs, or before all that it has was reported. */
+void slots__release_needless(struct weir_jobmaster *jm, struct weir_effects *effects);
 void slots__release_all(struct weir_jobmaster *jm, struct weir_effects *effects);
 void slots__shares(struct weir_jobmaster *jm); /* the graph's largest parallelism changed */
 void slots__free(struct weir_jobmaster *jm);

@@ -323,6 +323,7 @@ void weir_jobmaster_step(
         return;
     }
     slots__require(jm, effects);
+    slots__release_needless(jm, effects);
     summary__send(jm, effects);
     taskmanagers__flush(jm, effects);
     set_timer(jm, effects);

@@ -249,6 +249,17 @@ void slots__release_surplus(struct weir_jobmaster *jm, struct weir_effects *effe
     if (count) release(jm, slots, count, effects);
 }
 
+void slots__release_needless(struct weir_jobmaster *jm, struct weir_effects *effects)
+{
+    uint64_t happened = jm->progress + jm->graph.changes;
+    const uint32_t *counts = jm->graph.region_counts;
+    if (!jm->graph_ready || jobmaster__ending(jm) || jm->rescale_cancelling || jm->stray_count) return;
+    if (counts[REGION_RUNNING] + counts[REGION_FINISHED] != jm->graph.region_count) return;
+    if (jm->slot_count <= jm->slots_required || happened == jm->surplus_looked_at) return;
+    jm->surplus_looked_at = happened;
+    slots__release_surplus(jm, effects);
+}
+
 void slots__release_all(struct weir_jobmaster *jm, struct weir_effects *effects)
 {
     if (!jm->slot_count) return;

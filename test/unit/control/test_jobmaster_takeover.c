@@ -612,6 +612,55 @@ static void a_floor_of_a_subtask_that_is_gone_leaves_other_vertices_alone(void *
     world_done(&w);
 }
 
+/* What is found running is in slots that the job is given; when it has ended there others may wait for them.
+ */
+static void the_slots_of_what_an_earlier_run_has_left_are_given_back(void **state)
+{
+    world_init(&w, 2, 1);
+    world_vertex(&w, 1, 1, 0, 0);
+    world_submit(&w);
+    struct world_taskmanager *first = NULL, *second = NULL;
+    world_find(&w, 1, 0, &first);
+    world_kill(&w, (uint32_t)(first - w.taskmanagers));
+    world_wait(&w, SECOND);
+    world_find(&w, 1, 0, &second);
+    assert_ptr_not_equal(first, second);
+    w.slots_released = 0;
+    first->up = w.hold_cancel = true; /* it was out of reach */
+    world_report(&w, first);
+    world_slots(&w);
+    world_run(&w);
+    assert_int_equal(w.slots_released, 0);
+    for (uint32_t i = 0; i < first->attempt_count; i++)
+        world_say(&w, first, &first->attempts[i], EXECUTION(CANCELED), NULL);
+    world_run(&w);
+    assert_int_equal(w.slots_released, 1);
+    assert_int_equal(world_find(&w, 1, 0, NULL)->id.number, 2);
+    assert_int_equal(w.state, JOB(RUNNING));
+    world_done(&w);
+}
+
+/* It was given others before all of its TaskManagers had reported. */
+static void slots_that_a_job_turns_out_not_to_need_are_given_back(void **state)
+{
+    world_init(&w, 2, 2);
+    world_vertex(&w, 1, 2, 0, 0);
+    world_submit(&w);
+    world_wait(&w, 2500000);
+    w.slots_released = 0;
+    world_takeover(&w);
+    assert_int_equal(w.deployed, 0);
+    assert_int_equal(w.state, JOB(RUNNING));
+    assert_int_equal(w.slots_wanted, 2);
+    assert_true(w.slots_released >= 2); /* each time that all are given */
+    world_slots(&w);
+    w.slots_released = 0;
+    world_run(&w);
+    assert_int_equal(w.slots_released, 2);
+    assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 2);
+    world_done(&w);
+}
+
 /* 1522653 stopping: what an older run left behind, all of it reported, hid a later one that nobody saw. Both
  * are void. */
 static void a_run_behind_what_an_older_one_left_is_not_attached(void **state)
@@ -942,6 +991,8 @@ int main(void)
         cmocka_unit_test(a_run_behind_one_that_has_ended_is_not_attached),
         cmocka_unit_test(who_ended_in_an_earlier_run_does_not_know_where_the_later_one_runs),
         cmocka_unit_test(a_floor_of_a_subtask_that_is_gone_leaves_other_vertices_alone),
+        cmocka_unit_test(the_slots_of_what_an_earlier_run_has_left_are_given_back),
+        cmocka_unit_test(slots_that_a_job_turns_out_not_to_need_are_given_back),
         cmocka_unit_test(a_run_behind_what_an_older_one_left_is_not_attached),
         cmocka_unit_test(a_region_that_has_ended_is_not_run_again),
         cmocka_unit_test(a_finished_task_of_a_region_that_fails_over_stays_finished),
