@@ -5,10 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -543,7 +545,7 @@ static struct embedded_sighting look(uint64_t lease_ns, char text[64])
     struct weir_buffer value;
     weir_buffer_init(&value, weir_test_memory_shared(), 1 << 20);
     struct embedded_sighting sighting;
-    embedded_presence_look(root, "node", lease_ns, &value, &sighting);
+    assert_int_equal(embedded_presence_look(root, "node", lease_ns, &value, &sighting, NULL), WEIR_HA_OK);
     snprintf(text, 64, "%.*s", (int)value.length, value.data ? value.data : "");
     weir_buffer_done(&value);
     return sighting;
@@ -612,6 +614,58 @@ static void files_of_the_dead_are_swept(void **state)
     remove_root();
 }
 
+static bool write_text(const char *path, const char *text)
+{
+    int descriptor = open(path, O_WRONLY | O_CLOEXEC);
+    bool wrote = descriptor >= 0 && write(descriptor, text, strlen(text)) == (ssize_t)strlen(text);
+    if (descriptor >= 0) close(descriptor);
+    return wrote;
+}
+
+/* A file system of this process's own; false: it may not have one. */
+static bool mount_small(const char *directory)
+{
+    char user[64], group[64];
+    snprintf(user, sizeof user, "0 %u 1", (unsigned)geteuid());
+    snprintf(group, sizeof group, "0 %u 1", (unsigned)getegid());
+    return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && write_text("/proc/self/setgroups", "deny") &&
+           write_text("/proc/self/uid_map", user) && write_text("/proc/self/gid_map", group) &&
+           mount("none", directory, "tmpfs", 0, "size=64k") == 0;
+}
+
+/* <program> --full <directory> <name>: what a full disk does to who takes an entry. 9: it cannot be tried. */
+static int full(const char *directory, const char *name)
+{
+    if (!mount_small(directory)) return 9;
+    char path[700], page[4096] = { 0 };
+    snprintf(path, sizeof path, "%s/filler", directory);
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    if (descriptor < 0) return 9;
+    while (write(descriptor, page, sizeof page) > 0) {}
+    struct embedded_presence presence = { .lock_descriptor = -1 };
+    struct weir_error error = { 0 };
+    if (embedded_presence_take(&presence, directory, name, (const uint8_t *)"x", 1, &error) !=
+        WEIR_HA_UNAVAILABLE)
+        return 2;
+    if (embedded_presence_is_held(&presence) || ftruncate(descriptor, 0) != 0) return 3;
+    if (embedded_presence_take(&presence, directory, name, (const uint8_t *)"x", 1, &error) != WEIR_HA_OK)
+        return 4;
+    embedded_presence_drop(&presence);
+    return 0;
+}
+
+static void a_full_disk_kills_nobody(void **state)
+{
+    new_root();
+    pid_t process = start("--full", "node");
+    int status;
+    assert_int_equal(waitpid(process, &status, 0), process);
+    remove_root();
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 9) skip();
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* <program> --fight <directory> <name>: takes and drops in turn; two holders at a time are told by the file
  * that each makes without replacing. */
 static int fight(const char *directory, const char *name)
@@ -653,6 +707,7 @@ int main(int count, char **arguments)
     if (count == 4 && strcmp(arguments[1], "--race") == 0) return race(arguments[2], arguments[3]);
     if (count == 4 && strcmp(arguments[1], "--hold") == 0) return hold(arguments[2], arguments[3]);
     if (count == 4 && strcmp(arguments[1], "--fight") == 0) return fight(arguments[2], arguments[3]);
+    if (count == 4 && strcmp(arguments[1], "--full") == 0) return full(arguments[2], arguments[3]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_winner_per_version),
         cmocka_unit_test(versions_are_pruned),
@@ -672,6 +727,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(a_killed_holder_is_gone_at_once),
         cmocka_unit_test(files_of_the_dead_are_swept),
         cmocka_unit_test(one_holder_at_a_time),
+        cmocka_unit_test(a_full_disk_kills_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

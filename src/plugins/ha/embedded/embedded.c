@@ -237,8 +237,9 @@ static enum weir_ha_outcome read_one(
     uint64_t version = 0;
     if (is_ephemeral(key)) {
         struct embedded_sighting sighting;
-        embedded_presence_look(path, key + sizeof CANDIDATES - 1, session->lease_ns, &value, &sighting);
-        outcome = sighting.present ? WEIR_HA_OK : WEIR_HA_NOT_FOUND;
+        outcome = embedded_presence_look(
+            path, key + sizeof CANDIDATES - 1, session->lease_ns, &value, &sighting, reterr);
+        if (outcome == WEIR_HA_OK && !sighting.present) outcome = WEIR_HA_NOT_FOUND;
         version = sighting.present;
     } else {
         outcome = embedded_key_read(path, &value, &version, reterr);
@@ -266,7 +267,11 @@ static enum weir_ha_outcome list_children(
     if (!stream) return errno == ENOENT ? WEIR_HA_OK : WEIR_HA_UNAVAILABLE;
     enum weir_ha_outcome outcome = WEIR_HA_OK;
     const struct dirent *entry;
-    while (outcome == WEIR_HA_OK && message->entry_count < ENTRIES_MAX && (entry = readdir(stream))) {
+    while (outcome == WEIR_HA_OK && message->entry_count < ENTRIES_MAX) {
+        errno = 0;
+        entry = readdir(stream);
+        if (!entry && errno) outcome = WEIR_HA_UNAVAILABLE;
+        if (!entry) break;
         size_t length = strlen(entry->d_name);
         if (entry->d_name[0] == '.') continue;
         if (candidates) {
@@ -631,7 +636,10 @@ static void look_at(struct weir_ha_session *session, const char *directory, cons
     struct embedded_sighting sighting;
     struct weir_buffer value;
     weir_buffer_init(&value, session->config.memory, WEIR_HA_VALUE_BYTES_MAX + 1);
-    embedded_presence_look(directory, name, session->lease_ns, &value, &sighting);
+    if (embedded_presence_look(directory, name, session->lease_ns, &value, &sighting, NULL) != WEIR_HA_OK) {
+        weir_buffer_done(&value);
+        return; /* again in a moment */
+    }
     if (!sighting.locked) embedded_presence_sweep(directory, name);
     if (!candidate && sighting.locked) candidate = add_candidate(session, name);
     if (candidate && sighting.present) {
@@ -674,10 +682,23 @@ static void look_at_all(struct weir_ha_session *session)
     }
 }
 
+/* Whoever still has the lock lives: in a container processes have other numbers, and the one that had this
+ * number here was another one. It is not followed any more; its lock and its lease say how it is. */
+static bool is_namesake(struct weir_ha_session *session, const struct candidate *candidate)
+{
+    char directory[PATH_BYTES];
+    struct embedded_sighting sighting;
+    key_path(session, CANDIDATES, directory);
+    return embedded_presence_look(directory, candidate->name, session->lease_ns, NULL, &sighting, NULL) !=
+               WEIR_HA_OK ||
+           sighting.locked;
+}
+
 static void process_died(struct weir_ha_session *session, struct candidate *candidate)
 {
     close(candidate->process_descriptor);
     candidate->process_descriptor = -1;
+    if (is_namesake(session, candidate)) return;
     bool told = candidate->was_present;
     candidate->was_present = false;
     candidate->process = 0;

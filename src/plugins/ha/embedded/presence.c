@@ -24,17 +24,26 @@ static struct flock whole_file(short type)
     return (struct flock){ .l_type = type, .l_whence = SEEK_SET };
 }
 
+/* NULL: errno says why; ENOENT: there is none (yet). */
 static struct embedded_lease *map_lease(const char *path, bool create)
 {
     int descriptor = open(path, (create ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC, 0644);
     if (descriptor < 0) return NULL;
     struct stat status;
-    bool good = !create || ftruncate(descriptor, sizeof(struct embedded_lease)) == 0;
-    good = good && fstat(descriptor, &status) == 0 && (size_t)status.st_size >= sizeof(struct embedded_lease);
+    /* With its block: on a full disk the first stamp in a hole would end this process (SIGBUS). */
+    int refused = create ? posix_fallocate(descriptor, 0, sizeof(struct embedded_lease)) : 0;
+    if (refused) errno = refused;
+    bool good = !refused && fstat(descriptor, &status) == 0;
+    if (good && (size_t)status.st_size < sizeof(struct embedded_lease)) {
+        good = false;
+        errno = ENOENT;
+    }
     void *mapped = good ? mmap(NULL, sizeof(struct embedded_lease), PROT_READ | (create ? PROT_WRITE : 0),
                               MAP_SHARED, descriptor, 0)
                         : MAP_FAILED;
+    int why = errno;
     close(descriptor);
+    errno = why;
     return mapped == MAP_FAILED ? NULL : mapped;
 }
 
@@ -123,27 +132,46 @@ static void read_value(int descriptor, struct weir_buffer *value)
     if (got > 0) value->length += (size_t)got;
 }
 
-void embedded_presence_look(const char *directory, const char *name, uint64_t lease_ns,
-    struct weir_buffer *value, struct embedded_sighting *ret)
+/* No answer means nothing: without a descriptor, say, nobody is gone. */
+static enum weir_ha_outcome cannot_look(const char *path, struct weir_error *reterr)
+{
+    if (errno == ENOENT) return WEIR_HA_OK;
+    weir_os_error_set(reterr, errno, "cannot look at %s", path);
+    return WEIR_HA_UNAVAILABLE;
+}
+
+static enum weir_ha_outcome look_at_lease(
+    const char *path, uint64_t lease_ns, struct embedded_sighting *ret, struct weir_error *reterr)
+{
+    struct embedded_lease *lease = map_lease(path, false);
+    if (!lease) return cannot_look(path, reterr);
+    ret->process = atomic_load(&lease->process);
+    ret->present = atomic_load(&lease->stamp_ns) + lease_ns >= embedded_boot_time_ns();
+    munmap(lease, sizeof *lease);
+    return WEIR_HA_OK;
+}
+
+enum weir_ha_outcome embedded_presence_look(const char *directory, const char *name, uint64_t lease_ns,
+    struct weir_buffer *value, struct embedded_sighting *ret, struct weir_error *reterr)
 {
     *ret = (struct embedded_sighting){ 0 };
     char path[PATH_BYTES];
     snprintf(path, sizeof path, "%.3800s/%.200s.lock", directory, name);
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) return;
+    if (descriptor < 0) return cannot_look(path, reterr);
     struct flock lock = whole_file(F_RDLCK);
-    ret->locked = fcntl(descriptor, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    enum weir_ha_outcome outcome = WEIR_HA_OK;
+    if (fcntl(descriptor, F_OFD_GETLK, &lock) != 0)
+        outcome = cannot_look(path, reterr);
+    else
+        ret->locked = lock.l_type != F_UNLCK;
     if (ret->locked) {
         snprintf(path, sizeof path, "%.3800s/%.200s.lease", directory, name);
-        struct embedded_lease *lease = map_lease(path, false);
-        if (lease) {
-            ret->process = atomic_load(&lease->process);
-            ret->present = atomic_load(&lease->stamp_ns) + lease_ns >= embedded_boot_time_ns();
-            munmap(lease, sizeof *lease);
-        }
+        outcome = look_at_lease(path, lease_ns, ret, reterr);
         if (ret->present && value) read_value(descriptor, value);
     }
     close(descriptor);
+    return outcome;
 }
 
 void embedded_presence_sweep(const char *directory, const char *name)

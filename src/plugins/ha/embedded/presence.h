@@ -43,8 +43,9 @@ struct embedded_sighting {
     bool locked;
     uint64_t process;
 };
-/* What <directory>/<name> looks like from outside. value (may be NULL) is appended when it is present. */
-void embedded_presence_look(const char *directory, const char *name, uint64_t lease_ns,
-    struct weir_buffer *value, struct embedded_sighting *ret);
+/* What <directory>/<name> looks like from outside. value (may be NULL) is appended when it is present.
+ * UNAVAILABLE: it cannot be looked at, which says nothing. */
+enum weir_ha_outcome embedded_presence_look(const char *directory, const char *name, uint64_t lease_ns,
+    struct weir_buffer *value, struct embedded_sighting *ret, struct weir_error *reterr);
 
 #endif

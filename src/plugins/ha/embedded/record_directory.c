@@ -110,13 +110,14 @@ struct versions {
     uint32_t count;
 };
 
+/* False: errno says why. */
 static bool list_versions(const char *directory, struct versions *ret)
 {
     *ret = (struct versions){ .lowest = UINT64_MAX };
     DIR *stream = opendir(directory);
     if (!stream) return false;
     const struct dirent *entry;
-    while ((entry = readdir(stream))) {
+    while (errno = 0, (entry = readdir(stream))) {
         char *end;
         if (entry->d_name[0] < '0' || entry->d_name[0] > '9') continue;
         uint64_t version = strtoull(entry->d_name, &end, 10);
@@ -125,8 +126,10 @@ static bool list_versions(const char *directory, struct versions *ret)
         if (version < ret->lowest) ret->lowest = version;
         if (version > ret->highest) ret->highest = version;
     }
+    int why = errno;
     closedir(stream);
-    return true;
+    errno = why;
+    return !why;
 }
 
 /* Removes what lies below `end`, upwards: no gap ever opens below a version that is there. */
@@ -183,14 +186,20 @@ static void temporary_path(char path[PATH_BYTES], const char *directory)
  * Whether the version just linked is the one that follows `expected`, not one whose name had been pruned and
  * is free again. A name is pruned only when WEIR_RECORD_VERSIONS_KEPT newer ones are there, and the newest
  * never vanishes before the older ones: so it had not been pruned when fewer than that are above it now. Its
- * predecessor is gone when the record was deleted.
+ * predecessor is gone when the record was deleted. UNKNOWN: it cannot be seen.
  */
-static bool is_successor(const char *directory, uint64_t expected, struct versions *ret)
+static enum weir_ha_outcome is_successor(
+    const char *directory, uint64_t expected, struct versions *ret, struct weir_error *reterr)
 {
     char before[PATH_BYTES];
     version_path(before, directory, expected);
-    if (expected && access(before, F_OK) != 0) return false;
-    return list_versions(directory, ret) && ret->highest < expected + 1 + WEIR_RECORD_VERSIONS_KEPT;
+    if (expected && access(before, F_OK) != 0) return WEIR_HA_CONFLICT;
+    if (!list_versions(directory, ret)) {
+        if (errno == ENOENT) return WEIR_HA_CONFLICT;
+        weir_os_error_set(reterr, errno, "cannot list %s", directory);
+        return WEIR_HA_UNKNOWN;
+    }
+    return ret->highest < expected + 1 + WEIR_RECORD_VERSIONS_KEPT ? WEIR_HA_OK : WEIR_HA_CONFLICT;
 }
 
 /* Decides by link(). Won: the directory is to be synced yet. */
@@ -205,9 +214,10 @@ static enum weir_ha_outcome link_version(const char *directory, const char *temp
         weir_os_error_set(reterr, errno, "cannot link %s", path);
         return WEIR_HA_UNAVAILABLE;
     }
-    if (is_successor(directory, expected, ret)) return WEIR_HA_OK;
-    unlink(path);
-    return WEIR_HA_CONFLICT;
+    enum weir_ha_outcome outcome = is_successor(directory, expected, ret, reterr);
+    /* One of unknown outcome stays: somebody may have read it, and written the next one. */
+    if (outcome == WEIR_HA_CONFLICT) unlink(path);
+    return outcome;
 }
 
 static enum weir_ha_outcome sync_link(const char *directory, struct weir_error *reterr)
@@ -230,33 +240,48 @@ static void birth_path(char path[PATH_BYTES], const char *directory)
     snprintf(path, PATH_BYTES, "%.4000s/.birth", directory);
 }
 
-/* The upper half of its versions; 0: it has none, of an older Weir. */
-static uint64_t birth_of(const char *directory)
+/* The upper half of its versions; 0: it has none, of an older Weir. False: it cannot be seen. */
+static bool birth_of(const char *directory, uint64_t *ret, struct weir_error *reterr)
 {
     char path[PATH_BYTES], text[BIRTH_BYTES + 1] = { 0 };
+    *ret = 0;
     birth_path(path, directory);
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) return 0;
-    ssize_t got = read(descriptor, text, BIRTH_BYTES);
-    close(descriptor);
-    return got == BIRTH_BYTES ? strtoull(text, NULL, 16) << 32 : 0;
+    ssize_t got = descriptor < 0 ? -1 : read(descriptor, text, BIRTH_BYTES);
+    bool seen = got >= 0 || (descriptor < 0 && (errno == ENOENT || errno == ENOTDIR));
+    if (!seen) weir_os_error_set(reterr, errno, "cannot read %s", path);
+    if (descriptor >= 0) close(descriptor);
+    if (got == BIRTH_BYTES) *ret = strtoull(text, NULL, 16) << 32;
+    return seen;
+}
+
+/* OK, CONFLICT: it is of another one, or UNAVAILABLE. */
+static enum weir_ha_outcome check_birth(const char *directory, uint64_t birth, struct weir_error *reterr)
+{
+    uint64_t found;
+    if (!birth_of(directory, &found, reterr)) return WEIR_HA_UNAVAILABLE;
+    return found == birth ? WEIR_HA_OK : WEIR_HA_CONFLICT;
 }
 
 /* One of those who make the directory gives it its birth; a record that has versions keeps what it has. */
-static void give_birth(const char *directory)
+static enum weir_ha_outcome give_birth(const char *directory, struct weir_error *reterr)
 {
     struct versions versions;
     char path[PATH_BYTES], temporary[PATH_BYTES], text[BIRTH_BYTES + 1];
-    if (!list_versions(directory, &versions) || versions.count) return;
+    bool listed = list_versions(directory, &versions);
+    if (listed && versions.count) return WEIR_HA_OK;
     birth_path(path, directory);
     temporary_path(temporary, directory);
     snprintf(text, sizeof text, "%08x", (unsigned)((chance_next() & 0x7fffffff) | 1));
-    int descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (descriptor < 0) return;
-    if (write_whole(descriptor, (const uint8_t *)text, BIRTH_BYTES) && fsync(descriptor) == 0)
-        (void)!link(temporary, path);
-    close(descriptor);
-    unlink(temporary);
+    int descriptor = listed ? open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644) : -1;
+    bool given = descriptor >= 0 && write_whole(descriptor, (const uint8_t *)text, BIRTH_BYTES) &&
+                 fsync(descriptor) == 0 && (link(temporary, path) == 0 || errno == EEXIST);
+    if (!given) weir_os_error_set(reterr, errno, "cannot write %s", path);
+    if (descriptor >= 0) {
+        close(descriptor);
+        unlink(temporary);
+    }
+    return given ? WEIR_HA_OK : WEIR_HA_UNAVAILABLE;
 }
 
 /* ---------------------------------------------------------------- writing */
@@ -271,9 +296,8 @@ static enum weir_ha_outcome write_version(const char *directory, const uint64_t 
     int descriptor = write_temporary(temporary, kind, value, length, reterr);
     if (descriptor < 0) return access(directory, F_OK) == 0 ? WEIR_HA_UNAVAILABLE : WEIR_HA_NOT_FOUND;
     struct versions versions;
-    enum weir_ha_outcome outcome = WEIR_HA_CONFLICT;
-    if (!birth || birth_of(directory) == *birth)
-        outcome = link_version(directory, temporary, expected, &versions, reterr);
+    enum weir_ha_outcome outcome = birth ? check_birth(directory, *birth, reterr) : WEIR_HA_OK;
+    if (outcome == WEIR_HA_OK) outcome = link_version(directory, temporary, expected, &versions, reterr);
     if (outcome == WEIR_HA_OK) outcome = sync_link(directory, reterr);
     if (outcome == WEIR_HA_OK) mark_synced(descriptor);
     close(descriptor);
@@ -313,8 +337,9 @@ enum weir_ha_outcome embedded_key_write(const char *directory, uint64_t expected
     enum weir_ha_outcome outcome = expected ? WEIR_HA_OK : make_directory(directory, reterr);
     if (outcome != WEIR_HA_OK) return outcome;
     if (!expected) {
-        give_birth(directory);
-        birth = birth_of(directory);
+        outcome = give_birth(directory, reterr);
+        if (outcome == WEIR_HA_OK && !birth_of(directory, &birth, reterr)) outcome = WEIR_HA_UNAVAILABLE;
+        if (outcome != WEIR_HA_OK) return outcome;
     }
     *ret_version = birth | ((expected & NUMBER_MASK) + 1);
     return write_version(directory, &birth, expected & NUMBER_MASK, 'V', value, length, reterr);
@@ -371,13 +396,14 @@ int embedded_keys_write(
             write->outcome = WEIR_HA_NOT_FOUND;
         else if (descriptor < 0)
             write->outcome = WEIR_HA_UNAVAILABLE;
-        else if (birth_of(write->directory) != birth)
-            write->outcome = WEIR_HA_CONFLICT;
         else
+            write->outcome = check_birth(write->directory, birth, reterr);
+        if (write->outcome == WEIR_HA_OK)
             write->outcome = link_version(write->directory, temporary, number, &versions[i], reterr);
     }
     bool all_synced = true, later = false;
     for (uint32_t i = 0; i < count; i++) {
+        if (writes[i].outcome == WEIR_HA_UNKNOWN) all_synced = false; /* it may have its name */
         if (writes[i].outcome != WEIR_HA_OK) continue;
         later = later || writes[i].relaxed;
         if (writes[i].relaxed) continue;
@@ -588,12 +614,15 @@ enum weir_ha_outcome embedded_key_read(
 {
     size_t start = value->length;
     for (uint32_t i = 0; i < READ_TRIES_MAX; i++) {
-        uint64_t birth = birth_of(directory);
+        uint64_t birth;
+        if (!birth_of(directory, &birth, reterr)) return WEIR_HA_UNAVAILABLE;
         enum weir_ha_outcome outcome = embedded_record_read(directory, value, ret_version, reterr);
         if (outcome != WEIR_HA_OK) return outcome;
         *ret_version |= birth;
-        if (birth_of(directory) == birth) return WEIR_HA_OK;
+        outcome = check_birth(directory, birth, reterr);
+        if (outcome == WEIR_HA_OK) return WEIR_HA_OK;
         value->length = start;
+        if (outcome == WEIR_HA_UNAVAILABLE) return outcome;
     }
     weir_error_set(reterr, WEIR_E_IO, "%s is made anew faster than it can be read", directory);
     return WEIR_HA_UNAVAILABLE;

@@ -37,7 +37,7 @@ static size_t read_small(const char *path, char *text, size_t bytes)
     return got > 0 ? (size_t)got : 0;
 }
 
-/* 0: there is none. The 22nd word of its stat, counted behind the name. */
+/* 0: it cannot be read. The 22nd word of its stat, counted behind the name. */
 static uint64_t process_start(uint64_t process)
 {
     char path[64], text[1024];
@@ -84,15 +84,18 @@ static void forget(struct weir_ha_session *session, struct zookeeper_kin *kin)
     *kin = session->kin[--session->kin_count];
 }
 
-/* The descriptor is opened first: if the start is the right one after that, it is that process's. */
-static int open_process(uint64_t process, uint64_t started)
+/* The descriptor is opened first: if the start is the right one after that, it is that process's. -1: it has
+ * ended, or (*ret_ended false) it cannot be looked at, without descriptors, say, which means nothing. */
+static int open_process(uint64_t process, uint64_t started, bool *ret_ended)
 {
     int descriptor = (int)syscall(SYS_pidfd_open, (pid_t)process, 0);
-    if (descriptor >= 0 && process_start(process) != started) {
-        close(descriptor);
-        return -1;
-    }
-    return descriptor;
+    *ret_ended = descriptor < 0 && errno == ESRCH;
+    if (descriptor < 0) return -1;
+    uint64_t start = process_start(process);
+    if (start == started) return descriptor;
+    *ret_ended = start != 0;
+    close(descriptor);
+    return -1;
 }
 
 void zookeeper_kin_follow(struct weir_ha_session *session, const char *key, const uint8_t *value,
@@ -112,11 +115,11 @@ void zookeeper_kin_follow(struct weir_ha_session *session, const char *key, cons
         break;
     }
     if (session->kin_count == ZOOKEEPER_KIN_MAX) return; /* its session decides */
-    int descriptor = open_process(process, started);
+    bool ended;
+    int descriptor = open_process(process, started, &ended);
     if (descriptor < 0) {
         /* It ended before it was followed. */
-        if (errno == ESRCH || process_start(process) != started)
-            zookeeper_tell_died(session, key, value, length);
+        if (ended) zookeeper_tell_died(session, key, value, length);
         return;
     }
     struct zookeeper_kin *kin = &session->kin[session->kin_count++];
