@@ -66,6 +66,18 @@ static uint32_t merge_one(struct weir_jobmaster *jm, Weir__ParallelismOverride *
     return count;
 }
 
+/* Nothing was stopped yet for a width that waits for slots, or for a checkpoint. A vertex that is to be again
+ * as it is was never any other: its runs fit, under a later leader, too. */
+static void take_back(struct weir_jobmaster *jm, Weir__ParallelismOverride **merged, uint32_t count)
+{
+    if (jm->rescale_cancelling) return;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t at = graph__find_vertex(&jm->graph, merged[i]->vertex);
+        if (at != GRAPH_NONE && merged[i]->parallelism == jm->graph.vertices[at].parallelism)
+            merged[i]->plan_version = jm->graph.vertices[at].plan_version;
+    }
+}
+
 /* Names what is wrong with it, or NULL. */
 static const char *check(struct weir_jobmaster *jm, Weir__ParallelismOverride **merged, uint32_t count,
     struct weir_effects *effects)
@@ -129,6 +141,7 @@ void rescale__request(struct weir_jobmaster *jm, weir_node from, uint64_t reques
         return;
     }
     if (changed) {
+        take_back(jm, merged, count);
         wanted->overrides = merged;
         wanted->n_overrides = count;
         wanted->plan_version = version;

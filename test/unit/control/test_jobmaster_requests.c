@@ -442,6 +442,31 @@ static void a_takeover_restarts_nothing_of_a_job_that_waits_for_slots(void **sta
     world_done(&w);
 }
 
+/* What runs was never stopped for it, and goes on under the next leader, too. */
+static void a_takeover_restarts_nothing_of_a_growth_that_was_taken_back(void **state)
+{
+    for (int slots = 0; slots < 2; slots++) { /* it waits for slots, or for a checkpoint */
+        running(HASH);
+        world_wait(&w, 3 * SECOND);
+        if (!slots) world_kill(&w, 3);
+        w.hold_acknowledge = true;
+        ask_rescale(2, 4, 0, 0);
+        world_wait(&w, 3 * SECOND);
+        ask_rescale(2, 2, 0, 0);
+        assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+        w.hold_acknowledge = false;
+        world_wait(&w, 3 * SECOND);
+        assert_int_equal(world_record(&w)->plan_version, 2);
+        assert_null(world_record(&w)->in_use);
+        world_takeover(&w);
+        world_wait(&w, 3 * SECOND);
+        assert_int_equal(w.deployed, 0);
+        assert_int_equal(w.state, JOB(RUNNING));
+        assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 4);
+        world_done(&w);
+    }
+}
+
 /* Slots that were there when it was asked for are gone when it is to begin. */
 static void what_a_job_goes_on_as_is_recorded_when_its_slots_are_gone(void **state)
 {
@@ -675,6 +700,7 @@ int main(void)
         cmocka_unit_test(a_rescaled_job_restores_its_newest_checkpoint_at_the_new_width),
         cmocka_unit_test(a_rescale_waits_for_slots_while_the_job_runs),
         cmocka_unit_test(a_takeover_restarts_nothing_of_a_job_that_waits_for_slots),
+        cmocka_unit_test(a_takeover_restarts_nothing_of_a_growth_that_was_taken_back),
         cmocka_unit_test(what_a_job_goes_on_as_is_recorded_when_its_slots_are_gone),
         cmocka_unit_test(a_rescale_does_not_wait_for_the_next_periodic_checkpoint),
         cmocka_unit_test(a_source_that_keeps_its_parallelism_is_not_rescaled),
