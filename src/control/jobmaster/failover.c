@@ -217,9 +217,12 @@ void failover__drained(struct weir_jobmaster *jm, const char *reason, struct wei
     deploy__find_restored(jm, weir_checkpoint_newest(jm->coordinator, NULL)); /* others may have come since */
     for (uint32_t r = 0; r < jm->graph.region_count; r++) {
         enum region_state state = jm->graph.regions[r].state;
-        if (state == REGION_RUNNING || state == REGION_FINISHED)
-            failover__region_lost(jm, r, reason, effects);
+        if (state != REGION_RUNNING && state != REGION_FINISHED) continue;
+        /* The next leader sees nothing wrong with a run whose sources have ended. */
+        jm->graph.regions[r].unseen = true;
+        failover__region_lost(jm, r, reason, effects);
     }
+    floors__add(jm, true);
 }
 
 void failover__job(struct weir_jobmaster *jm, const char *reason, struct weir_effects *effects)

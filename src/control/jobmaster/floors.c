@@ -51,11 +51,17 @@ void floors__read(struct weir_jobmaster *jm)
     for (size_t i = 0; i < record->n_run_floors; i++) raise_floors(jm, record->run_floors[i]);
 }
 
-static uint32_t count_unseen(const struct weir_jobmaster *jm)
+static bool needs_floor(const struct graph_region *region, bool cancelling)
+{
+    return region->unseen &&
+           (region->state == REGION_WAITING || (cancelling && region->state == REGION_CANCELLING));
+}
+
+static uint32_t count_unseen(const struct weir_jobmaster *jm, bool cancelling)
 {
     uint32_t count = 0;
     for (uint32_t r = 0; r < jm->graph.region_count; r++)
-        if (jm->graph.regions[r].state == REGION_WAITING && jm->graph.regions[r].unseen) count++;
+        count += needs_floor(&jm->graph.regions[r], cancelling);
     return count;
 }
 
@@ -79,9 +85,9 @@ static uint32_t keep_floors(const Weir__JobRecord *record, uint64_t newest, Weir
     return count;
 }
 
-bool floors__write(struct weir_jobmaster *jm, struct weir_effects *effects)
+bool floors__add(struct weir_jobmaster *jm, bool cancelling)
 {
-    uint32_t unseen = count_unseen(jm);
+    uint32_t unseen = count_unseen(jm, cancelling);
     if (!unseen) return false;
     Weir__JobRecord *wanted = jm->record.wanted;
     size_t room = wanted->n_run_floors + unseen;
@@ -94,13 +100,19 @@ bool floors__write(struct weir_jobmaster *jm, struct weir_effects *effects)
     }
     for (uint32_t r = 0; r < jm->graph.region_count; r++) {
         struct graph_region *region = &jm->graph.regions[r];
-        if (region->state != REGION_WAITING || !region->unseen) continue;
+        if (!needs_floor(region, cancelling)) continue;
         region->unseen = false; /* nothing is deployed before this is confirmed */
         const struct graph_subtask *first = &jm->graph.subtasks[jm->graph.members[region->first]];
         if (!all) floors[count++] = new_floor(jm, jm->graph.vertices[first->vertex].id, first->index);
     }
     wanted->run_floors = floors;
     wanted->n_run_floors = count;
+    return true;
+}
+
+bool floors__write(struct weir_jobmaster *jm, struct weir_effects *effects)
+{
+    if (!floors__add(jm, false)) return false;
     jobmaster__record_changed(jm, effects);
     return true;
 }

@@ -338,6 +338,9 @@ void deploy__not_ours(struct weir_jobmaster *jm, uint32_t taskmanager, const str
 /* floors.c: runs that may not come back (H13) */
 /* True when a floor was written: what is deployed waits until it is confirmed. */
 bool floors__write(struct weir_jobmaster *jm, struct weir_effects *effects);
+/* The same, for the record's next change to take along. cancelling: also of regions that are being cancelled.
+ */
+bool floors__add(struct weir_jobmaster *jm, bool cancelling);
 void floors__read(struct weir_jobmaster *jm); /* from the record, into the regions */
 bool floors__is_deposed(const struct graph_region *region, const struct weir_run *run);
 
@@ -357,7 +360,8 @@ void failover__waiting(
     struct weir_jobmaster *jm, uint32_t region, const char *reason, struct weir_effects *effects);
 void failover__all(struct weir_jobmaster *jm, const char *reason, struct weir_effects *effects);
 void failover__job(struct weir_jobmaster *jm, const char *reason, struct weir_effects *effects);
-/* After a drain that failed: what has ended for it goes back to the last checkpoint. */
+/* After a drain that failed: what has ended for it goes back to the last checkpoint. The record's next change
+ * says so, too: that must be the one that takes the stop back. */
 void failover__drained(struct weir_jobmaster *jm, const char *reason, struct weir_effects *effects);
 void failover__note(struct weir_jobmaster *jm, uint32_t subtask, const char *reason);
 

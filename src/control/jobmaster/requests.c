@@ -336,10 +336,10 @@ void requests__target_run(struct weir_jobmaster *jm, const char *error, struct w
     }
     new_target(jm, WEIR__TARGET_KIND__TARGET_RUN);
     wanted->stop_error = weir_arena_string(weir_record_arena(&jm->record), error);
-    jobmaster__record_changed(jm, effects);
     weir_effect_log(
         effects, WEIR_CONTROL_WARN, "job %s goes on, its stop has failed: %s", jm->plan->name, error);
     if (drain) failover__drained(jm, "its sources had ended for a stop that failed", effects);
+    jobmaster__record_changed(jm, effects);
 }
 
 static void start_savepoints(struct weir_jobmaster *jm, struct weir_effects *effects)

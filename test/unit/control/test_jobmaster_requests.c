@@ -198,6 +198,35 @@ static void a_drain_ends_the_sources_and_then_the_job(void **state)
     world_done(&w);
 }
 
+/* The storage takes no savepoint. The leader gives the stop up and dies, all that it has sent to TaskManagers
+ * is lost: the sources have ended for the stop alone, and what they have not read is still to be read. */
+static void what_has_ended_for_a_drain_that_failed_is_not_attached(void **state)
+{
+    for (int late = 0; late < 2; late++) {
+        running(HASH);
+        w.blobs_fail = true;
+        ask_stop('s', true);
+        world_wait(&w, 150 * SECOND);
+        assert_int_equal(world_count(&w, EXECUTION(FINISHED)), 4);
+        assert_int_equal(world_record(&w)->target->kind, WEIR__TARGET_KIND__TARGET_STOP);
+        w.lose_forgets = w.hold_store = true;
+        w.lose_deployments = UINT32_MAX;
+        world_wait(&w, 35 * SECOND); /* the last one of its tries expires */
+        for (uint32_t i = 0; i < w.held_count; i++) world_store(&w, &w.held[i]);
+        if (late) world_run(&w);
+        assert_int_equal(world_record(&w)->target->kind, WEIR__TARGET_KIND__TARGET_RUN);
+        w.blobs_fail = w.lose_forgets = false;
+        w.lose_deployments = 0;
+        world_takeover(&w);
+        world_wait(&w, 15 * SECOND);
+        assert_null(w.result);
+        assert_int_equal(w.state, JOB(RUNNING));
+        assert_int_equal(w.deployed, 4);
+        assert_int_equal(query('s')->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_FAILED);
+        world_done(&w);
+    }
+}
+
 /* A stop in all but the name of its end; the record knows, whoever leads then. */
 static void a_cancel_with_a_savepoint_ends_as_canceled(void **state)
 {
@@ -692,6 +721,7 @@ int main(void)
         cmocka_unit_test(a_stop_that_has_failed_is_not_done_again),
         cmocka_unit_test(a_stop_that_has_failed_stays_so_and_the_next_one_is_done),
         cmocka_unit_test(a_drain_ends_the_sources_and_then_the_job),
+        cmocka_unit_test(what_has_ended_for_a_drain_that_failed_is_not_attached),
         cmocka_unit_test(a_cancel_with_a_savepoint_ends_as_canceled),
         cmocka_unit_test(a_cancel_overrides_a_stop),
         cmocka_unit_test(whoever_asked_for_a_stop_is_told_that_a_cancel_came_before_it),
