@@ -247,7 +247,7 @@ void checkpoint__start_due(struct weir_checkpoint_coordinator *c, struct weir_ef
         start_final(c, effects);
         return;
     }
-    if (!c->all_running || c->final_wanted || !source_running(c)) return;
+    if (!c->all_running || !source_running(c)) return; /* after its end was wanted, too: it runs again */
     if (c->stopping) return;
     for (uint32_t i = 0; i < c->request_count && c->pending_count < CHECKPOINT_PENDING_MAX - 2; i++) {
         if (!c->requests[i].active && c->now_us >= c->requests[i].at_us)

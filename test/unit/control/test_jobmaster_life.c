@@ -146,6 +146,38 @@ static void a_sink_that_fails_to_commit_its_end_is_deployed_to_commit(void **sta
     world_done(&w);
 }
 
+/* All had ended, and its last checkpoint was being written, when a TaskManager was lost: what runs again is
+ * checkpointed, and ends once more. */
+static void a_job_that_runs_again_before_its_end_is_recorded_is_checkpointed(void **state)
+{
+    one_region();
+    world_submit(&w);
+    world_wait(&w, 1500000);
+    w.blobs_fail = true;
+    for (uint32_t i = 0; i < 2; i++) {
+        world_finish(&w, 1, i);
+        world_finish(&w, 2, i);
+    }
+    world_wait(&w, SECOND);
+    assert_null(w.result);
+    world_kill(&w, 0);
+    world_start_taskmanager(&w, 0);
+    w.blobs_fail = false;
+    world_wait(&w, SECOND);
+    assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 4);
+    uint64_t newest = world_newest(&w);
+    world_wait(&w, 5 * SECOND);
+    assert_true(world_newest(&w) > newest);
+    for (uint32_t i = 0; i < 2; i++) {
+        world_finish(&w, 1, i);
+        world_finish(&w, 2, i);
+    }
+    world_wait(&w, 2 * SECOND);
+    assert_non_null(w.result);
+    assert_int_equal(w.result->state, JOB(FINISHED));
+    world_done(&w);
+}
+
 static void a_cancel_is_in_the_record_before_it_is_answered(void **state)
 {
     one_region();
@@ -674,6 +706,7 @@ int main(void)
         cmocka_unit_test(a_failed_region_restores_the_newest_checkpoint),
         cmocka_unit_test(the_restart_strategy_says_when_it_is_enough),
         cmocka_unit_test(a_bounded_job_commits_its_final_checkpoint_before_it_is_finished),
+        cmocka_unit_test(a_job_that_runs_again_before_its_end_is_recorded_is_checkpointed),
         cmocka_unit_test(a_sink_that_fails_to_commit_its_end_is_deployed_to_commit),
         cmocka_unit_test(a_cancel_is_in_the_record_before_it_is_answered),
         cmocka_unit_test(a_canceled_job_commits_what_its_record_names),
