@@ -34,19 +34,22 @@ static const char *name_of(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* Where p has it; path itself: where it is. */
-static const char *place_for(
+/* Where the job's checkpoints have it; path itself: where it is. */
+static const char *own_place(
     const struct weir_checkpoint_coordinator *c, struct checkpoint_pending *p, const char *path)
 {
     const char *job = checkpoint__job_directory(c, &p->arena);
-    bool ours = is_below(path, job);
-    const char *mark = ours ? "" : "origin-"; /* another job's attempts may be called as ours */
-    if (is_users(p) && !WEIR_PLANTED(savepoint_refers_out))
-        return is_below(path, p->directory)
-                   ? path
-                   : weir_arena_format(&p->arena, "%s/%s%s", p->directory, mark, name_of(path));
-    if (ours || is_users(p)) return path;
-    return weir_arena_format(&p->arena, "%s/taskowned/%s%s", job, mark, name_of(path));
+    if (is_below(path, job)) return path;
+    /* Another job's attempts may be called as ours. */
+    return weir_arena_format(&p->arena, "%s/taskowned/origin-%s", job, name_of(path));
+}
+
+/* Where p has it; path itself: where it is. */
+static const char *place_for(struct checkpoint_pending *p, const char *path, const char *own)
+{
+    if (!is_users(p)) return own;
+    if (WEIR_PLANTED(savepoint_refers_out)) return path;
+    return weir_arena_format(&p->arena, "%s/%s", p->directory, name_of(own));
 }
 
 static bool is_there(const struct weir_checkpoint_coordinator *c, const char *path)
@@ -73,12 +76,17 @@ void checkpoint__copies_plan(const struct weir_checkpoint_coordinator *c, struct
     for (uint32_t i = 0; i < p->part_count; i++) {
         const Weir__SubtaskSnapshot *snapshot = p->parts[i].snapshot;
         for (size_t f = 0; f < snapshot->n_files; f++) {
-            const char *to = place_for(c, p, snapshot->files[f]);
-            if (to == snapshot->files[f]) continue;
+            const char *path = snapshot->files[f];
+            if (is_users(p) && is_below(path, p->directory)) continue;
+            const char *own = own_place(c, p, path);
+            const char *to = place_for(p, path, own);
+            if (to == path) continue;
             if (!p->copies) p->copies = WEIR_ARENA_ARRAY(&p->arena, struct checkpoint_copy, files);
+            /* What a job was started from may be gone once it has a copy. */
+            const char *from = own != path && is_there(c, own) ? own : path;
             if (!is_there(c, to))
                 p->copies[p->copy_count++] = (struct checkpoint_copy){
-                    .from = snapshot->files[f], .to = to, .back_off_us = CHECKPOINT_BACK_OFF_FIRST_US
+                    .from = from, .to = to, .back_off_us = CHECKPOINT_BACK_OFF_FIRST_US
                 };
             snapshot->files[f] = (char *)to; /* our own copy of the snapshot */
         }

@@ -903,11 +903,41 @@ static void claim_copies_what_had_ended_and_deletes_all(void **state)
     ended_in_the_origin(*state, WEIR__CLAIM_MODE__CLAIM);
 }
 
+/* Claimed and deleted, or taken away by its owner once the job does not need it any more: a savepoint has
+ * copies of the job's own copies. */
+static void a_savepoint_needs_no_origin(void **state)
+{
+    struct world *w = *state;
+    static const uint8_t request[16] = "the request no.1";
+    make_origin(w, WEIR__CLAIM_MODE__CLAIM);
+    world_finish(w, 0);
+    Weir__SubtaskSnapshot *final = world_snapshot(w, 0, "old/part", NULL);
+    final->finished = true;
+    w->tasks[0].final_snapshot = final;
+    world_start(w);
+    world_checkpoint(w);
+    world_advance(w, SECOND / 2);
+    assert_int_equal(files_below(w, "old/"), 0);
+    w->seen = w->sent_count;
+    weir_checkpoint_savepoint(w->c, request, "mine", w->now_us, w->wall_us, &w->effects);
+    carry_out(w);
+    const Weir__TriggerCheckpoint *trigger = world_next(w, WEIR__ENVELOPE__BODY_TRIGGER)->envelope->trigger;
+    assert_int_equal(trigger->kind, WEIR__CHECKPOINT_KIND__SAVEPOINT);
+    for (uint32_t i = 1; i < w->task_count; i++) {
+        const char *file = weir_arena_format(&w->arena, "%s/part-%u", trigger->directory, i);
+        world_acknowledge_with(
+            w, i, trigger->checkpoint, w->identity.epoch, world_snapshot(w, i, file, NULL));
+    }
+    assert_int_equal(world_record(w)->savepoints[0]->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED);
+    assert_true(world_has(w, weir_arena_format(&w->arena, "%s/origin-part", trigger->directory)));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(what_is_not_found_twice_is_unreadable),
+        TEST(a_savepoint_needs_no_origin),
         TEST(what_comes_late_is_read),
         TEST(an_outage_of_the_storage_is_waited_out),
         TEST(damaged_metadata_fails_the_job_and_keeps_everything),
