@@ -197,6 +197,16 @@ static void not_found(
     done->load_at_us = c->now_us + CHECKPOINT_NOT_FOUND_DELAY_US;
 }
 
+/* Its owner lets nobody in. It is of no use to the job, and what it holds is not among the job's files:
+ * nothing may wait for it. */
+static bool is_closed(const struct weir_checkpoint_coordinator *c, const struct checkpoint_completed *done,
+    struct weir_arena *scratch)
+{
+    bool users = done->kind == WEIR__CHECKPOINT_KIND__SAVEPOINT ||
+                 (done->kind == WEIR__CHECKPOINT_KIND__STOP_SAVEPOINT && c->clean != CLEAN_NONE);
+    return users && !checkpoint__starts_with(done->pointer, checkpoint__job_directory(c, scratch));
+}
+
 void checkpoint__loaded(
     struct weir_checkpoint_coordinator *c, const struct weir_event *event, struct weir_effects *effects)
 {
@@ -215,6 +225,12 @@ void checkpoint__loaded(
         const char *why = event->blob.error ? event->blob.error : "input/output error";
         if (event->blob.denied && done == c->origin && !checkpoint__newest(c)) {
             unreadable(c, done, why, effects); /* who has just named it waits for an answer */
+            return;
+        }
+        if (event->blob.denied && is_closed(c, done, effects->arena)) {
+            weir_effect_log(
+                effects, WEIR_CONTROL_WARN, "'%s' cannot be read, and is left alone: %s", done->pointer, why);
+            unreadable(c, done, why, effects);
             return;
         }
         if (done->load_back_off_us == CHECKPOINT_BACK_OFF_FIRST_US)

@@ -275,6 +275,38 @@ static void an_own_checkpoint_that_cannot_be_read_is_tried_again(void **state)
     assert_int_equal(weir_checkpoint_newest(w->c, &failed)->id, id);
 }
 
+/* Its owner has closed its folder to everybody else: the next leader cannot read what it holds, and need not.
+ */
+static void users_may_close_what_is_theirs(void **state)
+{
+    struct world *w = *state;
+    static const uint8_t request[16] = "the request no.1";
+    make_origin(w, WEIR__CLAIM_MODE__NO_CLAIM);
+    world_start(w);
+    uint64_t first = world_checkpoint(w);
+    w->seen = w->sent_count;
+    weir_checkpoint_savepoint(w->c, request, "mine", w->now_us, w->wall_us, &w->effects);
+    carry_out(w);
+    const Weir__TriggerCheckpoint *trigger = world_next(w, WEIR__ENVELOPE__BODY_TRIGGER)->envelope->trigger;
+    for (uint32_t i = 0; i < w->task_count; i++) {
+        const char *file = weir_arena_format(&w->arena, "%s/part-%u", trigger->directory, i);
+        world_acknowledge_with(
+            w, i, trigger->checkpoint, w->identity.epoch, world_snapshot(w, i, file, NULL));
+    }
+    const char *pointers[] = { "old/_metadata",
+        weir_arena_format(&w->arena, "%s/_metadata", trigger->directory) };
+    for (uint32_t i = 0; i < 2; i++) {
+        w->unreadable = pointers[i];
+        world_takeover(w);
+        uint64_t next = world_checkpoint(w);
+        assert_false(world_has(w, world_file(w, first, "_metadata"))); /* subsumed */
+        first = next;
+    }
+    assert_true(clean(w, WEIR__JOB_STATE__JOB_FINISHED));
+    assert_int_equal(files_below(w, "cp/"), 0);
+    assert_true(world_has(w, "old/part") && world_has(w, pointers[0]) && world_has(w, pointers[1]));
+}
+
 static void an_origin_of_another_plan_is_taken_when_that_was_said(void **state)
 {
     struct world *w = *state;
@@ -947,6 +979,7 @@ int main(void)
         TEST(an_origin_in_the_own_folder_is_known_however_it_is_spelled),
         TEST(an_origin_of_another_plan_is_refused),
         TEST(an_origin_that_can_never_be_read_fails_its_job),
+        TEST(users_may_close_what_is_theirs),
         TEST(an_own_checkpoint_that_cannot_be_read_is_tried_again),
         TEST(an_origin_of_another_plan_is_taken_when_that_was_said),
         TEST(state_of_an_operator_that_is_gone_is_refused),
