@@ -351,6 +351,9 @@ static void start_savepoints(struct weir_jobmaster *jm, struct weir_effects *eff
         const Weir__SavepointRequest *entry = record->savepoints[i];
         if (entry->state != WEIR__SAVEPOINT_STATE__SAVEPOINT_IN_PROGRESS || entry->request.len != 16)
             continue;
+        /* One that has failed since is what the record is to say next. */
+        const Weir__SavepointRequest *now = find_savepoint(jm->record.wanted, &entry->request);
+        if (!now || now->state != WEIR__SAVEPOINT_STATE__SAVEPOINT_IN_PROGRESS) continue;
         weir_checkpoint_savepoint(
             jm->coordinator, entry->request.data, entry->path, jm->now_us, jm->wall_us, effects);
     }

@@ -110,6 +110,26 @@ static void a_second_savepoint_of_the_same_request_is_the_first(void **state)
     world_done(&w);
 }
 
+/* Its last try expires while the record is being written for another client's. */
+static void a_savepoint_that_has_failed_is_not_begun_anew(void **state)
+{
+    running(HASH);
+    w.hold_acknowledge = true;
+    ask_savepoint('a');
+    world_wait(&w, 175 * SECOND);
+    assert_int_equal(query('a')->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_IN_PROGRESS);
+    w.hold_store = true;
+    ask_savepoint('b');
+    world_wait(&w, 10 * SECOND);
+    w.hold_acknowledge = false;
+    world_release_store(&w);
+    assert_int_equal(query('a')->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_FAILED);
+    world_wait(&w, 10 * SECOND);
+    assert_int_equal(query('a')->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_FAILED);
+    assert_int_equal(query('b')->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED);
+    world_done(&w);
+}
+
 static void a_stop_needs_somewhere_to_put_its_savepoint(void **state)
 {
     running(HASH);
@@ -716,6 +736,7 @@ int main(void)
         cmocka_unit_test(a_savepoint_is_taken_and_told),
         cmocka_unit_test(a_promised_savepoint_is_taken_by_the_next_leader),
         cmocka_unit_test(a_second_savepoint_of_the_same_request_is_the_first),
+        cmocka_unit_test(a_savepoint_that_has_failed_is_not_begun_anew),
         cmocka_unit_test(a_stop_needs_somewhere_to_put_its_savepoint),
         cmocka_unit_test(a_second_stop_is_refused_and_the_same_one_is_not),
         cmocka_unit_test(a_stop_that_has_failed_is_not_done_again),
