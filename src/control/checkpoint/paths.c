@@ -77,12 +77,15 @@ const char *checkpoint__directory(
         arena, "%s/chk-%llu", checkpoint__job_directory(c, arena), (unsigned long long)id);
 }
 
-/* Named after job and id: a later leader finds the place of a try that was given up. */
+/* Named after job and id: a later leader finds the place of a try that was given up. A job that keeps its
+ * JobID may begin with the same ids again, in the folder where a savepoint of its earlier life is: when it
+ * was submitted tells them apart. */
 const char *checkpoint__savepoint_directory(
     const struct weir_checkpoint_coordinator *c, struct weir_arena *arena, const char *parent, uint64_t id)
 {
     char job[WEIR_JOB_ID_TEXT_BYTES];
-    uint64_t mixed = (weir_job_id_hash(&c->job) ^ id * 0x9e3779b97f4a7c15u) * 0xff51afd7ed558ccdu;
+    uint64_t life = (uint64_t)c->record->confirmed->submitted_ms * 0xc2b2ae3d27d4eb4fu;
+    uint64_t mixed = (weir_job_id_hash(&c->job) ^ life ^ id * 0x9e3779b97f4a7c15u) * 0xff51afd7ed558ccdu;
     return weir_arena_format(arena, "%s/savepoint-%.6s-%012llx", parent, weir_job_id_print(&c->job, job),
         (unsigned long long)((mixed ^ mixed >> 29) & 0xffffffffffffu));
 }

@@ -102,6 +102,29 @@ static void triggers_go_out_in_the_order_of_their_ids(void **state)
     assert_true(periodic > 0); /* and does not wait for the savepoint's end */
 }
 
+/* An application whose JobID is configured, started anew with nothing left of its last life but its
+ * savepoint: ids, epochs and attempts begin anew, too. */
+static void a_savepoint_of_an_earlier_life_of_the_job_is_left_alone(void **state)
+{
+    struct world *w = *state;
+    Weir__JobRecord *fresh = (Weir__JobRecord *)world_record(w);
+    const char *metadata = NULL;
+    for (uint32_t life = 0; life < 2; life++) {
+        fresh->submitted_ms = 1700000000000 + life;
+        world_record_set(w, fresh);
+        world_start(w);
+        savepoint(w, "mine");
+        const Weir__TriggerCheckpoint *trigger = triggered(w);
+        assert_int_equal(trigger->checkpoint, 1);
+        for (uint32_t i = 0; i < 4; i++) acknowledge_in(w, i, trigger->directory, trigger->checkpoint);
+        if (!metadata) metadata = weir_arena_format(&w->arena, "%s/_metadata", trigger->directory);
+        world_advance(w, 200 * SECOND);
+        assert_true(world_has(w, metadata));
+        assert_int_equal(world_record(w)->savepoints[0]->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED);
+        if (!life) world_end(w);
+    }
+}
+
 static void a_savepoint_without_a_directory_is_refused_by_name(void **state)
 {
     struct world *w = *state;
@@ -459,6 +482,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_savepoint_is_completed_in_the_record_and_is_no_base),
         TEST(triggers_go_out_in_the_order_of_their_ids),
+        TEST(a_savepoint_of_an_earlier_life_of_the_job_is_left_alone),
         TEST(a_savepoint_without_a_directory_is_refused_by_name),
         TEST(a_savepoint_is_tried_thrice_and_its_remains_go),
         TEST(the_record_remembers_the_last_folders_that_were_given_up),
