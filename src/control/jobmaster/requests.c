@@ -122,12 +122,27 @@ static void stop(struct weir_jobmaster *jm, weir_node from, uint64_t request, co
 
 /* ---------------------------------------------------------------- savepoint */
 
-/* Room for one more: the oldest that is over goes. False: all are in progress. */
+/* The newest one that is complete, by its checkpoint. */
+static const Weir__SavepointRequest *newest_complete(const Weir__JobRecord *record)
+{
+    const Weir__SavepointRequest *newest = NULL;
+    for (size_t i = 0; i < record->n_savepoints; i++) {
+        const Weir__SavepointRequest *entry = record->savepoints[i];
+        if (entry->state != WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED) continue;
+        if (!newest || entry->checkpoint > newest->checkpoint) newest = entry;
+    }
+    return newest;
+}
+
+/* Room for one more: the oldest that is over goes. Not the newest that is complete: before which checkpoint
+ * sinks and the clean-up leave files alone is read from it. False: there is no other. */
 static bool make_room(Weir__JobRecord *record)
 {
     if (record->n_savepoints < JOBMASTER_SAVEPOINTS_MAX) return true;
+    const Weir__SavepointRequest *newest = newest_complete(record);
     for (size_t i = 0; i < record->n_savepoints; i++) {
-        if (record->savepoints[i]->state == WEIR__SAVEPOINT_STATE__SAVEPOINT_IN_PROGRESS) continue;
+        const Weir__SavepointRequest *entry = record->savepoints[i];
+        if (entry->state == WEIR__SAVEPOINT_STATE__SAVEPOINT_IN_PROGRESS || entry == newest) continue;
         memmove(&record->savepoints[i], &record->savepoints[i + 1],
             sizeof(void *) * (record->n_savepoints - i - 1));
         record->n_savepoints--;

@@ -130,6 +130,34 @@ static void a_savepoint_that_has_failed_is_not_begun_anew(void **state)
     world_done(&w);
 }
 
+/* What a savepoint names of the sinks' files is not committed by any checkpoint: while the record names the
+ * savepoint, new attempts and the job's clean-up leave it alone. */
+static void the_newest_savepoint_is_not_forgotten_for_others_that_have_failed(void **state)
+{
+    enum { OTHERS = 100, TOO_LONG = 5000 };
+    char directory[TOO_LONG + 1];
+    running(HASH);
+    ask_savepoint('a');
+    world_wait(&w, 3 * SECOND);
+    assert_int_equal(query('a')->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED);
+    memset(directory, 'x', TOO_LONG);
+    directory[TOO_LONG] = 0;
+    for (int i = 0; i < OTHERS; i++) {
+        Weir__TriggerSavepoint *ask =
+            WEIR_PROTO_NEW(&w.arena, Weir__TriggerSavepoint, weir__trigger_savepoint);
+        ask->request = request_id((char)(100 + i));
+        ask->directory = directory;
+        world_ask(&w, (uint64_t)i, WEIR__ENVELOPE__BODY_SAVEPOINT, ask);
+        world_run(&w);
+        assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+        assert_int_equal(query((char)(100 + i))->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_FAILED);
+    }
+    Weir__SavepointRequest *savepoint = query('a');
+    assert_non_null(savepoint);
+    assert_int_equal(savepoint->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED);
+    world_done(&w);
+}
+
 static void a_stop_needs_somewhere_to_put_its_savepoint(void **state)
 {
     running(HASH);
@@ -737,6 +765,7 @@ int main(void)
         cmocka_unit_test(a_promised_savepoint_is_taken_by_the_next_leader),
         cmocka_unit_test(a_second_savepoint_of_the_same_request_is_the_first),
         cmocka_unit_test(a_savepoint_that_has_failed_is_not_begun_anew),
+        cmocka_unit_test(the_newest_savepoint_is_not_forgotten_for_others_that_have_failed),
         cmocka_unit_test(a_stop_needs_somewhere_to_put_its_savepoint),
         cmocka_unit_test(a_second_stop_is_refused_and_the_same_one_is_not),
         cmocka_unit_test(a_stop_that_has_failed_is_not_done_again),
