@@ -11,6 +11,7 @@ enum {
     RM__STEP_EFFECTS_MAX = 2000, /* then the step is continued; one TaskManager adds at most 2 x its slots */
     RM__SUPERSEDED_MAX = 8,
     RM__WORKERS_MAX = 4096,
+    RM__WORKER_NAMES_MAX = 2048, /* that are made; then those of the ended come again, the oldest first */
     RM__STARTS_PER_STEP_MAX = 64,
     RM__KNOWN_AFTER_POLLS = 6 /* of the store: TaskManagers list the candidates at every fifth */
 };
@@ -99,6 +100,7 @@ enum rm__worker_state { RM__WORKER_STARTING = 1, RM__WORKER_REGISTERED, RM__WORK
 struct rm__worker {
     enum rm__worker_state state;
     weir_node node;
+    bool own; /* this leader had it started */
     int64_t since_us, registered_us;
 };
 
@@ -145,6 +147,8 @@ struct weir_resourcemanager {
     struct rm__worker workers[RM__WORKERS_MAX];
     uint32_t worker_count, starting_count;
     uint64_t worker_numbers;
+    weir_node ended_names[RM__WORKER_NAMES_MAX]; /* a ring, of this leadership */
+    uint32_t ended_first, ended_count, names_made;
     int64_t worker_back_off_us, worker_start_at_us;
     bool workers_ended; /* the cluster ends: no more are started */
 };

@@ -18,6 +18,7 @@ static void remove_worker(struct weir_resourcemanager *rm, struct rm__worker *wo
 void rm__workers_clear(struct weir_resourcemanager *rm)
 {
     rm->worker_count = rm->starting_count = 0;
+    rm->ended_first = rm->ended_count = rm->names_made = 0;
     rm->worker_back_off_us = 0;
     rm->worker_start_at_us = 0;
     rm->workers_ended = false;
@@ -109,6 +110,12 @@ static void back_off(struct weir_resourcemanager *rm)
     rm->worker_start_at_us = rm->own_us + rm->worker_back_off_us;
 }
 
+static void keep_name(struct weir_resourcemanager *rm, const struct rm__worker *worker)
+{
+    if (!worker->own || rm->ended_count == RM__WORKER_NAMES_MAX) return;
+    rm->ended_names[(rm->ended_first + rm->ended_count++) % RM__WORKER_NAMES_MAX] = worker->node;
+}
+
 void rm__on_worker(
     struct weir_resourcemanager *rm, const struct weir_event *event, struct weir_effects *effects)
 {
@@ -122,6 +129,7 @@ void rm__on_worker(
     else
         rm->worker_back_off_us = 0;
     weir_effect_log(effects, WEIR_CONTROL_INFO, "The process of worker '%s' has ended.", event->worker.name);
+    keep_name(rm, worker);
     remove_worker(rm, worker);
     struct rm__taskmanager *taskmanager = rm__taskmanager_find(rm, node);
     if (taskmanager) rm__taskmanager_lose(rm, taskmanager, "its process has ended", effects);
@@ -140,19 +148,38 @@ static void check_late(struct weir_resourcemanager *rm, struct weir_effects *eff
     }
 }
 
+/* Names are never given back, and there is room for so many (WEIR_NODES_MAX): who leads for long enough takes
+ * those again whose processes are gone, by the word of the driver that had started them. */
+static weir_node name_one(struct weir_resourcemanager *rm, struct weir_arena *arena)
+{
+    weir_node node = 0;
+    if (rm->names_made < RM__WORKER_NAMES_MAX || !rm->ended_count)
+        node = weir_nodes_intern(
+            rm->nodes, weir_arena_format(arena, RM__WORKER_PREFIX "%llu-%llu", (unsigned long long)rm->epoch,
+                           (unsigned long long)++rm->worker_numbers));
+    if (node || !rm->ended_count) {
+        rm->names_made++;
+        return node;
+    }
+    node = rm->ended_names[rm->ended_first];
+    rm->ended_first = (rm->ended_first + 1) % RM__WORKER_NAMES_MAX;
+    rm->ended_count--;
+    return node;
+}
+
 static bool start_one(struct weir_resourcemanager *rm, struct weir_effects *effects)
 {
     uint32_t most = WEIR_MIN(rm->options->workers_wanted_max, (uint32_t)RM__WORKERS_MAX);
     if (rm->worker_count >= most) return false;
-    const char *name = weir_arena_format(effects->arena, RM__WORKER_PREFIX "%llu-%llu",
-        (unsigned long long)rm->epoch, (unsigned long long)++rm->worker_numbers);
-    weir_node node = weir_nodes_intern(rm->nodes, name);
+    weir_node node = name_one(rm, effects->arena);
     if (!node) return false; /* the table of names is full */
-    rm->workers[rm->worker_count++] =
-        (struct rm__worker){ .state = RM__WORKER_STARTING, .node = node, .since_us = rm->own_us };
+    rm->workers[rm->worker_count++] = (struct rm__worker){
+        .state = RM__WORKER_STARTING, .node = node, .own = true, .since_us = rm->own_us
+    };
     rm->starting_count++;
     ask(rm, node, true, effects);
-    weir_effect_log(effects, WEIR_CONTROL_INFO, "Slots are missing: worker '%s' is started.", name);
+    weir_effect_log(effects, WEIR_CONTROL_INFO, "Slots are missing: worker '%s' is started.",
+        weir_nodes_name(rm->nodes, node));
     return true;
 }
 

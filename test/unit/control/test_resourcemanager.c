@@ -538,6 +538,32 @@ static void a_worker_that_dies_is_replaced_after_a_while(void **state)
     end(&bench);
 }
 
+/* There is room for so many names and no more, and a leader may lead for years. */
+static void names_of_workers_do_not_run_out(void **state)
+{
+    enum { NAMES_LEFT = 2100, STARTS = 2500, TICKS_MAX = 700 };
+    struct bench bench;
+    start_workers(&bench);
+    while (bench.nodes.count < WEIR_NODES_MAX - NAMES_LEFT) {
+        char name[32];
+        snprintf(name, sizeof name, "other-%u", bench.nodes.count);
+        assert_int_not_equal(weir_nodes_intern(&bench.nodes, name), 0);
+    }
+    for (uint32_t i = 0; i < STARTS; i++) {
+        require(&bench, 1, 1);
+        for (uint32_t k = 0; k < TICKS_MAX && !strstr(bench.text, "start "); k++) ticks(&bench, 1);
+        const char *started = strstr(bench.text, "start ");
+        assert_non_null(started);
+        char name[64];
+        assert_int_equal(sscanf(started, "start %63s", name), 1);
+        bench_forget(&bench);
+        struct weir_event ended = { .kind = WEIR_EVENT_WORKER };
+        ended.worker.name = name;
+        bench_run(&bench, &ended);
+    }
+    end(&bench);
+}
+
 static void a_worker_that_does_not_register_is_stopped(void **state)
 {
     struct bench bench;
@@ -895,6 +921,7 @@ int main(void)
         cmocka_unit_test(a_pause_of_its_own_loses_nobody),
         cmocka_unit_test(workers_are_started_for_missing_slots),
         cmocka_unit_test(a_worker_that_dies_is_replaced_after_a_while),
+        cmocka_unit_test(names_of_workers_do_not_run_out),
         cmocka_unit_test(a_worker_that_does_not_register_is_stopped),
         cmocka_unit_test(idle_workers_are_stopped_others_never),
         cmocka_unit_test(a_lost_worker_of_an_earlier_leader_is_replaced),
