@@ -14,7 +14,7 @@ enum {
     TE__GIVEN_UP_MAX = 8,        /* given up ones that are remembered */
     TE__HELD_MAX = 8,            /* messages of one attempt that wait for a leader */
     TE__PEERS_MAX = 4096,        /* TaskManagers of one region */
-    TE__SPLITS_MAX = 1 << 16,    /* of one attempt, since the newest completed checkpoint */
+    TE__SPLITS_MAX = 1 << 20,    /* of one attempt, since the newest completed checkpoint: all of a source */
     TE__FOUND_MAX = 1000,        /* splits in one message that tells of them */
     TE__LOCAL_SNAPSHOTS_MAX = 4096,
     TE__CANDIDATES_POLLS = 5,

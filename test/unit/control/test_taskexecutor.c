@@ -751,6 +751,20 @@ static void splits_are_taken_in_order_and_reported_until_covered(void **state)
     end(&bench);
 }
 
+/* Without checkpoints none is ever covered: one reader may get all that a source has. */
+static void a_reader_takes_as_many_splits_as_a_source_may_have(void **state)
+{
+    enum { SPLITS = 1 << 20 };
+    struct bench bench;
+    start_led(&bench);
+    Weir__AttemptId id = run_one(&bench);
+    bench.quiet = true;
+    uint64_t before = bench.effects;
+    for (uint64_t i = 0; i < SPLITS; i++) assign(&bench, id, 5, i + 1, 1);
+    assert_int_equal(bench.effects - before, SPLITS);
+    end(&bench);
+}
+
 static void a_reader_that_wants_a_split_asks_until_it_has_one(void **state)
 {
     struct bench bench;
@@ -923,6 +937,7 @@ int main(void)
         cmocka_unit_test(a_deaf_connection_is_dialled_anew),
         cmocka_unit_test(a_connection_on_which_nobody_ever_led_is_dialled_anew),
         cmocka_unit_test(splits_are_taken_in_order_and_reported_until_covered),
+        cmocka_unit_test(a_reader_takes_as_many_splits_as_a_source_may_have),
         cmocka_unit_test(a_reader_that_wants_a_split_asks_until_it_has_one),
         cmocka_unit_test(what_a_reader_has_found_is_told_in_parts),
         cmocka_unit_test(the_store_tells_where_the_leader_is),
