@@ -18,6 +18,9 @@ enum weir_local_kind {
     WEIR_LOCAL_RETRIEVED, /* node, epoch: who leads now, 0 when nobody; to standbys, too */
     /* leader -> resourcemanager, of standbys, too: node, incarnation, address: a TaskManager is connected */
     WEIR_LOCAL_TASKMANAGER_GREETED,
+    /* leader -> dispatcher: the leader record says that the cluster ends; at GRANTED, too, when it did before
+     */
+    WEIR_LOCAL_END_RECORDED,
     /* dispatcher -> resourcemanager: every job of the store has its JobMaster; attempts of any other are
        cancelled */
     WEIR_LOCAL_RECOVERED,
@@ -57,6 +60,8 @@ enum weir_local_kind {
 
     /* any -> leader */
     WEIR_LOCAL_EPOCH_SEEN, /* epoch, incarnation: larger than ours, or ours under another incarnation (H1) */
+    WEIR_LOCAL_END_WANTED, /* dispatcher -> leader: the record is to say that the cluster ends; answered when
+                              it does */
     /* dispatcher -> leader: all jobs have ended and no more are wanted: the leader record says so, all exit.
      * result: of the application, or NULL */
     WEIR_LOCAL_SHUTDOWN,

@@ -147,6 +147,9 @@ static Weir__Envelope__BodyCase make_body(
         *ret = rescale;
         return WEIR__ENVELOPE__BODY_RESCALE;
     }
+    case WEIR_SIM_END:
+        *ret = WEIR_PROTO_NEW(arena, Weir__ShutdownCluster, weir__shutdown_cluster);
+        return WEIR__ENVELOPE__BODY_SHUTDOWN;
     case WEIR_SIM_QUERY: break;
     }
     *ret = WEIR_PROTO_NEW(arena, Weir__QueryJobs, weir__query_jobs);
@@ -160,14 +163,15 @@ static void ask(struct client *client, uint32_t index)
     struct request *request = &client->requests[index];
     struct weir_sim_job *job = &sim->clients->jobs[action->job];
     if (request->over) return;
+    bool ends = action->kind == WEIR_SIM_END;
     bool waits = action->kind == WEIR_SIM_SUBMIT && job->predecessor && !weir_sim_job_origin(sim, job);
-    if (job->skipped) {
+    if (job->skipped && !ends) {
         request->over = true;
         sim->clients->answered++;
         return;
     }
     /* Nobody stops what he does not know to run. */
-    if (waits || (action->kind != WEIR_SIM_SUBMIT && !job->submitted)) {
+    if (waits || (action->kind != WEIR_SIM_SUBMIT && !ends && !job->submitted)) {
         set_timer(client, TIMER_ACTION, index, 300000);
         return;
     }
@@ -181,6 +185,7 @@ static void ask(struct client *client, uint32_t index)
     if (action->kind == WEIR_SIM_CANCEL || cancels) job->asked_cancel = true;
     if (stop && !cancels) job->asked_stop = true;
     if (action->kind == WEIR_SIM_STOP && action->drain) job->asked_drain = true;
+    for (uint32_t i = 0; ends && i < sim->clients->job_count; i++) sim->clients->jobs[i].asked_cancel = true;
     void *body;
     weir_arena_reset(&client->scratch);
     Weir__Envelope__BodyCase kind = make_body(client, action, &body);
@@ -220,6 +225,7 @@ static void remember(struct client *client, const struct weir_sim_action *action
     bool good = code == WEIR__REPLY_CODE__REPLY_OK;
     if (action->kind == WEIR_SIM_SUBMIT && (good || code == WEIR__REPLY_CODE__REPLY_CONFLICT))
         job->submitted = true;
+    if (action->kind == WEIR_SIM_END && good) client->sim->clients->end_promised = true;
     if (action->kind == WEIR_SIM_CANCEL && good) job->cancel_promised = true;
     if (action->kind == WEIR_SIM_STOP && good) job->stop_promised = true;
 }
@@ -231,7 +237,9 @@ static void take_reply(struct client *client, uint32_t index, weir_node from, co
     const struct weir_sim_action *action = &sim->clients->actions[index];
     if ((uint32_t)reply->code < WEIR_ARRAY_COUNT(reply_names))
         weir_sim_cover(sim, WEIR_SIM_COVER_REPLY, reply_names[reply->code]);
-    if (!is_final(reply->code)) {
+    /* It begins anew, and takes the job then. */
+    bool ends = action->kind == WEIR_SIM_SUBMIT && strcmp(reply->text, "the cluster is ending") == 0;
+    if (!is_final(reply->code) || ends) {
         if (reply->code == WEIR__REPLY_CODE__REPLY_NOT_LEADER) {
             request->to = reply->leader[0] ? weir_nodes_intern(&client->nodes, reply->leader) : 0;
             request->tries += request->tries % 2;

@@ -61,6 +61,8 @@ struct weir_sim_history weir_sim_history_draw(uint64_t seed, uint32_t workload)
     if (is_called(history.workload, "generations")) history.features &= GENERATIONS_FEATURES;
     if (is_called(history.workload, "resume")) /* of two jobs nobody could say whose damage it was */
         history.features &= ~(UINT64_C(1) << WEIR_SIM_damage | UINT64_C(1) << WEIR_SIM_unbounded_jobs);
+    if (is_called(history.workload, "ended")) /* with the leader record goes what was promised */
+        history.features &= ~(UINT64_C(1) << WEIR_SIM_store_wiped | UINT64_C(1) << WEIR_SIM_damage);
     if (is_called(history.workload, "quiet")) history.features = 0;
     return history;
 }
@@ -276,6 +278,9 @@ void weir_sim_clients_start(struct weir_sim *sim)
         else
             draw_actions(sim, &random, i);
     }
+    if (weir_sim_has(sim, WEIR_SIM_end_cluster))
+        act(sim, &random, WEIR_SIM_END, 0,
+            weir_sim_random_range(&random, 2000000, sim->knobs.fault_phase_us));
     sim->result->jobs_submitted = sim->clients->job_count;
     for (uint32_t i = 0; i < WEIR_SIM_CLIENTS_MAX; i++) {
         char name[16] = "client-0";

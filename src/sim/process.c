@@ -410,7 +410,8 @@ void weir_sim_process_kill(struct weir_sim_process *process, const char *why, bo
     weir_sim_store_process_ended(&sim->store, process);
     if (!silently) tell_same_host(process);
     if (process->worker) weir_sim_worker_ended(process);
-    if (process->restart_wanted && !process->shut_down)
+    bool ended = process->shut_down && !weir_sim_has(sim, WEIR_SIM_end_cluster);
+    if (process->restart_wanted && !ended)
         weir_sim_process_start(process, weir_sim_random_scale(&sim->process_random, 20000, 3000000));
 }
 

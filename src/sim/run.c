@@ -18,6 +18,8 @@ static void trace_local(
     static const char *const kinds[] = {
         [WEIR_LOCAL_CONTINUE] = "continue",
         [WEIR_LOCAL_GRANTED] = "granted",
+        [WEIR_LOCAL_END_WANTED] = "end wanted",
+        [WEIR_LOCAL_END_RECORDED] = "end recorded",
         [WEIR_LOCAL_REVOKED] = "revoked",
         [WEIR_LOCAL_EPOCH] = "epoch",
         [WEIR_LOCAL_SUSPENDED] = "suspended",

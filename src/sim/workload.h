@@ -22,6 +22,7 @@ enum weir_sim_action_kind {
     WEIR_SIM_STOP,
     WEIR_SIM_SAVEPOINT,
     WEIR_SIM_RESCALE,
+    WEIR_SIM_END, /* of the cluster */
     WEIR_SIM_QUERY
 };
 struct weir_sim_action {
@@ -62,6 +63,7 @@ struct weir_sim_clients {
     struct weir_sim_action actions[WEIR_SIM_ACTIONS_MAX];
     uint32_t action_count;
     uint64_t answered, given_up;
+    bool end_promised;
 };
 
 /* Draws jobs and actions, adds client processes. */

@@ -72,6 +72,8 @@ const struct weir_sim_workload weir_sim_workloads[] = {
         { "splits", "splits", "two-regions", "rolling", NULL }, F(strand_taskmanager), 0 },
     { "pairs", "two processes do not reach each other, and all others reach both", 1, 2,
         { "windows", "join", "mixed", "splits", "two-regions", NULL }, F(cut_pair) | F(crash_leader), 0 },
+    { "ended", "the cluster is ended while leaders die, and begins anew", 1, 4, { NULL },
+        F(end_cluster) | F(crash_leader), 0 },
     /* The last ones are never drawn. */
     { "replaced", "the store is made anew while TaskManagers live, before the first job comes", 1, 1,
         { NULL }, F(store_replaced) | F(late_submission) | F(crash_leader), 0 },

@@ -529,3 +529,11 @@ def test_a_port_that_is_taken_is_named(cluster):
 def test_the_cluster_ends_when_asked(running):
     assert running.call('DELETE', '/cluster', port=running.ports[1]) == (200, {})
     assert [process.wait(40) for process in running.processes[:2]] == [0, 0]
+
+
+def test_an_end_that_was_promised_outlives_the_leader(running):
+    job = running.submit()
+    wait_for(lambda: running.get('/jobs/' + job)['state'] == 'RUNNING')
+    assert running.call('DELETE', '/cluster', port=running.ports[1]) == (200, {})
+    running.processes[0].kill()
+    assert running.processes[1].wait(40) == 0  # the standby: it cancels the job, and nothing is left to lead

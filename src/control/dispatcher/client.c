@@ -1,6 +1,7 @@
 /* What clients ask: answered here, or by the job's JobMaster. Nothing is confirmed while the store is out of
  * reach (H8), and nothing by who does not lead. */
 #include "control/dispatcher/internal.h"
+#include "control/planted.h"
 #include <string.h>
 
 void dispatcher__reply(
@@ -297,14 +298,47 @@ void dispatcher__cancel_all(struct weir_dispatcher *dispatcher, struct weir_effe
     }
 }
 
+void dispatcher__answer_ending(
+    struct weir_dispatcher *dispatcher, Weir__ReplyCode code, const char *text, struct weir_effects *effects)
+{
+    for (uint32_t i = 0; i < dispatcher->ending_count; i++)
+        dispatcher__reply(dispatcher->ending[i].node, dispatcher->ending[i].request, code, text, effects);
+    dispatcher->ending_count = 0;
+}
+
+void dispatcher__end_recorded(struct weir_dispatcher *dispatcher, struct weir_effects *effects)
+{
+    if (dispatcher->state == DISPATCHER_STANDBY) return;
+    if (!dispatcher->shutting_down)
+        weir_effect_log(effects, WEIR_CONTROL_INFO, "the cluster ends: all jobs are cancelled first");
+    dispatcher->shutting_down = true;
+    dispatcher__answer_ending(dispatcher, WEIR__REPLY_CODE__REPLY_OK, "", effects);
+    dispatcher__cancel_all(dispatcher, effects);
+    dispatcher__check_end(dispatcher, effects);
+}
+
+/* Answered when the leader record says so: a takeover does not forget it. */
 static void shut_down(
     struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects)
 {
-    dispatcher->shutting_down = true;
-    weir_effect_log(effects, WEIR_CONTROL_INFO, "the cluster ends: all jobs are cancelled first");
-    reply(event, WEIR__REPLY_CODE__REPLY_OK, "", effects);
-    dispatcher__cancel_all(dispatcher, effects);
-    dispatcher__check_end(dispatcher, effects);
+    if (dispatcher->shutting_down) {
+        reply(event, WEIR__REPLY_CODE__REPLY_OK, "", effects);
+        return;
+    }
+    if (dispatcher->ending_count == DISPATCHER_WAITING_MAX) {
+        reply(event, WEIR__REPLY_CODE__REPLY_UNAVAILABLE,
+            "others wait for the end of the cluster to be recorded, try again", effects);
+        return;
+    }
+    if (WEIR_PLANTED(end_unrecorded)) {
+        reply(event, WEIR__REPLY_CODE__REPLY_OK, "", effects);
+        dispatcher__end_recorded(dispatcher, effects);
+        return;
+    }
+    dispatcher->ending[dispatcher->ending_count++] =
+        (struct dispatcher_client){ event->from, event->envelope->request };
+    struct weir_local_message message = { .kind = WEIR_LOCAL_END_WANTED, .from = WEIR_ROLE_DISPATCHER };
+    weir_effect_local(effects, WEIR_ROLE_LEADER, NULL, &message);
 }
 
 void dispatcher__on_client(

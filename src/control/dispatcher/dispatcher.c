@@ -111,6 +111,7 @@ static void on_granted(
     dispatcher->epoch = event->local->epoch;
     dispatcher->leader_version = event->local->leader_version;
     dispatcher->suspended = dispatcher->shutting_down = dispatcher->shutdown_told = false;
+    dispatcher->ending_count = 0;
     const struct weir_control_options *options = dispatcher->options;
     bool named = !options->application_mode || !weir_job_id_is_zero(&options->application);
     dispatcher->application = named ? options->application : event->local->job;
@@ -129,6 +130,8 @@ static void on_revoked(struct weir_dispatcher *dispatcher, struct weir_effects *
     dispatcher__set_state(dispatcher, DISPATCHER_STANDBY);
     dispatcher->recovery_request = dispatcher->sweep_request = dispatcher->sweep_records_request = 0;
     dispatcher__garbage_clear(dispatcher);
+    dispatcher__answer_ending(dispatcher, WEIR__REPLY_CODE__REPLY_UNAVAILABLE,
+        "this JobManager no longer leads and does not know the outcome, try again", effects);
     dispatcher->suspended = false;
     memset(dispatcher->lookups, 0, sizeof dispatcher->lookups);
     housekeeping_timer(dispatcher, INT64_MAX, effects);
@@ -275,6 +278,7 @@ static void on_local(
         return;
     case WEIR_LOCAL_GRANTED: on_granted(dispatcher, event, effects); return;
     case WEIR_LOCAL_REVOKED: on_revoked(dispatcher, effects); return;
+    case WEIR_LOCAL_END_RECORDED: dispatcher__end_recorded(dispatcher, effects); return;
     case WEIR_LOCAL_EPOCH: on_epoch(dispatcher, event, effects); return;
     case WEIR_LOCAL_SUSPENDED: on_suspended(dispatcher, event, true, effects); return;
     case WEIR_LOCAL_RESUMED: on_suspended(dispatcher, event, false, effects); return;

@@ -179,6 +179,8 @@ struct weir_dispatcher {
     uint32_t submissions;
     uint32_t tasks_restarted; /* by JobMasters, because the takeover did not find them running */
     bool shutting_down, shutdown_told;
+    struct dispatcher_client ending[DISPATCHER_WAITING_MAX]; /* who asked for the cluster's end */
+    uint32_t ending_count;
 
     /* A message that goes to all JobMasters, or their end: in portions. */
     struct weir_local_message spread;
@@ -282,6 +284,11 @@ void dispatcher__tombstone_add(struct weir_dispatcher *dispatcher, const struct 
 void dispatcher__tombstones_clear(struct weir_dispatcher *dispatcher);
 void dispatcher__prune(struct weir_dispatcher *dispatcher, int64_t now_us, struct weir_effects *effects);
 void dispatcher__on_pruned(struct weir_dispatcher *dispatcher, const struct weir_event *event);
+/* Whoever waits for the end of the cluster to be recorded. */
+void dispatcher__answer_ending(
+    struct weir_dispatcher *dispatcher, Weir__ReplyCode code, const char *text, struct weir_effects *effects);
+/* It is recorded: whatever this leader and the next ones meet is cancelled. */
+void dispatcher__end_recorded(struct weir_dispatcher *dispatcher, struct weir_effects *effects);
 void dispatcher__check_end(struct weir_dispatcher *dispatcher, struct weir_effects *effects);
 
 /* ended.c */

@@ -106,7 +106,7 @@ void dispatcher__job_stop(
     struct weir_dispatcher *dispatcher, struct dispatcher_job *job, struct weir_effects *effects)
 {
     if (!job->jobmaster) return;
-    job->jobmaster = job->claimed = false;
+    job->jobmaster = job->claimed = job->cancel_asked = false;
     dispatcher__garbage_left(dispatcher, job, effects);
     weir_effect_add(effects, WEIR_EFFECT_JOB_STOP)->to_job = job->id;
 }

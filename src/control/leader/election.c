@@ -435,6 +435,7 @@ static Weir__LeaderRecord *own_record(struct weir_leader *leader, uint64_t epoch
     record->format = WEIR_RECORD_FORMAT;
     record->epoch = epoch;
     record->holder = weir_identity_node(leader->identity, arena);
+    if (record->shut_down) record->ends = false; /* it has ended, and begins anew */
     record->shut_down = false;
     record->application_state = WEIR__JOB_STATE__JOB_STATE_UNSPECIFIED;
     name_application(leader, record, arena);
@@ -605,6 +606,7 @@ static void ask_rewrite(struct weir_leader *leader, int64_t now_us, struct weir_
     }
     if (record->n_failovers && !record->failovers[record->n_failovers - 1]->takeover_ms)
         record->failovers[record->n_failovers - 1]->takeover_ms = leader->takeover_ms;
+    record->ends = record->ends || leader->end_wanted;
     record->shut_down = leader->shutdown_due;
     record->application_state = leader->application_state;
     leader->alive_count = 0; /* should it not be written: their presence shows it again */
@@ -621,6 +623,7 @@ static void ask_rewrite(struct weir_leader *leader, int64_t now_us, struct weir_
 static bool rewrite_is_due(const struct weir_leader *leader, int64_t now_us)
 {
     if (leader->raise_due || leader->alive_count || leader->shutdown_due) return true;
+    if (leader->end_wanted && leader->record && !leader->record->ends) return true;
     return leader->record && leader->record->wrong_suspicions &&
            now_us - leader->quiet_since_us >= LEADER_QUIET_US;
 }
@@ -689,6 +692,8 @@ static void adopt_written(struct weir_leader *leader, uint64_t epoch, uint64_t v
     leader->record->epoch = epoch;
     leader->record->holder = weir_identity_node(leader->identity, arena);
     leader->record->n_suspected = 0; /* as written: the next look, which is due, reads it */
+    if (leader->record->shut_down) leader->record->ends = false;
+    leader->record->ends = leader->record->ends || leader->end_wanted;
     leader->record->shut_down = leader->shutdown_due;
     leader->record->application_state = leader->application_state;
     leader->record->application = weir_job_id_to(arena, &leader->application);

@@ -146,6 +146,7 @@ struct weir_leader {
     bool suspended; /* told to others */
 
     /* the end of the cluster */
+    bool end_wanted;                    /* the record is to say `ends` */
     bool shutdown_due, ended, was_open; /* was_open: a record without the mark was seen in this life */
     Weir__JobState application_state;   /* how it has ended, with shutdown_due */
     struct weir_job_id application;     /* of an open record; zero: none was seen */

@@ -85,6 +85,15 @@ void leader__retrieved(struct weir_leader *leader, struct weir_effects *effects)
         effects);
 }
 
+/* Its end is promised to clients when it is recorded: the next leader goes on with it. */
+static void tell_end(struct weir_leader *leader, struct weir_effects *effects)
+{
+    if (!leader->record->ends || leader->record->shut_down) return;
+    leader->end_wanted = true; /* should the store be wiped */
+    struct weir_local_message message = { .kind = WEIR_LOCAL_END_RECORDED, .from = WEIR_ROLE_LEADER };
+    weir_effect_local(effects, WEIR_ROLE_DISPATCHER, NULL, &message);
+}
+
 void leader__grant(struct weir_leader *leader, int64_t now_us, struct weir_effects *effects)
 {
     struct weir_identity *identity = leader->identity;
@@ -106,6 +115,7 @@ void leader__grant(struct weir_leader *leader, int64_t now_us, struct weir_effec
             .job = leader->application,
             .known_since_us = leader->known_since_us },
         effects);
+    tell_end(leader, effects);
     leader__retrieved(leader, effects);
     leader__beat_all(leader, now_us, effects);
     timer(LEADER_TAG_BEAT, now_us + leader->options->heartbeat_interval_us, effects);
@@ -124,7 +134,7 @@ void leader__revoke(
     leader->identity->leader = 0;
     leader->identity->leader_incarnation = 0;
     leader->identity->suspended = leader->suspended = leader->identity->waits = false;
-    leader->raise_due = leader->shutdown_due = leader->beating = false;
+    leader->raise_due = leader->end_wanted = leader->shutdown_due = leader->beating = false;
     leader->application_state = WEIR__JOB_STATE__JOB_STATE_UNSPECIFIED;
     leader->alive_count = 0;
     leader->told_holder = 0;
@@ -156,6 +166,7 @@ void leader__rewritten(
             .incarnation = identity->incarnation,
             .leader_version = leader->record_version },
         effects);
+    tell_end(leader, effects);
     leader__retrieved(leader, effects);
     if (raised) leader__beat_all(leader, now_us, effects);
 }
@@ -319,6 +330,9 @@ static void on_local(struct weir_leader *leader, const struct weir_event *event,
         break;
     case WEIR_LOCAL_EPOCH_SEEN: leader__epoch_seen(leader, local->epoch, local->incarnation); break;
     case WEIR_LOCAL_JOB_FENCED: leader->look_due = true; break;
+    case WEIR_LOCAL_END_WANTED:
+        leader->end_wanted = leader->end_wanted || leader->state == LEADER_LEADING;
+        break;
     case WEIR_LOCAL_SHUTDOWN:
         if (leader->state != LEADER_LEADING) break;
         leader->shutdown_due = true;

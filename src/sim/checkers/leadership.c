@@ -165,7 +165,8 @@ static void stored(struct weir_sim *sim, void *self, struct weir_sim_process *wr
     if (record->epoch < old->epoch)
         weir_sim_fail(sim, "H1", "the leader record goes back from epoch %llu to %llu",
             (unsigned long long)old->epoch, (unsigned long long)record->epoch);
-    if (was != is && !weir_sim_facts(sim)->wiped) check_hold_off(sim, state, writer, old);
+    /* Who has written that the cluster has ended holds nothing any more. */
+    if (was != is && !old->shut_down && !weir_sim_facts(sim)->wiped) check_hold_off(sim, state, writer, old);
     if (record->epoch == old->epoch && was != is)
         weir_sim_fail(
             sim, "H1", "epoch %llu passes from one holder to another", (unsigned long long)record->epoch);

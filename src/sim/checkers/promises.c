@@ -3,6 +3,10 @@
 #include "sim/checkers.h"
 #include <string.h>
 
+struct state {
+    bool ended; /* the leader record has said so */
+};
+
 /* The newest record of the job: without transactions there may be others that no index names. */
 static bool decode_record(struct weir_sim *sim, const struct weir_job_id *id, Weir__JobRecord **ret)
 {
@@ -37,6 +41,20 @@ static void check_stop(struct weir_sim *sim, const struct weir_sim_facts_job *jo
             sim, "promise", "a stop or savepoint of %.8s was accepted and is not in its record", job->hex);
 }
 
+static void check_end(struct weir_sim *sim, const struct state *state)
+{
+    Weir__LeaderRecord *record = NULL;
+    for (uint32_t i = 0; i < sim->store.entry_count; i++) {
+        const struct weir_sim_entry *entry = &sim->store.entries[i];
+        if (strcmp(entry->key, "leader") == 0 &&
+            weir_leader_record_decode(&sim->scratch, entry->value, entry->length, &record, NULL))
+            record = NULL;
+    }
+    if (!state->ended && (!record || !record->ends))
+        weir_sim_fail(
+            sim, "promise", "the end of the cluster was accepted, the leader record does not say so");
+}
+
 static void answered(
     struct weir_sim *sim, void *self, const Weir__Envelope *request, const Weir__ClientReply *reply)
 {
@@ -55,6 +73,9 @@ static void answered(
         request_bytes = &request->savepoint->request;
         break;
     case WEIR__ENVELOPE__BODY_RESCALE: job_bytes = &request->rescale->job; break;
+    case WEIR__ENVELOPE__BODY_SHUTDOWN:
+        if (reply->code == WEIR__REPLY_CODE__REPLY_OK) check_end(sim, (const struct state *)self);
+        return;
     default: return;
     }
     if (!weir_job_id_from(job_bytes, &id)) return;
@@ -81,11 +102,22 @@ static void answered(
     if (request_bytes) check_stop(sim, job, record, request_bytes);
 }
 
+static bool at_rest(struct weir_sim *sim, void *self, const char **reason)
+{
+    *reason = "the cluster was to end, and goes on";
+    return !sim->clients->end_promised || ((const struct state *)self)->ended;
+}
+
 /* Whoever asked for a stop asks what came of it, and is not to wait for ever. */
 static void stored(struct weir_sim *sim, void *self, struct weir_sim_process *writer, const char *key,
     const struct weir_sim_entry *before, const struct weir_sim_entry *after)
 {
     Weir__JobRecord *record;
+    Weir__LeaderRecord *leader;
+    if (strcmp(key, "leader") == 0 && after &&
+        !weir_leader_record_decode(&sim->scratch, after->value, after->length, &leader, NULL) &&
+        leader->shut_down)
+        ((struct state *)self)->ended = true;
     if (strncmp(key, "jobs/", 5) != 0 || !after ||
         weir_job_record_decode(&sim->scratch, after->value, after->length, &record, NULL) ||
         !record->result || !record->target || record->target->request.len != 16)
@@ -97,6 +129,9 @@ static void stored(struct weir_sim *sim, void *self, struct weir_sim_process *wr
         weir_sim_fail(sim, "promise", "%s has ended and does not say what came of its stop", key);
 }
 
-const struct weir_sim_checker weir_sim_checker_promises = {
-    .name = "promise", .text = "what clients were told is so", .answered = answered, .stored = stored
-};
+const struct weir_sim_checker weir_sim_checker_promises = { .name = "promise",
+    .text = "what clients were told is so",
+    .state_bytes = sizeof(struct state),
+    .answered = answered,
+    .stored = stored,
+    .at_rest = at_rest };

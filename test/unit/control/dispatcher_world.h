@@ -39,7 +39,7 @@ struct world {
     char logged[512]; /* the last line */
     uint64_t started_version;
     uint64_t epoch_seen;
-    uint32_t shutdowns;
+    uint32_t shutdowns, ends_wanted;
     Weir__JobState ended_with; /* of the application */
     struct weir_job_id application;
     bool timer_set;
@@ -143,6 +143,7 @@ static UNUSED void note_local(struct world *w, const struct weir_effect *effect)
     case WEIR_LOCAL_GARBAGE: w->garbage_number = effect->local->garbage.number; break;
     case WEIR_LOCAL_SUSPENDED: w->suspended_count++; break;
     case WEIR_LOCAL_RESUMED: w->resumed_count++; break;
+    case WEIR_LOCAL_END_WANTED: w->ends_wanted++; break;
     case WEIR_LOCAL_SHUTDOWN:
         w->shutdowns++;
         w->ended_with =

@@ -21,7 +21,7 @@ struct jm {
     /* what it told the other machines */
     bool leads, suspended;
     uint64_t epoch, leader_version;
-    uint32_t grants, revokes, epochs;
+    uint32_t grants, revokes, epochs, ends;
     weir_node retrieved;
     uint64_t retrieved_epoch;
     /* what it sent last */
@@ -74,6 +74,10 @@ static UNUSED void note_local(struct jm *jm, const struct weir_local_message *lo
         jm->epochs++;
         jm->epoch = local->epoch;
         jm->leader_version = local->leader_version;
+        break;
+    case WEIR_LOCAL_END_RECORDED:
+        assert_true(jm->leads);
+        jm->ends++;
         break;
     case WEIR_LOCAL_SUSPENDED: jm->suspended = true; break;
     case WEIR_LOCAL_RESUMED: jm->suspended = false; break;

@@ -577,22 +577,86 @@ static void what_comes_late_to_a_savepoint_that_was_given_up_is_swept(void **sta
     world_free(w);
 }
 
-static void the_cluster_ends_when_its_jobs_have(void **state)
+static uint64_t ask_for_the_end(struct world *w)
 {
-    struct world *w = leading(true);
-    run_to_the_end(w, 1);
     Weir__Envelope envelope;
     weir__envelope__init(&envelope);
     Weir__ShutdownCluster body;
     weir__shutdown_cluster__init(&body);
     envelope.body_case = WEIR__ENVELOPE__BODY_SHUTDOWN;
     envelope.shutdown = &body;
-    assert_true(answered(w, message(w, &envelope), WEIR__REPLY_CODE__REPLY_OK));
+    return message(w, &envelope);
+}
+
+static void end_recorded(struct world *w)
+{
+    local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_END_RECORDED });
+}
+
+static void the_cluster_ends_when_its_jobs_have(void **state)
+{
+    struct world *w = leading(true);
+    run_to_the_end(w, 1);
+    uint64_t request = ask_for_the_end(w);
+    assert_int_equal(w->ends_wanted, 1);
+    assert_false(answered(w, request, WEIR__REPLY_CODE__REPLY_OK)); /* the record does not say so yet */
+    assert_int_equal(w->client_count, 0);
+    end_recorded(w);
+    assert_true(answered(w, request, WEIR__REPLY_CODE__REPLY_OK));
     assert_int_equal(w->client_count, 1); /* cancelled */
+    assert_true(answered(w, ask_for_the_end(w), WEIR__REPLY_CODE__REPLY_OK));
     assert_true(answered(w, submit(w, 2), WEIR__REPLY_CODE__REPLY_CONFLICT));
     assert_int_equal(w->shutdowns, 0);
     finish(w, 1);
     assert_int_equal(w->shutdowns, 1);
+    world_free(w);
+}
+
+/* DELETE /cluster was answered, and the leader died. */
+static void the_next_leader_ends_the_cluster(void **state)
+{
+    struct world *w = world_new(true);
+    create_record(w, 1, 4, WEIR__RECORD_STATUS__RECORD_ACTIVE);
+    grant(w, 5);
+    end_recorded(w); /* the record that it leads by says so */
+    assert_int_equal(w->started_count, 1);
+    assert_int_equal(w->client_count, 0);
+    tell_status(w, 1, WEIR__JOB_STATE__JOB_RUNNING);
+    assert_int_equal(w->client_count, 1);
+    tell_status(w, 1, WEIR__JOB_STATE__JOB_RUNNING);
+    assert_int_equal(w->client_count, 1);
+    assert_true(answered(w, submit(w, 2), WEIR__REPLY_CODE__REPLY_CONFLICT));
+    /* Another leader wrote its record: the next JobMaster knows nothing of the cancel. */
+    struct weir_job_id id = job_id(1);
+    local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_JOB_FENCED, .job = id });
+    timer(w, DISPATCHER_TAG_JOB_TIMER, &id);
+    local(
+        w, (struct weir_local_message){ .kind = WEIR_LOCAL_EPOCH, .epoch = 9, .leader_version = lead(w, 9) });
+    timer(w, DISPATCHER_TAG_JOB_TIMER, &id);
+    assert_int_equal(w->started_count, 2);
+    tell_status(w, 1, WEIR__JOB_STATE__JOB_RUNNING);
+    assert_int_equal(w->client_count, 2);
+    assert_int_equal(w->shutdowns, 0);
+    finish(w, 1);
+    assert_int_equal(w->shutdowns, 1);
+    world_free(w);
+}
+
+static void who_asked_for_an_end_that_is_not_recorded_is_told(void **state)
+{
+    struct world *w = leading(true);
+    uint64_t requests[DISPATCHER_WAITING_MAX];
+    for (uint32_t i = 0; i < DISPATCHER_WAITING_MAX; i++) requests[i] = ask_for_the_end(w);
+    assert_true(answered(w, ask_for_the_end(w), WEIR__REPLY_CODE__REPLY_UNAVAILABLE));
+    local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_REVOKED });
+    for (uint32_t i = 0; i < DISPATCHER_WAITING_MAX; i++)
+        assert_true(answered(w, requests[i], WEIR__REPLY_CODE__REPLY_UNAVAILABLE));
+    uint32_t replies = w->reply_count;
+    end_recorded(w);
+    assert_int_equal(w->reply_count, replies);
+    assert_int_equal(w->shutdowns, 0);
+    grant(w, 7);
+    assert_int_equal(w->shutdowns, 0);
     world_free(w);
 }
 
@@ -660,6 +724,8 @@ int main(void)
         cmocka_unit_test(what_never_became_a_checkpoint_goes_with_a_job_that_nobody_knows),
         cmocka_unit_test(what_comes_late_to_a_savepoint_that_was_given_up_is_swept),
         cmocka_unit_test(the_cluster_ends_when_its_jobs_have),
+        cmocka_unit_test(the_next_leader_ends_the_cluster),
+        cmocka_unit_test(who_asked_for_an_end_that_is_not_recorded_is_told),
         cmocka_unit_test(an_application_ends_with_its_job),
         cmocka_unit_test(an_application_that_has_ended_is_not_run_by_the_next_leader),
     };

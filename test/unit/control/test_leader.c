@@ -541,6 +541,45 @@ static void the_end_of_the_cluster_ends_standbys_and_not_a_new_start(void **stat
     world_free(w);
 }
 
+/* What a client was promised the next leaders keep, until a cluster begins anew. */
+static void an_end_that_was_asked_for_is_not_forgotten(void **state)
+{
+    struct world *w = world_new(true);
+    struct jm *a = start(w, 0), *b = start(w, 1);
+    a->hold = true;
+    struct weir_local_message wanted = { .kind = WEIR_LOCAL_END_WANTED };
+    step(w, a, (struct weir_event){ .kind = WEIR_EVENT_LOCAL, .local = &wanted });
+    live(w, a, 1);
+    assert_int_equal(a->ends, 0); /* not written yet */
+    a->hold = false;
+    live(w, a, 30);
+    assert_true(record_of(w)->ends && !record_of(w)->shut_down);
+    assert_true(a->ends > 0 && !a->exited);
+    live(w, b, 1);
+    assert_int_equal(b->ends, 0);
+    lose(w, b, 0, NULL);
+    ha_delete(&w->store, candidate_of(0));
+    live(w, b, 30);
+    assert_true(b->leads && b->ends > 0);
+    assert_true(record_of(w)->ends);
+    ha_delete(&w->store, "leader"); /* wiped while it ends: who leads knows */
+    live(w, b, 30);
+    assert_true(record_of(w)->ends);
+    struct weir_local_message shutdown = { .kind = WEIR_LOCAL_SHUTDOWN };
+    step(w, b, (struct weir_event){ .kind = WEIR_EVENT_LOCAL, .local = &shutdown });
+    assert_true(b->exited && record_of(w)->shut_down);
+    ha_delete(&w->store, candidate_of(1));
+    struct jm *c = start(w, 2);
+    live(w, c, 1);
+    assert_true(c->leads && !c->exited);
+    assert_int_equal(c->ends, 0);
+    assert_false(record_of(w)->ends);
+    live(w, c, 30);
+    assert_int_equal(c->ends, 0);
+    assert_false(record_of(w)->ends);
+    world_free(w);
+}
+
 static void the_failover_history_keeps_the_newest(void **state)
 {
     struct world *w = world_new(true);
@@ -721,6 +760,7 @@ int main(void)
         cmocka_unit_test(every_connection_hears_a_beat_though_they_are_many),
         cmocka_unit_test(an_application_has_one_id_until_it_has_ended),
         cmocka_unit_test(the_end_of_the_cluster_ends_standbys_and_not_a_new_start),
+        cmocka_unit_test(an_end_that_was_asked_for_is_not_forgotten),
         cmocka_unit_test(the_failover_history_keeps_the_newest),
         cmocka_unit_test(a_lower_name_dials),
         cmocka_unit_test(standbys_that_are_gone_make_room_for_new_ones),
