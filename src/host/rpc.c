@@ -429,7 +429,9 @@ static void begin_dial(struct weir_rpc *rpc, weir_node node)
     struct resolution *resolution = weir_memory_allocate_zeroed(rpc->config.memory, sizeof *resolution);
     resolution->rpc = rpc;
     resolution->node = node;
-    struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+    /* Everybody listens on IPv4 alone: the other address of a name would refuse, as if its process were gone.
+     */
+    struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_STREAM };
     peer->resolving = true;
     if (uv_getaddrinfo(rpc->config.loop, &resolution->request, on_resolved, host, colon + 1, &hints) != 0) {
         peer->resolving = false;

@@ -4,7 +4,9 @@
 #include "support/memory.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +120,16 @@ static uint32_t count_of(const struct end *end, weir_node node, enum weir_connec
     for (uint32_t i = 0; i < end->count; i++)
         count += end->happenings[i].node == node && end->happenings[i].state == state;
     return count;
+}
+
+/* Stands in for the system's: "two.families" has an address of each kind, the newer kind first. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **ret)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) =
+        (int (*)(const char *, const char *, const struct addrinfo *, struct addrinfo **))dlsym(
+            RTLD_NEXT, "getaddrinfo");
+    if (strcmp(name, "two.families") == 0) name = hints->ai_family == AF_INET ? "127.0.0.1" : "::1";
+    return real(name, service, hints, ret);
 }
 
 /* --- a socket by hand --- */
@@ -396,6 +408,22 @@ static void another_process_at_the_address_is_refused(void **state)
     close_end(&c);
 }
 
+/* A refusal counts as a witness that a process is gone: an address where nobody can listen must not give it.
+ */
+static void a_name_with_two_kinds_of_address_is_reached(void **state)
+{
+    static struct end a, b;
+    open_end(&a, "c", "n1", 11);
+    open_end(&b, "c", "n2", 22);
+    char address[64];
+    snprintf(address, sizeof address, "two.families:%u", weir_rpc_port(b.rpc));
+    weir_rpc_dial(a.rpc, 2, address);
+    TURN_UNTIL(&a, &b, a.count > 0);
+    assert_int_equal(a.happenings[0].state, WEIR_CONNECTION_UP);
+    close_end(&a);
+    close_end(&b);
+}
+
 static void a_taken_port_is_named(void **state)
 {
     static struct end a;
@@ -433,6 +461,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_reads_nothing_is_cut_off),
         cmocka_unit_test(hanging_up_lasts),
         cmocka_unit_test(another_process_at_the_address_is_refused),
+        cmocka_unit_test(a_name_with_two_kinds_of_address_is_reached),
         cmocka_unit_test(a_taken_port_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
