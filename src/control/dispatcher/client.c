@@ -152,11 +152,10 @@ static const ProtobufCBinaryData *job_of(const Weir__Envelope *envelope)
     }
 }
 
-static void about_finished(const struct weir_dispatcher *dispatcher,
-    const struct dispatcher_tombstone *tombstone, const struct weir_event *event,
-    struct weir_effects *effects)
+/* Its JobMaster is gone: there is a tombstone, or one is being put. */
+static void about_ended(const struct weir_dispatcher *dispatcher, Weir__JobSummary *summary,
+    const struct weir_event *event, struct weir_effects *effects)
 {
-    Weir__JobSummary *summary = finished_summary(dispatcher, tombstone, effects->arena);
     Weir__Envelope__BodyCase body = event->envelope->body_case;
     if (body == WEIR__ENVELOPE__BODY_QUERY)
         reply_summary(dispatcher, event, summary, effects);
@@ -228,7 +227,7 @@ static void about_job(
     if (!job) {
         struct dispatcher_tombstone *tombstone = dispatcher__table_find(&dispatcher->tombstones, &id);
         if (tombstone)
-            about_finished(dispatcher, tombstone, event, effects);
+            about_ended(dispatcher, finished_summary(dispatcher, tombstone, effects->arena), event, effects);
         else if (dispatcher->state == DISPATCHER_RECOVERING)
             reply(event, WEIR__REPLY_CODE__REPLY_UNAVAILABLE, "jobs are being recovered, try again", effects);
         else
@@ -255,14 +254,11 @@ static void about_job(
     }
     /* What is asked before the record is claimed could be lost with what the older leader wrote last (H2). */
     if (!job->jobmaster || !job->claimed || job->state == DISPATCHER_JOB_CREATING) {
-        bool ended = job->state == DISPATCHER_JOB_REMOVING;
-        if (ended && query) {
-            reply_summary(dispatcher, event, job->summary, effects);
-            return;
-        }
-        reply(event, ended ? WEIR__REPLY_CODE__REPLY_CONFLICT : WEIR__REPLY_CODE__REPLY_UNAVAILABLE,
-            ended ? "the job has reached its end" : "the job is being submitted or recovered, try again",
-            effects);
+        if (job->state == DISPATCHER_JOB_REMOVING)
+            about_ended(dispatcher, job->summary, event, effects);
+        else
+            reply(event, WEIR__REPLY_CODE__REPLY_UNAVAILABLE,
+                "the job is being submitted or recovered, try again", effects);
         return;
     }
     struct weir_local_message message = {

@@ -239,13 +239,7 @@ static void on_job_terminal(struct weir_dispatcher *dispatcher, struct dispatche
         return;
     }
     dispatcher__ended_keep(dispatcher, &job->id, local->details, effects->arena);
-    if (!local->result) return;
-    job->summary->state = local->result->state;
-    job->summary->error = weir_arena_string(&job->arena, local->result->error);
-    job->summary->ended_ms = local->result->ended_ms;
-    if (local->result->savepoint)
-        job->summary->savepoint = WEIR_PROTO_COPY(&job->arena, local->result->savepoint);
-    if (local->result->started_ms) job->summary->started_ms = local->result->started_ms;
+    dispatcher__job_set_result(job, local->result);
 }
 
 /* Another leader wrote the record: either this process is deposed, and will hear of it, or the store was set

@@ -220,6 +220,8 @@ struct dispatcher_job *dispatcher__job_new(struct weir_dispatcher *dispatcher, c
 void dispatcher__job_free(struct weir_dispatcher *dispatcher, struct dispatcher_job *job);
 void dispatcher__job_set_state(struct dispatcher_job *job, enum dispatcher_job_state state);
 void dispatcher__job_set_summary(struct dispatcher_job *job, const Weir__JobSummary *summary);
+/* How it has ended; NULL: not known. */
+void dispatcher__job_set_result(struct dispatcher_job *job, const Weir__JobResult *result);
 void dispatcher__job_fail(struct dispatcher_job *job, const char *error);
 void dispatcher__job_start(struct weir_dispatcher *dispatcher, struct dispatcher_job *job,
     const Weir__JobRecord *record, uint64_t version, const Weir__ExecutionPlan *plan,

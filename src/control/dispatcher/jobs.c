@@ -60,6 +60,16 @@ void dispatcher__job_set_summary(struct dispatcher_job *job, const Weir__JobSumm
     job->summary = WEIR_PROTO_COPY(&job->arena, summary);
 }
 
+void dispatcher__job_set_result(struct dispatcher_job *job, const Weir__JobResult *result)
+{
+    if (!result) return;
+    job->summary->state = result->state;
+    job->summary->error = weir_arena_string(&job->arena, result->error);
+    job->summary->ended_ms = result->ended_ms;
+    if (result->savepoint) job->summary->savepoint = WEIR_PROTO_COPY(&job->arena, result->savepoint);
+    if (result->started_ms) job->summary->started_ms = result->started_ms;
+}
+
 void dispatcher__job_fail(struct dispatcher_job *job, const char *error)
 {
     job->summary->state = WEIR__JOB_STATE__JOB_FAILED;

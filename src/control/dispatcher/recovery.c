@@ -124,6 +124,7 @@ static void take_record(struct weir_dispatcher *dispatcher, struct dispatcher_jo
     job->plan_hash = dispatcher__plan_hash(record->plan_pointer);
     job->summary->name = weir_arena_string(&job->arena, record->name);
     if (record->status == WEIR__RECORD_STATUS__RECORD_TERMINAL_CLEAN) {
+        dispatcher__job_set_result(job, record->result);
         dispatcher__job_set_state(job, DISPATCHER_JOB_REMOVING);
         dispatcher__remove(dispatcher, job, effects);
         return;

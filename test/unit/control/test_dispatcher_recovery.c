@@ -281,6 +281,52 @@ static void a_clean_record_that_is_found_gets_its_tombstone(void **state)
     world_free(w);
 }
 
+static uint64_t ask(struct world *w, Weir__Envelope__BodyCase body, void *message_of_it)
+{
+    Weir__Envelope envelope;
+    weir__envelope__init(&envelope);
+    envelope.body_case = body;
+    envelope.greeting = message_of_it; /* all members of the union are pointers */
+    return message(w, &envelope);
+}
+
+/* As of a tombstone: the answer was lost with the leader before, and the client asks again. */
+static void until_its_tombstone_is_put_a_job_says_how_it_ended(void **state)
+{
+    struct world *w = world_new(true);
+    struct weir_job_id id = job_id(1);
+    Weir__JobRecord *record = record_of(w, &id, 4, 50);
+    record->status = WEIR__RECORD_STATUS__RECORD_TERMINAL_CLEAN;
+    record->result = WEIR_PROTO_NEW(&w->arena, Weir__JobResult, weir__job_result);
+    record->result->state = WEIR__JOB_STATE__JOB_CANCELED;
+    record->result->started_ms = 7;
+    Weir__SavepointRequest *savepoint =
+        WEIR_PROTO_NEW(&w->arena, Weir__SavepointRequest, weir__savepoint_request);
+    savepoint->request.len = 16;
+    savepoint->request.data = (uint8_t *)"0123456789abcdef";
+    savepoint->state = WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED;
+    record->result->savepoint = savepoint;
+    put_bytes(w, job_key(&id), &record->base);
+    w->hold = true;
+    grant(w, 5);
+    while (w->held[0].tag.kind != DISPATCHER_TAG_REMOVE_READ) answer_one(w);
+    Weir__StopJob stop = WEIR__STOP_JOB__INIT;
+    stop.job = weir_job_id_to(&w->arena, &id);
+    stop.request = savepoint->request;
+    assert_true(answered(w, ask(w, WEIR__ENVELOPE__BODY_STOP, &stop), WEIR__REPLY_CODE__REPLY_OK));
+    assert_true(answered(w, cancel(w, 1), WEIR__REPLY_CODE__REPLY_OK));
+    Weir__QueryJobs about = WEIR__QUERY_JOBS__INIT;
+    about.job = stop.job;
+    about.request = savepoint->request;
+    assert_true(answered(w, ask(w, WEIR__ENVELOPE__BODY_QUERY, &about), WEIR__REPLY_CODE__REPLY_OK));
+    assert_int_equal(w->reply->savepoint->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED);
+    assert_int_equal(w->reply->jobs[0]->state, WEIR__JOB_STATE__JOB_CANCELED);
+    assert_int_equal(w->reply->jobs[0]->started_ms, 7);
+    stop.request.data = (uint8_t *)"another, later.."; /* somebody else's */
+    assert_true(answered(w, ask(w, WEIR__ENVELOPE__BODY_STOP, &stop), WEIR__REPLY_CODE__REPLY_CONFLICT));
+    world_free(w);
+}
+
 static void a_removal_of_unknown_outcome_is_looked_at_again(void **state)
 {
     for (int applied = 0; applied < 2; applied++) {
@@ -713,6 +759,7 @@ int main(void)
         cmocka_unit_test(an_index_that_an_earlier_leader_wrote_is_read_again),
         cmocka_unit_test(a_finished_job_leaves_a_tombstone_that_refuses_its_id),
         cmocka_unit_test(a_clean_record_that_is_found_gets_its_tombstone),
+        cmocka_unit_test(until_its_tombstone_is_put_a_job_says_how_it_ended),
         cmocka_unit_test(a_removal_of_unknown_outcome_is_looked_at_again),
         cmocka_unit_test(a_deposed_leader_removes_nothing),
         cmocka_unit_test(a_leader_whose_leadership_was_wiped_removes_nothing),
