@@ -115,6 +115,7 @@ struct weir_local_message {
         struct {
             const struct weir_slot *slots;
             uint32_t slot_count;
+            bool behind; /* RELEASE: whoever waits for slots comes before this job now */
         };
         struct {
             Weir__AttemptReport *const *attempts;

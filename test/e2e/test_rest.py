@@ -18,6 +18,11 @@ CREATE TABLE s (id BIGINT) WITH ('connector'='datagen','rows-per-second'='200');
 CREATE TABLE o (k BIGINT) WITH ('connector'='filesystem','path'='%s','format'='csv');
 INSERT INTO o SELECT id FROM s;
 """
+SHUFFLED = """
+CREATE TABLE s (id BIGINT) WITH ('connector'='datagen','rows-per-second'='200');
+CREATE TABLE o (k BIGINT, n BIGINT) WITH ('connector'='blackhole');
+INSERT INTO o SELECT id, COUNT(*) FROM s GROUP BY id; -- %s
+"""
 COUNTED = """
 CREATE TABLE s (id BIGINT) WITH ('connector'='filesystem','path'='%s','format'='csv','source.monitor-interval'='100 ms');
 CREATE TABLE o (k BIGINT) WITH ('connector'='blackhole');
@@ -537,3 +542,32 @@ def test_an_end_that_was_promised_outlives_the_leader(running):
     assert running.call('DELETE', '/cluster', port=running.ports[1]) == (200, {})
     running.processes[0].kill()
     assert running.processes[1].wait(40) == 0  # the standby: it cancels the job, and nothing is left to lead
+
+
+def test_jobs_that_wait_for_slots_do_not_hold_them_from_each_other(cluster):
+    """Of four slots two are free: two jobs that want all wait longer than they may, and then all are free."""
+    cluster.jobmanager(slot_request_timeout='1 s')
+    wait_for(lambda: cluster.get('/ha')['leading'])
+    cluster.start('taskmanager', taskmanager_numberOfTaskSlots=4)
+    wait_for(lambda: cluster.get('/overview')['slots-total'] == 4)
+
+    def submit(name, parallelism):
+        code, out, err = cluster.client('run', '-d', '-p', str(parallelism), '-D', 'restart-strategy.type=fixed-delay',
+                                        '-D', 'restart-strategy.fixed-delay.attempts=1000',
+                                        '-D', 'restart-strategy.fixed-delay.delay=100ms', cluster.script(SHUFFLED, name))
+        assert code == 0, err
+        return re.search('[0-9a-f]{32}', out).group()
+
+    def runs(job):
+        return cluster.get('/jobs/' + job)['status-counts']['RUNNING'] > 0
+
+    first = submit('first', 2)
+    wait_for(lambda: runs(first))
+    others = [submit('other-%d' % i, 4) for i in range(2)]
+    time.sleep(3)
+    assert not any(runs(job) for job in others)
+    cluster.call('PATCH', '/jobs/%s?mode=cancel' % first)
+    wait_for(lambda: any(runs(job) for job in others))
+    one = next(job for job in others if runs(job))
+    cluster.call('PATCH', '/jobs/%s?mode=cancel' % one)
+    wait_for(lambda: all(runs(job) for job in others if job != one))

@@ -351,6 +351,7 @@ static void check_slots(struct weir_jobmaster *jm, uint32_t at, struct weir_effe
         return;
     }
     region->waiting_since_us = 0;
+    slots__release_unused(jm, effects);
     failover__waiting(jm, at, "could not acquire the slots that the job needs in time", effects);
 }
 

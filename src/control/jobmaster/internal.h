@@ -223,6 +223,7 @@ struct weir_jobmaster {
     int64_t rescale_deadline_us; /* a checkpoint is waited for until then */
     uint64_t rescale_checkpoint; /* newest when it was asked for */
     uint64_t rescale_version;    /* plan version whose regions are being cancelled */
+    int64_t rescale_slots_us;    /* since when, or since when again, it waits for slots; 0: it does not */
     uint64_t rescale_told;       /* plan version of which was said that it waits for slots */
     bool rescale_waits, rescale_cancelling;
     struct jobmaster_rescales *rescales; /* rescale_history.c; NULL: none yet */
@@ -305,6 +306,9 @@ void slots__failed(struct weir_jobmaster *jm, uint32_t subtask, struct weir_effe
 /* The graph has become narrower, and what ran in the slots that it needs no more has stopped: other jobs get
  * them. */
 void slots__release_surplus(struct weir_jobmaster *jm, struct weir_effects *effects);
+/* It has waited too long for more: what it holds and does not use goes to those who wait, or two jobs would
+ * wait for what the other one holds. It still wants as many, behind all others. */
+void slots__release_unused(struct weir_jobmaster *jm, struct weir_effects *effects);
 /* Slots that the job was given for attempts of earlier runs, or before all that it has was reported. */
 void slots__release_needless(struct weir_jobmaster *jm, struct weir_effects *effects);
 void slots__release_all(struct weir_jobmaster *jm, struct weir_effects *effects);

@@ -331,12 +331,26 @@ uint32_t rescale__slots(const struct weir_jobmaster *jm)
     return slots_of(jm, record);
 }
 
+/* What it got for its growth and cannot use alone is not kept from others for ever. */
+static void let_others_pass(struct weir_jobmaster *jm, struct weir_effects *effects)
+{
+    int64_t timeout_us = jm->options->slot_request_timeout_us;
+    if (timeout_us <= 0 || timeout_us == INT64_MAX) return;
+    if (!jm->rescale_slots_us) jm->rescale_slots_us = jm->now_us;
+    if (jm->now_us - jm->rescale_slots_us >= timeout_us) {
+        jm->rescale_slots_us = jm->now_us;
+        slots__release_unused(jm, effects);
+    }
+    jobmaster__wake(jm, jm->rescale_slots_us + timeout_us);
+}
+
 /* A job that runs is not stopped for slots that are not there: it goes on as it is until they come, also
  * under the next leader. */
 static bool wait_for_slots(struct weir_jobmaster *jm, struct weir_effects *effects)
 {
     uint32_t needed = rescale__slots(jm);
     if (!lacks_slots(jm, needed)) {
+        jm->rescale_slots_us = 0;
         if (!jm->record.wanted->in_use) return jm->record.confirmed->in_use != NULL;
         jm->record.wanted->in_use = NULL; /* from here on a new leader carries it out */
         jobmaster__record_changed(jm, effects);
@@ -348,6 +362,7 @@ static bool wait_for_slots(struct weir_jobmaster *jm, struct weir_effects *effec
             "job %s asks for %u slots more and goes on as it is until they are there: then it is rescaled",
             jm->plan->name, needed - jm->slot_count);
     jm->rescale_told = jm->record.confirmed->plan_version;
+    let_others_pass(jm, effects);
     return true;
 }
 
@@ -358,7 +373,10 @@ void rescale__advance(struct weir_jobmaster *jm, struct weir_effects *effects)
         if (jm->rescale_cancelling) give_up(jm);
         return;
     }
-    if (jm->record.confirmed->plan_version == jm->graph_version) return;
+    if (jm->record.confirmed->plan_version == jm->graph_version) {
+        jm->rescale_slots_us = 0;
+        return;
+    }
     if (jm->graph.region_counts[REGION_RECONCILING] || jm->suspended) return;
     if (!jm->rescale_cancelling && wait_for_slots(jm, effects)) return;
     bool *affected = affected_vertices(jm, effects->arena);

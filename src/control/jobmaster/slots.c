@@ -202,15 +202,36 @@ uint32_t slots__for(struct weir_jobmaster *jm, uint32_t share)
     return GRAPH_NONE;
 }
 
-static void release(
-    const struct weir_jobmaster *jm, struct weir_slot *slots, uint32_t count, struct weir_effects *effects)
+static void release(const struct weir_jobmaster *jm, struct weir_slot *slots, uint32_t count, bool behind,
+    struct weir_effects *effects)
 {
     struct weir_local_message message = { .kind = WEIR_LOCAL_RELEASE,
         .from = WEIR_ROLE_JOBMASTER,
         .job = jm->job,
         .slots = slots,
-        .slot_count = count };
+        .slot_count = count,
+        .behind = behind };
     weir_effect_local(effects, WEIR_ROLE_RESOURCEMANAGER, NULL, &message);
+}
+
+/* Those of which give says so, by their places in the table. */
+static void give_back(struct weir_jobmaster *jm, const bool *give, bool behind, struct weir_effects *effects)
+{
+    struct weir_slot *slots = WEIR_ARENA_ARRAY(effects->arena, struct weir_slot, jm->slot_count);
+    uint32_t kept = 0, count = 0;
+    for (uint32_t i = 0; i < jm->slot_count; i++) {
+        const struct jobmaster_slot slot = jm->slots[i];
+        bool bound = slot.share < jm->share_count && jm->share_slot[slot.share] == i;
+        if (bound) jm->share_slot[slot.share] = give[i] ? GRAPH_NONE : kept;
+        if (give[i])
+            slots[count++] = slot.slot;
+        else
+            jm->slots[kept++] = slot;
+    }
+    jm->slot_count = kept;
+    jm->slot_free = 0;
+    index_slots(jm);
+    if (count) release(jm, slots, count, behind, effects);
 }
 
 static bool is_in_use(const struct weir_jobmaster *jm, uint32_t slot)
@@ -229,24 +250,29 @@ static bool is_in_use(const struct weir_jobmaster *jm, uint32_t slot)
 void slots__release_surplus(struct weir_jobmaster *jm, struct weir_effects *effects)
 {
     slots__require(jm, effects); /* fewer: they are not to come back */
-    uint32_t wanted = wanted_slots(jm), kept = 0, count = 0;
+    uint32_t wanted = wanted_slots(jm), count = 0;
     if (jm->slot_count <= wanted || jm->stray_count) return;
     uint32_t surplus = jm->slot_count - wanted;
-    struct weir_slot *slots = WEIR_ARENA_ARRAY(effects->arena, struct weir_slot, surplus);
-    for (uint32_t i = 0; i < jm->slot_count; i++) {
-        const struct jobmaster_slot slot = jm->slots[i];
-        if (slot.share == GRAPH_NONE && count < surplus && slot_is_usable(jm, i) && !is_in_use(jm, i)) {
-            slots[count++] = slot.slot;
-            continue;
-        }
-        if (slot.share < jm->share_count && jm->share_slot[slot.share] == i)
-            jm->share_slot[slot.share] = kept;
-        jm->slots[kept++] = slot;
+    bool *give = WEIR_ARENA_ARRAY(effects->arena, bool, jm->slot_count);
+    for (uint32_t i = 0; i < jm->slot_count && count < surplus; i++) {
+        give[i] = jm->slots[i].share == GRAPH_NONE && slot_is_usable(jm, i) && !is_in_use(jm, i);
+        count += give[i];
     }
-    jm->slot_count = kept;
-    jm->slot_free = 0;
-    index_slots(jm);
-    if (count) release(jm, slots, count, effects);
+    give_back(jm, give, false, effects);
+}
+
+void slots__release_unused(struct weir_jobmaster *jm, struct weir_effects *effects)
+{
+    if (!jm->slot_count || jm->stray_count) return;
+    bool *give = WEIR_ARENA_ARRAY(effects->arena, bool, jm->slot_count);
+    for (uint32_t i = 0; i < jm->slot_count; i++) give[i] = true;
+    for (uint32_t i = 0; i < jm->graph.subtask_count; i++) {
+        const struct graph_subtask *subtask = &jm->graph.subtasks[i];
+        if (subtask->taskmanager == GRAPH_NONE || !weir_execution_state_is_alive(subtask->state)) continue;
+        uint32_t slot = find_slot(jm, jm->taskmanagers[subtask->taskmanager]->node, subtask->slot);
+        if (slot != GRAPH_NONE) give[slot] = false;
+    }
+    give_back(jm, give, true, effects);
 }
 
 void slots__release_needless(struct weir_jobmaster *jm, struct weir_effects *effects)
@@ -265,7 +291,7 @@ void slots__release_all(struct weir_jobmaster *jm, struct weir_effects *effects)
     if (!jm->slot_count) return;
     struct weir_slot *slots = WEIR_ARENA_ARRAY(effects->arena, struct weir_slot, jm->slot_count);
     for (uint32_t i = 0; i < jm->slot_count; i++) slots[i] = jm->slots[i].slot;
-    release(jm, slots, jm->slot_count, effects);
+    release(jm, slots, jm->slot_count, false, effects);
     jm->slot_count = 0;
     for (uint32_t i = 0; i < jm->share_count; i++) jm->share_slot[i] = GRAPH_NONE;
     index_slots(jm);

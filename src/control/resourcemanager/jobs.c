@@ -187,6 +187,7 @@ void rm__on_release(struct weir_resourcemanager *rm, const struct weir_local_mes
         struct rm__taskmanager *taskmanager = held_by(rm, job, &message->slots[i]);
         if (taskmanager) rm__slot_take_back(rm, taskmanager, message->slots[i].index);
     }
+    if (job && message->behind && job->waiting) rm__job_to_the_end(rm, job);
 }
 
 /* The same slot is not offered again at once: what is in it needs a while to end. */

@@ -102,7 +102,7 @@ struct world {
     Weir__JobState state; /* as the dispatcher was told */
     Weir__JobResult *result;
     bool clean, fenced;
-    uint32_t deployed, canceled, forgotten, slots_wanted, slots_refused, slots_released, logs;
+    uint32_t deployed, canceled, forgotten, slots_wanted, slots_refused, slots_released, slots_behind, logs;
     Weir__ClientReply *reply;
     uint64_t reply_request;
     uint64_t acknowledged_checkpoint;
@@ -607,7 +607,9 @@ static inline void world_told(struct world *w, const struct weir_effect *effect)
         world_registered(w, first);
         return;
     }
-    case WEIR_LOCAL_RELEASE: w->slots_released += message->slot_count; return;
+    case WEIR_LOCAL_RELEASE:
+        *(message->behind ? &w->slots_behind : &w->slots_released) += message->slot_count;
+        return;
     default: return;
     }
 }

@@ -758,6 +758,50 @@ static void slots_that_do_not_come_fail_the_job_in_time(void **state)
     world_done(&w);
 }
 
+/* Two jobs that hold a part of what they want would wait for each other. */
+static void slots_are_not_kept_from_others_for_longer_than_a_job_may_wait(void **state)
+{
+    for (int regions = 1; regions <= 2; regions++) {
+        world_init(&w, 2, 1);
+        world_kill(&w, 1);
+        world_vertex(&w, 1, 2, 0, 0);
+        world_vertex(&w, 2, 2, 1, regions == 1 ? HASH : FORWARD);
+        w.options.slot_request_timeout_us = 10 * SECOND;
+        world_submit(&w);
+        world_wait(&w, 9 * SECOND);
+        assert_int_equal(w.slots_behind, 0);
+        assert_int_equal(w.deployed, regions == 1 ? 0 : 2);
+        world_wait(&w, 2 * SECOND);
+        assert_int_equal(w.slots_behind, regions == 1); /* not the one in which a region runs */
+        world_wait(&w, 12 * SECOND);
+        assert_true(w.slots_behind >= (regions == 1)); /* this world has no others to give it to */
+        world_start_taskmanager(&w, 1);
+        world_wait(&w, 3 * SECOND);
+        assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 4);
+        world_done(&w);
+    }
+}
+
+static void slots_for_a_growth_are_not_kept_from_others_for_longer_than_a_job_may_wait(void **state)
+{
+    running(HASH);
+    w.options.slot_request_timeout_us = 10 * SECOND;
+    world_kill(&w, 3); /* one of those that it does not use is left */
+    world_wait(&w, SECOND);
+    ask_rescale(2, 4, 0, 0);
+    world_wait(&w, 9 * SECOND);
+    assert_int_equal(w.slots_behind, 0);
+    world_wait(&w, 2 * SECOND);
+    assert_int_equal(w.slots_behind, 1);
+    assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 4);
+    world_slots(&w); /* nobody else wanted it */
+    world_start_taskmanager(&w, 3);
+    world_wait(&w, 3 * SECOND);
+    assert_int_equal(world_count(&w, EXECUTION(RUNNING)), 6);
+    assert_int_equal(w.slots_behind, 1);
+    world_done(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -792,6 +836,8 @@ int main(void)
         cmocka_unit_test(what_fails_while_it_is_canceled_is_shown_as_canceled),
         cmocka_unit_test(a_paused_leader_confirms_nothing),
         cmocka_unit_test(slots_that_do_not_come_fail_the_job_in_time),
+        cmocka_unit_test(slots_are_not_kept_from_others_for_longer_than_a_job_may_wait),
+        cmocka_unit_test(slots_for_a_growth_are_not_kept_from_others_for_longer_than_a_job_may_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

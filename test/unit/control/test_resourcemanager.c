@@ -240,6 +240,33 @@ static void who_waits_too_long_lets_others_pass(void **state)
     end(&bench);
 }
 
+static void who_gives_back_what_it_waits_with_lets_others_pass(void **state)
+{
+    struct bench bench;
+    start(&bench);
+    report(&bench, "tm-1", 1, 4, NULL, 0);
+    require(&bench, 1, 2);
+    require(&bench, 2, 4);
+    require(&bench, 3, 4);
+    stopped(&bench, 1);
+    require(&bench, 2, 0);
+    require(&bench, 2, 4); /* each holds a part of what it needs */
+    bench_forget(&bench);
+    struct weir_slot slots[4];
+    for (uint32_t i = 0; i < 4; i++) slots[i] = (struct weir_slot){ bench_node(&bench, "tm-1"), 1, i };
+    struct weir_local_message message = local_of(WEIR_LOCAL_RELEASE, 3);
+    message.slots = slots;
+    message.slot_count = 4;
+    local(&bench, &message);
+    bench_expect(&bench, "@3:slots[tm-1#0 tm-1#1 tm-1#2 tm-1#3]"); /* it still was the first */
+    message.behind = true;
+    local(&bench, &message);
+    bench_expect(&bench, "@3:slots[] @2:slots[tm-1#0 tm-1#1 tm-1#2 tm-1#3]");
+    stopped(&bench, 2);
+    bench_expect(&bench, "@3:slots[tm-1#0 tm-1#1 tm-1#2 tm-1#3]");
+    end(&bench);
+}
+
 static void slots_are_filled_up_or_spread(void **state)
 {
     struct bench bench;
@@ -899,6 +926,7 @@ int main(void)
         cmocka_unit_test(who_asked_first_is_served_first),
         cmocka_unit_test(who_can_not_be_served_blocks_nobody),
         cmocka_unit_test(who_waits_too_long_lets_others_pass),
+        cmocka_unit_test(who_gives_back_what_it_waits_with_lets_others_pass),
         cmocka_unit_test(slots_are_filled_up_or_spread),
         cmocka_unit_test(a_slot_that_failed_is_not_offered_again_at_once),
         cmocka_unit_test(slots_of_reported_attempts_belong_to_their_job),
