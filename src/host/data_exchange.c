@@ -248,6 +248,7 @@ struct weir_link *weir_data_exchange_link(struct weir_data_exchange *exchange,
         if (link->attached[0] && link->attached[1]) exchange_link_establish(link);
     } else {
         if (!end->is_producer) link->number = ++exchange->link_number_next;
+        link->since = ++exchange->order;
         exchange_place_enter(&link->waiting, &exchange->waiting);
         exchange->opens_wanted = true;
         uv_async_send(&exchange->wake);
@@ -297,11 +298,15 @@ static void leave(struct weir_link *link)
 
 /* --- opening --- */
 
+/* One that came up before the link was wanted may be to the process before, whose host has gone without a
+ * word: whether another one has taken its place is not known from that. */
 static struct exchange_connection *find_connection(
     struct weir_data_exchange *exchange, const struct weir_link *link)
 {
-    for (struct exchange_connection *c = exchange->connections; c; c = c->next)
-        if (c->dialed && !c->closing && strcmp(c->address, link->peer_address) == 0) return c;
+    for (struct exchange_connection *c = exchange->connections; c; c = c->next) {
+        if (!c->dialed || c->closing || strcmp(c->address, link->peer_address) != 0) continue;
+        if (!c->up || c->incarnation == link->peer_incarnation || c->since > link->since) return c;
+    }
     return NULL;
 }
 

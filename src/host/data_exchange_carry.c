@@ -216,6 +216,16 @@ static bool take_attempt(struct weir_reader *reader, struct weir_attempt_id *ret
     return !reader->failed;
 }
 
+/* Another process listens at the address now, so the one before it is gone, with its host perhaps: then
+ * nothing else says so. */
+static void close_those_of_dead(struct exchange_connection *connection)
+{
+    for (struct exchange_connection *c = connection->exchange->connections; c; c = c->next)
+        if (c->dialed && c->up && c->incarnation != connection->incarnation &&
+            strcmp(c->address, connection->address) == 0)
+            exchange_connection_close(c);
+}
+
 static bool on_hello(struct exchange_connection *connection, struct weir_reader *reader)
 {
     struct weir_data_exchange *exchange = connection->exchange;
@@ -234,9 +244,20 @@ static bool on_hello(struct exchange_connection *connection, struct weir_reader 
     snprintf(connection->name, sizeof connection->name, "%s", name);
     connection->incarnation = incarnation;
     connection->up = true;
+    connection->since = ++exchange->order;
     uv_timer_stop(&connection->timer);
+    if (connection->dialed) close_those_of_dead(connection);
     exchange_open_links(exchange);
     return true;
+}
+
+/* The consumer has lost the connection over which it had asked before it heard of the answer, and this side
+ * has not noticed yet: what was sent over that one is gone. */
+static void ask_again(struct weir_link *link, struct exchange_connection *connection, uint32_t number)
+{
+    exchange_frame_short(connection, EXCHANGE_BROKEN, number, NULL);
+    exchange_link_break(link);
+    if (link->lingering) end_lingering(link);
 }
 
 static bool on_open(struct exchange_connection *connection, struct weir_reader *reader)
@@ -248,6 +269,10 @@ static bool on_open(struct exchange_connection *connection, struct weir_reader *
     struct weir_link *link = exchange_link_find(exchange, &key);
     if (!link) link = exchange_link_add(exchange, &key); /* the producer may come later */
     if (link->attached[1] || link->local) return false;
+    if (link->established) {
+        ask_again(link, connection, number);
+        return true;
+    }
     exchange_link_connect(link, connection, number);
     link->credits = credits;
     exchange_match_open(link);

@@ -92,6 +92,7 @@ struct weir_link {
     uint32_t granted, received;             /* consumer */
     char peer_name[256], peer_address[300];
     uint64_t peer_incarnation;
+    uint64_t since; /* in the order of the exchange: when it was wanted */
 };
 
 /* What is on its way to the system, with the bytes. */
@@ -113,6 +114,7 @@ struct exchange_connection {
     bool full;                    /* elements wait for room in it */
     char name[256], address[300]; /* of the other side */
     uint64_t incarnation;
+    uint64_t since;                         /* in the order of the exchange: when it came up */
     struct exchange_place links, unflushed; /* head; place */
     char *in;                               /* read, and not yet taken: [in_start, in_length) */
     size_t in_start, in_length, in_capacity;
@@ -136,6 +138,7 @@ struct weir_data_exchange {
     struct exchange_connection *connections;
     uint32_t link_count, connection_count, connections_max, link_number_next;
     uint32_t refused, unresolved;
+    uint64_t order; /* counts what may be older or newer */
     bool closing, opens_wanted;
     struct weir_data_exchange_statistics statistics;
     pthread_mutex_t dirty_mutex; /* guards the dirty list */

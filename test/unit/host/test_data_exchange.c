@@ -607,6 +607,118 @@ static void the_wrong_process_is_not_taken(void **state)
     close_process(&a);
 }
 
+/* --- the other side by hand --- */
+
+static void say_hello(int s, uint64_t incarnation)
+{
+    uint8_t hello[] = "\x1b\0\0\0\x01WEIRDAT1\0\0\0\0\0\0\0\0\1\0\0\0c\1\0\0\0b";
+    hello[13] = (uint8_t)incarnation;
+    assert_int_equal(send(s, hello, sizeof hello - 1, MSG_NOSIGNAL), sizeof hello - 1);
+}
+
+static uint8_t *put_attempt(uint8_t *at, const struct weir_attempt_id *attempt)
+{
+    memcpy(at, attempt->job.bytes, 16);
+    memcpy(at + 16, &attempt->vertex, 4);
+    memcpy(at + 20, &attempt->subtask, 4);
+    memcpy(at + 24, &attempt->epoch, 8);
+    memcpy(at + 32, &attempt->number, 4);
+    return at + 36;
+}
+
+static void ask_for(int s, uint32_t link_number, uint32_t number)
+{
+    struct weir_link_key key = key_of(number);
+    uint8_t frame[128] = { 85, 0, 0, 0, 2 };
+    memcpy(frame + 5, (uint32_t[]){ link_number, WEIR_CHANNEL_ELEMENTS, key.edge }, 12);
+    put_attempt(put_attempt(frame + 17, &key.producer), &key.consumer);
+    assert_int_equal(send(s, frame, 89, MSG_NOSIGNAL), 89);
+}
+
+/* Skips what comes before a frame of the type, and answers with its link's number. */
+static uint32_t wait_for_frame(int s, uint8_t type)
+{
+    static uint8_t frame[1 << 20];
+    for (;;) {
+        uint32_t length, number;
+        assert_int_equal(recv(s, &length, 4, MSG_WAITALL), 4);
+        assert_true(length >= 5 && length <= sizeof frame);
+        assert_int_equal(recv(s, frame, length, MSG_WAITALL), length);
+        memcpy(&number, frame + 1, 4);
+        if (frame[0] == type) return number;
+    }
+}
+
+/* The consumer's side knows that the connection is gone, the producer's not yet, and its answer was lost with
+ * it: what was sent on the first one never arrives, so neither end may go on. */
+static void who_asks_again_over_another_connection_is_told(void **state)
+{
+    enum { OPENED = 3, BROKEN = 7 };
+    struct process a, b = { .name = "b", .incarnation = 2 };
+    struct end producer;
+    open_process(&a, "c", "a", 1);
+    for (uint32_t i = 0; i < 2; i++) { /* a producer that works, one that has ended and owes elements */
+        attach_at(&producer, &a, &b, "127.0.0.1:1", i, true);
+        int first = connect_to(weir_data_exchange_address(a.exchange));
+        say_hello(first, 2);
+        ask_for(first, 1, i);
+        assert_int_equal(wait_for_frame(first, OPENED), 1);
+        for (uint32_t place = 0; place <= 20; place++) WAIT_UNTIL(push(&producer, i, place, 21));
+        if (i) detach(&producer, true);
+        int second = connect_to(weir_data_exchange_address(a.exchange));
+        say_hello(second, 2);
+        ask_for(second, 1, i);
+        struct pollfd wait = { second, POLLIN, 0 };
+        assert_int_equal(wait_for_frame(second, 1), 0x52494557); /* a hello: WEIR */
+        assert_int_equal(poll(&wait, 1, WAIT_MS), 1);
+        assert_int_equal(wait_for_frame(second, BROKEN), 1);
+        if (!i) WAIT_UNTIL(atomic_load(&producer.broken) == 1);
+        if (!i) detach(&producer, false);
+        WAIT_UNTIL(!link_count(&a));
+        close(first);
+        close(second);
+    }
+    close_process(&a);
+}
+
+/* The host of a producer's process went without a word; a new process has come up at the same address. */
+static void a_silent_connection_does_not_hide_the_next_process(void **state)
+{
+    enum { OPEN = 2 };
+    struct process b, old = { .name = "a", .incarnation = 1 }, new = { .name = "a", .incarnation = 2 };
+    struct end before, after;
+    open_process(&b, "c", "b", 3);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in at = { .sin_family = AF_INET };
+    socklen_t length = sizeof at;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, length), 0);
+    assert_int_equal(listen(listener, 16), 0);
+    getsockname(listener, (struct sockaddr *)&at, &length);
+    char address[64];
+    snprintf(address, sizeof address, "127.0.0.1:%u", ntohs(at.sin_port));
+    attach_at(&before, &b, &old, address, 1, false);
+    int first = accept(listener, NULL, NULL);
+    say_hello(first, 1);
+    wait_for_frame(first, OPEN);
+    attach_at(&after, &b, &new, address, 2, false);
+    struct pollfd wait = { listener, POLLIN, 0 };
+    assert_int_equal(poll(&wait, 1, WAIT_MS), 1); /* it looks who is there now */
+    int second = accept(listener, NULL, NULL);
+    say_hello(second, 2);
+    uint32_t number = wait_for_frame(second, OPEN);
+    uint8_t opened[] = { 5, 0, 0, 0, 3, (uint8_t)number, 0, 0, 0 };
+    assert_int_equal(send(second, opened, sizeof opened, MSG_NOSIGNAL), sizeof opened);
+    WAIT_UNTIL(atomic_load(&after.established) == 1 && atomic_load(&before.broken) == 1);
+    assert_int_equal(atomic_load(&after.broken) + atomic_load(&before.established), 0);
+    detach(&before, false);
+    detach(&after, false);
+    close_process(&b);
+    close(first);
+    close(second);
+    close(listener);
+}
+
 static void nonsense_closes_the_connection(void **state)
 {
     struct process a;
@@ -652,6 +764,8 @@ int main(void)
         cmocka_unit_test(ends_may_leave_before_they_met),
         cmocka_unit_test(a_cut_connection_breaks_both_ends),
         cmocka_unit_test(the_wrong_process_is_not_taken),
+        cmocka_unit_test(who_asks_again_over_another_connection_is_told),
+        cmocka_unit_test(a_silent_connection_does_not_hide_the_next_process),
         cmocka_unit_test(nonsense_closes_the_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
