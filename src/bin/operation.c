@@ -28,7 +28,8 @@ static enum weir_error_code answered(
     enum weir_error_code code, const struct client_response *response, struct weir_error *reterr)
 {
     if (code || !response->error[0]) return code;
-    return weir_error_set(reterr, WEIR_E_ARGUMENT, "%s", response->error);
+    return weir_error_set(
+        reterr, response->status == 404 ? WEIR_E_NOT_FOUND : WEIR_E_ARGUMENT, "%s", response->error);
 }
 
 static enum weir_error_code poll(

@@ -396,9 +396,14 @@ static int checkpoint(struct request *request, const char *job, bool full)
     snprintf(what, sizeof what, "Triggering a checkpoint for the job %s failed.", job);
     printf("Triggering checkpoint for job %s.\nWaiting for response...\n", job);
     fflush(stdout);
-    json_t *operation =
-        trigger(&request->client, path, path, json_pack("{s:s}", "checkpointType", type), what, false, id);
-    if (!operation) return 1;
+    json_t *operation = NULL;
+    struct weir_error error = { 0 };
+    enum weir_error_code code;
+    do /* a leader that came since then was not asked for it */
+        code = operation_run(&request->client, path, path,
+            operation_with_id(json_pack("{s:s}", "checkpointType", type)), false, id, &operation, &error);
+    while (code == WEIR_E_NOT_FOUND && id[0]);
+    if (code) return client_failed("%s\n%s", what, error.message);
     printf("Checkpoint(%s) %lld for job %s completed.\n", type,
         (long long)json_integer_value(json_object_get(operation, "checkpointId")), job);
     puts("You can resume your program from this checkpoint with the run command.");

@@ -571,3 +571,43 @@ def test_jobs_that_wait_for_slots_do_not_hold_them_from_each_other(cluster):
     one = next(job for job in others if runs(job))
     cluster.call('PATCH', '/jobs/%s?mode=cancel' % one)
     wait_for(lambda: all(runs(job) for job in others if job != one))
+
+
+def test_what_was_asked_for_is_over_when_the_job_is(running):
+    """A checkpoint that no task was there for, and a rescaling that another leader has carried out."""
+    running.submit()
+    os.mkdir(running.path('in'))
+    code, out, _ = running.client('run', '-d', '-p', '9', running.script(COUNTED, 'in'))
+    waiting = re.search(r'JobID ([0-9a-f]{32})', out).group(1)
+    assert code == 0
+    wait_for(lambda: running.get('/jobs/' + waiting)['state'] == 'CREATED')
+    trigger = running.call('POST', '/jobs/%s/checkpoints' % waiting, '{}')[1]['request-id']
+    page = '/jobs/%s/checkpoints/%s' % (waiting, trigger)
+    assert running.get(page)['status'] == {'id': 'IN_PROGRESS'}
+    status, answer = running.call('PATCH', '/jobs/%s/rescaling?parallelism=10' % waiting, '{}')
+    assert status == 200, answer
+    rescaling = '/jobs/%s/rescaling/%s' % (waiting, answer['request-id'])
+    assert running.client('cancel', waiting)[0] == 0
+    wait_for(lambda: running.get('/jobs/%s/status' % waiting) == {'status': 'CANCELED'})
+    assert running.get(page)['status'] == {'id': 'COMPLETED'}
+    assert 'the job has ended' in running.get(page)['operation']['failureCause']['stack-trace']
+    assert running.get(rescaling)['status'] == {'id': 'COMPLETED'}
+    running.processes[0].kill()
+    assert running.get(rescaling, running.ports[1])['status'] == {'id': 'COMPLETED'}
+
+
+def test_a_checkpoint_is_asked_for_again_when_the_leader_dies(running):
+    code, out, _ = running.client('run', '-d', '-p', '5', running.script(STREAM, 'waiting'))
+    waiting = re.search(r'JobID ([0-9a-f]{32})', out).group(1)
+    assert code == 0
+    wait_for(lambda: running.get('/jobs/' + waiting)['state'] == 'CREATED')
+    command = [BINARY, 'checkpoint', '-m', '127.0.0.1:%d' % running.ports[1], waiting]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=running.folder,
+                          env=running.environment) as asking:
+        assert 'Triggering' in asking.stdout.readline()
+        time.sleep(0.5)  # it is asked for by then, or else there is nothing to see
+        running.processes[0].kill()
+        running.start('taskmanager', taskmanager_numberOfTaskSlots=4)
+        out, err = asking.communicate(timeout=60)
+    assert asking.returncode == 0, err
+    assert 'Checkpoint(CONFIGURED) 1 for job %s completed.' % waiting in out

@@ -83,6 +83,18 @@ static const char *savepoint_directory(const struct weir_jobmaster *jm, const ch
     return configured && configured[0] ? configured : NULL;
 }
 
+/* Before the plan is read nobody knows what is configured: the client asks again. */
+static void refuse_directory(
+    struct weir_jobmaster *jm, weir_node from, uint64_t request, struct weir_effects *effects)
+{
+    if (jm->plan)
+        refuse(jm, from, request, WEIR__REPLY_CODE__REPLY_BAD_REQUEST,
+            "no directory was given for the savepoint and the job has none configured", effects);
+    else
+        refuse(jm, from, request, WEIR__REPLY_CODE__REPLY_UNAVAILABLE,
+            "the job is being started or recovered, try again", effects);
+}
+
 static void stop(struct weir_jobmaster *jm, weir_node from, uint64_t request, const Weir__StopJob *message,
     struct weir_effects *effects)
 {
@@ -105,8 +117,7 @@ static void stop(struct weir_jobmaster *jm, weir_node from, uint64_t request, co
     }
     const char *directory = savepoint_directory(jm, message->directory);
     if (!directory) {
-        refuse(jm, from, request, WEIR__REPLY_CODE__REPLY_BAD_REQUEST,
-            "no directory was given for the savepoint and the job has none configured", effects);
+        refuse_directory(jm, from, request, effects);
         return;
     }
     Weir__Target *stop_target = new_target(jm, WEIR__TARGET_KIND__TARGET_STOP);
@@ -187,8 +198,7 @@ static void savepoint(struct weir_jobmaster *jm, weir_node from, uint64_t reques
     }
     const char *directory = savepoint_directory(jm, message->directory);
     if (!directory) {
-        refuse(jm, from, request, WEIR__REPLY_CODE__REPLY_BAD_REQUEST,
-            "no directory was given for the savepoint and the job has none configured", effects);
+        refuse_directory(jm, from, request, effects);
         return;
     }
     if (!make_room(jm->record.wanted)) {

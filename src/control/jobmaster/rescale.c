@@ -104,11 +104,16 @@ static const char *check(struct weir_jobmaster *jm, Weir__ParallelismOverride **
     return wrong;
 }
 
-static const char *reason_against(struct weir_jobmaster *jm, const Weir__RescaleJob *message)
+static const char *reason_against(
+    struct weir_jobmaster *jm, const Weir__RescaleJob *message, Weir__ReplyCode *ret)
 {
-    if (!jm->graph_ready || jm->start != START_DONE) return "the job is still being read; ask again";
+    *ret = WEIR__REPLY_CODE__REPLY_CONFLICT;
     if (jobmaster__ending(jm) || jm->record.wanted->target->kind != WEIR__TARGET_KIND__TARGET_RUN)
         return "the job is ending";
+    if (!jm->graph_ready || jm->start != START_DONE) {
+        *ret = WEIR__REPLY_CODE__REPLY_UNAVAILABLE; /* passes by itself */
+        return "the job is being started or recovered, try again";
+    }
     if (message->n_overrides == 0 || message->n_overrides > JOBMASTER_OVERRIDES_MAX)
         return "a rescaling names at least one vertex, and not more than there are";
     return NULL;
@@ -117,9 +122,10 @@ static const char *reason_against(struct weir_jobmaster *jm, const Weir__Rescale
 void rescale__request(struct weir_jobmaster *jm, weir_node from, uint64_t request,
     const Weir__RescaleJob *message, struct weir_effects *effects)
 {
-    const char *against = reason_against(jm, message);
+    Weir__ReplyCode code;
+    const char *against = reason_against(jm, message, &code);
     if (against) {
-        summary__reply(jm, from, request, WEIR__REPLY_CODE__REPLY_CONFLICT, against, effects);
+        summary__reply(jm, from, request, code, against, effects);
         return;
     }
     Weir__JobRecord *wanted = jm->record.wanted;

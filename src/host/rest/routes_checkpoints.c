@@ -47,13 +47,17 @@ static json_t *restored_shape(struct rest_request *request, const Weir__JobDetai
         "is_savepoint", 1, "external_path", rest__location(request, details->restore->path));
 }
 
+static const Weir__JobDetails *details_of(const Weir__ClientReply *reply)
+{
+    static const Weir__JobDetails nothing = WEIR__JOB_DETAILS__INIT;
+    return reply->details ? reply->details : &nothing;
+}
+
 /* NULL: answered. */
 static const Weir__JobDetails *job_details(struct rest_request *request)
 {
-    static const Weir__JobDetails nothing = WEIR__JOB_DETAILS__INIT;
     const Weir__ClientReply *reply = rest__query_job(request, true);
-    if (!reply) return NULL;
-    return reply->details ? reply->details : &nothing;
+    return reply ? details_of(reply) : NULL;
 }
 
 void rest__get_checkpoints(struct rest_request *request)
@@ -245,12 +249,17 @@ static bool find_trigger(struct rest_request *request, struct rest_checkpoint_tr
     return found != NULL;
 }
 
-/* The oldest that ended after it was asked for. */
+/* The oldest that ended after it was asked for. With its job every one of them is over. */
 void rest__get_checkpoint_trigger(struct rest_request *request)
 {
+    static const char *const in_vain[] = {
+        "the job has ended, and what became of the checkpoint is not known any more",
+        "the job has ended before the checkpoint was complete"
+    };
     struct rest_checkpoint_trigger trigger;
-    const Weir__JobDetails *details = job_details(request);
-    if (!details) return;
+    const Weir__ClientReply *reply = rest__query_job(request, true);
+    if (!reply) return;
+    const Weir__JobDetails *details = details_of(reply);
     if (!find_trigger(request, &trigger)) {
         rest__fail(request, MHD_HTTP_NOT_FOUND,
             "There is no checkpoint operation with triggerId=%s for job %s.",
@@ -261,15 +270,16 @@ void rest__get_checkpoint_trigger(struct rest_request *request)
     for (size_t i = 0; i < details->n_checkpoints; i++)
         if (details->checkpoints[i]->id > trigger.after && !is_savepoint(details->checkpoints[i]->kind))
             ended = details->checkpoints[i];
-    if (!ended)
+    bool over = rest__job_is_over(reply->jobs[0]->state);
+    if (!ended && !over)
         rest__answer(
             request, MHD_HTTP_OK, json_pack("{s:{s:s},s:n}", "status", "id", "IN_PROGRESS", "operation"));
-    else if (ended->outcome == WEIR__CHECKPOINT_OUTCOME__CHECKPOINT_COMPLETED)
+    else if (ended && ended->outcome == WEIR__CHECKPOINT_OUTCOME__CHECKPOINT_COMPLETED)
         rest__answer(request, MHD_HTTP_OK,
             json_pack("{s:{s:s},s:{s:I}}", "status", "id", "COMPLETED", "operation", "checkpointId",
                 (json_int_t)ended->id));
     else
         rest__answer(request, MHD_HTTP_OK,
             json_pack("{s:{s:s},s:{s:o}}", "status", "id", "COMPLETED", "operation", "failureCause",
-                rest__throwable(ended->text)));
+                rest__throwable(ended ? ended->text : in_vain[reply->details != NULL])));
 }

@@ -285,7 +285,7 @@ void rest__get_savepoint(struct rest_request *request)
 
 void rest__get_resource_requirements(struct rest_request *request)
 {
-    const Weir__ClientReply *reply = rest__query_job(request, true);
+    const Weir__ClientReply *reply = rest__query_planned_job(request);
     if (!reply) return;
     json_t *object = json_object();
     for (size_t i = 0; reply->details && i < reply->details->n_vertices; i++) {
@@ -377,7 +377,7 @@ void rest__patch_rescaling(struct rest_request *request)
             request, MHD_HTTP_BAD_REQUEST, "Query parameter [parallelism]: expected a positive number.");
         return;
     }
-    const Weir__ClientReply *job = rest__query_job(request, true);
+    const Weir__ClientReply *job = rest__query_planned_job(request);
     if (!job) return;
     Weir__RescaleJob *message = WEIR_PROTO_NEW(&request->arena, Weir__RescaleJob, weir__rescale_job);
     message->job = job->jobs[0]->job;
@@ -399,14 +399,15 @@ void rest__patch_rescaling(struct rest_request *request)
                 rescaling_id(request, &message->job, job->details ? job->details->plan_version : 0)));
 }
 
-/* Over when the job runs as that version of its plan says; whoever leads. */
+/* Over when the job runs as that version of its plan says, or has ended; whoever leads. Of one that has ended
+ * a later leader does not know how many versions there were. */
 void rest__get_rescaling(struct rest_request *request)
 {
-    const Weir__ClientReply *job = rest__query_job(request, true);
+    const Weir__ClientReply *job = rest__query_planned_job(request);
     if (!job) return;
     const char *text = rest__parameter(request, "triggerid");
     const ProtobufCBinaryData *id = &job->jobs[0]->job;
-    uint64_t newest = job->details ? job->details->plan_version : 0, version = 0;
+    uint64_t newest = job->details ? job->details->plan_version : UINT64_MAX, version = 0;
     uint8_t bytes[16];
     bool known = rest__parse_id(text, bytes) && memcmp(bytes, id->data, 8) == 0;
     for (int i = 8; known && i < 16; i++) version = version << 8 | bytes[i];
@@ -414,7 +415,7 @@ void rest__get_rescaling(struct rest_request *request)
         rest__fail(request, MHD_HTTP_NOT_FOUND,
             "There is no rescaling operation with triggerId=%s for job %s.", text,
             rest__parameter(request, "jobid"));
-    else if (version > job->details->graph_version && !rest__job_is_over(job->jobs[0]->state))
+    else if (!rest__job_is_over(job->jobs[0]->state) && version > job->details->graph_version)
         rest__answer(
             request, MHD_HTTP_OK, json_pack("{s:{s:s},s:n}", "status", "id", "IN_PROGRESS", "operation"));
     else

@@ -622,6 +622,30 @@ static void a_rescale_that_cannot_be_is_refused(void **state)
     world_done(&w);
 }
 
+/* "No" would be believed; what is not known yet is asked for again. */
+static void while_the_plan_is_read_nobody_is_refused(void **state)
+{
+    running(HASH);
+    w.blobs_fail = true;
+    world_takeover(&w);
+    ask_rescale(2, 3, 0, 0);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_UNAVAILABLE);
+    ask_savepoint('a');
+    world_run(&w);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_UNAVAILABLE);
+    ask_stop('b', false);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_UNAVAILABLE);
+    w.blobs_fail = false;
+    world_wait(&w, 20 * SECOND);
+    ask_rescale(2, 3, 0, 0);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    world_wait(&w, 20 * SECOND);
+    ask_stop('b', false);
+    world_wait(&w, 3 * SECOND);
+    assert_int_equal(w.reply->code, WEIR__REPLY_CODE__REPLY_OK);
+    world_done(&w);
+}
+
 static void a_rescale_leaves_other_regions_alone(void **state)
 {
     world_init(&w, 4, 1);
@@ -829,6 +853,7 @@ int main(void)
         cmocka_unit_test(a_rescale_does_not_wait_for_the_next_periodic_checkpoint),
         cmocka_unit_test(a_source_that_keeps_its_parallelism_is_not_rescaled),
         cmocka_unit_test(a_rescale_that_cannot_be_is_refused),
+        cmocka_unit_test(while_the_plan_is_read_nobody_is_refused),
         cmocka_unit_test(a_rescale_leaves_other_regions_alone),
         cmocka_unit_test(a_takeover_during_a_scale_down_makes_the_new_width),
         cmocka_unit_test(a_rescale_that_meets_a_stop_changes_no_width),
