@@ -663,6 +663,7 @@ struct connection_change {
 static void tell_connection(void *argument)
 {
     struct connection_change *change = argument;
+    weir_rpc_noted(change->loop->rpc, change->event.from);
     if (!change->loop->ended) weir_actor_event(change->loop->actor, &change->event);
     weir_memory_release(change->loop->memory, change, sizeof *change);
 }

@@ -42,6 +42,7 @@ struct peer {
     bool told_unknown; /* its name could not be resolved, which was told */
     char address[300];
     uint32_t pause_ms;
+    uint32_t untold; /* changes of which the owner has not taken note */
     uv_timer_t *timer;
     struct link *up;
 };
@@ -74,6 +75,12 @@ static struct peer *get_peer(struct weir_rpc *rpc, weir_node node)
     if (!rpc->peers[node])
         rpc->peers[node] = weir_memory_allocate_zeroed(rpc->config.memory, sizeof *rpc->peers[node]);
     return rpc->peers[node];
+}
+
+static void tell(struct weir_rpc *rpc, weir_node node, enum weir_connection_state state, uint64_t incarnation)
+{
+    get_peer(rpc, node)->untold++;
+    rpc->config.connection(rpc->config.owner, node, state, incarnation);
 }
 
 static void on_pause_over(uv_timer_t *timer)
@@ -123,9 +130,9 @@ static void close_link(struct link *link, enum weir_connection_state why)
     if (link->node && get_peer(rpc, link->node)->up == link) get_peer(rpc, link->node)->up = NULL;
     if (rpc->closing) return;
     if (was_up)
-        rpc->config.connection(rpc->config.owner, link->node, WEIR_CONNECTION_RESET, link->incarnation);
+        tell(rpc, link->node, WEIR_CONNECTION_RESET, link->incarnation);
     else if (link->dialed && !get_peer(rpc, link->node)->up) /* else: connected, whoever has dialled */
-        rpc->config.connection(rpc->config.owner, link->node, why, 0);
+        tell(rpc, link->node, why, 0);
     /* Also when the other side had dialled the one that broke: we wanted one, and it need not dial again. */
     if (link->dialed || was_up) dial_later(rpc, link->node);
 }
@@ -290,7 +297,7 @@ static void on_hello(struct link *link, const uint8_t *bytes, size_t length)
     peer->pause_ms = 0;
     link->state = LINK_UP;
     rpc->statistics.connections++;
-    rpc->config.connection(rpc->config.owner, node, WEIR_CONNECTION_UP, link->incarnation);
+    tell(rpc, node, WEIR_CONNECTION_UP, link->incarnation);
 }
 
 /* Hands out the whole frames in link->in. */
@@ -394,7 +401,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
             connect_to(rpc, resolution->node, addresses->ai_addr);
         } else {
             tell_unknown(peer, status);
-            rpc->config.connection(rpc->config.owner, resolution->node, WEIR_CONNECTION_TIMEOUT, 0);
+            tell(rpc, resolution->node, WEIR_CONNECTION_TIMEOUT, 0);
             dial_later(rpc, resolution->node);
         }
     }
@@ -418,7 +425,7 @@ static void begin_dial(struct weir_rpc *rpc, weir_node node)
     char *colon = strrchr(host, ':');
     struct sockaddr_in address;
     if (!colon || !weir_port_parse(colon + 1)) {
-        rpc->config.connection(rpc->config.owner, node, WEIR_CONNECTION_TIMEOUT, 0);
+        tell(rpc, node, WEIR_CONNECTION_TIMEOUT, 0);
         return;
     }
     *colon = '\0';
@@ -456,9 +463,17 @@ void weir_rpc_hang_up(struct weir_rpc *rpc, weir_node node)
     if (peer->up) close_link(peer->up, WEIR_CONNECTION_RESET);
 }
 
+void weir_rpc_noted(struct weir_rpc *rpc, weir_node node)
+{
+    struct peer *peer = get_peer(rpc, node);
+    WEIR_ASSERT(peer->untold);
+    peer->untold--;
+}
+
 bool weir_rpc_send(struct weir_rpc *rpc, weir_node node, const uint8_t *bytes, size_t length)
 {
-    if (node >= rpc->peer_capacity || !rpc->peers[node] || !rpc->peers[node]->up) return false;
+    if (node >= rpc->peer_capacity || !rpc->peers[node]) return false;
+    if (!rpc->peers[node]->up || rpc->peers[node]->untold) return false;
     return write_frame(rpc->peers[node]->up, bytes, length);
 }
 

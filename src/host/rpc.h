@@ -55,7 +55,10 @@ void weir_rpc_set_name(struct weir_rpc *rpc, const char *name);
 /* address: host:port. Dialing a node again with another address goes on with that. */
 void weir_rpc_dial(struct weir_rpc *rpc, weir_node node, const char *address);
 void weir_rpc_hang_up(struct weir_rpc *rpc, weir_node node);
-/* False: there is no connection, or it takes no more. */
+/* The owner has taken note of a change that it was told about the node, in the order it was told. What it
+ * says before that is for the connection before, so it goes to none. */
+void weir_rpc_noted(struct weir_rpc *rpc, weir_node node);
+/* False: there is no connection, or none that the owner knows of, or it takes no more. */
 bool weir_rpc_send(struct weir_rpc *rpc, weir_node node, const uint8_t *bytes, size_t length);
 /* Closes all; the loop must run once more before free. */
 void weir_rpc_close(struct weir_rpc *rpc);

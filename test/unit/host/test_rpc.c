@@ -34,7 +34,7 @@ struct end {
     uint8_t *last;
     size_t last_length;
     uint64_t bytes;
-    bool hang_up_on_bytes;
+    bool hang_up_on_bytes, is_slow; /* slow: takes note of changes later */
 };
 
 /* Peers are called n1, n2, ...; anybody else is refused. */
@@ -48,6 +48,7 @@ static void on_connection(void *owner, weir_node node, enum weir_connection_stat
     struct end *end = owner;
     assert_true(end->count < HAPPENINGS_MAX);
     end->happenings[end->count++] = (struct happening){ node, state, incarnation };
+    if (!end->is_slow) weir_rpc_noted(end->rpc, node);
 }
 
 static void on_bytes(void *owner, weir_node node, const uint8_t *bytes, size_t length)
@@ -289,6 +290,32 @@ static void a_newer_connection_replaces_an_older(void **state)
     close_end(&a);
 }
 
+/* What is said before the owner knows that a connection has replaced the one before is for that one: on the
+ * new one it would overtake what both sides say first there, or reach another process. */
+static void nothing_is_sent_on_a_connection_that_is_not_known_yet(void **state)
+{
+    static struct end a, b;
+    open_end(&a, "c", "n1", 11);
+    open_end(&b, "c", "n2", 22);
+    weir_rpc_dial(b.rpc, 1, address_of(&a));
+    TURN_UNTIL(&a, &b, a.count == 1 && b.count == 1);
+    assert_true(weir_rpc_send(a.rpc, 2, (const uint8_t *)"one", 3));
+    TURN_UNTIL(&a, &b, b.frames == 1);
+    a.is_slow = true;
+    weir_rpc_hang_up(b.rpc, 1);
+    weir_rpc_dial(b.rpc, 1, address_of(&a));
+    TURN_UNTIL(&a, &b, a.count == 3 && b.count == 3);
+    for (uint32_t told = 1; told < 3; told++) { /* RESET, UP */
+        assert_false(weir_rpc_send(a.rpc, 2, (const uint8_t *)"lost", 4));
+        weir_rpc_noted(a.rpc, 2);
+    }
+    assert_true(weir_rpc_send(a.rpc, 2, (const uint8_t *)"two", 3));
+    TURN_UNTIL(&a, &b, b.frames > 1);
+    assert_memory_equal(b.last, "two", 3);
+    close_end(&a);
+    close_end(&b);
+}
+
 static uint32_t open_connections(const struct end *end, weir_node node)
 {
     return count_of(end, node, WEIR_CONNECTION_UP) - count_of(end, node, WEIR_CONNECTION_RESET);
@@ -456,6 +483,7 @@ int main(void)
         cmocka_unit_test(frames_go_both_ways),
         cmocka_unit_test(strangers_are_refused),
         cmocka_unit_test(a_newer_connection_replaces_an_older),
+        cmocka_unit_test(nothing_is_sent_on_a_connection_that_is_not_known_yet),
         cmocka_unit_test(two_that_dial_each_other_end_with_one_connection),
         cmocka_unit_test(who_wants_a_connection_dials_whoever_had_dialled_the_last_one),
         cmocka_unit_test(a_peer_that_reads_nothing_is_cut_off),
