@@ -99,6 +99,37 @@ def test_a_named_job_runs_once_for_all(application, tmp_path):
     assert whole(ledger.judge(directory, 500, True))
 
 
+def lives_of_a_named_job(application, tmp_path, first_rows):
+    """Two clusters run one job in turn. The second one knows of nothing: epochs and attempts are counted from 1 again."""
+    for life, rows in ('first', first_rows), ('second', 500):
+        yield application(f"""
+SET 'execution.checkpointing.interval' = '100 ms';
+SET 'execution.checkpointing.dir' = '{tmp_path}/chk';
+CREATE TABLE t (id BIGINT) WITH ('connector' = 'datagen', 'fields.id.kind' = 'sequence', 'fields.id.start' = '0',
+    'fields.id.end' = '{rows - 1}', 'rows-per-second' = '1000');
+CREATE TABLE o (id BIGINT) WITH ('connector' = 'filesystem', 'path' = '{tmp_path}/rows', 'format' = 'csv');
+INSERT INTO o SELECT * FROM t;
+""", '--job-id', '00c0ffee' * 4, jobmanagers=1, name=life)
+
+
+def test_a_named_job_writes_beside_what_it_wrote_in_an_earlier_life(application, tmp_path):
+    for cluster in lives_of_a_named_job(application, tmp_path, 300):
+        assert ended(cluster, cluster.jobmanagers[0]) == 0
+    assert sorted(int(line) for line in ledger.committed(tmp_path / 'rows')) == sorted([*range(300), *range(500)])
+
+
+def test_what_a_killed_life_has_begun_does_not_stop_the_next_one(application, tmp_path):
+    lives = lives_of_a_named_job(application, tmp_path, 1000000)
+    cluster = next(lives)
+    cluster.wait('a checkpoint', lambda: 'Completed checkpoint' in cluster.jobmanagers[0].text(), weir_module.WAIT_SECONDS)
+    for process in cluster.processes:
+        process.kill()
+    cluster = next(lives)
+    assert ended(cluster, cluster.jobmanagers[0]) == 0
+    assert 'fails over' not in cluster.jobmanagers[0].text()
+    assert sorted(int(line) for line in ledger.committed(tmp_path / 'rows')) == list(range(500))
+
+
 def test_other_jobs_are_refused(application, tmp_path):
     directory = tmp_path / 'cluster'
     cluster = application(script_for(directory, 100000), jobmanagers=1)

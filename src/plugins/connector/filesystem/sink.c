@@ -144,6 +144,20 @@ const char *sink__directory_of(struct file_sink *s, const char *partition)
                       : s->table.path;
 }
 
+/* A name that is taken was given in an earlier life of the job; what lies there is left alone. */
+static enum weir_error_code create_hidden(
+    struct file_sink *s, struct sink_part *p, struct weir_file **ret_file)
+{
+    enum weir_error_code code = WEIR_E_ALREADY_EXISTS;
+    for (uint32_t tried = 0; code == WEIR_E_ALREADY_EXISTS && tried < PARTS_MAX; tried++) {
+        sink__text_release(s, p->hidden);
+        sink__text_release(s, p->visible);
+        sink__name_part(s, p, s->part_number++);
+        code = s->fs->open_write(s->fs, p->hidden, false, ret_file, sink__ctx(s)->error);
+    }
+    return code;
+}
+
 enum weir_error_code sink__part_open(struct file_sink *s, const char *partition, uint64_t hash, uint32_t *ret)
 {
     if (s->part_count >= PARTS_MAX)
@@ -155,12 +169,11 @@ enum weir_error_code sink__part_open(struct file_sink *s, const char *partition,
     p->partition = sink__text_copy(s, partition);
     p->partition_hash = hash;
     const char *directory = sink__directory_of(s, p->partition);
-    sink__name_part(s, p, s->part_number++);
     p->opened_ms = p->written_ms = sink__now_ms(s);
     *ret = s->part_count - 1;
     enum weir_error_code code = s->fs->make_directories(s->fs, directory, sink__ctx(s)->error);
     struct weir_file *file;
-    if (!code) code = s->fs->open_write(s->fs, p->hidden, false, &file, sink__ctx(s)->error);
+    if (!code) code = create_hidden(s, p, &file);
     if (code) {
         p->state = PART_DONE;
         return weir_error_wrap(sink__ctx(s)->error, "table %s", s->table.identifier);

@@ -9,7 +9,9 @@
  *     part-<UUID>-<subtask>-<part>
  *
  * where the UUID is a hash of job, sink and attempt. So no two attempts ever use a name twice, and who finds
- * a file knows whose it is.
+ * a file knows whose it is. A job that keeps its JobID may begin anew in a cluster that knows nothing of its
+ * earlier life: then attempts bear the same numbers again. So the moment and the seed of this one are in the
+ * hash, too (a snapshot says the name), and a part whose hidden name is taken gets the next number.
  */
 #include "plugins/connector/filesystem/sink.h"
 #include <stdio.h>
@@ -64,9 +66,10 @@ void sink__name_attempt(struct file_sink *s)
 {
     const struct weir_operator_context *ctx = sink__ctx(s);
     print_prefix(ctx->job_id, ctx->uid, s->hidden_prefix);
-    char attempt[SINK_NAME_BYTES_MAX + 64];
-    int length = snprintf(attempt, sizeof attempt, "%s%llu-%u", s->hidden_prefix,
-        (unsigned long long)ctx->attempt_epoch, ctx->attempt_number);
+    char attempt[SINK_NAME_BYTES_MAX + 128];
+    int length = snprintf(attempt, sizeof attempt, "%s%llu-%u-%lld-%llu", s->hidden_prefix,
+        (unsigned long long)ctx->attempt_epoch, ctx->attempt_number, (long long)ctx->statement_start_us,
+        (unsigned long long)ctx->random_seed);
     XXH128_hash_t hash = XXH3_128bits(attempt, (size_t)length);
     uint64_t high = hash.high64, low = hash.low64;
     snprintf(s->visible_prefix, sizeof s->visible_prefix, "part-%08x-%04x-%04x-%04x-%012llx-%u-",
