@@ -270,6 +270,7 @@ enum weir_error_code client_request(struct client *client, const char *method, c
     enum weir_error_code code = WEIR_OK;
     bool reached = false;
     uint32_t looks = 0;
+    client->repeated = false;
     for (uint32_t tries = 1; !ret->status && !code; tries++) {
         const char *address = client->addresses[client->present];
         long status = 0;
@@ -291,6 +292,7 @@ enum weir_error_code client_request(struct client *client, const char *method, c
                 curl_easy_strerror(outcome),
                 client->address_count > 1 ? " (nor at the other addresses)" : "");
         } else {
+            client->repeated = client->repeated || outcome != CURLE_COULDNT_CONNECT;
             client->present = (client->present + 1) % client->address_count;
             if (tries % client->address_count == 0) weir_clock_sleep_ms(PAUSE_MS);
         }

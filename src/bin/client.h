@@ -26,6 +26,7 @@ struct client {
     uint32_t configured_count;                   /* the last ones; those before them are of the store */
     bool follows_store;                          /* it is read again when nobody answers */
     const struct weir_config *config;            /* borrowed, for that */
+    bool repeated; /* an earlier try of the last request may have been carried out */
     void *curl;
 };
 

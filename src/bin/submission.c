@@ -200,14 +200,29 @@ static enum weir_error_code make_message(struct weir_arena *arena,
         reterr, WEIR_E_ARGUMENT, "the plan of job '%s' is too large to be submitted", submission->name);
 }
 
+/* An earlier try whose answer was lost has arrived, and the job has ended since: nobody else could have made
+ * its id. */
+static bool was_submitted(struct client *client, const char *job, const struct client_response *response)
+{
+    enum { CONFLICT = 409, FOUND = 200 };
+    char path[64];
+    struct client_response status;
+    struct weir_error ignored;
+    if (response->status != CONFLICT) return false;
+    snprintf(path, sizeof path, "/jobs/%s/status", job);
+    if (client_get(client, path, &status, &ignored)) return false;
+    client_response_done(&status);
+    return status.status == FOUND;
+}
+
 enum weir_error_code submission_send(struct client *client, const struct weir_session_submission *submission,
     char job[33], struct weir_error *reterr)
 {
     uint8_t id[16];
     struct weir_job_id fixed;
     while (getrandom(id, sizeof id, 0) != sizeof id) continue;
-    if (weir_job_id_parse(weir_config_get_text(submission->config, FIXED_JOB_ID, ""), &fixed))
-        memcpy(id, fixed.bytes, sizeof id);
+    bool named = weir_job_id_parse(weir_config_get_text(submission->config, FIXED_JOB_ID, ""), &fixed);
+    if (named) memcpy(id, fixed.bytes, sizeof id);
     for (int i = 0; i < 16; i++) snprintf(job + 2 * i, 3, "%02x", id[i]);
     struct weir_arena arena;
     struct weir_buffer bytes;
@@ -218,7 +233,7 @@ enum weir_error_code submission_send(struct client *client, const struct weir_se
     if (!code)
         code = client_request(client, "POST", "/weir/jobs", "application/x-protobuf", bytes.data,
             bytes.length, &response, reterr);
-    if (!code && response.error[0])
+    if (!code && response.error[0] && (named || !was_submitted(client, job, &response)))
         code = weir_error_set(
             reterr, WEIR_E_ARGUMENT, "Failed to submit job '%s': %s", submission->name, response.error);
     client_response_done(&response);

@@ -319,10 +319,13 @@ static bool savepoint_option(void *owner, int option, const char *value)
 static int dispose(struct request *request, const char *path)
 {
     char id[33];
+    json_t *operation = NULL;
+    struct weir_error error = { 0 };
     printf("Disposing savepoint '%s'.\nWaiting for response...\n", path);
-    json_t *operation = trigger(&request->client, "/savepoint-disposal", "/savepoint-disposal",
-        json_pack("{s:s}", "savepoint-path", path), "Disposing the savepoint has failed.", false, id);
-    if (!operation) return 1;
+    enum weir_error_code code = operation_run(&request->client, "/savepoint-disposal", "/savepoint-disposal",
+        json_pack("{s:s}", "savepoint-path", path), false, id, &operation, &error);
+    bool gone = code == WEIR_E_NOT_FOUND && request->client.repeated; /* by the try before */
+    if (code && !gone) return client_failed("Disposing the savepoint has failed.\n%s", error.message);
     json_decref(operation);
     printf("Savepoint '%s' disposed.\n", path);
     return 0;

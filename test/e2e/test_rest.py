@@ -94,7 +94,7 @@ class Cluster:
         return answer
 
     def client(self, *arguments, port=None, timeout=30):
-        command = [BINARY, arguments[0], '-m', '127.0.0.1:%d' % (port or self.ports[0]), *arguments[1:]]
+        command = [BINARY, arguments[0], '-m', '127.0.0.1:%s' % (port or self.ports[0]), *arguments[1:]]
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=self.environment,
                               cwd=self.folder)
         return done.returncode, done.stdout, done.stderr

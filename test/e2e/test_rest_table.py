@@ -326,7 +326,7 @@ ROWS = [
     ('GET', '/overview', None, 200, {**fields('flink-commit flink-version', S), **fields(
         'jobs-cancelled jobs-failed jobs-finished jobs-running slots-available slots-free-and-blocked slots-total '
         'taskmanagers taskmanagers-blocked')}),
-    ('POST', '/savepoint-disposal', '{"savepoint-path":":none"}', 400, ERRORS),
+    ('POST', '/savepoint-disposal', '{"savepoint-path":":none"}', 404, ERRORS),
     ('POST', '/savepoint-disposal', '{}', 400, ERRORS),
     ('GET', '/savepoint-disposal/:none', None, 200, {'status': STATUS, 'operation': {}}),
     ('GET', '/taskmanagers', None, 200, {'taskmanagers': ListOf(TASKMANAGER, some=True)}),

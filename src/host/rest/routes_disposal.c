@@ -1,6 +1,7 @@
 /* Disposal of a savepoint, and whose files may not go. */
 #include "host/rest/internal.h"
 #include "proto/metadata.h"
+#include <string.h>
 
 static enum weir_error_code read_metadata(struct rest_request *request, const char *directory,
     Weir__CheckpointMetadata **ret, struct weir_error *reterr)
@@ -57,6 +58,29 @@ bool rest__is_needed(struct rest_request *request, const char *directory)
            is_of_running_job(request, directory, metadata);
 }
 
+/* The metadata last: what was interrupted is still a savepoint, and can be disposed of again. */
+static enum weir_error_code remove_savepoint(
+    struct rest_request *request, const char *directory, struct weir_error *reterr)
+{
+    struct weir_filesystem *fs = request->server->config.filesystem;
+    struct weir_directory_entry *entries = NULL;
+    uint32_t count = 0;
+    enum weir_error_code code = fs->list(fs, &request->arena, directory, &entries, &count, reterr);
+    for (uint32_t i = 0; i < count && !code; i++)
+        if (strcmp(entries[i].name, "_metadata") != 0)
+            code = fs->remove(
+                fs, weir_arena_format(&request->arena, "%s/%s", directory, entries[i].name), true, reterr);
+    return code ? code : fs->remove(fs, directory, true, reterr);
+}
+
+static bool is_gone(struct rest_request *request, const char *path)
+{
+    struct weir_filesystem *fs = request->server->config.filesystem;
+    struct weir_file_status status = { .exists = true };
+    struct weir_error ignored;
+    return fs && !fs->status(fs, path, &status, &ignored) && !status.exists;
+}
+
 /* Done before it is answered: the poll that follows finds it over. A folder goes with all that is in it, so
  * it has to be one of Weir's: other programs, too, call a file _metadata. */
 void rest__post_savepoint_disposal(struct rest_request *request)
@@ -74,12 +98,12 @@ void rest__post_savepoint_disposal(struct rest_request *request)
     Weir__CheckpointMetadata *metadata = NULL;
     struct weir_error error;
     if (read_metadata(request, path, &metadata, &error)) {
-        rest__fail(request, MHD_HTTP_BAD_REQUEST, "%s is no savepoint: %s.", path, error.message);
+        rest__fail(request, is_gone(request, path) ? MHD_HTTP_NOT_FOUND : MHD_HTTP_BAD_REQUEST,
+            "%s is no savepoint: %s.", path, error.message);
         return;
     }
     if (is_of_running_job(request, path, metadata)) return;
-    struct weir_filesystem *fs = request->server->config.filesystem;
-    if (fs->remove(fs, path, true, &error)) {
+    if (remove_savepoint(request, path, &error)) {
         rest__fail(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "%s", error.message);
         return;
     }
