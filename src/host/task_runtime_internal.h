@@ -8,7 +8,14 @@
 #include "task/snapshot.h"
 #include <pthread.h>
 
-enum { HOST_MANIFESTS_KEPT = 8, HOST_CHECKPOINTS_KNOWN = 16, HOST_SNAPSHOTS_HELD_MAX = 8 };
+enum {
+    HOST_MANIFESTS_KEPT = 8,
+    HOST_CHECKPOINTS_KNOWN = 16,
+    HOST_SNAPSHOTS_HELD_MAX = 8,
+    /* The taskexecutor keeps half of it at most, in all slots. What it has forgotten leaves a little later.
+     */
+    HOST_SLOT_TASKS_MAX = 4096
+};
 
 /* What tasks of one deployment message share. Made on the pool; constant afterwards. */
 struct host_region {
@@ -112,9 +119,9 @@ struct host_slot {
     struct weir_parker parker;
     pthread_mutex_t mutex; /* guards the arrivals */
     _Atomic bool closing;
-    struct host_task *arrivals[1024]; /* guarded by mutex */
+    struct host_task *arrivals[HOST_SLOT_TASKS_MAX]; /* guarded by mutex */
     uint32_t arrival_count;
-    struct host_task *tasks[1024]; /* slot thread */
+    struct host_task *tasks[HOST_SLOT_TASKS_MAX]; /* slot thread */
     uint32_t task_count;
 };
 

@@ -286,6 +286,20 @@ def test_a_taskmanager_of_another_cluster(start, tmp_path):
     assert cluster.get('/overview')['taskmanagers'] == 1
 
 
+def test_a_slot_runs_more_than_a_thousand_tasks(start):
+    cluster = start(jobmanagers=1, taskmanagers=1, slots=1)
+    tables = [f't{i}' for i in range(1100)]
+    sql = ["SET 'parallelism.default' = '1';", "CREATE TABLE o (a BIGINT) WITH ('connector' = 'blackhole');"]
+    sql += [f"""CREATE TABLE {t} (a BIGINT) WITH ('connector' = 'datagen', 'fields.a.kind' = 'sequence',
+                'fields.a.start' = '1', 'fields.a.end' = '3');""" for t in tables]
+    inserts = [' UNION ALL '.join(f'SELECT a FROM {t}' for t in half) for half in (tables[::2], tables[1::2])]
+    sql += ['EXECUTE STATEMENT SET BEGIN', *(f'INSERT INTO o {query};' for query in inserts), 'END;']
+    job = cluster.submit('\n'.join(sql))
+    wait_state(cluster, job, *ENDED)
+    assert cluster.job_state(job) == 'FINISHED'
+    assert cluster.taskmanagers[0].alive
+
+
 def test_a_corrupted_checkpoint(start):
     cluster = start()
     job = run_job(cluster)
