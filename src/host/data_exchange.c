@@ -154,7 +154,7 @@ struct weir_link *exchange_link_add(struct weir_data_exchange *exchange, const s
     link->waker.wake = wake_exchange;
     link->exchange = exchange;
     link->key = *key;
-    weir_buffer_init(&link->rest, exchange->config.memory, EXCHANGE_OUT_BYTES_MAX);
+    weir_buffer_init(&link->rest, exchange->config.memory, EXCHANGE_REST_BYTES_MAX);
     exchange_place_init(&link->of_exchange);
     exchange_place_init(&link->of_connection);
     exchange_place_init(&link->waiting);

@@ -68,7 +68,8 @@ void exchange_frame_open(struct exchange_connection *connection, const struct we
 
 /* --- carrying --- */
 
-static void put_element(struct weir_buffer *out, uint32_t number, const struct weir_element *element)
+static void put_element(struct weir_buffer *out, uint32_t number, const struct weir_element *element,
+    const struct weir_batch *batch)
 {
     size_t at = out->length;
     weir_buffer_append_u32(out, 0);
@@ -79,17 +80,69 @@ static void put_element(struct weir_buffer *out, uint32_t number, const struct w
     weir_buffer_append_u64(out, (uint64_t)element->value);
     weir_buffer_append_u64(out, element->epoch);
     weir_buffer_append_u64(out, element->base_id);
-    if (element->kind == WEIR_ELEMENT_BATCH) weir_batch_encode(element->batch, out);
-    set_length(out, at);
+    if (batch) weir_batch_encode(batch, out);
+    if (!out->overflowed) set_length(out, at);
 }
 
-/* Takes the channel's oldest element off as a frame. */
+/* The next rows of the batch as one frame; false when they are too long for one. */
+static bool put_rows(
+    struct weir_link *link, struct weir_buffer *out, const struct weir_element *element, uint32_t count)
+{
+    uint16_t rows[WEIR_BATCH_ROWS_MAX];
+    struct weir_batch part = *element->batch;
+    size_t at = out->length;
+    if (count < weir_batch_selected(element->batch)) {
+        for (uint32_t i = 0; i < count; i++)
+            rows[i] = (uint16_t)weir_batch_row(element->batch, link->rows_taken + i);
+        part.selection = rows;
+        part.selected = count;
+    }
+    put_element(out, link->number, element, &part);
+    if (!out->overflowed && out->length - at - 4 <= WEIR_EXCHANGE_FRAME_BYTES_MAX) return true;
+    out->length = at;
+    out->overflowed = false;
+    return false;
+}
+
+/* About half of the next count rows; -U stays with its +U. */
+static uint32_t half_of(const struct weir_link *link, const struct weir_batch *batch, uint32_t count)
+{
+    uint32_t half = count / 2;
+    bool cuts = half && weir_batch_kind(batch, weir_batch_row(batch, link->rows_taken + half - 1)) ==
+                            WEIR_ROW_UPDATE_BEFORE;
+    return half + cuts;
+}
+
+/* Rows may share what is long, and each takes it along: a batch that is too long for a frame goes in several,
+ * for a credit each. */
+static bool take_rows(struct weir_link *link, struct weir_buffer *out, const struct weir_element *element)
+{
+    uint32_t count = weir_batch_selected(element->batch) - link->rows_taken;
+    while (!put_rows(link, out, element, count)) {
+        uint32_t fewer = half_of(link, element->batch, count);
+        if (!fewer || fewer == count) {
+            weir_log(WEIR_LOG_ERROR, EXCHANGE_LOGGER,
+                "a row for '%s' cannot be sent: it takes more than the %d bytes that one message may have",
+                link->peer_name, WEIR_EXCHANGE_FRAME_BYTES_MAX);
+            exchange_link_break(link);
+            return false;
+        }
+        count = fewer;
+    }
+    link->rows_taken += count;
+    return true;
+}
+
+/* Takes the channel's oldest element off as a frame, or the next part of it. */
 static bool take_element(struct weir_link *link, struct weir_buffer *out)
 {
     const struct weir_element *element = weir_channel_peek(link->channel);
-    if (!element || link->end_sent) return false;
-    put_element(out, link->number, element);
+    if (!element || link->end_sent || link->broken_told) return false;
     struct weir_batch *batch = element->kind == WEIR_ELEMENT_BATCH ? element->batch : NULL;
+    if (!batch) put_element(out, link->number, element, NULL);
+    if (batch && !take_rows(link, out, element)) return false;
+    if (batch && link->rows_taken < weir_batch_selected(batch)) return true;
+    link->rows_taken = 0;
     link->end_sent = element->kind == WEIR_ELEMENT_END;
     weir_channel_pop(link->channel);
     if (batch) weir_channel_give_back(link->channel, batch);

@@ -21,6 +21,7 @@ enum exchange_frame {
 };
 enum {
     EXCHANGE_OUT_BYTES_MAX = 128 << 20,
+    EXCHANGE_REST_BYTES_MAX = 1 << 30,
     EXCHANGE_SPARE_WRITES_MAX = 4,
     EXCHANGE_SPARE_BYTES_MAX = 4 << 20,
     EXCHANGE_REFUSALS_PER_LINE = 1000 /* who is refused dials again and again */
@@ -89,6 +90,7 @@ struct weir_link {
     struct weir_channel *channel;           /* local: of both ends */
     struct exchange_connection *connection; /* not local */
     uint32_t credits;                       /* producer: elements that may be sent */
+    uint32_t rows_taken;                    /* producer: of the channel's oldest batch, sent already */
     uint32_t granted, received;             /* consumer */
     char peer_name[256], peer_address[300];
     uint64_t peer_incarnation;

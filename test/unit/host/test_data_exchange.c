@@ -376,6 +376,101 @@ static void what_a_finished_producer_pushed_arrives(void **state)
     close_process(&b);
 }
 
+/* --- batches longer than a frame --- */
+
+static const struct weir_type *const long_types[] = { &weir_type_bigint_not_null, &weir_type_string };
+
+static void attach_long(
+    struct end *end, struct process *p, struct process *peer, uint32_t number, bool is_producer)
+{
+    *end = (struct end){ .waker = { on_wake }, .process = p, .is_producer = is_producer };
+    struct weir_link_key key = key_of(number);
+    struct weir_link_end is = { .is_producer = is_producer,
+        .waker = &end->waker,
+        .owner = end,
+        .established = on_established,
+        .broken = on_broken,
+        .peer_name = peer->name,
+        .peer_address = weir_data_exchange_address(peer->exchange),
+        .peer_incarnation = peer->incarnation,
+        .types = long_types,
+        .column_count = 2 };
+    end->link = weir_data_exchange_link(p->exchange, &key, &is, &end->channel);
+}
+
+/* Rows that share one text of so many bytes. Those in the middle are a pair. */
+static void push_long(struct end *end, uint32_t rows, size_t bytes)
+{
+    struct weir_batch *batch = weir_channel_take_empty(end->channel);
+    char *text = malloc(bytes);
+    memset(text, 'x', bytes);
+    struct weir_string shared = weir_heap_writer_string(&batch->heap, text, (uint32_t)bytes);
+    free(text);
+    uint8_t *kinds = weir_batch_ensure_kinds(batch);
+    for (uint32_t i = 0; i < rows; i++) {
+        ((int64_t *)batch->columns[0].data)[i] = i;
+        ((struct weir_string *)batch->columns[1].data)[i] = shared;
+        kinds[i] = rows > 1 && i == rows / 2 - 1 ? WEIR_ROW_UPDATE_BEFORE : WEIR_ROW_UPDATE_AFTER;
+    }
+    batch->row_count = rows;
+    weir_channel_push(end->channel, (struct weir_element){ .kind = WEIR_ELEMENT_BATCH, .batch = batch });
+}
+
+/* Takes a batch, if there is one, whose rows follow on those before. */
+static bool take_long(struct end *end, uint32_t *rows, size_t bytes)
+{
+    const struct weir_element *got = weir_channel_peek(end->channel);
+    if (!got) return false;
+    assert_int_equal(got->kind, WEIR_ELEMENT_BATCH);
+    struct weir_batch *batch = got->batch;
+    for (uint32_t i = 0; i < batch->row_count; i++) {
+        assert_int_equal(((int64_t *)batch->columns[0].data)[i], *rows + i);
+        assert_int_equal(((struct weir_string *)batch->columns[1].data)[i].length, bytes);
+    }
+    assert_int_not_equal(batch->kinds[batch->row_count - 1], WEIR_ROW_UPDATE_BEFORE);
+    *rows += batch->row_count;
+    weir_channel_pop(end->channel);
+    weir_channel_give_back(end->channel, batch);
+    return true;
+}
+
+/* A long text in one row costs its bytes once; many rows of a batch may share it, but in a frame each has it.
+ */
+static void a_batch_longer_than_a_frame_goes_in_parts(void **state)
+{
+    enum { ROWS = 1000, BYTES = 80000 };
+    struct process a, b;
+    struct end producer, consumer;
+    open_process(&a, "c", "a", 1);
+    open_process(&b, "c", "b", 2);
+    for (uint32_t i = 0; i < 2; i++) { /* a producer that stays, one that has ended */
+        attach_long(&producer, &a, &b, i, true);
+        attach_long(&consumer, &b, &a, i, false);
+        WAIT_UNTIL(atomic_load(&producer.established) == 1 && atomic_load(&consumer.established) == 1);
+        push_long(&producer, ROWS, BYTES);
+        if (i) weir_channel_push(producer.channel, (struct weir_element){ .kind = WEIR_ELEMENT_END });
+        if (i) detach(&producer, true);
+        for (uint32_t rows = 0; rows < ROWS;) WAIT_UNTIL(take_long(&consumer, &rows, BYTES));
+        if (i) WAIT_UNTIL(weir_channel_peek(consumer.channel));
+        assert_int_equal(atomic_load(&producer.broken) + atomic_load(&consumer.broken), 0);
+        if (!i) detach(&producer, false);
+        detach(&consumer, true);
+        WAIT_UNTIL(!link_count(&a) && !link_count(&b));
+    }
+    /* What cannot be parted ends the link. */
+    attach_long(&producer, &a, &b, 3, true);
+    attach_long(&consumer, &b, &a, 3, false);
+    WAIT_UNTIL(atomic_load(&producer.established) == 1);
+    push_long(&producer, 1, WEIR_EXCHANGE_FRAME_BYTES_MAX);
+    WAIT_UNTIL(atomic_load(&producer.broken) == 1);
+    detach(&producer, false);
+    WAIT_UNTIL(atomic_load(&consumer.broken) == 1);
+    detach(&consumer, false);
+    WAIT_UNTIL(!link_count(&a) && !link_count(&b));
+    close_process(&a);
+    close_process(&b);
+}
+
 /* A producer that owes elements to a consumer that dies, or closes, is let go. */
 static void nobody_waits_for_a_consumer_that_has_gone(void **state)
 {
@@ -758,6 +853,7 @@ int main(void)
         cmocka_unit_test(many_links_share_a_connection),
         cmocka_unit_test(peers_may_have_names),
         cmocka_unit_test(what_a_finished_producer_pushed_arrives),
+        cmocka_unit_test(a_batch_longer_than_a_frame_goes_in_parts),
         cmocka_unit_test(nobody_waits_for_a_consumer_that_has_gone),
         cmocka_unit_test(a_consumer_may_close_early),
         cmocka_unit_test(an_end_that_goes_without_order_is_told),
