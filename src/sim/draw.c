@@ -63,6 +63,8 @@ struct weir_sim_history weir_sim_history_draw(uint64_t seed, uint32_t workload)
         history.features &= ~(UINT64_C(1) << WEIR_SIM_damage | UINT64_C(1) << WEIR_SIM_unbounded_jobs);
     if (is_called(history.workload, "ended")) /* with the leader record goes what was promised */
         history.features &= ~(UINT64_C(1) << WEIR_SIM_store_wiped | UINT64_C(1) << WEIR_SIM_damage);
+    if (is_called(history.workload, "scarce")) /* jobs that may fail only so often */
+        history.features &= ~(UINT64_C(1) << WEIR_SIM_damage);
     if (is_called(history.workload, "quiet")) history.features = 0;
     return history;
 }
@@ -188,6 +190,8 @@ static void draw_job(struct weir_sim *sim, struct weir_sim_random *random, struc
     bool spread =
         weir_sim_has(sim, WEIR_SIM_hide_taskmanager) || weir_sim_has(sim, WEIR_SIM_strand_taskmanager);
     if (spread && parameters->parallelism < 2) parameters->parallelism = 3;
+    if (weir_sim_has(sim, WEIR_SIM_few_slots))
+        parameters->parallelism = (uint32_t)weir_sim_random_range(random, 2, 4);
     parameters->max_parallelism = 8;
 }
 

@@ -142,9 +142,10 @@ static void draw_knobs(struct weir_sim *sim, struct weir_sim_random *random)
     knobs->slots_per_taskmanager = (uint32_t)weir_sim_random_range(random, 2, 4);
     if (weir_sim_has(sim, WEIR_SIM_hide_taskmanager) || weir_sim_has(sim, WEIR_SIM_strand_taskmanager))
         knobs->taskmanager_count = 4;
+    bool few_slots = weir_sim_has(sim, WEIR_SIM_few_slots);
     knobs->fault_phase_us = weir_sim_random_range(random, 12000000, 25000000);
     knobs->fault_gap_us = weir_sim_random_scale(random, 1500000, 12000000);
-    knobs->rest_bound_us = 120000000;
+    knobs->rest_bound_us = few_slots ? 900000000 : 120000000; /* one job after the other */
     knobs->control = (struct weir_control_options){ .heartbeat_interval_us = 100000,
         .heartbeat_timeout_us = 3000000,
         .leader_silence_us = 500000,
@@ -155,7 +156,7 @@ static void draw_knobs(struct weir_sim *sim, struct weir_sim_random *random)
         .suspicion_hold_off_us = 10000000,
         .tombstone_us = INT64_C(3600000000),
         .sweep_interval_us = 5000000,
-        .slot_request_timeout_us = 60000000,
+        .slot_request_timeout_us = few_slots ? 3000000 : 60000000,
         .idle_taskmanager_us = 30000000,
         .jobs_max = 1000,
         .tombstones_max = 1000,
@@ -216,8 +217,10 @@ static void add_processes(struct weir_sim *sim, struct weir_sim_random *random)
 /* Enough for all jobs when one TaskManager is gone: a job that lacks slots is no defect. */
 static void give_slots(struct weir_sim *sim)
 {
-    uint32_t wanted = 4 * sim->clients->job_count, left = sim->knobs.taskmanager_count - 1;
-    uint32_t slots = WEIR_MAX(sim->knobs.slots_per_taskmanager, (wanted + left - 1) / left);
+    bool few = weir_sim_has(sim, WEIR_SIM_few_slots);
+    uint32_t wanted = few ? 4 : 4 * sim->clients->job_count, left = sim->knobs.taskmanager_count - !few;
+    uint32_t enough = (wanted + left - 1) / left;
+    uint32_t slots = few ? enough : WEIR_MAX(sim->knobs.slots_per_taskmanager, enough);
     for (uint32_t i = 0; i < sim->process_count; i++) sim->processes[i].slots = slots;
     sim->knobs.control.slots_per_worker = slots;
 }

@@ -74,6 +74,8 @@ const struct weir_sim_workload weir_sim_workloads[] = {
         { "windows", "join", "mixed", "splits", "two-regions", NULL }, F(cut_pair) | F(crash_leader), 0 },
     { "ended", "the cluster is ended while leaders die, and begins anew", 1, 4, { NULL },
         F(end_cluster) | F(crash_leader), 0 },
+    { "scarce", "jobs wait for the slots of others, and TaskManagers die", 2, 5, { NULL },
+        F(few_slots) | F(crash_taskmanager), 0 },
     /* The last ones are never drawn. */
     { "replaced", "the store is made anew while TaskManagers live, before the first job comes", 1, 1,
         { NULL }, F(store_replaced) | F(late_submission) | F(crash_leader), 0 },
