@@ -140,6 +140,58 @@ def test_removed_and_created_again(weir):
     job.end()
 
 
+def test_removed_for_long_and_created_again(weir):
+    """What was let go of has an inode that the next file may get."""
+    path = weir.path('log')
+    job = Followed(weir, path)
+    append(path, job.text(40))
+    job.wait()
+    with open(path) as f:
+        os.remove(path)
+        time.sleep(5)
+        wait_for(lambda: not is_open(job.p, f), process=job.p)
+    append(path, job.text(30))
+    job.end()
+
+
+def test_rotated_out_of_the_pattern(weir):
+    """A file is read on under any name, however long its writer rests."""
+    os.makedirs(weir.path('in'))
+    job = Followed(weir, weir.path('in'), source__path__regex_pattern=r'.*\.log')
+    with open(weir.path('in', 'a.log'), 'a') as f:
+        f.write(job.text(20))
+        f.flush()
+        job.wait()
+        os.rename(weir.path('in', 'a.log'), weir.path('in', 'a.log.1'))
+        append(weir.path('in', 'b.log'), job.text(5))
+        append(weir.path('in', 'c'), 'no row\n')
+        time.sleep(6.5)
+        f.write(job.text(10))
+    job.end()
+
+
+def test_another_file_with_an_inode_of_one_that_rested_is_not_read(weir):
+    os.makedirs(weir.path('in'))
+    job = Followed(weir, weir.path('in'), source__path__regex_pattern=r'.*\.log')
+    for i in range(400):
+        append(weir.path('in', '%d.log' % i), job.text(1))
+    job.wait()
+
+    def one_that_rests():
+        for i in range(400):
+            with open(weir.path('in', '%d.log' % i)) as f:
+                if not is_open(job.p, f):
+                    return f.name
+        return None
+    path = wait_for(one_that_rests, process=job.p)
+    os.rename(path, weir.path('in', 'a'))  # of another length, which is seen
+    with open(weir.path('in', 'a'), 'w') as f:
+        f.write('this is no row, and no file that is looked for\n')
+    append(weir.path('in', '0.log'), job.text(1))
+    time.sleep(1.5)
+    job.end()
+
+
 def test_a_folder_with_rotation(weir):
     os.makedirs(weir.path('in'))
     job = Followed(weir, weir.path('in'))

@@ -53,8 +53,9 @@ struct source_file {
     int64_t offset; /* of the next record */
     uint32_t fingerprint_bytes;
     uint64_t fingerprint;
-    bool done;  /* read to its end and wanted no more */
-    bool named; /* met in the last listing */
+    bool done;      /* read to its end and wanted no more */
+    bool named;     /* met in the last listing */
+    bool elsewhere; /* under a name that is not looked for: another file may have its inode */
     int64_t unnamed_since_ms;
     struct weir_file *file;         /* open, or NULL */
     struct weir_file_status status; /* of the open file; closed: as listed last */
@@ -163,6 +164,13 @@ static void note_found(struct found_files *found, const char *path)
     found->paths[found->count++] = weir_arena_string(found->arena, path);
 }
 
+/* Of several names one that is looked for counts. */
+static void note_named(struct source_file *f, bool elsewhere)
+{
+    f->elsewhere = elsewhere && (f->elsewhere || !f->named);
+    f->named = true;
+}
+
 static void meet(struct filesystem_source *s, const char *path, const struct weir_file_status *status)
 {
     if (s->found) {
@@ -173,7 +181,10 @@ static void meet(struct filesystem_source *s, const char *path, const struct wei
     struct source_file *f = find_file(s, path, status->device, status->inode);
     if (f && s->follow && strcmp(f->path, path) != 0) f->path = weir_arena_string(&s->names, path);
     if (f) {
-        f->named = true;
+        note_named(f, false);
+        /* It was let go of when it had no name: it has one again, or another file has its inode, which is
+         * told from it when it is opened. */
+        if (s->follow) f->done = false;
         if (!f->file) f->status = *status;
         return;
     }
@@ -182,6 +193,18 @@ static void meet(struct filesystem_source *s, const char *path, const struct wei
     f->device = status->device;
     f->inode = status->inode;
     f->status = *status;
+}
+
+/* A followed file stays one under a name that is not looked for. */
+static void meet_elsewhere(
+    struct filesystem_source *s, const char *path, const struct weir_file_status *status)
+{
+    struct source_file *f = s->follow && !s->found ? find_file(s, path, status->device, status->inode) : NULL;
+    if (!f || f->done) return;
+    note_named(f, true);
+    if (f->file || !f->elsewhere) return;
+    f->status = *status;
+    if (strcmp(f->path, path) != 0) f->path = weir_arena_string(&s->names, path);
 }
 
 static enum weir_error_code list_directory(struct filesystem_source *s, const char *path, uint32_t depth)
@@ -200,13 +223,17 @@ static enum weir_error_code list_directory(struct filesystem_source *s, const ch
     size_t length = strlen(path);
     const char *slash = length && path[length - 1] == '/' ? "" : "/";
     for (uint32_t i = 0; i < count; i++) {
-        if (is_hidden(entries[i].name)) continue;
+        const struct weir_file_status *status = &entries[i].status;
         const char *child = weir_arena_format(&s->scratch, "%s%s%s", path, slash, entries[i].name);
-        if (entries[i].status.is_directory) {
+        bool hidden = is_hidden(entries[i].name);
+        if (status->is_directory && !hidden) {
             code = list_directory(s, child, depth + 1);
             if (code) return code;
-        } else if (entries[i].status.is_regular && (!s->pattern || pattern_matches(s->pattern, child))) {
-            meet(s, child, &entries[i].status);
+        } else if (status->is_regular) {
+            if (!hidden && (!s->pattern || pattern_matches(s->pattern, child)))
+                meet(s, child, status);
+            else
+                meet_elsewhere(s, child, status);
         }
     }
     return WEIR_OK;
@@ -224,14 +251,10 @@ static void list_siblings(struct filesystem_source *s)
     struct weir_directory_entry *entries;
     uint32_t count;
     if (s->fs->list(s->fs, &s->scratch, directory, &entries, &count, NULL)) return;
-    for (uint32_t i = 0; i < count; i++) {
-        struct source_file *f = find_file(s, "", entries[i].status.device, entries[i].status.inode);
-        if (f && entries[i].status.is_regular) {
-            f->named = true;
-            const char *path = weir_arena_format(&s->scratch, "%s/%s", directory, entries[i].name);
-            if (!f->file && strcmp(f->path, path) != 0) f->path = weir_arena_string(&s->names, path);
-        }
-    }
+    for (uint32_t i = 0; i < count; i++)
+        if (entries[i].status.is_regular)
+            meet_elsewhere(
+                s, weir_arena_format(&s->scratch, "%s/%s", directory, entries[i].name), &entries[i].status);
 }
 
 static enum weir_error_code list_files(struct filesystem_source *s)
@@ -394,20 +417,20 @@ static void start_over(struct source_file *f)
 }
 
 /* A followed file may have been truncated, or written anew, since it was read last. */
-static enum weir_error_code check_identity(struct filesystem_source *s, struct source_file *f)
+static enum weir_error_code check_identity(struct filesystem_source *s, struct source_file *f, bool *ret_same)
 {
+    *ret_same = true;
     enum weir_error_code code = s->fs->file_status(f->file, &f->status, ctx_of(s)->error);
-    if (code) return code;
-    if (!s->follow) return WEIR_OK;
-    if (f->status.size_bytes < f->offset) {
-        start_over(f);
-        return WEIR_OK;
-    }
-    if (f->fingerprint_bytes == 0) return WEIR_OK;
+    if (code || !s->follow) return code;
     uint64_t fingerprint;
     uint32_t bytes;
-    code = fingerprint_of(s, f->file, f->fingerprint_bytes, &fingerprint, &bytes);
-    if (!code && (bytes != f->fingerprint_bytes || fingerprint != f->fingerprint)) start_over(f);
+    if (f->status.size_bytes < f->offset) {
+        *ret_same = false;
+    } else if (f->fingerprint_bytes > 0) {
+        code = fingerprint_of(s, f->file, f->fingerprint_bytes, &fingerprint, &bytes);
+        if (!code) *ret_same = bytes == f->fingerprint_bytes && fingerprint == f->fingerprint;
+    }
+    if (!*ret_same) start_over(f);
     return code;
 }
 
@@ -437,7 +460,13 @@ static enum weir_error_code open_file(struct filesystem_source *s, struct source
         close_file(s, f);
         return WEIR_OK;
     }
-    return code ? code : check_identity(s, f);
+    bool same = true;
+    if (!code) code = check_identity(s, f, &same);
+    if (!code && !same && f->elsewhere) { /* the followed one is gone */
+        close_file(s, f);
+        f->done = true;
+    }
+    return code;
 }
 
 /* A followed file with nothing new makes room for others; a listing that shows it changed opens it again. */
@@ -603,8 +632,8 @@ static enum weir_error_code try_file(struct filesystem_source *s, uint32_t index
     struct source_file *f = &s->files[index];
     *ret_ready = false;
     if (f->done) return WEIR_OK;
-    bool resting = !f->file && rests(f);
-    enum weir_error_code code = resting ? WEIR_OK : f->file ? check_identity(s, f) : open_file(s, f);
+    bool resting = !f->file && rests(f), same;
+    enum weir_error_code code = resting ? WEIR_OK : f->file ? check_identity(s, f, &same) : open_file(s, f);
     if (code || (!f->file && !resting)) return code;
     if (resting || (s->follow && f->status.size_bytes <= f->offset)) {
         /* Nothing new. A file without a name is let go once its writer has had time to finish. */
