@@ -276,6 +276,13 @@ void host_task_tidy_copies(const struct host_task *task, uint64_t checkpoint)
     weir_arena_done(&arena);
 }
 
+static bool was_given_up(const struct host_task *task, const struct weir_subtask_snapshot *snapshot)
+{
+    for (uint32_t i = 0; i < HOST_CHECKPOINTS_KNOWN; i++)
+        if (task->given_up[i] == snapshot->checkpoint_id) return true;
+    return snapshot->epoch < task->given_up_below_epoch;
+}
+
 void host_task_hold(struct host_task *task, struct weir_subtask_snapshot *snapshot)
 {
     if (snapshot->finished) { /* no one checkpoint owns it: every later one refers to it */
@@ -286,7 +293,9 @@ void host_task_hold(struct host_task *task, struct weir_subtask_snapshot *snapsh
         return;
     }
     const char *directory = find_directory(task, snapshot->checkpoint_id);
-    if (directory) {
+    if (was_given_up(task, snapshot)) { /* while it was on its way here: nobody names it again */
+        release_snapshot(task, snapshot->checkpoint_id);
+    } else if (directory) {
         begin_write(task, snapshot, directory);
     } else if (task->held_count < HOST_SNAPSHOTS_HELD_MAX) { /* the barrier was faster than the trigger */
         task->held[task->held_count++] = snapshot;
@@ -307,8 +316,10 @@ void host_task_know(struct host_task *task, uint64_t checkpoint, const char *dir
     }
 }
 
-void host_task_drop_held(struct host_task *task, uint64_t checkpoint, uint64_t epoch_below)
+void host_task_give_up(struct host_task *task, uint64_t checkpoint, uint64_t epoch_below)
 {
+    if (checkpoint) task->given_up[task->given_up_next++ % HOST_CHECKPOINTS_KNOWN] = checkpoint;
+    task->given_up_below_epoch = WEIR_MAX(task->given_up_below_epoch, epoch_below);
     for (uint32_t i = 0; i < task->held_count; i++) {
         if (task->held[i]->checkpoint_id != checkpoint && task->held[i]->epoch >= epoch_below) continue;
         release_snapshot(task, task->held[i]->checkpoint_id);

@@ -382,7 +382,7 @@ static void adopt_epoch(struct weir_task_runtime *runtime, uint64_t epoch)
     for (struct host_task *task = runtime->tasks; task; task = task->next) {
         if (task->state != HOST_TASK_RUNNING) continue;
         weir_subtask_adopt_epoch(task->subtask, epoch);
-        host_task_drop_held(task, 0, epoch);
+        host_task_give_up(task, 0, epoch);
         host_slot_wake(&task->slot->waker);
     }
 }
@@ -412,7 +412,7 @@ void weir_task_runtime_execute(struct weir_task_runtime *runtime, const struct w
         break;
     case WEIR_TASK_TRIGGER: trigger_task(task, effect); break;
     case WEIR_TASK_ABORT:
-        host_task_drop_held(task, effect->checkpoint, 0);
+        host_task_give_up(task, effect->checkpoint, 0);
         weir_subtask_abort(task->subtask, effect->checkpoint);
         if (effect->resume) weir_subtask_resume(task->subtask, effect->checkpoint);
         break;

@@ -93,6 +93,9 @@ struct host_task {
     uint32_t known_next;
     struct weir_subtask_snapshot *held[HOST_SNAPSHOTS_HELD_MAX]; /* their trigger has not come yet */
     uint32_t held_count;
+    /* What was given up: a snapshot of it may still be on its way here. */
+    uint64_t given_up[HOST_CHECKPOINTS_KNOWN], given_up_below_epoch;
+    uint32_t given_up_next;
 
     /* Slot thread. */
     bool running_told, dying, ended_told;
@@ -166,7 +169,8 @@ void host_slot_add(struct host_slot *slot, struct host_task *task);
 /* task_checkpoint.c: control thread */
 void host_task_hold(struct host_task *task, struct weir_subtask_snapshot *snapshot);
 void host_task_know(struct host_task *task, uint64_t checkpoint, const char *directory);
-void host_task_drop_held(struct host_task *task, uint64_t checkpoint, uint64_t epoch_below);
+/* Of this checkpoint (0: none), and of triggers of older epochs, nothing is written any more. */
+void host_task_give_up(struct host_task *task, uint64_t checkpoint, uint64_t epoch_below);
 void host_task_free_manifests(struct host_task *task);
 /* A checkpoint of the task's job has completed: local copies that it does not need may go. */
 void host_task_tidy_copies(const struct host_task *task, uint64_t checkpoint);

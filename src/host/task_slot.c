@@ -45,7 +45,7 @@ static void park(struct host_slot *slot, int64_t wake_ms)
 /* @thread control: what waits for a trigger will not be written. */
 static void drop_held(void *argument)
 {
-    host_task_drop_held(argument, 0, UINT64_MAX);
+    host_task_give_up(argument, 0, UINT64_MAX);
 }
 
 static void die(struct host_task *task, enum weir_task_event_kind as, const char *why)
