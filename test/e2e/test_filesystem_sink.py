@@ -88,6 +88,22 @@ def test_a_partition_is_committed_by_its_time(weir):
     weir.stop(p)
 
 
+@pytest.mark.parametrize('options', [{}, {'partition__time_extractor__timestamp_pattern': '$h'}])
+def test_a_time_of_a_partition_may_have_colons(weir, options):
+    weir.write('in', '{"t":"2024-01-01 00:10:00","h":"2024-01-01 00:00:00"}\n{"t":"2024-01-01 00:20:00","h":"2024-01-01 01:00:00"}\n')
+    p = weir.start(
+        table('t', "t TIMESTAMP(3), h STRING, WATERMARK FOR t AS t", weir.path('in'), source__follow='true') +
+        table('o', 't TIMESTAMP(3), h STRING', weir.path('out'), partitioned='h',
+              sink__partition_commit__policy__kind='success-file', sink__partition_commit__trigger='partition-time',
+              **options, **FAST) +
+        'INSERT INTO o SELECT * FROM t;',
+        execution__checkpointing__interval='50 ms', execution__checkpointing__dir=weir.path('chk'))
+    wait_for(lambda: os.path.exists(weir.path('out/h=2024-01-01 00%3A00%3A00/_SUCCESS')), process=p)
+    time.sleep(0.3)
+    assert not os.path.exists(weir.path('out/h=2024-01-01 01%3A00%3A00/_SUCCESS'))
+    weir.stop(p)
+
+
 def test_overwrite(weir):
     create = table('o', 'a INT, p INT', weir.path('out'), partitioned='p')
     assert weir.run(create + 'INSERT INTO o VALUES (1, 1), (2, 2);', **BATCH).code == 0

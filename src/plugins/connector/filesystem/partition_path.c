@@ -15,22 +15,27 @@ static int hex(char c)
                                   : -1;
 }
 
+size_t partition_unescape(const char *from, char *to, size_t bytes_max)
+{
+    size_t length = 0;
+    while (*from && *from != '/' && length < bytes_max) {
+        if (*from == '%' && hex(from[1]) >= 0 && hex(from[2]) >= 0) {
+            to[length++] = (char)(hex(from[1]) * 16 + hex(from[2]));
+            from += 3;
+        } else {
+            to[length++] = *from++;
+        }
+    }
+    return length;
+}
+
 /* Finds "/key=value/" and unescapes %XX. */
 static bool find_value(const char *path, const char *key, char *value, size_t *length)
 {
     size_t key_length = strlen(key);
     for (const char *at = path; (at = strchr(at, '/')); at++) {
         if (strncmp(at + 1, key, key_length) != 0 || at[1 + key_length] != '=') continue;
-        const char *from = at + key_length + 2;
-        *length = 0;
-        while (*from && *from != '/' && *length < PARTITION_VALUE_BYTES_MAX) {
-            if (*from == '%' && hex(from[1]) >= 0 && hex(from[2]) >= 0) {
-                value[(*length)++] = (char)(hex(from[1]) * 16 + hex(from[2]));
-                from += 3;
-            } else {
-                value[(*length)++] = *from++;
-            }
-        }
+        *length = partition_unescape(at + key_length + 2, value, PARTITION_VALUE_BYTES_MAX);
         return true;
     }
     return false;

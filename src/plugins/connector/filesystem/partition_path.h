@@ -9,4 +9,8 @@
 enum weir_error_code partition_value(const char *path, const char *key, const char *default_name,
     struct weir_batch *out, uint32_t column, struct weir_error *reterr);
 
+/* The value at from, up to the next '/' or the end, as it was before it was escaped; no zero behind it. The
+ * result is its length; what is beyond bytes_max is cut off. */
+size_t partition_unescape(const char *from, char *to, size_t bytes_max);
+
 #endif

@@ -1,5 +1,6 @@
 /* Committing: part files become visible, partitions are marked. */
 #include "data/time.h"
+#include "plugins/connector/filesystem/partition_path.h"
 #include "plugins/connector/filesystem/sink.h"
 #include <stdio.h>
 #include <string.h>
@@ -68,7 +69,7 @@ static enum weir_error_code commit_part(struct file_sink *s, struct sink_part *p
     return s->fs->remove(s->fs, p->hidden, false, reterr);
 }
 
-/* '$day $hour:00:00' with the values of the partition's path. */
+/* '$day $hour:00:00' with the values of the partition's path, which has colons, for one, escaped. */
 static int64_t partition_time(struct file_sink *s, const char *path)
 {
     char text[256];
@@ -76,8 +77,7 @@ static int64_t partition_time(struct file_sink *s, const char *path)
     const char *pattern = s->time_pattern;
     if (!pattern) { /* the first partition value is the time */
         const char *value = strchr(path, '=');
-        snprintf(text, sizeof text, "%.*s", value ? (int)strcspn(value + 1, "/") : 0, value ? value + 1 : "");
-        used = strlen(text);
+        used = value ? partition_unescape(value + 1, text, sizeof text) : 0;
     }
     for (const char *at = pattern; at && *at && used + 1 < sizeof text;) {
         if (*at != '$') {
@@ -94,9 +94,7 @@ static int64_t partition_time(struct file_sink *s, const char *path)
                    !((value == path || value[-1] == '/') && value[length] == '='))
                 value++;
             if (!value) break;
-            int wrote = snprintf(text + used, sizeof text - used, "%.*s",
-                (int)strcspn(value + length + 1, "/"), value + length + 1);
-            used = WEIR_MIN(used + (size_t)WEIR_MAX(wrote, 0), sizeof text - 1);
+            used += partition_unescape(value + length + 1, text + used, sizeof text - 1 - used);
             at += 1 + length;
             found = true;
         }
