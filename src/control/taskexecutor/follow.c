@@ -90,7 +90,6 @@ static void adopt(struct weir_taskexecutor *executor, const struct weir_event *e
     identity->leader_incarnation = event->from_incarnation;
     identity->leader = event->from;
     executor->leader_lost = false;
-    executor->grace_over = false;
     weir_effect_log(effects, WEIR_CONTROL_INFO, "Follows leader '%s' of epoch %llu.",
         weir_nodes_name(executor->nodes, identity->leader), (unsigned long long)epoch);
     if (!WEIR_PLANTED(adopted_without_abort)) {
@@ -130,6 +129,7 @@ void te__on_announcement(
 void te__on_heard(struct weir_taskexecutor *executor)
 {
     executor->silence_us = 0;
+    executor->grace_over = false; /* the next silence is another one */
     if (!executor->silent) return;
     executor->silent = false;
     for (uint32_t i = 0; i < executor->attempt_count; i++)

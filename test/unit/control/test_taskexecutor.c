@@ -691,6 +691,23 @@ static void without_a_leader_it_goes_on_for_its_grace(void **state)
     end(&bench);
 }
 
+/* The leader that was silent for longer than the grace is the same one when it is heard again. */
+static void every_silence_has_its_grace(void **state)
+{
+    struct bench bench;
+    start_led(&bench);
+    bench.options.leaderless_grace_us = 2000000;
+    ticks(&bench, 30, false);
+    ticks(&bench, 1, true);
+    bench_expect(&bench, "");
+    run_one(&bench);
+    ticks(&bench, 19, false);
+    bench_expect(&bench, "");
+    ticks(&bench, 1, false);
+    bench_expect(&bench, "!cancel(v0s0.1) >jm-1:task_state(v0s0.1:CANCELING)");
+    end(&bench);
+}
+
 static void a_deaf_connection_is_dialled_anew(void **state)
 {
     struct bench bench;
@@ -934,6 +951,7 @@ int main(void)
         cmocka_unit_test(a_pause_of_its_own_is_no_silence),
         cmocka_unit_test(a_newer_leaders_barrier_gets_its_time),
         cmocka_unit_test(without_a_leader_it_goes_on_for_its_grace),
+        cmocka_unit_test(every_silence_has_its_grace),
         cmocka_unit_test(a_deaf_connection_is_dialled_anew),
         cmocka_unit_test(a_connection_on_which_nobody_ever_led_is_dialled_anew),
         cmocka_unit_test(splits_are_taken_in_order_and_reported_until_covered),
