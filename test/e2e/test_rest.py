@@ -1,4 +1,5 @@
 """The REST endpoint and the client verbs against real JobManagers and a TaskManager."""
+import concurrent.futures
 import datetime
 import http.client
 import json
@@ -340,6 +341,22 @@ def test_a_request_with_an_id_is_done_once(running):
     status = '/jobs/%s/savepoints/%s' % (job, 'ab' * 16)
     done = wait_for(lambda: running.get(status)['operation'])
     assert len(os.listdir(running.path('sp'))) == 1 and done['location'].startswith('file:')
+
+
+def test_many_savepoints_at_once_are_all_made(running):
+    job = running.submit()
+
+    def ask(trigger):
+        body = json.dumps({'target-directory': running.path('many'), 'triggerId': trigger})
+        return running.call('POST', '/jobs/%s/savepoints' % job, body)[0]
+
+    for first in range(1, 49, 12):
+        ids = ['%032x' % i for i in range(first, first + 12)]
+        with concurrent.futures.ThreadPoolExecutor(len(ids)) as clients:
+            assert list(clients.map(ask, ids)) == [202] * len(ids)
+        for trigger in ids:
+            wait_for(lambda: 'location' in (running.get('/jobs/%s/savepoints/%s' % (job, trigger))['operation'] or ''))
+    assert len(os.listdir(running.path('many'))) == 48
 
 
 def test_list_and_cancel(running):

@@ -13,6 +13,7 @@
 
 enum {
     CHECKPOINT_PENDING_MAX = 16,
+    CHECKPOINT_BARRIERS_MAX = 4,  /* under way: a source holds so many triggers, and loses what is beyond */
     CHECKPOINT_ID_BLOCK = 64,     /* ids reserved by one write of the record */
     CHECKPOINT_ID_BLOCK_LOW = 8,  /* left of it when the next is reserved */
     CHECKPOINT_REQUESTS_MAX = 32, /* savepoints asked for and not finished */

@@ -221,6 +221,14 @@ static void start_savepoint(
         request->directory, NULL, id, effects);
 }
 
+/* Of savepoints there is always one less: who asks for many does not keep the periodic ones from going on. */
+static bool has_room(const struct weir_checkpoint_coordinator *c, bool savepoint)
+{
+    uint32_t barriers = 0;
+    for (uint32_t i = 0; i < c->pending_count; i++) barriers += c->pending[i]->state <= PENDING_TRIGGERED;
+    return barriers + savepoint < CHECKPOINT_BARRIERS_MAX && c->pending_count < CHECKPOINT_PENDING_MAX - 2;
+}
+
 static bool periodic_due(const struct weir_checkpoint_coordinator *c)
 {
     uint32_t concurrent = WEIR_MAX(c->settings->checkpoint_max_concurrent, 1), running = 0;
@@ -249,11 +257,11 @@ void checkpoint__start_due(struct weir_checkpoint_coordinator *c, struct weir_ef
     }
     if (!c->all_running || !source_running(c)) return; /* after its end was wanted, too: it runs again */
     if (c->stopping) return;
-    for (uint32_t i = 0; i < c->request_count && c->pending_count < CHECKPOINT_PENDING_MAX - 2; i++) {
+    for (uint32_t i = 0; i < c->request_count && has_room(c, true); i++) {
         if (!c->requests[i].active && c->now_us >= c->requests[i].at_us)
             start_savepoint(c, &c->requests[i], effects);
     }
-    if (!periodic_due(c) || c->pending_count >= CHECKPOINT_PENDING_MAX - 2) return;
+    if (!periodic_due(c) || !has_room(c, false)) return;
     uint64_t id = id_or_wait(c);
     if (!id) return;
     c->asked = false;

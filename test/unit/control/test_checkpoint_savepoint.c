@@ -76,6 +76,38 @@ static void a_savepoint_is_completed_in_the_record_and_is_no_base(void **state)
     assert_int_equal(trigger->base_checkpoint, 0);
 }
 
+/* A source holds four triggers: what is beyond is lost, and with it the savepoint waits until it expires. */
+static void of_many_savepoints_few_have_barriers_under_way(void **state)
+{
+    struct world *w = *state;
+    enum { SAVEPOINTS = 10 };
+    uint64_t ids[SAVEPOINTS] = { 0 };
+    uint32_t begun = 0;
+    world_start(w);
+    w->seen = w->sent_count;
+    for (uint32_t i = 0; i < SAVEPOINTS; i++) {
+        uint8_t own[16] = "savepoint no.";
+        own[15] = (uint8_t)i;
+        weir_checkpoint_savepoint(w->c, own, "mine", w->now_us, w->wall_us, &w->effects);
+        carry_out(w);
+    }
+    for (uint32_t done = 0; done < SAVEPOINTS; done++) {
+        for (const Weir__TriggerCheckpoint *trigger; (trigger = triggered(w));)
+            if (!begun || trigger->checkpoint > ids[begun - 1]) ids[begun++] = trigger->checkpoint;
+        assert_in_range(begun, done + 1, done + 4);
+        const char *directory = NULL;
+        for (size_t i = 0; i < w->sent_count; i++)
+            if (w->sent[i].envelope->body_case == WEIR__ENVELOPE__BODY_TRIGGER &&
+                w->sent[i].envelope->trigger->checkpoint == ids[done])
+                directory = w->sent[i].envelope->trigger->directory;
+        for (uint32_t i = 0; i < 4; i++) acknowledge_in(w, i, directory, ids[done]);
+    }
+    const Weir__JobRecord *record = world_record(w);
+    assert_int_equal(record->n_savepoints, SAVEPOINTS);
+    for (uint32_t i = 0; i < SAVEPOINTS; i++)
+        assert_int_equal(record->savepoints[i]->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED);
+}
+
 /* A source passes over a trigger that is older than one it has seen: the savepoint would wait until it
  * expires. */
 static void triggers_go_out_in_the_order_of_their_ids(void **state)
@@ -481,6 +513,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_savepoint_is_completed_in_the_record_and_is_no_base),
+        TEST(of_many_savepoints_few_have_barriers_under_way),
         TEST(triggers_go_out_in_the_order_of_their_ids),
         TEST(a_savepoint_of_an_earlier_life_of_the_job_is_left_alone),
         TEST(a_savepoint_without_a_directory_is_refused_by_name),
