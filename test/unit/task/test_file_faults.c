@@ -9,7 +9,10 @@
 
 #include "plugins/filesystem/file/file_filesystem.h"
 #include "task/snapshot.h"
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +20,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum call { NONE, WRITE, SYNC_FILE, SYNC_DIRECTORY, RENAME };
+enum call { NONE, WRITE, SYNC_FILE, SYNC_DIRECTORY, RENAME, READ_DIRECTORY, LOOK };
 
 /* The after-th call of a kind fails with error. */
 static struct {
@@ -56,6 +59,18 @@ int fsync(int descriptor)
 int rename(const char *from, const char *to)
 {
     return strikes(RENAME) ? -1 : (int)syscall(SYS_rename, from, to);
+}
+
+struct dirent *readdir(DIR *directory)
+{
+    struct dirent *(*next)(DIR *);
+    *(void **)&next = dlsym(RTLD_NEXT, "readdir");
+    return strikes(READ_DIRECTORY) ? NULL : next(directory);
+}
+
+int fstatat(int directory, const char *name, struct stat *ret, int flags)
+{
+    return strikes(LOOK) ? -1 : (int)syscall(SYS_newfstatat, directory, name, ret, flags);
 }
 
 int renameat2(int old_directory, const char *from, int new_directory, const char *to, unsigned int flags)
@@ -243,12 +258,46 @@ static void a_rename_that_fails_is_told_and_may_be_repeated(void **state)
     end(&f);
 }
 
+/* Whoever reads a folder once must not take a part of it for all. */
+static void a_folder_is_listed_whole_or_not(void **state)
+{
+    struct fixture f;
+    begin(&f);
+    struct weir_filesystem *fs = &weir_file_filesystem;
+    struct weir_directory_entry *entries;
+    struct weir_file *file;
+    uint32_t count;
+    for (int i = 0; i < 3; i++) {
+        char path[200];
+        snprintf(path, sizeof path, "%s/f%d", f.directory, i);
+        assert_int_equal(fs->open_write(fs, path, true, &file, &f.error), WEIR_OK);
+        fs->close(file);
+    }
+    static const struct {
+        enum call call;
+        int error;
+        enum weir_error_code code;
+        uint32_t count;
+    } cases[] = { { READ_DIRECTORY, EIO, WEIR_E_IO, 0 }, { LOOK, EIO, WEIR_E_IO, 0 },
+        { LOOK, EACCES, WEIR_E_DENIED, 0 }, { LOOK, ENOENT, WEIR_OK, 2 }, { NONE, 0, WEIR_OK, 3 } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fault.call = cases[i].call;
+        fault.after = 2;
+        fault.error = cases[i].error;
+        assert_int_equal(fs->list(fs, &f.arena, f.directory, &entries, &count, &f.error), cases[i].code);
+        if (cases[i].code) assert_non_null(strstr(f.error.message, f.directory));
+        if (!cases[i].code) assert_int_equal(count, cases[i].count);
+    }
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(short_writes_are_continued),
         cmocka_unit_test(a_snapshot_that_fails_leaves_nothing),
         cmocka_unit_test(a_name_is_durable_only_with_its_directory),
+        cmocka_unit_test(a_folder_is_listed_whole_or_not),
         cmocka_unit_test(a_rename_that_fails_is_told_and_may_be_repeated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

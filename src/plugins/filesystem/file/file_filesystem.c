@@ -74,6 +74,22 @@ static int compare_entries(const void *a, const void *b)
         ((const struct weir_directory_entry *)a)->name, ((const struct weir_directory_entry *)b)->name);
 }
 
+/* Gone in between, or a dangling link. */
+static bool leads_nowhere(int error_number)
+{
+    return error_number == ENOENT || error_number == ENOTDIR || error_number == ELOOP;
+}
+
+/* NULL at the end, and when the directory cannot be read: who took that for its end would miss files. */
+static struct dirent *next_entry(
+    DIR *directory, const char *path, enum weir_error_code *code, struct weir_error *reterr)
+{
+    errno = 0;
+    struct dirent *entry = readdir(directory);
+    if (!entry && errno) *code = weir_os_error_set(reterr, errno, "cannot list %s", path);
+    return entry;
+}
+
 static enum weir_error_code file_list(struct weir_filesystem *fs, struct weir_arena *arena, const char *path,
     struct weir_directory_entry **ret, uint32_t *ret_count, struct weir_error *reterr)
 {
@@ -83,11 +99,15 @@ static enum weir_error_code file_list(struct weir_filesystem *fs, struct weir_ar
     if (!directory) return weir_os_error_set(reterr, errno, "cannot list %s", path);
     struct weir_directory_entry *entries = NULL;
     uint32_t count = 0, capacity = 0;
-    for (struct dirent *entry; (entry = readdir(directory));) {
+    struct dirent *entry;
+    struct stat status;
+    while (!code && (entry = next_entry(directory, path, &code, reterr))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-        struct stat status;
-        if (fstatat(dirfd(directory), entry->d_name, &status, 0) != 0)
-            continue; /* gone in between, or a dangling link */
+        if (fstatat(dirfd(directory), entry->d_name, &status, 0) != 0) {
+            if (!leads_nowhere(errno))
+                code = weir_os_error_set(reterr, errno, "cannot look at %s/%s", path, entry->d_name);
+            continue;
+        }
         if (count == capacity) {
             capacity = capacity ? capacity * 2 : 32;
             struct weir_directory_entry *grown =
@@ -102,7 +122,7 @@ static enum weir_error_code file_list(struct weir_filesystem *fs, struct weir_ar
     if (count) qsort(entries, count, sizeof *entries, compare_entries);
     *ret = entries;
     *ret_count = count;
-    return WEIR_OK;
+    return code;
 }
 
 static struct weir_file *handle(int descriptor, const char *path)
