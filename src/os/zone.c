@@ -106,15 +106,18 @@ static void write_path(char path[static sizeof DATABASE + NAME_BYTES_MAX], const
     }
 }
 
-static const struct weir_zone *read_zone(const char *name)
+/* *ret_certain: false when there is such a file and it could not be read. */
+static const struct weir_zone *read_zone(const char *name, bool *ret_certain)
 {
     char path[sizeof DATABASE + NAME_BYTES_MAX];
     write_path(path, name);
+    *ret_certain = true;
     if (!weir_file_exists(path)) return NULL;
     struct weir_buffer bytes;
     weir_buffer_init(&bytes, weir_os_memory(), FILE_BYTES_MAX);
     const struct weir_zone *zone = NULL;
-    if (weir_file_read(path, FILE_BYTES_MAX, &bytes, NULL) == WEIR_OK) {
+    *ret_certain = weir_file_read(path, FILE_BYTES_MAX, &bytes, NULL) == WEIR_OK;
+    if (*ret_certain) {
         const uint8_t *data = (const uint8_t *)bytes.data;
         zone = weir_zone_parse_tzif(&kept, weir_arena_string(&kept, name), data, bytes.length, NULL);
     }
@@ -129,10 +132,11 @@ static const struct weir_zone *load_locked(uint32_t bucket, const char *name, si
     if (!kept.memory) weir_arena_init(&kept, weir_os_memory());
     char text[NAME_BYTES_MAX] = { 0 };
     memcpy(text, name, length);
-    const struct weir_zone *zone = read_zone(text);
+    bool certain;
+    const struct weir_zone *zone = read_zone(text, &certain);
     /* Names that are no zone may come from data: remember some, so that they cost no file access, but not
-     * without end. */
-    if (!zone && unknown_names++ >= UNKNOWN_NAMES_MAX) return NULL;
+     * without end. One that cannot be read now, for want of descriptors perhaps, is asked for again. */
+    if (!zone && (!certain || unknown_names++ >= UNKNOWN_NAMES_MAX)) return NULL;
     struct entry *entry = WEIR_ARENA_NEW(&kept, struct entry);
     entry->zone = zone;
     entry->length = length;

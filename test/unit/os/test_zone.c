@@ -1,4 +1,5 @@
 #include "os/zone.h"
+#include <sys/resource.h>
 #include "support/cmocka_all.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -48,6 +49,18 @@ static void *load_many(void *argument)
     return NULL;
 }
 
+static void a_zone_that_cannot_be_read_now_is_not_unknown_for_ever(void **state)
+{
+    struct rlimit before, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    const struct weir_zone *zone = weir_os_zone_load("Europe/Lisbon", 13);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_null(zone);
+    assert_non_null(weir_os_zone_load("Europe/Lisbon", 13));
+}
+
 static void threads_share_what_is_loaded(void **state)
 {
     enum { THREADS = 4, ZONES = 5 };
@@ -81,6 +94,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(regions_are_found_once),
         cmocka_unit_test(names_stay_in_the_database),
+        cmocka_unit_test(a_zone_that_cannot_be_read_now_is_not_unknown_for_ever),
         cmocka_unit_test(threads_share_what_is_loaded),
         cmocka_unit_test(the_machine_has_a_zone),
     };
