@@ -152,9 +152,16 @@ static bool is_hidden(const char *name)
     return name[0] == '.' || name[0] == '_';
 }
 
+/* Some of them must not be taken for all. */
+static enum weir_error_code too_many(struct filesystem_source *s)
+{
+    return weir_error_set(ctx_of(s)->error, WEIR_E_BUDGET,
+        "table %s: there are more than %d files in %s, which is the most that a source reads",
+        s->table.identifier, FILES_MAX, s->table.path);
+}
+
 static void note_found(struct found_files *found, const char *path)
 {
-    if (found->count >= FILES_MAX) return;
     if (found->count == found->capacity) {
         uint32_t capacity = found->capacity ? found->capacity * 2 : 64;
         found->paths = weir_memory_reallocate(found->memory, found->paths,
@@ -171,13 +178,15 @@ static void note_named(struct source_file *f, bool elsewhere)
     f->named = true;
 }
 
-static void meet(struct filesystem_source *s, const char *path, const struct weir_file_status *status)
+static enum weir_error_code meet(
+    struct filesystem_source *s, const char *path, const struct weir_file_status *status)
 {
     if (s->found) {
+        if (s->found->count == FILES_MAX) return too_many(s);
         note_found(s->found, path);
-        return;
+        return WEIR_OK;
     }
-    if (!is_mine(s, path, status->device, status->inode)) return;
+    if (!is_mine(s, path, status->device, status->inode)) return WEIR_OK;
     struct source_file *f = find_file(s, path, status->device, status->inode);
     if (f && s->follow && strcmp(f->path, path) != 0) f->path = weir_arena_string(&s->names, path);
     if (f) {
@@ -186,13 +195,14 @@ static void meet(struct filesystem_source *s, const char *path, const struct wei
          * told from it when it is opened. */
         if (s->follow) f->done = false;
         if (!f->file) f->status = *status;
-        return;
+        return WEIR_OK;
     }
-    if (s->file_count >= FILES_MAX) return;
+    if (s->file_count >= FILES_MAX) return too_many(s);
     f = add_file(s, path);
     f->device = status->device;
     f->inode = status->inode;
     f->status = *status;
+    return WEIR_OK;
 }
 
 /* A followed file stays one under a name that is not looked for. */
@@ -228,13 +238,13 @@ static enum weir_error_code list_directory(struct filesystem_source *s, const ch
         bool hidden = is_hidden(entries[i].name);
         if (status->is_directory && !hidden) {
             code = list_directory(s, child, depth + 1);
-            if (code) return code;
         } else if (status->is_regular) {
             if (!hidden && (!s->pattern || pattern_matches(s->pattern, child)))
-                meet(s, child, status);
+                code = meet(s, child, status);
             else
                 meet_elsewhere(s, child, status);
         }
+        if (code) return code;
     }
     return WEIR_OK;
 }
@@ -271,7 +281,7 @@ static enum weir_error_code list_files(struct filesystem_source *s)
     } else if (status.is_directory) {
         code = list_directory(s, s->table.path, 0);
     } else {
-        meet(s, s->table.path, &status);
+        code = meet(s, s->table.path, &status);
         s->name_device = status.device;
         s->name_inode = status.inode;
     }
