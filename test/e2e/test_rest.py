@@ -343,6 +343,22 @@ def test_a_request_with_an_id_is_done_once(running):
     assert len(os.listdir(running.path('sp'))) == 1 and done['location'].startswith('file:')
 
 
+def test_a_savepoint_outlives_its_job(running):
+    """Its client looks for it only when the job has ended, then under another leader."""
+    job, trigger = running.submit(), 'cd' * 16
+    body, page = json.dumps({'target-directory': running.path('sp'), 'triggerId': trigger}), '/jobs/%s/savepoints' % job
+    assert running.call('POST', page, body)[0] == 202
+    made = wait_for(lambda: running.get(page + '/' + trigger)['operation'])
+    running.client('cancel', job)
+    wait_for(lambda: running.get('/jobs/%s/status' % job) == {'status': 'CANCELED'})
+    for _ in range(20):
+        assert running.get(page + '/' + trigger)['operation'] == made
+        assert running.call('POST', page, body) == (202, {'request-id': trigger})
+        time.sleep(0.02)
+    running.processes[0].kill()
+    assert running.get(page + '/' + trigger, running.ports[1])['operation'] == made
+
+
 def test_many_savepoints_at_once_are_all_made(running):
     job = running.submit()
 

@@ -72,6 +72,8 @@ static Weir__JobSummary *finished_summary(const struct weir_dispatcher *dispatch
     summary->started_ms = stone->result->started_ms;
     summary->ended_ms = summary->changed_ms = stone->result->ended_ms;
     summary->savepoint = stone->result->savepoint;
+    summary->savepoints = stone->result->savepoints;
+    summary->n_savepoints = stone->result->n_savepoints;
     count_tasks(dispatcher, summary, arena);
     return summary;
 }
@@ -105,15 +107,24 @@ static void list(
         WEIR__ENVELOPE__BODY_REPLY, message);
 }
 
-static bool ended_with(const Weir__JobSummary *summary, const ProtobufCBinaryData *request)
+static bool is_of(const Weir__SavepointRequest *savepoint, const ProtobufCBinaryData *request)
 {
-    const Weir__SavepointRequest *savepoint = summary->savepoint;
     return savepoint && savepoint->request.len == request->len &&
            memcmp(savepoint->request.data, request->data, request->len) == 0;
 }
 
+/* NULL: not known. */
+static Weir__SavepointRequest *savepoint_of(
+    const Weir__JobSummary *summary, const ProtobufCBinaryData *request)
+{
+    if (is_of(summary->savepoint, request)) return summary->savepoint;
+    for (size_t i = 0; i < summary->n_savepoints; i++)
+        if (is_of(summary->savepoints[i], request)) return summary->savepoints[i];
+    return NULL;
+}
+
 /* Also asked for a savepoint by its request: of a job without a JobMaster, the one that was to end it is
- * known. */
+ * known, and the last ones that are complete. */
 static void reply_summary(const struct weir_dispatcher *dispatcher, const struct weir_event *event,
     Weir__JobSummary *summary, struct weir_effects *effects)
 {
@@ -127,10 +138,8 @@ static void reply_summary(const struct weir_dispatcher *dispatcher, const struct
         message->details =
             dispatcher__ended_find(dispatcher, &summary->job, query->checkpoint, effects->arena);
     if (asked->len) {
-        if (ended_with(summary, asked))
-            message->savepoint = summary->savepoint;
-        else
-            message->code = WEIR__REPLY_CODE__REPLY_NOT_FOUND;
+        message->savepoint = savepoint_of(summary, asked);
+        if (!message->savepoint) message->code = WEIR__REPLY_CODE__REPLY_NOT_FOUND;
     }
     weir_effect_send(effects, event->from, WEIR_ROLE_CLIENT, NULL, event->envelope->request,
         WEIR__ENVELOPE__BODY_REPLY, message);
@@ -161,7 +170,10 @@ static void about_ended(const struct weir_dispatcher *dispatcher, Weir__JobSumma
         reply_summary(dispatcher, event, summary, effects);
     else if (body == WEIR__ENVELOPE__BODY_CANCEL && summary->state == WEIR__JOB_STATE__JOB_CANCELED)
         reply(event, WEIR__REPLY_CODE__REPLY_OK, "", effects); /* asked again */
-    else if (body == WEIR__ENVELOPE__BODY_STOP && ended_with(summary, &event->envelope->stop->request))
+    else if (body == WEIR__ENVELOPE__BODY_STOP && is_of(summary->savepoint, &event->envelope->stop->request))
+        reply(event, WEIR__REPLY_CODE__REPLY_OK, "", effects); /* likewise */
+    else if (body == WEIR__ENVELOPE__BODY_SAVEPOINT &&
+             savepoint_of(summary, &event->envelope->savepoint->request))
         reply(event, WEIR__REPLY_CODE__REPLY_OK, "", effects); /* likewise */
     else
         reply(event, WEIR__REPLY_CODE__REPLY_CONFLICT, "the job has reached its end", effects);

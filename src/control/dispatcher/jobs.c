@@ -67,6 +67,11 @@ void dispatcher__job_set_result(struct dispatcher_job *job, const Weir__JobResul
     job->summary->error = weir_arena_string(&job->arena, result->error);
     job->summary->ended_ms = result->ended_ms;
     if (result->savepoint) job->summary->savepoint = WEIR_PROTO_COPY(&job->arena, result->savepoint);
+    job->summary->n_savepoints = result->n_savepoints;
+    job->summary->savepoints =
+        WEIR_ARENA_ARRAY(&job->arena, Weir__SavepointRequest *, result->n_savepoints + 1);
+    for (size_t i = 0; i < result->n_savepoints; i++)
+        job->summary->savepoints[i] = WEIR_PROTO_COPY(&job->arena, result->savepoints[i]);
     if (result->started_ms) job->summary->started_ms = result->started_ms;
 }
 

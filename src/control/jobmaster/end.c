@@ -141,6 +141,7 @@ static void write_terminal(struct weir_jobmaster *jm, struct weir_effects *effec
     sinks__note(jm, result, arena);
     jm->record.wanted->status = WEIR__RECORD_STATUS__RECORD_TERMINAL_DIRTY;
     result->savepoint = requests__stopped_with(jm->record.wanted, arena);
+    requests__keep_savepoints(jm->record.wanted, result, arena);
     fail_savepoints(jm);
     jm->record.wanted->result = result;
     jm->end = END_WRITING;

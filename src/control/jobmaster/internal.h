@@ -393,6 +393,9 @@ void requests__advance(struct weir_jobmaster *jm, struct weir_effects *effects);
 /* What has come of the savepoint of a STOP, also of one that a CANCEL took the place of; NULL: nobody asked
  * for one. Borrows from the record. */
 Weir__SavepointRequest *requests__stopped_with(const Weir__JobRecord *record, struct weir_arena *arena);
+/* The last ones that are complete: who asked for one may look only after the end. Borrows from the record. */
+void requests__keep_savepoints(
+    const Weir__JobRecord *record, Weir__JobResult *result, struct weir_arena *arena);
 void requests__target_run(struct weir_jobmaster *jm, const char *error, struct weir_effects *effects);
 
 /* rescale.c */

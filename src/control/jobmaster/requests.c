@@ -253,6 +253,21 @@ Weir__SavepointRequest *requests__stopped_with(const Weir__JobRecord *record, st
     return entry;
 }
 
+void requests__keep_savepoints(
+    const Weir__JobRecord *record, Weir__JobResult *result, struct weir_arena *arena)
+{
+    enum { KEPT_MAX = 4, PATHS_BYTES_MAX = 2048 };
+    size_t bytes = 0;
+    result->savepoints = WEIR_ARENA_ARRAY(arena, Weir__SavepointRequest *, KEPT_MAX);
+    for (size_t i = record->n_savepoints; i > 0 && result->n_savepoints < KEPT_MAX; i--) {
+        Weir__SavepointRequest *entry = record->savepoints[i - 1];
+        if (entry->state != WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED) continue;
+        bytes += strlen(entry->path);
+        if (bytes > PATHS_BYTES_MAX) return;
+        result->savepoints[result->n_savepoints++] = entry;
+    }
+}
+
 /* It is this request that the job was to end by. */
 static bool was_to_end_by(
     const struct weir_jobmaster *jm, const ProtobufCBinaryData *request, struct weir_arena *arena)
@@ -308,6 +323,11 @@ void requests__client(struct weir_jobmaster *jm, const struct weir_event *event,
     case WEIR__ENVELOPE__BODY_SAVEPOINT:
         if (!over) {
             savepoint(jm, from, envelope->request, envelope->savepoint, effects);
+            return;
+        }
+        if (find_savepoint(jm->record.confirmed, &envelope->savepoint->request)) { /* likewise */
+            summary__reply(jm, from, envelope->request, WEIR__REPLY_CODE__REPLY_OK,
+                "the savepoint was asked for", effects);
             return;
         }
         break;

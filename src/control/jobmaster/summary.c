@@ -33,6 +33,10 @@ Weir__JobSummary *summary__make(const struct weir_jobmaster *jm, struct weir_are
     }
     summary->newest_pointer = weir_arena_string(arena, summary->newest_pointer);
     if (jm->end >= END_CLEANING) summary->savepoint = requests__stopped_with(record, arena);
+    if (jm->end >= END_CLEANING && record->result) {
+        summary->savepoints = record->result->savepoints;
+        summary->n_savepoints = record->result->n_savepoints;
+    }
     summary->tasks_restarted = jm->tasks_restarted;
     if (jm->graph_ready) {
         summary->tasks_running = jm->graph.counts[WEIR__EXECUTION_STATE__EXECUTION_RUNNING];

@@ -306,6 +306,10 @@ static void until_its_tombstone_is_put_a_job_says_how_it_ended(void **state)
     savepoint->request.data = (uint8_t *)"0123456789abcdef";
     savepoint->state = WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED;
     record->result->savepoint = savepoint;
+    Weir__SavepointRequest *other = WEIR_PROTO_COPY(&w->arena, savepoint);
+    other->request.data = (uint8_t *)"asked for before";
+    record->result->savepoints = &other;
+    record->result->n_savepoints = 1;
     put_bytes(w, job_key(&id), &record->base);
     w->hold = true;
     grant(w, 5);
@@ -322,6 +326,12 @@ static void until_its_tombstone_is_put_a_job_says_how_it_ended(void **state)
     assert_int_equal(w->reply->savepoint->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED);
     assert_int_equal(w->reply->jobs[0]->state, WEIR__JOB_STATE__JOB_CANCELED);
     assert_int_equal(w->reply->jobs[0]->started_ms, 7);
+    Weir__TriggerSavepoint again = WEIR__TRIGGER_SAVEPOINT__INIT;
+    again.job = stop.job;
+    again.request = about.request = other->request;
+    assert_true(answered(w, ask(w, WEIR__ENVELOPE__BODY_SAVEPOINT, &again), WEIR__REPLY_CODE__REPLY_OK));
+    assert_true(answered(w, ask(w, WEIR__ENVELOPE__BODY_QUERY, &about), WEIR__REPLY_CODE__REPLY_OK));
+    assert_non_null(w->reply->savepoint);
     stop.request.data = (uint8_t *)"another, later.."; /* somebody else's */
     assert_true(answered(w, ask(w, WEIR__ENVELOPE__BODY_STOP, &stop), WEIR__REPLY_CODE__REPLY_CONFLICT));
     world_free(w);
