@@ -782,14 +782,17 @@ static uint64_t make_incarnation(void)
     return number;
 }
 
-static void init_handles(struct weir_control_loop *loop)
+/* 0, or what libuv says of it: without descriptors there is no loop, and nothing of it may be touched. */
+static int init_handles(struct weir_control_loop *loop)
 {
-    uv_loop_init(&loop->loop);
+    int status = uv_loop_init(&loop->loop);
+    if (status) return status;
     uv_mutex_init(&loop->mutex);
     uv_async_init(&loop->loop, &loop->wake, on_wake);
     uv_timer_init(&loop->loop, &loop->timer);
     uv_timer_init(&loop->loop, &loop->beat);
     loop->wake.data = loop->timer.data = loop->beat.data = loop;
+    return 0;
 }
 
 static enum weir_error_code open_parts(struct weir_control_loop *loop, struct weir_error *reterr)
@@ -859,7 +862,13 @@ enum weir_error_code weir_control_loop_new(
     loop->store_requests_last = &loop->store_requests;
     loop->random = make_incarnation();
     weir_timers_init(&loop->timers, loop->memory);
-    init_handles(loop);
+    int status = init_handles(loop);
+    if (status) {
+        weir_timers_done(&loop->timers);
+        weir_memory_release(loop->memory, loop, sizeof *loop);
+        return weir_error_set(
+            reterr, WEIR_E_IO, "the control thread's loop cannot be made: %s", uv_strerror(status));
+    }
     enum weir_error_code code = open_parts(loop, reterr);
     if (code) {
         weir_control_loop_free(loop);

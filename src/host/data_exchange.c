@@ -390,6 +390,12 @@ enum weir_error_code weir_data_exchange_new(const struct weir_data_exchange_conf
     struct weir_data_exchange **ret, struct weir_error *reterr)
 {
     struct weir_data_exchange *exchange = weir_memory_allocate_zeroed(config->memory, sizeof *exchange);
+    int status = uv_loop_init(&exchange->loop);
+    if (status) { /* there are no descriptors: nothing of the loop may be touched */
+        weir_memory_release(config->memory, exchange, sizeof *exchange);
+        return weir_error_set(
+            reterr, WEIR_E_IO, "the loop of the data exchange cannot be made: %s", uv_strerror(status));
+    }
     exchange->config = *config;
     exchange->connections_max = weir_os_descriptors_share(2, WEIR_EXCHANGE_CONNECTIONS_MAX);
     pthread_mutex_init(&exchange->mutex, NULL);
@@ -398,12 +404,11 @@ enum weir_error_code weir_data_exchange_new(const struct weir_data_exchange_conf
     exchange_place_init(&exchange->waiting);
     exchange_place_init(&exchange->gone);
     exchange_place_init(&exchange->unflushed);
-    uv_loop_init(&exchange->loop);
     uv_async_init(&exchange->loop, &exchange->wake, on_wake);
     uv_timer_init(&exchange->loop, &exchange->retry);
     exchange->wake.data = exchange->retry.data = exchange;
     uint32_t last = WEIR_MAX(config->port_last, config->port_first);
-    int status = -1;
+    status = -1;
     for (uint32_t port = config->port_first; status && port <= last; port++)
         status = exchange_listen(exchange, (uint16_t)port);
     if (!status)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -814,6 +815,29 @@ static void a_silent_connection_does_not_hide_the_next_process(void **state)
     close(listener);
 }
 
+static void without_descriptors_it_says_so(void **state)
+{
+    struct weir_test_memory memory;
+    struct weir_data_exchange *exchange;
+    struct weir_error error = { 0 };
+    struct rlimit before, none;
+    weir_test_memory_init(&memory);
+    struct weir_data_exchange_config config = { .memory = &memory.base,
+        .cluster = "c",
+        .name = "a",
+        .incarnation = 1,
+        .host = "127.0.0.1",
+        .bind_address = "127.0.0.1" };
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    enum weir_error_code code = weir_data_exchange_new(&config, &exchange, &error);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(code, WEIR_E_IO);
+    assert_non_null(strstr(error.message, "too many open files"));
+    weir_test_memory_check(&memory);
+}
+
 static void nonsense_closes_the_connection(void **state)
 {
     struct process a;
@@ -862,6 +886,7 @@ int main(void)
         cmocka_unit_test(the_wrong_process_is_not_taken),
         cmocka_unit_test(who_asks_again_over_another_connection_is_told),
         cmocka_unit_test(a_silent_connection_does_not_hide_the_next_process),
+        cmocka_unit_test(without_descriptors_it_says_so),
         cmocka_unit_test(nonsense_closes_the_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
