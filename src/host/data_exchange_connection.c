@@ -136,6 +136,17 @@ static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
         connection->in + connection->in_length, (unsigned)(connection->in_capacity - connection->in_length));
 }
 
+/* What one long frame needed is network memory that nobody else has: kept, it could slow all channels down
+ * for as long as the connection lives. */
+static void let_go_of_large(struct exchange_connection *connection)
+{
+    if (connection->in_start < connection->in_length || connection->in_capacity <= EXCHANGE_SPARE_BYTES_MAX)
+        return;
+    weir_memory_release(connection->exchange->config.memory, connection->in, connection->in_capacity);
+    connection->in = NULL;
+    connection->in_start = connection->in_length = connection->in_capacity = 0;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
 {
     struct exchange_connection *connection = stream->data;
@@ -148,6 +159,7 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
         connection->in_length += (size_t)got;
         exchange->statistics.bytes_in += (uint64_t)got;
         exchange_take_frames(connection);
+        let_go_of_large(connection);
     }
     exchange_flush_all(exchange);
     pthread_mutex_unlock(&exchange->mutex);
