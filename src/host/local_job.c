@@ -8,7 +8,7 @@
 
 static int64_t wall_clock_us(void *clock)
 {
-    return weir_clock_epoch_us();
+    return weir_forward_clock_us(clock);
 }
 
 /* --- finding what runs --- */
@@ -102,6 +102,7 @@ static enum weir_error_code make_subtasks(struct weir_local_job *job, const stru
         const struct weir_job_vertex *vertex = &graph->vertices[v];
         for (uint32_t i = 0; i < vertex->parallelism; i++) {
             struct local_slot *slot = &job->slots[i];
+            struct local_subtask *s = &job->subtasks[first_subtask_of(graph, v) + i];
             struct weir_subtask_restore from;
             enum weir_error_code code =
                 restore ? weir_snapshot_restore(job->config.filesystem, restore->checkpoint_id,
@@ -118,6 +119,7 @@ static enum weir_error_code make_subtasks(struct weir_local_job *job, const stru
                 .connectors = job->config.connectors,
                 .filesystem = job->config.filesystem,
                 .now_us = wall_clock_us,
+                .clock = &s->clock,
                 .local_zone = job->config.local_zone,
                 .statement_start_us = job->config.statement_start_us,
                 .random_seed = job->config.random_seed,
@@ -134,7 +136,6 @@ static enum weir_error_code make_subtasks(struct weir_local_job *job, const stru
                 .owner = job };
             code = weir_wiring_make(&wiring, &config, reterr);
             if (code) return code;
-            struct local_subtask *s = &job->subtasks[first_subtask_of(graph, v) + i];
             code = weir_subtask_new(&config, &s->subtask, reterr);
             if (code) return code;
             weir_arena_reset(read);

@@ -3,6 +3,7 @@
 #define WEIR_HOST_LOCAL_JOB_INTERNAL_H
 
 #include "host/local_job.h"
+#include "os/clock.h"
 #include "os/parker.h"
 #include "task/snapshot.h"
 #include <pthread.h>
@@ -29,6 +30,7 @@ struct local_acknowledgement {
 
 struct local_subtask {
     struct weir_subtask *subtask;
+    struct weir_forward_clock clock; /* slot thread */
     struct local_slot *slot;
     const struct weir_job_vertex *vertex;
     uint32_t index;

@@ -286,7 +286,7 @@ static void write_console(void *owner, const char *bytes, size_t length, bool to
 
 static int64_t wall_clock_us(void *clock)
 {
-    return weir_clock_epoch_us();
+    return weir_forward_clock_us(clock);
 }
 
 static void fill_config(struct host_task *task, struct weir_subtask_config *config)
@@ -302,6 +302,7 @@ static void fill_config(struct host_task *task, struct weir_subtask_config *conf
         .connectors = runtime->config.connectors,
         .filesystem = runtime->config.filesystem,
         .now_us = wall_clock_us,
+        .clock = &task->clock,
         .local_zone = runtime->config.local_zone,
         .statement_start_us = weir_clock_epoch_us(),
         .random_seed = (uint64_t)weir_clock_monotonic_ns(),

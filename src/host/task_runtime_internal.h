@@ -3,6 +3,7 @@
 #define WEIR_HOST_TASK_RUNTIME_INTERNAL_H
 
 #include "host/task_runtime.h"
+#include "os/clock.h"
 #include "os/parker.h"
 #include "plan/execution_plan.h"
 #include "task/snapshot.h"
@@ -77,6 +78,7 @@ struct host_task {
     struct host_memory *memory;    /* its part of the slot's */
     struct weir_task_meter *meter; /* while there is a subtask; NULL: nobody measures */
     struct weir_subtask *subtask;
+    struct weir_forward_clock clock; /* pool, then slot thread */
     struct host_link *inputs, *outputs;
     uint32_t input_count, output_count, links_needed;
     struct weir_error prepare_error;

@@ -520,6 +520,27 @@ def test_G7_the_clock_of_the_leader_is_off(start, clock, step):
     assert scenario.redeployed() == 0
 
 
+@pytest.mark.parametrize("step", ["-3600 1", "+3600 1"], ids=["an hour back", "an hour ahead"])
+def test_G7_the_clocks_of_taskmanagers_are_set(start, clock, step):
+    """Their tasks wait for moments of the wall clock; they must not wait for the hour to come again."""
+    scenario = start()
+    file = scenario.directory / "clock"
+    file.write_text("0 1")
+    for taskmanager in scenario.cluster.taskmanagers:
+        taskmanager.kill()
+        taskmanager.environment = {"LD_PRELOAD": str(clock), "CLOCK_FILE": str(file)}
+        taskmanager.start()
+    scenario.ready()
+    scenario.run_job(6)
+    before = scenario.tasks()
+    (scenario.directory / "clock.new").write_text(step)
+    os.replace(scenario.directory / "clock.new", file)  # nobody reads half of it
+    scenario.more_checkpoints(2)
+    scenario.assert_untouched(before)
+    scenario.finish()
+    assert scenario.redeployed() == 0
+
+
 @pytest.mark.parametrize("what", ["finishes", "is canceled", "is stopped", "takes a savepoint", "fails"])
 def test_G8_while_the_leader_dies_the_job(start, what):
     scenario = start()

@@ -115,6 +115,19 @@ static void blocks_are_made_before_they_are_wanted(void **state)
     assert_int_equal(weir_os_memory_kept_bytes(), 0);
 }
 
+static void a_clock_that_is_set_back_goes_on_at_half_its_pace(void **state)
+{
+    struct weir_forward_clock clock = { 0 };
+    assert_int_equal(weir_forward_clock_at(&clock, 1000000, 50), 1000000);
+    assert_int_equal(weir_forward_clock_at(&clock, 1000100, 150), 1000100);
+    /* Ten thousand back; looks that are too short for half of anything lose nothing. */
+    for (int i = 1; i <= 1000; i++) (void)weir_forward_clock_at(&clock, 990100 + i, 150 + i);
+    assert_int_equal(clock.last_us, 1000600);
+    assert_int_equal(weir_forward_clock_at(&clock, 1000599, 20000), 1000600 + (20000 - 1150) / 2);
+    assert_int_equal(weir_forward_clock_at(&clock, 1050000, 40000), 1050000); /* caught up, or set ahead */
+    assert_true(weir_forward_clock_us(&clock) > 1600000000000000);
+}
+
 static void clocks_go_forward(void **state)
 {
     int64_t monotonic = weir_clock_monotonic_ns(), wall = weir_clock_epoch_ms();
@@ -346,6 +359,7 @@ int main(void)
         cmocka_unit_test(blocks_that_are_kept_are_told_apart_by_their_sizes),
         cmocka_unit_test(blocks_are_made_before_they_are_wanted),
         cmocka_unit_test(clocks_go_forward),
+        cmocka_unit_test(a_clock_that_is_set_back_goes_on_at_half_its_pace),
         cmocka_unit_test_setup_teardown(files_are_written_whole_and_read_back, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(a_file_may_fill_its_buffer, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(a_log_event_is_one_line, folder_make, folder_remove),
