@@ -11,7 +11,9 @@
 #define LOGGER "weir.rpc"
 static const char magic[8] = "WEIRRPC1";
 
-enum { HELLO_BYTES_MAX = 8 + 8 + 2 + 255 + 2 + 255, READ_BYTES = 64 << 10 };
+enum { HELLO_BYTES_MAX = 8 + 8 + 2 + 255 + 2 + 255, READ_BYTES = 64 << 10, REFUSALS_PER_LINE = 1000 };
+
+enum refusal { REFUSAL_NONSENSE, REFUSAL_CLUSTER, REFUSAL_NAME, REFUSAL_FULL, REFUSALS };
 
 enum link_state {
     LINK_CONNECTING, /* dialed, no connection yet */
@@ -56,6 +58,7 @@ struct weir_rpc {
     struct peer **peers; /* by node */
     uint32_t peer_capacity;
     bool closing;
+    uint64_t refusals[REFUSALS];
     struct weir_rpc_statistics statistics;
 };
 
@@ -239,10 +242,13 @@ static const char *take_text(const uint8_t **at, const uint8_t *end, char text[2
     return strlen(text) == length ? text : NULL;
 }
 
-static void refuse_hello(struct link *link, const char *why)
+/* Each reason is told by itself: a port scan must not hide a TaskManager of another cluster, nor may one that
+ * is dialled twice a second fill the log. */
+static void refuse_hello(struct link *link, enum refusal refusal, const char *why)
 {
     struct weir_rpc *rpc = link->rpc;
-    if (rpc->statistics.refused_hellos++ == 0 || link->dialed)
+    rpc->statistics.refused_hellos++;
+    if (rpc->refusals[refusal]++ % REFUSALS_PER_LINE == 0)
         weir_log(WEIR_LOG_WARN, LOGGER, "refused a connection: %s", why);
     close_link(link, WEIR_CONNECTION_TIMEOUT);
 }
@@ -264,13 +270,13 @@ static void on_hello(struct link *link, const uint8_t *bytes, size_t length)
     const uint8_t *at = bytes + 16, *end = bytes + length;
     if (length < 16 || memcmp(bytes, magic, sizeof magic) != 0 || !take_text(&at, end, cluster) ||
         !take_text(&at, end, name) || !name[0]) {
-        refuse_hello(link, "it does not speak this protocol, or another version of it");
+        refuse_hello(link, REFUSAL_NONSENSE, "it does not speak this protocol, or another version of it");
         return;
     }
     if (strcmp(cluster, rpc->config.cluster) != 0) {
         snprintf(why, sizeof why, "'%s' belongs to cluster '%s', this is cluster '%s'", name, cluster,
             rpc->config.cluster);
-        refuse_hello(link, why);
+        refuse_hello(link, REFUSAL_CLUSTER, why);
         return;
     }
     weir_node node = rpc->config.node(rpc->config.owner, name);
@@ -278,9 +284,16 @@ static void on_hello(struct link *link, const uint8_t *bytes, size_t length)
         close_link(link, WEIR_CONNECTION_RESET);
         return;
     }
-    if (!node || (link->dialed && node != link->node)) {
+    if (!node) {
+        snprintf(why, sizeof why,
+            "'%s' has a name that cannot be kept: so many were met (%d at most) since this process started",
+            name, WEIR_NODES_MAX);
+        refuse_hello(link, REFUSAL_FULL, why);
+        return;
+    }
+    if (link->dialed && node != link->node) {
         snprintf(why, sizeof why, "another process than the one expected answers there: '%s'", name);
-        refuse_hello(link, why);
+        refuse_hello(link, REFUSAL_NAME, why);
         return;
     }
     struct peer *peer = get_peer(rpc, node);
@@ -310,7 +323,7 @@ static void take_frames(struct link *link)
             (size_t)bytes[0] | (size_t)bytes[1] << 8 | (size_t)bytes[2] << 16 | (size_t)bytes[3] << 24;
         size_t most = link->state == LINK_UP ? (size_t)WEIR_ENVELOPE_BYTES_MAX : (size_t)HELLO_BYTES_MAX;
         if (length > most) {
-            refuse_hello(link, "a frame is longer than any message");
+            refuse_hello(link, REFUSAL_NONSENSE, "a frame is longer than any message");
             return;
         }
         if (link->in_length - at < 4 + length) break;

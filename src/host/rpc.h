@@ -4,9 +4,9 @@
  * A frame is u32 length (little-endian, at most WEIR_ENVELOPE_BYTES_MAX) and that many bytes: an envelope,
  * which the actor checks. The first frame of each side is a hello: "WEIRRPC1", u64 incarnation, u16 length
  * and cluster, u16 length and name. A connection is UP when both hellos were said; a hello of another cluster
- * or of nonsense closes it, counted and logged once. A newer connection of the same process takes the place
- * of an older one (which is told as RESET first), so that nothing of an old one is ever delivered after a new
- * one is up.
+ * or of nonsense closes it, counted and logged: the first for each reason, and few of the others. A newer
+ * connection of the same process takes the place of an older one (which is told as RESET first), so that
+ * nothing of an old one is ever delivered after a new one is up.
  *
  * Dialing goes on until it is told to stop, with a growing pause; every try that fails is told: REFUSED when
  * nobody listens, TIMEOUT when nobody answers.

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "host/rpc.h"
+#include "os/log.h"
 #include "proto/codec.h"
 
 enum { WAIT_MS = 20000, HAPPENINGS_MAX = 256 };
@@ -218,6 +220,9 @@ static void strangers_are_refused(void **state)
 {
     static struct end a;
     open_end(&a, "c", "n1", 11);
+    int log[2];
+    assert_int_equal(pipe2(log, O_CLOEXEC | O_NONBLOCK), 0);
+    weir_log_descriptor_set(log[1]);
     uint8_t hello[2000];
     size_t length;
     struct {
@@ -250,6 +255,17 @@ static void strangers_are_refused(void **state)
     assert_int_equal(statistics.refused_hellos, 9);
     assert_int_equal(statistics.connections, 0);
     assert_int_equal(a.count, 0); /* nobody was ever UP */
+    /* Each reason is told once, whichever came first. */
+    weir_log_descriptor_set(STDERR_FILENO);
+    char said[4096] = "";
+    assert_true(read(log[0], said, sizeof said - 1) > 0);
+    static const char *const reasons[] = { "cluster 'other'", "does not speak this protocol", "'stranger'" };
+    uint32_t lines = 0;
+    for (const char *at = said; (at = strchr(at, '\n')); at++) lines++;
+    assert_int_equal(lines, 3);
+    for (size_t i = 0; i < 3; i++) assert_non_null(strstr(said, reasons[i]));
+    close(log[0]);
+    close(log[1]);
     close_end(&a);
 }
 
