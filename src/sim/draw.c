@@ -59,7 +59,7 @@ struct weir_sim_history weir_sim_history_draw(uint64_t seed, uint32_t workload)
     history.features |= weir_sim_workloads[history.workload].features;
     if (is_silence(history.workload)) history.features &= SILENCE_FEATURES;
     if (is_called(history.workload, "generations")) history.features &= GENERATIONS_FEATURES;
-    if (is_called(history.workload, "resume")) /* of two jobs nobody could say whose damage it was */
+    if (history.features >> WEIR_SIM_resume_jobs & 1) /* of two jobs nobody could say whose damage it was */
         history.features &= ~(UINT64_C(1) << WEIR_SIM_damage | UINT64_C(1) << WEIR_SIM_unbounded_jobs);
     if (is_called(history.workload, "ended")) /* with the leader record goes what was promised */
         history.features &= ~(UINT64_C(1) << WEIR_SIM_store_wiped | UINT64_C(1) << WEIR_SIM_damage);
@@ -165,6 +165,8 @@ static void draw_job(struct weir_sim *sim, struct weir_sim_random *random, struc
     } else if (damages) {
         job->settings.checkpoint_retained = 3; /* there is something to fall back to */
     }
+    if (weir_sim_has(sim, WEIR_SIM_no_interval))
+        job->settings.checkpoint_interval_ms = weir_sim_random_permille(random, 700) ? 0 : 5000;
     if (weir_sim_has(sim, WEIR_SIM_resume_jobs) && weir_sim_random_permille(random, 700))
         job->settings.externalized_retention = WEIR__EXTERNALIZED_RETENTION__RETAIN_ON_CANCELLATION;
     if (weir_sim_has(sim, WEIR_SIM_unbounded_jobs) && strcmp(job->template->name, "splits") != 0 &&

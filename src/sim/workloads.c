@@ -74,8 +74,11 @@ const struct weir_sim_workload weir_sim_workloads[] = {
         { "windows", "join", "mixed", "splits", "two-regions", NULL }, F(cut_pair) | F(crash_leader), 0 },
     { "ended", "the cluster is ended while leaders die, and begins anew", 1, 4, { NULL },
         F(end_cluster) | F(crash_leader), 0 },
-    { "scarce", "jobs wait for the slots of others, and TaskManagers die", 2, 5, { NULL },
-        F(few_slots) | F(crash_taskmanager), 0 },
+    { "scarce", "jobs wait for the slots of others, and TaskManagers die", 2, 5,
+        { "splits", "rows", "windows", "join", "two-regions", NULL }, F(few_slots) | F(crash_taskmanager),
+        0 },
+    { "seldom", "jobs have no periodic checkpoints, or few, and go on from savepoints", 1, 3, { NULL },
+        F(no_interval) | F(savepoint_jobs) | F(stop_jobs), 300 },
     /* The last ones are never drawn. */
     { "replaced", "the store is made anew while TaskManagers live, before the first job comes", 1, 1,
         { NULL }, F(store_replaced) | F(late_submission) | F(crash_leader), 0 },

@@ -577,8 +577,10 @@ def test_an_end_that_was_promised_outlives_the_leader(running):
     assert running.processes[1].wait(40) == 0  # the standby: it cancels the job, and nothing is left to lead
 
 
-def test_jobs_that_wait_for_slots_do_not_hold_them_from_each_other(cluster):
-    """Of four slots two are free: two jobs that want all wait longer than they may, and then all are free."""
+@pytest.mark.parametrize('script', ['shuffled', 'parts'])
+def test_jobs_that_wait_for_slots_do_not_hold_them_from_each_other(cluster, script):
+    """Of four slots two are free: two jobs that want all wait longer than they may, and then all are free. No job
+    runs in parts, in which it would come to no checkpoint."""
     cluster.jobmanager(slot_request_timeout='1 s')
     wait_for(lambda: cluster.get('/ha')['leading'])
     cluster.start('taskmanager', taskmanager_numberOfTaskSlots=4)
@@ -587,12 +589,15 @@ def test_jobs_that_wait_for_slots_do_not_hold_them_from_each_other(cluster):
     def submit(name, parallelism):
         code, out, err = cluster.client('run', '-d', '-p', str(parallelism), '-D', 'restart-strategy.type=fixed-delay',
                                         '-D', 'restart-strategy.fixed-delay.attempts=1000',
-                                        '-D', 'restart-strategy.fixed-delay.delay=100ms', cluster.script(SHUFFLED, name))
+                                        '-D', 'restart-strategy.fixed-delay.delay=100ms',
+                                        cluster.script(SHUFFLED if script == 'shuffled' else STREAM, name))
         assert code == 0, err
         return re.search('[0-9a-f]{32}', out).group()
 
     def runs(job):
-        return cluster.get('/jobs/' + job)['status-counts']['RUNNING'] > 0
+        counts = cluster.get('/jobs/' + job)['status-counts']
+        assert counts['RUNNING'] == 0 or counts['CREATED'] == 0
+        return counts['RUNNING'] > 0
 
     first = submit('first', 2)
     wait_for(lambda: runs(first))

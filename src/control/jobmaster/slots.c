@@ -5,7 +5,6 @@
  */
 #include "control/jobmaster/internal.h"
 #include "base/assert.h"
-#include "control/planted.h"
 #include <string.h>
 
 enum { SLOTS_LOOKED_AT_MAX = 256 };
@@ -264,7 +263,7 @@ void slots__release_surplus(struct weir_jobmaster *jm, struct weir_effects *effe
 
 void slots__release_unused(struct weir_jobmaster *jm, struct weir_effects *effects)
 {
-    if (!jm->slot_count || jm->stray_count || WEIR_PLANTED(slots_kept_while_waiting)) return;
+    if (!jm->slot_count || jm->stray_count) return;
     bool *give = WEIR_ARENA_ARRAY(effects->arena, bool, jm->slot_count);
     for (uint32_t i = 0; i < jm->slot_count; i++) give[i] = true;
     for (uint32_t i = 0; i < jm->graph.subtask_count; i++) {

@@ -1,5 +1,6 @@
 /* Free slots, in lists of TaskManagers by how many they have; who gets the next one. */
 #include "base/assert.h"
+#include "control/planted.h"
 #include "control/resourcemanager/internal.h"
 
 /* ---------------------------------------------------------------- buckets */
@@ -180,11 +181,20 @@ static void serve(struct weir_resourcemanager *rm, struct rm__job *job)
     }
 }
 
+/* Who holds none gets all that it wants or waits: of two jobs that ran in parts neither would come to a
+ * checkpoint, nor to its end. What is free is kept for the first of them, but not from jobs that have lost
+ * some of theirs. */
 void rm__allocate(struct weir_resourcemanager *rm)
 {
+    bool kept = false;
     for (uint32_t at = rm->waiting_first; at && rm->free_total;) {
         struct rm__job *job = rm__job(rm, at - 1);
         at = job->next;
-        if (!is_impossible(rm, job)) serve(rm, job);
+        if (is_impossible(rm, job)) continue;
+        bool new = !job->slot_count && !WEIR_PLANTED(slots_in_parts);
+        if (new && (kept || job->wanted > rm->free_total))
+            kept = true;
+        else
+            serve(rm, job);
     }
 }

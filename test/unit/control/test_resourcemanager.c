@@ -224,19 +224,22 @@ static void who_waits_too_long_lets_others_pass(void **state)
     require(&bench, 2, 3);
     require(&bench, 3, 1);
     bench_expect(&bench,
-        ">tm-1:report_accepted @1:report tm-1 @1:slots[tm-1#0 tm-1#1] @2:report tm-1 @2:slots[tm-1#2] "
+        ">tm-1:report_accepted @1:report tm-1 @1:slots[tm-1#0 tm-1#1] @2:report tm-1 @2:slots[] "
         "@3:report tm-1 @3:slots[]");
     stopped(&bench, 1);
-    bench_expect(&bench, "@2:slots[tm-1#2 tm-1#0 tm-1#1]");
+    bench_expect(&bench, "@2:slots[tm-1#0 tm-1#1 tm-1#2]");
     require(&bench, 4, 3);
     require(&bench, 2, 0);
-    bench_expect(&bench, "@4:report tm-1 @4:slots[] @2:slots[] @3:slots[tm-1#0] @4:slots[tm-1#1 tm-1#2]");
+    bench_expect(&bench, "@4:report tm-1 @4:slots[] @2:slots[] @3:slots[tm-1#0]");
     beat_through(&bench, "tm-1", 0, 6);
-    require(&bench, 5, 1);
-    bench_forget(&bench);
-    beat_through(&bench, "tm-1", 0, 5);
-    stopped(&bench, 3); /* job 4 had its time: job 5 is served before it */
-    bench_expect(&bench, "@5:slots[tm-1#0]");
+    require(&bench, 5, 1); /* what is free is kept for job 4 */
+    bench_expect(&bench, "@5:report tm-1 @5:slots[]");
+    beat_through(&bench, "tm-1", 0, 5); /* job 4 had its time: job 5 is served before it */
+    bench_expect(&bench, "@5:slots[tm-1#1]");
+    stopped(&bench, 3);
+    bench_expect(&bench, "");
+    stopped(&bench, 5);
+    bench_expect(&bench, "@4:slots[tm-1#0 tm-1#1 tm-1#2]");
     end(&bench);
 }
 
@@ -264,6 +267,28 @@ static void who_gives_back_what_it_waits_with_lets_others_pass(void **state)
     bench_expect(&bench, "@3:slots[] @2:slots[tm-1#0 tm-1#1 tm-1#2 tm-1#3]");
     stopped(&bench, 2);
     bench_expect(&bench, "@3:slots[tm-1#0 tm-1#1 tm-1#2 tm-1#3]");
+    end(&bench);
+}
+
+/* Of two jobs that each run in parts neither comes to a checkpoint. */
+static void a_job_gets_all_that_it_wants_or_none(void **state)
+{
+    static const struct running running[] = { { 2, 0, 0 } };
+    struct bench bench;
+    start_idle(&bench);
+    grant(&bench);
+    require(&bench, 1, 3);
+    require(&bench, 2, 2);
+    bench_forget(&bench);
+    report(&bench, "tm-1", 1, 2, running, 1); /* job 2 holds one: the other is not kept from it */
+    bench_expect(&bench,
+        ">tm-1:report_accepted @1:report tm-1 @2:report tm-1(v0s0.1:RUNNING) @2:slots[tm-1#0 tm-1#1]");
+    report(&bench, "tm-2", 2, 1, NULL, 0);
+    bench_expect(&bench, ">tm-2:report_accepted @1:report tm-2 @2:report tm-2");
+    require(&bench, 3, 1);
+    bench_expect(&bench, "@3:report tm-1 @3:report tm-2 @3:slots[]");
+    stopped(&bench, 2);
+    bench_expect(&bench, "@1:slots[tm-2#0 tm-1#0 tm-1#1]");
     end(&bench);
 }
 
@@ -366,9 +391,11 @@ static void attempts_of_no_job_are_ended(void **state)
     struct bench bench;
     start_idle(&bench);
     grant(&bench);
-    require(&bench, 2, 2);
+    require(&bench, 2, 1);
+    require(&bench, 3, 1);
     report(&bench, "tm-1", 1, 2, running, 2);
-    bench_expect(&bench, "@2:slots[] >tm-1:report_accepted @2:report tm-1 @2:slots[tm-1#1]");
+    bench_expect(
+        &bench, "@2:slots[] @3:slots[] >tm-1:report_accepted @2:report tm-1 @3:report tm-1 @2:slots[tm-1#1]");
     recovered(&bench);
     bench_expect(&bench, ">tm-1:cancel_tasks(1) >tm-1:forget(1)");
     /* Its slot is free when it has ended, and it is forgotten then. */
@@ -386,12 +413,13 @@ static void attempts_of_no_job_are_ended(void **state)
     bench_expect(&bench, "");
     attempt.state = WEIR__EXECUTION_STATE__EXECUTION_CANCELED;
     bench_message(&bench, "tm-1", 1, WEIR__ENVELOPE__BODY_TASK_STATE, &update);
-    bench_expect(&bench, ">tm-1:forget(1) @2:slots[tm-1#1 tm-1#0]");
+    bench_expect(&bench, ">tm-1:forget(1) @3:slots[tm-1#0]");
     /* One that reports only now. */
     report(&bench, "tm-2", 2, 2, running, 2);
-    bench_expect(&bench, ">tm-2:report_accepted >tm-2:cancel_tasks(1) >tm-2:forget(1) @2:report tm-2");
-    require(&bench, 3, 2);
-    bench_expect(&bench, "@3:report tm-1 @3:report tm-2 @3:slots[tm-2#1]");
+    bench_expect(
+        &bench, ">tm-2:report_accepted >tm-2:cancel_tasks(1) >tm-2:forget(1) @2:report tm-2 @3:report tm-2");
+    require(&bench, 4, 1);
+    bench_expect(&bench, "@4:report tm-1 @4:report tm-2 @4:slots[tm-2#1]");
     end(&bench);
 }
 
@@ -536,8 +564,8 @@ static void workers_are_started_for_missing_slots(void **state)
     report(&bench, "worker-5-1", 1, 2, NULL, 0);
     report(&bench, "worker-5-2", 2, 2, NULL, 0);
     bench_expect(&bench,
-        ">worker-5-1:report_accepted @1:report worker-5-1 @1:slots[worker-5-1#0 worker-5-1#1] "
-        ">worker-5-2:report_accepted @1:report worker-5-2 @1:slots[worker-5-1#0 worker-5-1#1 worker-5-2#0]");
+        ">worker-5-1:report_accepted @1:report worker-5-1 >worker-5-2:report_accepted @1:report worker-5-2 "
+        "@1:slots[worker-5-1#0 worker-5-1#1 worker-5-2#0]");
     require(&bench, 2, 5); /* no more than the maximum */
     bench_expect(&bench, "@2:report worker-5-1 @2:report worker-5-2 @2:slots[]");
     end(&bench);
@@ -927,6 +955,7 @@ int main(void)
         cmocka_unit_test(who_can_not_be_served_blocks_nobody),
         cmocka_unit_test(who_waits_too_long_lets_others_pass),
         cmocka_unit_test(who_gives_back_what_it_waits_with_lets_others_pass),
+        cmocka_unit_test(a_job_gets_all_that_it_wants_or_none),
         cmocka_unit_test(slots_are_filled_up_or_spread),
         cmocka_unit_test(a_slot_that_failed_is_not_offered_again_at_once),
         cmocka_unit_test(slots_of_reported_attempts_belong_to_their_job),
