@@ -815,6 +815,11 @@ static enum weir_error_code open_parts(struct weir_control_loop *loop, struct we
     if (code) return code;
     snprintf(loop->address, sizeof loop->address, "%.255s:%u", config->host, weir_rpc_port(loop->rpc));
     if (!config->name) loop->config.name = loop->address;
+    if (strlen(loop->config.name) > WEIR_NODE_NAME_BYTES_MAX)
+        return weir_error_set(reterr, WEIR_E_CONFIGURATION,
+            "this process would be called '%s': names of processes, host and port together, have at most %d "
+            "bytes",
+            loop->config.name, WEIR_NODE_NAME_BYTES_MAX);
     weir_rpc_set_name(loop->rpc, loop->config.name);
     struct weir_actor_config actor = { .kind = config->kind,
         .memory = loop->memory,
