@@ -338,15 +338,17 @@ static enum weir_error_code discover_splits(struct weir_subtask *s)
     return code;
 }
 
-/* What has come for an enumerated source. It may be asked again at once, whatever it was waiting for. */
+/* What has come for an enumerated source. It may be asked again at once, whatever it was waiting for. Who had
+ * no turn for long was asked many times what there is: one answer is for all. */
 static enum weir_error_code take_splits(struct weir_subtask *s)
 {
     const struct weir_split_item *item;
+    bool discover = false;
     if (!s->source || !s->source_ctx.enumerated) return WEIR_OK;
     while ((item = weir_split_inbox_take(&s->splits))) {
         enum weir_error_code code = WEIR_OK;
         if (item->kind == WEIR_SPLIT_ITEM_DISCOVER) {
-            code = s->source->ops->discover ? discover_splits(s) : WEIR_OK;
+            discover = s->source->ops->discover != NULL;
         } else if (item->kind == WEIR_SPLIT_ITEM_END) {
             s->source->ops->no_more_splits(s->source);
             s->split_asked = s->source_ctx.split_wanted = false;
@@ -359,7 +361,7 @@ static enum weir_error_code take_splits(struct weir_subtask *s)
         s->source_idle_until_ms = 0;
         if (code) return code;
     }
-    return WEIR_OK;
+    return discover ? discover_splits(s) : WEIR_OK;
 }
 
 static enum weir_error_code take_snapshot(

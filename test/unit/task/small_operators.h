@@ -142,7 +142,16 @@ static enum weir_error_code numbers_restore(struct weir_source *source,
     return WEIR_OK;
 }
 
+static enum weir_error_code numbers_discover(struct weir_source *source, struct weir_arena *arena,
+    const char *const **ret, uint32_t *ret_count, bool *ret_all)
+{
+    *ret_count = 0;
+    *ret_all = true;
+    return WEIR_OK;
+}
+
 static const struct weir_source_ops numbers_ops = { .name = "numbers",
+    .discover = numbers_discover,
     .create = numbers_create,
     .poll = numbers_poll,
     .snapshot = numbers_snapshot,

@@ -515,6 +515,31 @@ static void a_canceled_subtask_stops_and_commits_nothing(void **state)
     small_end(&job);
 }
 
+static uint32_t answers;
+
+static void count_answer(
+    void *owner, struct weir_subtask *subtask, const char *const *ids, uint32_t count, bool all)
+{
+    answers++;
+}
+
+/* A JobManager asks every few seconds, and back-pressure may last for hours. */
+static void who_had_no_turn_answers_once_what_there_is(void **state)
+{
+    static struct small_job job;
+    begin(&job, 40, 1);
+    struct weir_subtask *one = small_task_at(&job, 0, 0)->subtask;
+    one->source_ctx.enumerated = true;
+    one->config.splits_found = count_answer;
+    for (int i = 0; i < 1000; i++) weir_subtask_discover_splits(one);
+    small_run_until_quiet(&job);
+    assert_int_equal(answers, 1);
+    weir_subtask_discover_splits(one);
+    small_run_until_quiet(&job);
+    assert_int_equal(answers, 2);
+    small_end(&job);
+}
+
 static int reset(void **state)
 {
     world_reset(0);
@@ -546,6 +571,7 @@ int main(void)
         cmocka_unit_test(a_finished_subtask_goes_into_more),
         cmocka_unit_test(what_ended_subtasks_had_prepared_is_committed_after_a_restore),
         cmocka_unit_test(a_canceled_subtask_stops_and_commits_nothing),
+        cmocka_unit_test(who_had_no_turn_answers_once_what_there_is),
     };
     return cmocka_run_group_tests(tests, NULL, reset);
 }
