@@ -48,7 +48,8 @@ enum {
 };
 
 struct source_file {
-    const char *path; /* the name it was found under; newest */
+    char *path; /* the name it was found under; newest */
+    size_t path_bytes;
     uint64_t device, inode;
     int64_t offset; /* of the next record */
     uint32_t fingerprint_bytes;
@@ -141,9 +142,10 @@ static struct source_file *add_file(struct filesystem_source *s, const char *pat
         s->file_capacity = capacity;
     }
     struct source_file *f = &s->files[s->file_count++];
-    *f = (struct source_file){
-        .path = weir_arena_string(&s->names, path), .named = true, .unnamed_since_ms = INT64_MAX
-    };
+    *f = (struct source_file){ .path = weir_arena_string(&s->names, path),
+        .path_bytes = strlen(path) + 1,
+        .named = true,
+        .unnamed_since_ms = INT64_MAX };
     return f;
 }
 
@@ -178,6 +180,18 @@ static void note_named(struct source_file *f, bool elsewhere)
     f->named = true;
 }
 
+/* In place: one that has two names is met under both in each listing. */
+static void rename_file(struct filesystem_source *s, struct source_file *f, const char *path)
+{
+    size_t bytes = strlen(path) + 1;
+    if (bytes <= f->path_bytes) {
+        memcpy(f->path, path, bytes);
+        return;
+    }
+    f->path = weir_arena_string(&s->names, path);
+    f->path_bytes = bytes;
+}
+
 static enum weir_error_code meet(
     struct filesystem_source *s, const char *path, const struct weir_file_status *status)
 {
@@ -188,8 +202,8 @@ static enum weir_error_code meet(
     }
     if (!is_mine(s, path, status->device, status->inode)) return WEIR_OK;
     struct source_file *f = find_file(s, path, status->device, status->inode);
-    if (f && s->follow && strcmp(f->path, path) != 0) f->path = weir_arena_string(&s->names, path);
     if (f) {
+        if (s->follow) rename_file(s, f, path);
         note_named(f, false);
         /* It was let go of when it had no name: it has one again, or another file has its inode, which is
          * told from it when it is opened. */
@@ -214,7 +228,7 @@ static void meet_elsewhere(
     note_named(f, true);
     if (f->file || !f->elsewhere) return;
     f->status = *status;
-    if (strcmp(f->path, path) != 0) f->path = weir_arena_string(&s->names, path);
+    rename_file(s, f, path);
 }
 
 static enum weir_error_code list_directory(struct filesystem_source *s, const char *path, uint32_t depth)
@@ -825,6 +839,7 @@ static enum weir_error_code source_restore(struct weir_source *source, const str
             f.done = weir_reader_byte(&reader) != 0;
             if (!path || reader.failed || f.offset < 0 || f.fingerprint_bytes > FINGERPRINT_BYTES_MAX) break;
             f.path = weir_arena_copy(&s->names, path, length);
+            f.path_bytes = length + 1;
             if (!same && !is_mine(s, f.path, f.device, f.inode)) continue;
             struct source_file *added = add_file(s, f.path);
             *added = f;
