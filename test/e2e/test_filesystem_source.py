@@ -49,6 +49,11 @@ def test_partitions_and_metadata(weir):
     assert weir.rows(sql + 'SELECT p FROM t WHERE h = 3;') == ['+I[%s]' % weir.path('in/day=2024-01-02/h=3/x.json')]
 
 
+def test_the_folder_of_a_table_may_be_called_like_a_partition(weir):
+    weir.write('p=9/in/p=1/p=7', '{"a":2}\n')
+    assert weir.rows(table('t', 'a INT, p INT', weir.path('p=9/in'), partitioned='p') + 'SELECT * FROM t;') == ['+I[2, 1]']
+
+
 def test_modification_time(weir):
     path = weir.write('in/x.json', lines(1, 1))
     os.utime(path, (1700000000.25, 1700000000.25))

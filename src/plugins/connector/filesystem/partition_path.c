@@ -29,16 +29,18 @@ size_t partition_unescape(const char *from, char *to, size_t bytes_max)
     return length;
 }
 
-/* Finds "/key=value/" and unescapes %XX. */
+/* Finds the last folder "key=value", for the table itself may lie in one of such a name, and unescapes %XX.
+ */
 static bool find_value(const char *path, const char *key, char *value, size_t *length)
 {
     size_t key_length = strlen(key);
+    const char *from = NULL;
     for (const char *at = path; (at = strchr(at, '/')); at++) {
-        if (strncmp(at + 1, key, key_length) != 0 || at[1 + key_length] != '=') continue;
-        *length = partition_unescape(at + key_length + 2, value, PARTITION_VALUE_BYTES_MAX);
-        return true;
+        bool is_key = strncmp(at + 1, key, key_length) == 0 && at[1 + key_length] == '=';
+        if (is_key && strchr(at + 1, '/')) from = at + key_length + 2;
     }
-    return false;
+    if (from) *length = partition_unescape(from, value, PARTITION_VALUE_BYTES_MAX);
+    return from != NULL;
 }
 
 static bool convert(const char *text, size_t length, struct weir_batch *out, struct weir_vector *v)
