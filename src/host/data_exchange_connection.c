@@ -283,8 +283,14 @@ static void on_incoming(uv_stream_t *listener, int status)
     if (status != 0) return;
     pthread_mutex_lock(&exchange->mutex);
     struct exchange_connection *connection = new_connection(exchange);
-    if (uv_accept(listener, (uv_stream_t *)&connection->tcp) != 0 ||
-        exchange->connection_count > exchange->connections_max) {
+    bool too_many = exchange->connection_count > exchange->connections_max;
+    if (too_many && exchange->too_many++ % EXCHANGE_REFUSALS_PER_LINE == 0)
+        weir_log(WEIR_LOG_ERROR, EXCHANGE_LOGGER,
+            "refused a data connection: there are %u, and more would take descriptors from what else needs "
+            "them; "
+            "raise the limit of open files (ulimit -n)",
+            exchange->connection_count - 1);
+    if (uv_accept(listener, (uv_stream_t *)&connection->tcp) != 0 || too_many) {
         exchange_connection_close(connection);
     } else {
         uv_timer_start(&connection->timer, on_connection_late, UP_MS_MAX, 0);

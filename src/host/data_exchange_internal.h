@@ -139,8 +139,8 @@ struct weir_data_exchange {
     struct exchange_index indexes[EXCHANGE_INDEXES];
     struct exchange_connection *connections;
     uint32_t link_count, connection_count, connections_max, link_number_next;
-    uint32_t refused, unresolved;
-    uint64_t order; /* counts what may be older or newer */
+    uint32_t refused, unresolved, too_many; /* counted, to tell few of them */
+    uint64_t order;                         /* counts what may be older or newer */
     bool closing, opens_wanted;
     struct weir_data_exchange_statistics statistics;
     pthread_mutex_t dirty_mutex; /* guards the dirty list */

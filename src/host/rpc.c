@@ -13,7 +13,7 @@ static const char magic[8] = "WEIRRPC1";
 
 enum { HELLO_BYTES_MAX = 8 + 8 + 2 + 255 + 2 + 255, READ_BYTES = 64 << 10, REFUSALS_PER_LINE = 1000 };
 
-enum refusal { REFUSAL_NONSENSE, REFUSAL_CLUSTER, REFUSAL_NAME, REFUSAL_FULL, REFUSALS };
+enum refusal { REFUSAL_NONSENSE, REFUSAL_CLUSTER, REFUSAL_NAME, REFUSAL_FULL, REFUSAL_TOO_MANY, REFUSALS };
 
 enum link_state {
     LINK_CONNECTING, /* dialed, no connection yet */
@@ -497,7 +497,13 @@ static void on_incoming(uv_stream_t *listener, int status)
     struct weir_rpc *rpc = listener->data;
     if (status != 0 || rpc->closing) return;
     struct link *link = new_link(rpc);
-    if (uv_accept(listener, (uv_stream_t *)&link->tcp) != 0 || rpc->link_count > rpc->links_max) {
+    bool too_many = rpc->link_count > rpc->links_max;
+    if (too_many && rpc->refusals[REFUSAL_TOO_MANY]++ % REFUSALS_PER_LINE == 0)
+        weir_log(WEIR_LOG_ERROR, LOGGER,
+            "refused a connection: there are %u, and more would take descriptors from what else needs them; "
+            "raise the limit of open files (ulimit -n)",
+            rpc->link_count - 1);
+    if (uv_accept(listener, (uv_stream_t *)&link->tcp) != 0 || too_many) {
         close_link(link, WEIR_CONNECTION_RESET);
         return;
     }

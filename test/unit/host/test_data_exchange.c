@@ -4,6 +4,7 @@
 #include "support/memory.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -16,6 +17,7 @@
 
 #include "data/type.h"
 #include "host/data_exchange.h"
+#include "os/log.h"
 
 enum { WAIT_MS = 20000, LINKS = 12, ROUNDS = 400 };
 
@@ -818,6 +820,33 @@ static void a_silent_connection_does_not_hide_the_next_process(void **state)
     close(listener);
 }
 
+/* Whoever is refused dials again and again, and its job waits: somebody has to say why. */
+static void too_many_connections_are_told(void **state)
+{
+    enum { LIMIT = 64, CALLS = LIMIT / 2 + 4 };
+    struct process a;
+    struct rlimit before, few;
+    int sockets[CALLS], log[2];
+    char said[1000] = "";
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){ .rlim_cur = LIMIT, .rlim_max = before.rlim_max };
+    assert_int_equal(pipe2(log, O_CLOEXEC | O_NONBLOCK), 0);
+    weir_log_descriptor_set(log[1]);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0); /* it may have half of them */
+    open_process(&a, "c", "a", 1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    for (uint32_t i = 0; i < CALLS; i++)
+        assert_true((sockets[i] = connect_to(weir_data_exchange_address(a.exchange))) >= 0);
+    WAIT_UNTIL(read(log[0], said, sizeof said - 1) > 0);
+    weir_log_descriptor_set(STDERR_FILENO);
+    assert_non_null(strstr(said, "there are 32"));
+    assert_non_null(strstr(said, "ulimit -n"));
+    for (uint32_t i = 0; i < CALLS; i++) close(sockets[i]);
+    close(log[0]);
+    close(log[1]);
+    close_process(&a);
+}
+
 static void without_descriptors_it_says_so(void **state)
 {
     struct weir_test_memory memory;
@@ -889,6 +918,7 @@ int main(void)
         cmocka_unit_test(the_wrong_process_is_not_taken),
         cmocka_unit_test(who_asks_again_over_another_connection_is_told),
         cmocka_unit_test(a_silent_connection_does_not_hide_the_next_process),
+        cmocka_unit_test(too_many_connections_are_told),
         cmocka_unit_test(without_descriptors_it_says_so),
         cmocka_unit_test(nonsense_closes_the_connection),
     };
