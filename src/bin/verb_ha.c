@@ -3,6 +3,7 @@
  * is changed. weir ha gc: asks who leads to sweep now what no record names; only the leader deletes.
  */
 #include "client.h"
+#include "control/record/record.h"
 #include "inspect.h"
 #include "main.h"
 #include "os/memory.h"
@@ -31,8 +32,8 @@ static const ProtobufCMessage *decode(
 {
     ProtobufCMessage *message = NULL;
     struct weir_error error;
-    if (weir_proto_decode(
-            descriptor, &view->arena, entry->value, entry->length, WEIR_RECORD_BYTES_MAX, &message, &error))
+    if (weir_proto_decode(descriptor, &view->arena, entry->value, entry->length, WEIR_RECORD_INDEX_BYTES_MAX,
+            &message, &error))
         return NULL;
     return message;
 }

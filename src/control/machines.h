@@ -27,6 +27,7 @@ struct weir_control_options {
     int64_t idle_taskmanager_us;     /* 30 s: resourcemanager.taskmanager-timeout, of started workers */
     uint32_t jobs_max;               /* 1,000 and more */
     uint32_t tombstones_max;
+    uint32_t index_bytes_max;    /* of a store without transactions; 0: what can be read again */
     uint32_t workers_wanted_max; /* resource driver; 0: none */
     uint32_t slots_per_worker;
     uint32_t slots_wanted_min;     /* slots that the resource driver keeps there whatever the jobs want */

@@ -209,6 +209,34 @@ uint64_t dispatcher__index_add(struct weir_dispatcher *dispatcher, const struct 
     return weir_record_changed(&dispatcher->index, now_us, effects);
 }
 
+/* So that what is written can be read: half of the room is for tombstones that say all, three quarters are
+ * for all but what is going on. */
+static bool has_used(const struct weir_dispatcher *dispatcher, uint32_t quarters)
+{
+    size_t most = dispatcher->options->index_bytes_max;
+    if (!most) most = WEIR_RECORD_INDEX_BYTES_MAX;
+    return protobuf_c_message_get_packed_size(&dispatcher->index.wanted_index->base) > most / 4 * quarters;
+}
+
+bool dispatcher__index_is_full(const struct weir_dispatcher *dispatcher)
+{
+    return dispatcher->index_live && has_used(dispatcher, 3);
+}
+
+/* It refuses its id, and says how the job has ended. */
+static const Weir__Tombstone *cut(const Weir__Tombstone *tombstone, struct weir_arena *arena)
+{
+    Weir__Tombstone *bare = WEIR_PROTO_NEW(arena, Weir__Tombstone, weir__tombstone);
+    bare->job = tombstone->job;
+    bare->at_ms = tombstone->at_ms;
+    if (!tombstone->result) return bare;
+    bare->result = WEIR_PROTO_NEW(arena, Weir__JobResult, weir__job_result);
+    bare->result->state = tombstone->result->state;
+    bare->result->started_ms = tombstone->result->started_ms;
+    bare->result->ended_ms = tombstone->result->ended_ms;
+    return bare;
+}
+
 uint64_t dispatcher__index_remove(struct weir_dispatcher *dispatcher, const struct weir_job_id *id,
     const Weir__Tombstone *tombstone, int64_t now_us, struct weir_effects *effects)
 {
@@ -222,7 +250,8 @@ uint64_t dispatcher__index_remove(struct weir_dispatcher *dispatcher, const stru
         Weir__Tombstone **tombstones = WEIR_ARENA_ARRAY(arena, Weir__Tombstone *, index->n_tombstones + 1);
         if (index->n_tombstones)
             memcpy(tombstones, index->tombstones, sizeof *tombstones * index->n_tombstones);
-        tombstones[index->n_tombstones++] = WEIR_PROTO_COPY(arena, tombstone);
+        const Weir__Tombstone *kept_stone = has_used(dispatcher, 2) ? cut(tombstone, arena) : tombstone;
+        tombstones[index->n_tombstones++] = WEIR_PROTO_COPY(arena, kept_stone);
         index->tombstones = tombstones;
         dispatcher__tombstone_add(dispatcher, id, tombstone, 0, now_us);
     }

@@ -323,6 +323,8 @@ void dispatcher__on_index(
     struct weir_dispatcher *dispatcher, const struct weir_event *event, struct weir_effects *effects);
 uint64_t dispatcher__index_add(struct weir_dispatcher *dispatcher, const struct dispatcher_job *job,
     int64_t now_us, struct weir_effects *effects);
+/* No more jobs: every one leaves a tombstone, and the index must stay readable. */
+bool dispatcher__index_is_full(const struct weir_dispatcher *dispatcher);
 uint64_t dispatcher__index_remove(struct weir_dispatcher *dispatcher, const struct weir_job_id *id,
     const Weir__Tombstone *tombstone, int64_t now_us, struct weir_effects *effects);
 uint64_t dispatcher__index_prune(struct weir_dispatcher *dispatcher, const struct weir_job_id *id,

@@ -78,7 +78,8 @@ static const char *limit_reached(struct weir_dispatcher *dispatcher, const struc
         return "too many submissions at the same time, try again";
     }
     /* Each job leaves a tombstone, and none is dropped before its time: there must be room for all. */
-    if (dispatcher->tombstones.count + dispatcher->jobs.count >= options->tombstones_max)
+    if (dispatcher->tombstones.count + dispatcher->jobs.count >= options->tombstones_max ||
+        dispatcher__index_is_full(dispatcher))
         return weir_arena_format(arena,
             "%u jobs have ended within the last hour and their ids are remembered; that is the limit, try "
             "later",

@@ -18,7 +18,7 @@
 
 #include "control/effect.h"
 
-enum { WEIR_RECORD_INDEX_BYTES_MAX = 4 << 20 };
+enum { WEIR_RECORD_INDEX_BYTES_MAX = 16 << 20 };
 
 enum weir_record_state {
     WEIR_RECORD_IDLE,

@@ -8,7 +8,7 @@
 #include "support/memory.h"
 #include <string.h>
 
-enum { HA_STORE_KEYS_MAX = 2048, HA_STORE_VALUE_BYTES = 1024 };
+enum { HA_STORE_KEYS_MAX = 2048, HA_STORE_VALUE_BYTES = 4096 };
 
 struct ha_entry {
     char key[128];

@@ -399,6 +399,31 @@ static void a_record_that_is_not_clean_is_cleaned_again(void **state)
     world_free(w);
 }
 
+/* An index that is too long to be read again would be the end of the cluster: nobody knew which jobs there
+ * are. */
+static void more_jobs_than_an_index_can_name_are_refused(void **state)
+{
+    struct world *w = leading(false);
+    w->options.index_bytes_max = 4096;
+    uint32_t ended = 0;
+    for (uint32_t i = 1; i < 1000; i++, ended++) {
+        if (!answered(w, submit(w, i), WEIR__REPLY_CODE__REPLY_OK)) break;
+        finish(w, i);
+        memset(w->blobs, 0, sizeof w->blobs); /* a JobMaster removes its plan */
+    }
+    assert_true(answered(w, next_request, WEIR__REPLY_CODE__REPLY_TOO_MANY));
+    assert_in_range(ended, 40, 300);
+    assert_true(ha_get(&w->store, "index")->length < 4096);
+    local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_REVOKED });
+    grant(w, 6);
+    list(w);
+    assert_int_equal(w->reply->n_jobs, ended);
+    for (uint32_t i = 0; i < ended; i++)
+        assert_int_equal(w->reply->jobs[i]->state, WEIR__JOB_STATE__JOB_FINISHED);
+    assert_true(answered(w, submit(w, ended), WEIR__REPLY_CODE__REPLY_CONFLICT)); /* its id is used up */
+    world_free(w);
+}
+
 static void tombstones_are_kept_for_an_hour_and_none_is_dropped(void **state)
 {
     struct world *w = leading(true);
@@ -774,6 +799,7 @@ int main(void)
         cmocka_unit_test(a_deposed_leader_removes_nothing),
         cmocka_unit_test(a_leader_whose_leadership_was_wiped_removes_nothing),
         cmocka_unit_test(a_record_that_is_not_clean_is_cleaned_again),
+        cmocka_unit_test(more_jobs_than_an_index_can_name_are_refused),
         cmocka_unit_test(tombstones_are_kept_for_an_hour_and_none_is_dropped),
         cmocka_unit_test(plans_that_nothing_names_are_swept),
         cmocka_unit_test(garbage_is_told_and_deleted_when_asked),

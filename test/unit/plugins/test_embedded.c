@@ -702,6 +702,31 @@ static void one_holder_at_a_time(void **state)
     remove_root();
 }
 
+/* As that of a job index: the next leader knows from it which jobs there are. */
+static void what_is_written_can_be_read_however_long_it_is(void **state)
+{
+    enum { BYTES = 12 << 20 };
+    uint64_t version;
+    struct weir_error error = { 0 };
+    struct weir_buffer value;
+    new_root();
+    uint8_t *bytes = malloc(BYTES);
+    for (size_t i = 0; i < BYTES; i++) bytes[i] = (uint8_t)(i * 2654435761u >> 13);
+    assert_int_equal(embedded_record_write(record(), 0, bytes, BYTES, &version, &error), WEIR_HA_OK);
+    weir_buffer_init(&value, weir_test_memory_shared(), EMBEDDED_VALUE_BYTES_MAX + 1);
+    assert_int_equal(embedded_record_read(record(), &value, &version, &error), WEIR_HA_OK);
+    assert_int_equal(value.length, BYTES);
+    assert_memory_equal(value.data, bytes, BYTES);
+    weir_buffer_done(&value);
+    uint8_t *longer = calloc(1, EMBEDDED_VALUE_BYTES_MAX + 1);
+    assert_int_not_equal(
+        embedded_record_write(record(), version, longer, EMBEDDED_VALUE_BYTES_MAX + 1, &version, &error),
+        WEIR_HA_OK); /* nobody could read it */
+    free(longer);
+    free(bytes);
+    remove_root();
+}
+
 int main(int count, char **arguments)
 {
     if (count == 4 && strcmp(arguments[1], "--race") == 0) return race(arguments[2], arguments[3]);
@@ -709,6 +734,7 @@ int main(int count, char **arguments)
     if (count == 4 && strcmp(arguments[1], "--fight") == 0) return fight(arguments[2], arguments[3]);
     if (count == 4 && strcmp(arguments[1], "--full") == 0) return full(arguments[2], arguments[3]);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_written_can_be_read_however_long_it_is),
         cmocka_unit_test(one_winner_per_version),
         cmocka_unit_test(versions_are_pruned),
         cmocka_unit_test(a_stale_predecessor_does_not_help),

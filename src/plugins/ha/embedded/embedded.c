@@ -230,7 +230,7 @@ static enum weir_ha_outcome read_one(
     struct weir_ha_session *session, const char *key, struct message *message, struct weir_error *reterr)
 {
     struct weir_buffer value;
-    weir_buffer_init(&value, session->config.memory, WEIR_HA_VALUE_BYTES_MAX + 1);
+    weir_buffer_init(&value, session->config.memory, EMBEDDED_VALUE_BYTES_MAX + 1);
     char path[PATH_BYTES];
     key_path(session, key, path);
     enum weir_ha_outcome outcome;

@@ -94,6 +94,11 @@ static int finish_temporary(const char *path, int descriptor, bool good, struct 
 static int write_temporary(
     const char *path, char kind, const uint8_t *value, size_t length, struct weir_error *reterr)
 {
+    if (length > EMBEDDED_VALUE_BYTES_MAX) { /* nobody could read it */
+        weir_error_set(reterr, WEIR_E_STATE, "%s would have %zu bytes; at most %d are read again", path,
+            length, EMBEDDED_VALUE_BYTES_MAX);
+        return -1;
+    }
     uint8_t header[HEADER_BYTES] = { 0 };
     memcpy(header, magic, sizeof magic);
     header[8] = (uint8_t)kind;
@@ -555,7 +560,7 @@ static enum weir_ha_outcome read_version(const char *directory, uint64_t version
         weir_os_error_set(reterr, errno, "cannot open %s", path);
         return WEIR_HA_UNAVAILABLE;
     }
-    bool good = find_value(descriptor, directory, version, ret) && ret->length <= WEIR_HA_VALUE_BYTES_MAX;
+    bool good = find_value(descriptor, directory, version, ret) && ret->length <= EMBEDDED_VALUE_BYTES_MAX;
     char *to = good ? weir_buffer_reserve(value, ret->length + 1) : NULL;
     good =
         to && read_at(descriptor, to, ret->length, ret->offset) && XXH3_64bits(to, ret->length) == ret->hash;

@@ -25,6 +25,8 @@
 #include "spi/high_availability.h"
 
 enum { WEIR_RECORD_VERSIONS_KEPT = 16, EMBEDDED_WRITES_MAX = 32 };
+/* What is longer is taken for damage: a job index may be as long as this. */
+enum { EMBEDDED_VALUE_BYTES_MAX = 16 << 20 };
 
 /* expected 0: the record must not exist yet. *ret_version: the one written. error_text says why for
  * UNAVAILABLE and UNKNOWN. */
