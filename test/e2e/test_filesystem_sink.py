@@ -88,6 +88,14 @@ def test_a_partition_is_committed_by_its_time(weir):
     weir.stop(p)
 
 
+def test_partitions_of_a_timestamp_are_read_back(weir):
+    sql = table('o', 'a INT, t TIMESTAMP(3)', weir.path('out'), partitioned='t') + (
+        "INSERT INTO o VALUES (1, TIMESTAMP '2024-01-02 03:04:05.060'), (2, TIMESTAMP '1969-12-31 23:59:00');\n")
+    assert sorted(weir.rows(sql + 'SELECT * FROM o;', **BATCH)) == [
+        '+I[1, 2024-01-02T03:04:05.060]', '+I[2, 1969-12-31T23:59]']
+    assert 't=1969-12-31T23%3A59' in os.listdir(weir.path('out'))
+
+
 @pytest.mark.parametrize('options', [{}, {'partition__time_extractor__timestamp_pattern': '$h'}])
 def test_a_time_of_a_partition_may_have_colons(weir, options):
     weir.write('in', '{"t":"2024-01-01 00:10:00","h":"2024-01-01 00:00:00"}\n{"t":"2024-01-01 00:20:00","h":"2024-01-01 01:00:00"}\n')

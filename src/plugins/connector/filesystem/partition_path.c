@@ -29,6 +29,12 @@ size_t partition_unescape(const char *from, char *to, size_t bytes_max)
     return length;
 }
 
+bool partition_timestamp_parse(const char *text, size_t length, uint32_t precision, struct weir_civil *ret)
+{
+    return weir_timestamp_parse_strict(text, length, 'T', false, ret) ||
+           weir_timestamp_parse(text, length, precision, ret);
+}
+
 /* Finds the last folder "key=value", for the table itself may lie in one of such a name, and unescapes %XX.
  */
 static bool find_value(const char *path, const char *key, char *value, size_t *length)
@@ -81,11 +87,11 @@ static bool convert(const char *text, size_t length, struct weir_batch *out, str
         return true;
     case WEIR_TYPE_DATE: return weir_date_parse(text, length, (int32_t *)v->data);
     case WEIR_TYPE_TIMESTAMP:
-        if (!weir_timestamp_parse(text, length, v->type->precision, &civil)) return false;
+        if (!partition_timestamp_parse(text, length, v->type->precision, &civil)) return false;
         if (weir_type_is_wide_timestamp(v->type))
             ((weir_int128 *)v->data)[0] = weir_civil_ns(&civil);
         else
-            ((int64_t *)v->data)[0] = weir_civil_us(&civil);
+            ((int64_t *)v->data)[0] = weir_timestamp_us_floor(weir_civil_us(&civil), v->type->precision);
         return true;
     default: return false;
     }

@@ -102,7 +102,7 @@ static int64_t partition_time(struct file_sink *s, const char *path)
     }
     struct weir_civil civil;
     int32_t days;
-    if (weir_timestamp_parse(text, used, 3, &civil)) return weir_civil_us(&civil) / 1000;
+    if (partition_timestamp_parse(text, used, 3, &civil)) return weir_civil_us(&civil) / 1000;
     if (weir_date_parse(text, used, &days)) return (int64_t)days * 86400000;
     return INT64_MAX;
 }
