@@ -12,7 +12,8 @@ enum weir_local_kind {
     /* epoch, leader_version, known_since_us, job: this process leads; job: the id of an application */
     WEIR_LOCAL_GRANTED,
     WEIR_LOCAL_REVOKED, /* it does not any more: forget everything, answer nothing */
-    WEIR_LOCAL_EPOCH, /* H1: a larger epoch was met; the leader record was rewritten: epoch, leader_version */
+    WEIR_LOCAL_EPOCH,   /* H1: a larger epoch was met; the leader record was rewritten: epoch, leader_version,
+                           job */
     WEIR_LOCAL_SUSPENDED, /* H8: the store is out of reach: confirm nothing, complete nothing */
     WEIR_LOCAL_RESUMED,
     WEIR_LOCAL_RETRIEVED, /* node, epoch: who leads now, 0 when nobody; to standbys, too */

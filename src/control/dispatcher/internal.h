@@ -92,7 +92,7 @@ struct dispatcher_job {
     bool claimed;       /* and has told that its record is claimed or created */
     bool cancel_asked;  /* by the end of the cluster */
     bool missed;        /* its record was not there when it was read last */
-    uint64_t led_epoch; /* of the last JobMaster that was started for it; 0: none was */
+    uint64_t led_epoch; /* the newest of the last JobMaster that it had; 0: it had none */
     uint64_t request;   /* the answer that is waited for */
     uint32_t tries;
     uint64_t garbage;        /* the collection that waits for its JobMaster's word; 0: none */

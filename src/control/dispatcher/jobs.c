@@ -122,6 +122,7 @@ void dispatcher__job_stop(
 {
     if (!job->jobmaster) return;
     job->jobmaster = job->claimed = job->cancel_asked = false;
+    job->led_epoch = dispatcher->epoch; /* it has taken larger ones, too */
     dispatcher__garbage_left(dispatcher, job, effects);
     weir_effect_add(effects, WEIR_EFFECT_JOB_STOP)->to_job = job->id;
 }

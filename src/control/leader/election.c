@@ -539,6 +539,20 @@ static void ask_tidy(struct weir_leader *leader, int64_t now_us, struct weir_eff
     ask(leader, LEADER_REQUEST_TIDY, operations, count, now_us, effects);
 }
 
+/* What a claim ends tells it from others that were made before or after it. When a store was wiped there may
+ * be nothing to end, and versions begin anew: so nobody's leadership is made first. */
+static void ask_anchor(struct weir_leader *leader, int64_t now_us, struct weir_effects *effects)
+{
+    struct weir_arena *arena = effects->arena;
+    struct weir_store_operation operation = { .kind = WEIR_STORE_CREATE,
+        .key = weir_leadership_key(arena, leader->epoch_seen, 0),
+        .value = (const uint8_t *)"nobody",
+        .length = sizeof "nobody" - 1 };
+    leader->leaderships_listed = false;
+    leader->leaderships_due = true;
+    ask(leader, LEADER_REQUEST_TIDY, &operation, 1, now_us, effects);
+}
+
 static void ask_write(struct weir_leader *leader, enum leader_request request,
     struct weir_store_operation *operations, uint32_t count, const Weir__LeaderRecord *record, int64_t now_us,
     struct weir_effects *effects)
@@ -635,6 +649,8 @@ static bool looks_at_leaderships(struct weir_leader *leader, int64_t now_us, str
         ask_one(leader, LEADER_REQUEST_LOOK_LEADERSHIPS, WEIR_STORE_LIST, WEIR_LEADERSHIPS, now_us, effects);
     else if (leader->leaderships_listed && leader->leadership_count > LEADER_LEADERSHIPS_MAX)
         ask_tidy(leader, now_us, effects);
+    else if (leader->leaderships_listed && !leader->leadership_count && leader->epoch_seen)
+        ask_anchor(leader, now_us, effects);
     else
         return false;
     return true;

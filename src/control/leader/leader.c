@@ -164,7 +164,8 @@ void leader__rewritten(
         (struct weir_local_message){ .kind = WEIR_LOCAL_EPOCH,
             .epoch = identity->epoch,
             .incarnation = identity->incarnation,
-            .leader_version = leader->record_version },
+            .leader_version = leader->record_version,
+            .job = leader->application },
         effects);
     tell_end(leader, effects);
     leader__retrieved(leader, effects);

@@ -71,6 +71,7 @@ static UNUSED void note_local(struct jm *jm, const struct weir_local_message *lo
         jm->revokes++;
         break;
     case WEIR_LOCAL_EPOCH:
+        assert_true(weir_job_id_equal(&local->job, &jm->application)); /* who begins anew is told it again */
         jm->epochs++;
         jm->epoch = local->epoch;
         jm->leader_version = local->leader_version;

@@ -136,6 +136,24 @@ static void a_job_has_one_jobmaster_in_an_epoch(void **state)
     world_free(w);
 }
 
+/* The JobMaster had taken the leader's larger epoch, and heard what TaskManagers reported under it. */
+static void a_job_has_one_jobmaster_in_an_epoch_that_came_while_it_ran(void **state)
+{
+    struct world *w = leading(true);
+    run_to_the_end(w, 1);
+    struct weir_job_id id = job_id(1);
+    w->epoch_seen = 6;
+    raise_epoch(w, 7);
+    put_bytes(w, job_key(&id), &record_of(w, &id, 6, 77)->base);
+    local(w, (struct weir_local_message){ .kind = WEIR_LOCAL_JOB_FENCED, .job = id });
+    for (int i = 0; i < 3; i++) timer(w, DISPATCHER_TAG_JOB_TIMER, &id);
+    assert_int_equal(w->started_count, 1);
+    raise_epoch(w, 8);
+    timer(w, DISPATCHER_TAG_JOB_TIMER, &id);
+    assert_int_equal(w->started_count, 2);
+    world_free(w);
+}
+
 static void a_record_that_is_gone_is_told(void **state)
 {
     struct world *w = leading(true);
@@ -788,6 +806,7 @@ int main(void)
         cmocka_unit_test(an_impossible_epoch_fails_its_job_alone),
         cmocka_unit_test(a_fenced_job_is_read_again_while_this_one_leads),
         cmocka_unit_test(a_job_has_one_jobmaster_in_an_epoch),
+        cmocka_unit_test(a_job_has_one_jobmaster_in_an_epoch_that_came_while_it_ran),
         cmocka_unit_test(a_record_that_is_gone_is_told),
         cmocka_unit_test(what_a_takeover_did_not_find_is_counted),
         cmocka_unit_test(without_transactions_only_what_the_index_names_exists),

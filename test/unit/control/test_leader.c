@@ -382,6 +382,28 @@ static void a_late_claim_does_not_meet_its_version_again_in_a_wiped_store(void *
     world_free(w);
 }
 
+/* The leadership was wiped before the claim, and the record after it: the claim would have nothing to end. */
+static void a_late_claim_that_found_no_leadership_does_not_meet_its_version_again(void **state)
+{
+    struct world *w = world_new(true);
+    start(w, 0);
+    struct jm *b = start(w, 1), *c = start(w, 2);
+    ha_delete(&w->store, only_leadership(w));
+    ha_delete(&w->store, candidate_of(0));
+    struct weir_effect claim = held_claim(w, b); /* ends the leadership that the record names */
+    b->hold = false;
+    step(w, b, ha_apply(&w->store, &claim, &w->arena));
+    claim = held_claim(w, b);
+    answer_unknown(w, b, &claim);
+    ha_delete(&w->store, "leader");
+    live(w, c, 3);
+    assert_true(c->leads);
+    assert_int_equal(ha_get(&w->store, "leader")->version, 1);
+    assert_int_not_equal(ha_apply(&w->store, &claim, &w->arena).store.outcome, WEIR_STORE_OK);
+    only_leadership(w);
+    world_free(w);
+}
+
 static void without_a_leader_record_jobs_know_epochs(void **state)
 {
     for (int transactions = 0; transactions < 2; transactions++) {
@@ -752,6 +774,7 @@ int main(void)
         cmocka_unit_test(a_takeover_ends_one_leadership_and_begins_another),
         cmocka_unit_test(who_finds_its_leadership_gone_takes_another),
         cmocka_unit_test(a_late_claim_does_not_meet_its_version_again_in_a_wiped_store),
+        cmocka_unit_test(a_late_claim_that_found_no_leadership_does_not_meet_its_version_again),
         cmocka_unit_test(without_a_leader_record_jobs_know_epochs),
         cmocka_unit_test(a_record_that_was_set_back_is_written_over_by_who_leads),
         cmocka_unit_test(a_record_of_a_newer_version_is_left_alone),
