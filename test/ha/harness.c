@@ -338,6 +338,7 @@ bool servers_start(struct world *world, const char *program, const char *directo
 int servers_obey(struct world *world, const char *line)
 {
     char answer[64];
+    if (strncmp(line, "kill", 4) == 0 || strncmp(line, "pause", 5) == 0) world->hurt = true;
     dprintf(world->to_servers, "%s\n", line);
     /* It may take its time: the clients live on. */
     struct pollfd answered = { .fd = world->from_servers, .events = POLLIN };

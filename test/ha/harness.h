@@ -64,6 +64,7 @@ struct world {
     /* real servers; 0: the driver has none */
     uint32_t server_count;
     int to_servers, from_servers, server_process;
+    bool hurt; /* the case has killed or stopped one */
     char quorum[256];
 };
 

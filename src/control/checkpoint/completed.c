@@ -122,6 +122,13 @@ void checkpoint__completed_add(struct weir_checkpoint_coordinator *c, struct che
     checkpoint__metadata_take(done, p->metadata);
 }
 
+/* Confirmed by the same write as one before it: it is added with what it holds in a moment. */
+static bool is_about_to_come(const struct weir_checkpoint_coordinator *c, uint64_t id)
+{
+    const struct checkpoint_pending *p = checkpoint__pending_find(c, id);
+    return p && p->state == PENDING_RECORD;
+}
+
 static void savepoints_sync(struct weir_checkpoint_coordinator *c, const Weir__JobRecord *record)
 {
     for (size_t i = 0; i < record->n_savepoints; i++) {
@@ -129,6 +136,7 @@ static void savepoints_sync(struct weir_checkpoint_coordinator *c, const Weir__J
         if (savepoint->state != WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED || !savepoint->checkpoint)
             continue;
         struct checkpoint_completed *done = checkpoint__completed_find(c, savepoint->checkpoint);
+        if (!done && is_about_to_come(c, savepoint->checkpoint)) continue;
         if (!done) {
             struct weir_arena scratch;
             weir_arena_init(&scratch, c->memory);
@@ -148,6 +156,7 @@ void checkpoint__completed_sync(struct weir_checkpoint_coordinator *c)
     for (size_t i = 0; i < record->n_checkpoints; i++) {
         const Weir__CompletedCheckpoint *named = record->checkpoints[i];
         struct checkpoint_completed *done = checkpoint__completed_find(c, named->id);
+        if (!done && is_about_to_come(c, named->id)) continue;
         if (!done)
             done =
                 completed_insert(c, completed_new(c, named->id, named->epoch, named->kind, named->pointer));

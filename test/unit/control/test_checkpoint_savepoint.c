@@ -108,6 +108,42 @@ static void of_many_savepoints_few_have_barriers_under_way(void **state)
         assert_int_equal(record->savepoints[i]->state, WEIR__SAVEPOINT_STATE__SAVEPOINT_COMPLETED);
 }
 
+/* The later one is what the job is restored from: it must be known as a whole when the record names it. */
+static void two_that_one_write_confirms_are_both_known(void **state)
+{
+    struct world *w = *state;
+    w->settings->checkpoint_interval_ms = 1000;
+    w->settings->checkpoint_max_concurrent = 2;
+    world_start(w);
+    world_advance(w, SECOND);
+    const Weir__TriggerCheckpoint *first = triggered(w);
+    savepoint(w, "mine");
+    w->seen = 0;
+    const Weir__TriggerCheckpoint *middle = NULL, *last = NULL, *trigger;
+    world_advance(w, SECOND);
+    while ((trigger = triggered(w))) {
+        if (trigger->kind == WEIR__CHECKPOINT_KIND__SAVEPOINT) middle = trigger;
+        if (trigger->checkpoint > first->checkpoint && trigger->kind == WEIR__CHECKPOINT_KIND__CHECKPOINT)
+            last = trigger;
+    }
+    assert_true(middle && last && middle->checkpoint < last->checkpoint);
+    w->store_held = true;
+    world_acknowledge_all(
+        w, first->checkpoint); /* its write is on the way, and what comes now goes after it */
+    for (uint32_t i = 0; i < 4; i++) acknowledge_in(w, i, middle->directory, middle->checkpoint);
+    world_acknowledge_all(w, last->checkpoint);
+    world_store_answer(w, WEIR_STORE_OK);
+    assert_int_equal(weir_checkpoint_newest_id(w->c), first->checkpoint);
+    w->blobs_held = true; /* nor is it read again */
+    world_store_answer(w, WEIR_STORE_OK);
+    assert_int_equal(weir_checkpoint_newest_id(w->c), last->checkpoint);
+    const Weir__CheckpointMetadata *metadata = weir_checkpoint_newest(w->c, NULL);
+    assert_non_null(metadata);
+    assert_int_equal(metadata->id, last->checkpoint);
+    assert_int_equal(metadata->n_vertices, 2);
+    world_blobs_answer(w);
+}
+
 /* A source passes over a trigger that is older than one it has seen: the savepoint would wait until it
  * expires. */
 static void triggers_go_out_in_the_order_of_their_ids(void **state)
@@ -514,6 +550,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_savepoint_is_completed_in_the_record_and_is_no_base),
         TEST(of_many_savepoints_few_have_barriers_under_way),
+        TEST(two_that_one_write_confirms_are_both_known),
         TEST(triggers_go_out_in_the_order_of_their_ids),
         TEST(a_savepoint_of_an_earlier_life_of_the_job_is_left_alone),
         TEST(a_savepoint_without_a_directory_is_refused_by_name),
